@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of block/core/ share and nobody else sees.
+ *
+ * Files: registry (drivers), graph (nodes, edges, names), perm (permissions),
+ * open (options, inheritance, closing), probe (formats and protocols),
+ * filename (descriptions of nodes), create, reopen, drain, limits, tracked
+ * (requests in flight, serialising), io (reads and writes), zeroes
+ * (write-zeroes, discard), flush, truncate, copy-range, status, io-sync (mixed
+ * forms), guard (probed raw images), info, backend, overlay.
+ */
+#ifndef BLOCK_CORE_CORE_H
+#define BLOCK_CORE_CORE_H
+
+#include "block/block_int.h"
+
+/* ---- one lock for opening and closing ------------------------------------- */
+
+/*
+ * Serialises opening, closing, creating and reopening between threads, for the
+ * sake of drivers' statics.  Recursive.  Plain.
+ */
+void bdrv_graph_lock(void);
+void bdrv_graph_unlock(void);
+
+/* ---- mixed functions -------------------------------------------------------- */
+
+/*
+ * Runs @entry(@opaque): inside a coroutine directly; outside in a new coroutine,
+ * polling @ctx until it has ended.
+ */
+void bdrv_run_co(AioContext *ctx, CoroutineEntry *entry, void *opaque);
+
+/*
+ * Runs @cb(@opaque) outside coroutines: at once, or, inside a coroutine, from a
+ * bottom half of @ctx while the caller yields.
+ */
+void bdrv_run_outside_co(AioContext *ctx, void (*cb)(void *opaque),
+                         void *opaque);
+
+/* Polls @bs's context until @cond is false.  Outside coroutines. */
+#define BDRV_POLL_WHILE(bs, cond)                                              \
+    do {                                                                       \
+        assert(!qemu_in_coroutine());                                          \
+        while (cond) {                                                         \
+            aio_poll(bdrv_get_aio_context(bs), true);                          \
+        }                                                                      \
+    } while (0)
+
+/* ---- graph: nodes and edges ----------------------------------------------- */
+
+/* A closed node with one reference in this thread's context.  Plain. */
+BlockDriverState *bdrv_new(void);
+
+/*
+ * Gives @bs a name: @node_name (which must be well formed and free), or a
+ * generated one ("#block" and a number) for NULL.
+ */
+int bdrv_assign_node_name(BlockDriverState *bs, const char *node_name,
+                          Error **errp);
+
+/*
+ * An edge without a parent node (a BlockBackend's): takes @child_bs's reference
+ * also on failure.
+ */
+BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs,
+                                  const char *name, const BdrvChildRole *role,
+                                  uint64_t perm, uint64_t shared_perm,
+                                  void *opaque, Error **errp);
+void bdrv_root_unref_child(BdrvChild *child);
+
+/*
+ * Points @child at @new_bs (may be NULL), keeping the drained sections of both
+ * ends balanced.  References and permissions are the caller's.
+ */
+void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs);
+
+/* Drains, flushes and closes; called for the last reference. */
+void bdrv_close(BlockDriverState *bs);
+
+/* ---- permissions ------------------------------------------------------------- */
+
+/* A change of one edge: check, then set or abort. */
+int bdrv_child_check_perm(BdrvChild *c, BlockReopenQueue *q, uint64_t perm,
+                          uint64_t shared, Error **errp);
+void bdrv_child_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared);
+void bdrv_child_abort_perm_update(BdrvChild *c);
+/* All three in one. */
+int bdrv_child_try_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared,
+                            Error **errp);
+
+/* What all parents of @bs together do and share. */
+void bdrv_get_cumulative_perm(BlockDriverState *bs, uint64_t *perm,
+                              uint64_t *shared);
+/* The same change for a whole node and what lies below it. */
+int bdrv_check_perm(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
+                    uint64_t shared, Error **errp);
+void bdrv_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared);
+void bdrv_abort_perm_update(BlockDriverState *bs);
+/* Recomputes what @bs needs of its children (it became writable ...). */
+int bdrv_refresh_perms(BlockDriverState *bs, Error **errp);
+/* drv->bdrv_child_perm or the default. */
+void bdrv_child_perm(BlockDriverState *bs, BdrvChild *c,
+                     const BdrvChildRole *role, BlockReopenQueue *q,
+                     uint64_t parent_perm, uint64_t parent_shared,
+                     uint64_t *nperm, uint64_t *nshared);
+/* Is @bs writable after the reopening of @q (NULL: now)? */
+bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q);
+
+/* ---- opening -------------------------------------------------------------------- */
+
+extern QemuOptsList bdrv_runtime_opts;   /* the layer's own options */
+
+/* read-only, cache.*, discard ... of @options into @flags; defaults back. */
+int bdrv_update_flags_from_options(int *flags, QDict *options, Error **errp);
+void bdrv_update_options_from_flags(QDict *options, int flags);
+
+/* The format of the image in @file; NULL sets @errp.  *@tail: by its end. */
+BlockDriver *bdrv_probe_format(BdrvChild *file, const char *filename,
+                               bool *by_tail, Error **errp);
+
+/* A json: name into options.  NULL sets @errp. */
+QDict *bdrv_parse_json_filename(const char *filename, Error **errp);
+
+/* ---- limits ----------------------------------------------------------------------- */
+
+/* Recomputes bs->bl: after open, reopen and a change of children. */
+void bdrv_refresh_limits(BlockDriverState *bs, Error **errp);
+
+/* Asks the driver for its length; @hint sectors without a callback. */
+int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint);
+
+/* ---- requests ------------------------------------------------------------------------ */
+
+enum BdrvTrackedRequestType {
+    BDRV_TRACKED_READ,
+    BDRV_TRACKED_WRITE,
+    BDRV_TRACKED_DISCARD,
+    BDRV_TRACKED_TRUNCATE,
+};
+
+/* One request in flight; it lives on the stack of its coroutine. */
+struct BdrvTrackedRequest {
+    BlockDriverState *bs;
+    int64_t offset;
+    int64_t bytes;
+    enum BdrvTrackedRequestType type;
+    bool serialising;
+    int64_t overlap_offset;        /* the range that others must not touch */
+    int64_t overlap_bytes;
+    Coroutine *co;
+    CoQueue wait_queue;            /* those who wait for its end */
+    BdrvTrackedRequest *waiting_for;
+    QLIST_ENTRY(BdrvTrackedRequest) list;
+};
+
+void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
+                                int64_t offset, int64_t bytes,
+                                enum BdrvTrackedRequestType type);
+void bdrv_tracked_request_end(BdrvTrackedRequest *req);
+/* From now on requests overlapping it, rounded out to @align, wait for it. */
+void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align);
+/* Waits until no serialising request overlaps @req. */
+void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req);
+
+/* Is the range a possible one?  0 or -EIO. */
+int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes);
+
+/* ---- guard of probed raw images ---------------------------------------------------- */
+
+/*
+ * Before a write of @qiov (NULL: zeroes) at @offset of a node whose raw format
+ * was probed: 0, or -EPERM (with one message) if the result would be probed as
+ * another format.  @child is the edge that is written.
+ */
+int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
+                                  int64_t bytes, QEMUIOVector *qiov,
+                                  BdrvRequestFlags flags);
+/* The same for a change of the length to @new_size bytes. */
+int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size);
+
+/* ---- draining -------------------------------------------------------------------------- */
+
+/* Stops @bs's parents without waiting, @ignore excepted; and the reverse. */
+void bdrv_do_drained_begin_quiesce(BlockDriverState *bs, BdrvChild *ignore);
+void bdrv_do_drained_end_quiesce(BlockDriverState *bs, BdrvChild *ignore);
+/* Are there requests in flight on @bs, or on their way from its parents? */
+bool bdrv_drain_poll(BlockDriverState *bs, BdrvChild *ignore_parent);
+
+/* ---- overlay ----------------------------------------------------------------------------- */
+
+/*
+ * Puts a throw-away node in memory above @bs, whose reference it takes also on
+ * failure; writes go there, reads fall through.  Strong reference or NULL with
+ * @errp set.
+ */
+BlockDriverState *bdrv_append_overlay(BlockDriverState *bs, QDict *options,
+                                      Error **errp);
+
+#endif

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The block layer as drivers see it: the table of callbacks, nodes and edges.
+ *
+ * A driver is a static BlockDriver handed to bdrv_register() by a function
+ * named with block_init().  All callbacks are optional unless said otherwise.
+ *
+ * Contexts:
+ *   - "co" callbacks run in a coroutine of the node's AioContext and may yield.
+ *   - aio callbacks are called from a coroutine and never yield; they return
+ *     at once and complete later from a bottom half or timer.
+ *   - all others ("plain") are called inside or outside a coroutine and must
+ *     not assume either; open and reopen_prepare may do I/O by mixed functions.
+ *
+ * Invariants that the layer keeps for drivers:
+ *   - opaque is a zeroed block of instance_size bytes from before open until
+ *     the node is gone; node_name, drv, open_flags, read_only and probed are
+ *     set before open.
+ *   - bdrv_close is called exactly once if open returned >= 0, never otherwise.
+ *   - A request handed to a driver lies inside the node (protocols and drivers
+ *     with has_variable_length excepted: writes may extend them), is aligned to
+ *     bl.request_alignment, and bytes == qiov->size <= INT_MAX.
+ *   - A driver sees only the request flags that it declared in
+ *     supported_write_flags or supported_zero_flags.
+ */
+#ifndef BLOCK_BLOCK_INT_H
+#define BLOCK_BLOCK_INT_H
+
+#include "block/block.h"
+#include "block/aio.h"
+#include "qemu/coroutine.h"
+#include "qemu/timer.h"
+#include "qemu/iov.h"
+#include "qemu/queue.h"
+#include "qemu/option.h"
+#include "qapi/qapi-types-block-core.h"
+
+#define BLOCK_OPT_SIZE             "size"
+#define BLOCK_OPT_SUBFMT           "subformat"
+#define BLOCK_OPT_BACKING_FILE     "backing_file"
+#define BLOCK_OPT_BACKING_FMT      "backing_fmt"
+#define BLOCK_OPT_PREALLOC         "preallocation"
+#define BLOCK_OPT_EXTENT_SIZE_HINT "extent_size_hint"
+#define BLOCK_OPT_CLUSTER_SIZE     "cluster_size"
+#define BLOCK_OPT_STATIC           "static"
+#define BLOCK_OPT_OBJECT_SIZE      "object_size"
+
+#define BLOCK_PROBE_BUF_SIZE 512
+
+/* The first field that QEMU 5.0's BlockDriver lacks is defined below. */
+#define MINBLK_BLOCK_DRIVER_EXT 1
+
+typedef struct BdrvTrackedRequest BdrvTrackedRequest;
+
+struct BlockDriver {
+    const char *format_name;       /* required; unique among formats */
+    int instance_size;             /* bytes of bs->opaque */
+
+    bool is_filter;                /* passes its file child on unchanged */
+    bool bdrv_needs_filename;      /* keep "filename" after parse_filename */
+    bool supports_backing;
+    bool has_variable_length;      /* bdrv_getlength is asked each time */
+
+    /*
+     * Score 0..100: how surely is the image whose first @buf_size bytes are
+     * @buf of this format?  @filename may be NULL.
+     */
+    int (*bdrv_probe)(const uint8_t *buf, int buf_size, const char *filename);
+
+    /* Protocols: the prefix before ":" in file names. */
+    const char *protocol_name;
+    /* Protocols: turns @filename into options; plain. */
+    void (*bdrv_parse_filename)(const char *filename, QDict *options,
+                                Error **errp);
+
+    /*
+     * Opens.  Takes the keys that it knows out of @options (a private dict);
+     * what it leaves is refused as an unknown option.  0 or -errno; a failure
+     * without @errp gets a generic message.  On failure it frees what it
+     * allocated; bs->file and opaque are the layer's.
+     */
+    int (*bdrv_open)(BlockDriverState *bs, QDict *options, int flags,
+                     Error **errp);
+    /* Protocols, instead of bdrv_open. */
+    int (*bdrv_file_open)(BlockDriverState *bs, QDict *options, int flags,
+                          Error **errp);
+    /* Frees what open made.  Nothing is in flight, all is flushed. */
+    void (*bdrv_close)(BlockDriverState *bs);
+
+    /*
+     * Takes what it knows out of state->options and prepares; what is left must
+     * equal the present options.  commit or abort follows exactly once if it
+     * returned 0.  A format without it cannot be reopened.
+     */
+    int (*bdrv_reopen_prepare)(BDRVReopenState *reopen_state,
+                               BlockReopenQueue *queue, Error **errp);
+    void (*bdrv_reopen_commit)(BDRVReopenState *reopen_state);
+    void (*bdrv_reopen_abort)(BDRVReopenState *reopen_state);
+
+    /* Options that reopen resets when they are missing; NULL-terminated. */
+    const char *const *mutable_opts;
+    /* Options that change what the guest sees; NULL-terminated. */
+    const char *const *strong_runtime_opts;
+
+    /* Creation: in a coroutine that the layer starts; errp is never NULL. */
+    QemuOptsList *create_opts;
+    int coroutine_fn (*bdrv_co_create)(BlockdevCreateOptions *opts,
+                                       Error **errp);
+    int coroutine_fn (*bdrv_co_create_opts)(BlockDriver *drv,
+                                            const char *filename,
+                                            QemuOpts *opts, Error **errp);
+
+    /*
+     * Sets bs->exact_filename (emptied before) where a plain name describes
+     * the node wholly.
+     */
+    void (*bdrv_refresh_filename)(BlockDriverState *bs);
+    /* Fills bs->bl, which holds defaults merged from the children. */
+    void (*bdrv_refresh_limits)(BlockDriverState *bs, Error **errp);
+
+    /*
+     * Reads and writes.  0 or -errno; a positive value is no error.  A driver
+     * has the co or the aio form.
+     */
+    int coroutine_fn (*bdrv_co_preadv)(BlockDriverState *bs, uint64_t offset,
+                                       uint64_t bytes, QEMUIOVector *qiov,
+                                       int flags);
+    int coroutine_fn (*bdrv_co_pwritev)(BlockDriverState *bs, uint64_t offset,
+                                        uint64_t bytes, QEMUIOVector *qiov,
+                                        int flags);
+    BlockAIOCB *(*bdrv_aio_preadv)(BlockDriverState *bs, uint64_t offset,
+                                   uint64_t bytes, QEMUIOVector *qiov,
+                                   int flags, BlockCompletionFunc *cb,
+                                   void *opaque);
+    BlockAIOCB *(*bdrv_aio_pwritev)(BlockDriverState *bs, uint64_t offset,
+                                    uint64_t bytes, QEMUIOVector *qiov,
+                                    int flags, BlockCompletionFunc *cb,
+                                    void *opaque);
+    BlockAIOCB *(*bdrv_aio_flush)(BlockDriverState *bs,
+                                  BlockCompletionFunc *cb, void *opaque);
+    BlockAIOCB *(*bdrv_aio_pdiscard)(BlockDriverState *bs, int64_t offset,
+                                     int bytes, BlockCompletionFunc *cb,
+                                     void *opaque);
+
+    /* -ENOTSUP: the layer writes zeroes from a buffer, if allowed. */
+    int coroutine_fn (*bdrv_co_pwrite_zeroes)(BlockDriverState *bs,
+                                              int64_t offset, int bytes,
+                                              BdrvRequestFlags flags);
+    /* -ENOTSUP counts as done. */
+    int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset,
+                                         int bytes);
+    /*
+     * _from walks down the source by the drivers' callbacks, the protocol's
+     * calls bdrv_co_copy_range_to(), which walks down the target.
+     */
+    int coroutine_fn (*bdrv_co_copy_range_from)(
+        BlockDriverState *bs, BdrvChild *src, uint64_t offset, BdrvChild *dst,
+        uint64_t dst_offset, uint64_t bytes, BdrvRequestFlags read_flags,
+        BdrvRequestFlags write_flags);
+    int coroutine_fn (*bdrv_co_copy_range_to)(
+        BlockDriverState *bs, BdrvChild *src, uint64_t src_offset,
+        BdrvChild *dst, uint64_t dst_offset, uint64_t bytes,
+        BdrvRequestFlags read_flags, BdrvRequestFlags write_flags);
+
+    /*
+     * What is at the range: DATA, ZERO, OFFSET_VALID, RAW, RECURSE.  The range
+     * lies inside the node and is aligned; sets *pnum > 0, aligned (more than
+     * asked is clamped); *map and *file (0 and NULL before) only with
+     * OFFSET_VALID.  @want_zero false: only allocation matters.
+     */
+    int coroutine_fn (*bdrv_co_block_status)(BlockDriverState *bs,
+                                             bool want_zero, int64_t offset,
+                                             int64_t bytes, int64_t *pnum,
+                                             int64_t *map,
+                                             BlockDriverState **file);
+
+    /* Instead of the three below and without going on to bs->file. */
+    int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
+    /* Writes the driver's own caches to its file. */
+    int coroutine_fn (*bdrv_co_flush_to_os)(BlockDriverState *bs);
+    /* Makes the medium durable. */
+    int coroutine_fn (*bdrv_co_flush_to_disk)(BlockDriverState *bs);
+
+    int coroutine_fn (*bdrv_co_truncate)(BlockDriverState *bs, int64_t offset,
+                                         bool exact, PreallocMode prealloc,
+                                         Error **errp);
+    int64_t (*bdrv_getlength)(BlockDriverState *bs);
+    int64_t (*bdrv_get_allocated_file_size)(BlockDriverState *bs);
+    BlockMeasureInfo *(*bdrv_measure)(QemuOpts *opts, BlockDriverState *in_bs,
+                                      Error **errp);
+    int (*bdrv_get_info)(BlockDriverState *bs, BlockDriverInfo *bdi);
+    ImageInfoSpecific *(*bdrv_get_specific_info)(BlockDriverState *bs,
+                                                 Error **errp);
+    int (*bdrv_has_zero_init)(BlockDriverState *bs);
+    int (*bdrv_has_zero_init_truncate)(BlockDriverState *bs);
+    int (*bdrv_make_empty)(BlockDriverState *bs);
+    int coroutine_fn (*bdrv_co_check)(BlockDriverState *bs,
+                                      BdrvCheckResult *result,
+                                      BdrvCheckMode fix);
+    int (*bdrv_amend_options)(BlockDriverState *bs, QemuOpts *opts, bool force,
+                              Error **errp);
+
+    /* Removable media. */
+    bool (*bdrv_is_inserted)(BlockDriverState *bs);
+    void (*bdrv_eject)(BlockDriverState *bs, bool eject_flag);
+    void (*bdrv_lock_medium)(BlockDriverState *bs, bool locked);
+    int coroutine_fn (*bdrv_co_ioctl)(BlockDriverState *bs,
+                                      unsigned long int req, void *buf);
+    int (*bdrv_probe_blocksizes)(BlockDriverState *bs, BlockSizes *bsz);
+    int (*bdrv_probe_geometry)(BlockDriverState *bs, HDGeometry *geo);
+
+    /* Debugging. */
+    void (*bdrv_debug_event)(BlockDriverState *bs, BlkdebugEvent event);
+    int (*bdrv_debug_breakpoint)(BlockDriverState *bs, const char *event,
+                                 const char *tag);
+    int (*bdrv_debug_remove_breakpoint)(BlockDriverState *bs, const char *tag);
+    int (*bdrv_debug_resume)(BlockDriverState *bs, const char *tag);
+    bool (*bdrv_debug_is_suspended)(BlockDriverState *bs, const char *tag);
+
+    /* Around a drained section of the node; may yield. */
+    void coroutine_fn (*bdrv_co_drain_begin)(BlockDriverState *bs);
+    void coroutine_fn (*bdrv_co_drain_end)(BlockDriverState *bs);
+
+    /*
+     * A change of the cumulative permissions of the node's users: check (0 or
+     * -errno with @errp), then exactly one of set and abort.
+     */
+    int (*bdrv_check_perm)(BlockDriverState *bs, uint64_t perm,
+                           uint64_t shared, Error **errp);
+    void (*bdrv_set_perm)(BlockDriverState *bs, uint64_t perm,
+                          uint64_t shared);
+    void (*bdrv_abort_perm_update)(BlockDriverState *bs);
+    /*
+     * What this node needs of the child @c with @role (@c is NULL while the
+     * edge is being made), and lets others do to it, when its own users need
+     * @parent_perm and share @parent_shared.  Default: a format's.
+     */
+    void (*bdrv_child_perm)(BlockDriverState *bs, BdrvChild *c,
+                            const BdrvChildRole *role,
+                            BlockReopenQueue *reopen_queue,
+                            uint64_t parent_perm, uint64_t parent_shared,
+                            uint64_t *nperm, uint64_t *nshared);
+
+    QLIST_ENTRY(BlockDriver) list;
+
+    /* ---- fields that QEMU 5.0 lacks: set them under #ifdef only --------- */
+
+    /*
+     * MINBLK_BLOCK_DRIVER_EXT: a score as bdrv_probe's for the last @size
+     * (512) bytes of a file of @file_size bytes, asked when no head beat raw's
+     * score.
+     */
+    int (*bdrv_probe_tail)(const uint8_t *tail, int size, int64_t file_size);
+    /* Options of `amend`; NULL: the format does not support it. */
+    QemuOptsList *amend_opts;
+};
+
+typedef struct BlockLimits {
+    uint32_t request_alignment;    /* power of two; default 1 */
+    int32_t max_pdiscard;          /* bytes; 0 in all of these: no limit */
+    uint32_t pdiscard_alignment;
+    int32_t max_pwrite_zeroes;
+    uint32_t pwrite_zeroes_alignment;
+    uint32_t opt_transfer;
+    uint32_t max_transfer;
+    size_t min_mem_alignment;      /* of buffers, bytes */
+    size_t opt_mem_alignment;
+    int max_iov;
+} BlockLimits;
+
+/*
+ * What an edge is to its parent.  The callbacks are the parent's: a node's for
+ * the three roles below, a BlockBackend's for its own.
+ */
+struct BdrvChildRole {
+    bool parent_is_bds;
+    /* The options and flags that a child of this role takes from its parent. */
+    void (*inherit_options)(int *child_flags, QDict *child_options,
+                            int parent_flags, QDict *parent_options);
+    /* Who is it, for messages?  g_free(). */
+    char *(*get_parent_desc)(BdrvChild *child);
+    /* The name of a BlockBackend, or NULL. */
+    const char *(*get_name)(BdrvChild *child);
+    /* Stop sending requests; may there be some on their way (poll)? */
+    void (*drained_begin)(BdrvChild *child);
+    bool (*drained_poll)(BdrvChild *child);
+    void (*drained_end)(BdrvChild *child);
+    /* The edge points at another node, or at one at all, now. */
+    void (*attach)(BdrvChild *child);
+    void (*detach)(BdrvChild *child);
+    /* The child's length has changed. */
+    void (*resize)(BdrvChild *child);
+};
+
+extern const BdrvChildRole child_file;     /* holds a format's data */
+extern const BdrvChildRole child_format;   /* a format under a filter */
+extern const BdrvChildRole child_backing;  /* what a format falls back to */
+
+/* An edge of the graph; the parent owns it. */
+struct BdrvChild {
+    BlockDriverState *bs;          /* the child; a strong reference */
+    char *name;                    /* "file", "backing" ... */
+    const BdrvChildRole *role;
+    void *opaque;                  /* the parent */
+
+    uint64_t perm;                 /* what the parent may do */
+    uint64_t shared_perm;          /* what others may do meanwhile */
+    bool has_backup_perm;          /* a permission update is being checked */
+    uint64_t backup_perm;
+    uint64_t backup_shared_perm;
+
+    int parent_quiesce_counter;    /* drained_begin calls not yet ended */
+
+    QLIST_ENTRY(BdrvChild) next;        /* among the parent's children */
+    QLIST_ENTRY(BdrvChild) next_parent; /* among the child's parents */
+};
+
+/* A node. */
+struct BlockDriverState {
+    BlockDriver *drv;              /* NULL: closed */
+    void *opaque;                  /* the driver's, zeroed before open */
+    BdrvChild *file;
+    BdrvChild *backing;
+
+    int64_t total_sectors;         /* the length in units of 512 bytes */
+    int open_flags;                /* BDRV_O_* */
+    bool read_only;
+    bool probed;                   /* the format was found by probing */
+    bool force_share;              /* -U: no locks, others may write */
+    bool encrypted;
+    bool sg;
+    bool closing;                  /* the last reference is gone */
+
+    BlockLimits bl;
+    unsigned int supported_write_flags; /* BDRV_REQ_* of pwritev */
+    unsigned int supported_zero_flags;  /* BDRV_REQ_* of pwrite_zeroes */
+
+    char node_name[32];
+    char filename[4096];           /* for messages */
+    char exact_filename[4096];     /* describes the node wholly, or "" */
+    char backing_file[4096];       /* as the image names it, or "" */
+    char auto_backing_file[4096];
+    char backing_format[16];
+    QDict *full_open_options;      /* describes the node wholly */
+    QDict *options;                /* all, inherited ones included */
+    QDict *explicit_options;       /* those given by the user */
+    BlockDriverState *inherits_from;
+
+    AioContext *aio_context;
+    int refcnt;
+    QLIST_HEAD(, BdrvChild) children;
+    QLIST_HEAD(, BdrvChild) parents;
+    QTAILQ_ENTRY(BlockDriverState) node_list;
+
+    /* ---- requests: block/core/ only ---- */
+    unsigned int in_flight;        /* requests, and other work that counts */
+    unsigned int serialising_in_flight;
+    QLIST_HEAD(, BdrvTrackedRequest) tracked_requests;
+    int quiesce_counter;           /* drained sections that hold it */
+    CoQueue flush_queue;           /* those who wait for the active flush */
+    bool active_flush;
+    uint64_t write_gen;            /* raised by each change */
+    uint64_t flushed_gen;          /* the write_gen that was last flushed */
+    bool has_guard;                /* a probed raw image: see core/guard.c */
+};
+
+/* ---- nodes and edges ------------------------------------------------------ */
+
+/*
+ * A node of @drv, which need not be registered, without a file name; @options
+ * are consumed.  Strong reference or NULL with @errp set.  Mixed.
+ */
+BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
+                                       QDict *options, int flags,
+                                       Error **errp);
+
+/*
+ * Makes an edge from @parent to @child (whose reference it takes, also on
+ * failure) and checks its permissions.  NULL sets @errp.  Plain.
+ */
+BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
+                             const char *name, const BdrvChildRole *role,
+                             Error **errp);
+
+/* Removes an edge of @parent and drops the child's reference.  Mixed. */
+void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child);
+
+/*
+ * Points @bs's backing edge at @backing (takes its own reference; NULL: none).
+ * 0 or -errno with @errp set.  @bs is drained by the caller.  Mixed.
+ */
+int bdrv_set_backing_hd(BlockDriverState *bs, BlockDriverState *backing,
+                        Error **errp);
+
+/*
+ * Makes all parents of @from, those below @to excepted, parents of @to.  Both
+ * are drained meanwhile.  0, or -errno with @errp set and nothing changed.
+ * Outside coroutines.
+ */
+int bdrv_replace_node(BlockDriverState *from, BlockDriverState *to,
+                      Error **errp);
+
+/*
+ * Opens what an image's own bytes name, if the policy permits
+ * (bdrv_set_implicit_open_policy()).  The only way by which a file may cause
+ * another to be opened.  @format NULL: probe.  Strong reference or NULL with
+ * @errp set.  Mixed.
+ */
+BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
+                                     const char *filename, const char *format,
+                                     int flags, Error **errp);
+
+/*
+ * The driver with the best score for @buf (@buf_size bytes, 512); raw answers
+ * 1, so it is never NULL while raw is built in.  @filename may be NULL.  Plain.
+ */
+BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size,
+                            const char *filename);
+
+/* ---- permissions ----------------------------------------------------------- */
+
+/* For bdrv_child_perm of filters: passes on what the parents want.  Plain. */
+void bdrv_filter_default_perms(BlockDriverState *bs, BdrvChild *c,
+                               const BdrvChildRole *role,
+                               BlockReopenQueue *reopen_queue, uint64_t perm,
+                               uint64_t shared, uint64_t *nperm,
+                               uint64_t *nshared);
+/* For bdrv_child_perm of formats; the default.  Plain. */
+void bdrv_format_default_perms(BlockDriverState *bs, BdrvChild *c,
+                               const BdrvChildRole *role,
+                               BlockReopenQueue *reopen_queue, uint64_t perm,
+                               uint64_t shared, uint64_t *nperm,
+                               uint64_t *nshared);
+
+/* ---- requests on a child ----------------------------------------------------- */
+
+/*
+ * Read @bytes at @offset of @child into @qiov, or write.  0 or -errno.
+ * bytes == qiov->size.  Past the end of a file: reads are zeroes, writes
+ * extend it.  co-only.
+ */
+int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
+                                unsigned int bytes, QEMUIOVector *qiov,
+                                BdrvRequestFlags flags);
+int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset,
+                                 unsigned int bytes, QEMUIOVector *qiov,
+                                 BdrvRequestFlags flags);
+
+/* The same with a plain buffer; no vector is needed.  co-only. */
+int coroutine_fn bdrv_co_pread(BdrvChild *child, int64_t offset,
+                               unsigned int bytes, void *buf,
+                               BdrvRequestFlags flags);
+int coroutine_fn bdrv_co_pwrite(BdrvChild *child, int64_t offset,
+                                unsigned int bytes, const void *buf,
+                                BdrvRequestFlags flags);
+
+/*
+ * Copies without a buffer where the drivers can: the callbacks of the source,
+ * then of the target.  -ENOTSUP: a callback is missing.  co-only.
+ */
+int coroutine_fn bdrv_co_copy_range_from(BdrvChild *src, uint64_t src_offset,
+                                         BdrvChild *dst, uint64_t dst_offset,
+                                         uint64_t bytes,
+                                         BdrvRequestFlags read_flags,
+                                         BdrvRequestFlags write_flags);
+int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, uint64_t src_offset,
+                                       BdrvChild *dst, uint64_t dst_offset,
+                                       uint64_t bytes,
+                                       BdrvRequestFlags read_flags,
+                                       BdrvRequestFlags write_flags);
+
+/*
+ * Work that is not a request but must end before the node is drained or
+ * closed.  Plain.
+ */
+void bdrv_inc_in_flight(BlockDriverState *bs);
+void bdrv_dec_in_flight(BlockDriverState *bs);
+
+#endif
