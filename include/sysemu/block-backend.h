@@ -24,8 +24,9 @@ BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm);
 
 /*
  * bdrv_open() and blk_insert_bs() in one, with permissions fit for @flags:
- * CONSISTENT_READ; WRITE with BDRV_O_RDWR; RESIZE with BDRV_O_RESIZE; all but
- * WRITE and RESIZE shared (all with force-share).  NULL sets @errp.  Mixed.
+ * CONSISTENT_READ; WRITE with BDRV_O_RDWR; RESIZE with BDRV_O_RESIZE.  A writer
+ * shares all but WRITE and RESIZE, a reader shares all (what a format needs of
+ * its file is the format's affair).  NULL sets @errp.  Mixed.
  */
 BlockBackend *blk_new_open(const char *filename, const char *reference,
                            QDict *options, int flags, Error **errp);
