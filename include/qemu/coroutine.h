@@ -45,7 +45,7 @@ typedef void coroutine_fn CoroutineEntry(void *opaque);
  * Creates a coroutine that will call entry(opaque) when it is first entered.
  * The pointer is valid until the coroutine ends, which frees it; a coroutine
  * that is never entered is never freed.  Allocates nothing when the thread's
- * pool has a stack left.  Exits the process when no stack can be mapped.
+ * pool has a stack left.  Aborts the process when no stack can be mapped.
  *
  * May be called inside and outside coroutines.
  */

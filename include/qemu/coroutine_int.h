@@ -16,7 +16,7 @@
 typedef struct AioContext AioContext;
 
 typedef enum CoroutineState {
-    CO_STATE_POOLED,    /* no coroutine: a stack waiting for its next one */
+    CO_STATE_ENDED,     /* no coroutine: a stack that waits for its next one */
     CO_STATE_SUSPENDED, /* created, or it has yielded */
     CO_STATE_WOKEN,     /* suspended, and some list will enter it */
     CO_STATE_ENTERED,   /* runs, or waits for one that it has entered */
@@ -70,6 +70,35 @@ void qemu_coroutine_wake(Coroutine *co);
  * one thread (from a constructor).
  */
 void qemu_coroutine_set_home_hook(AioContext *(*hook)(void));
+
+/*
+ * The stack and the switch, in coroutine-ucontext.c.  A Coroutine lives in the
+ * mapping of its stack.
+ */
+
+/*
+ * Maps a stack with a Coroutine of state CO_STATE_ENDED, zero otherwise.  Each
+ * time it is switched to after coroutine_main() has returned, it calls that
+ * again.  Aborts the process when there is no memory.
+ */
+Coroutine *coroutine_stack_new(void);
+
+/* Unmaps the stack of @co, whose state is CO_STATE_ENDED; @co is gone. */
+void coroutine_stack_delete(Coroutine *co);
+
+/*
+ * Saves where the calling thread is in @from, which is the running coroutine,
+ * and goes on where @to was left.  NULL stands for the thread's own stack.
+ * Returns when somebody switches to @from.  Makes no system call.
+ */
+void coroutine_switch(Coroutine *from, Coroutine *to);
+
+/*
+ * In coroutine.c, called by the stack's code on @co's own stack when @co is
+ * first entered: runs @co's function and ends @co.  Returns the coroutine (or
+ * NULL) to switch to.
+ */
+Coroutine *coroutine_main(Coroutine *co);
 
 /* Appends @co, which is in no list, to @queue. */
 void qemu_coroutine_list_append(CoQueue *queue, Coroutine *co);

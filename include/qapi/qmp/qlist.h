@@ -11,9 +11,11 @@
 
 #include "qapi/qmp/qobject.h"
 
+typedef GList QListEntry;
+
 struct QList {
     QObjectBase base;
-    GQueue items; /* of QObject; a QListEntry is a link of it */
+    GQueue items;
 };
 
 /* A new empty list; the caller owns the reference. */
