@@ -2,12 +2,16 @@
 /*
  * What the files of block/core/ share and nobody else sees.
  *
- * Files: registry (drivers), graph (nodes, edges, names), perm (permissions),
- * open (options, inheritance, closing), probe (formats and protocols),
- * filename (descriptions of nodes), create, reopen, drain, limits, tracked
- * (requests in flight, serialising), io (reads and writes), zeroes
- * (write-zeroes, discard), flush, truncate, copy-range, status, io-sync (mixed
- * forms), guard (probed raw images), info, backend, overlay.
+ * Files: registry (drivers), graph (nodes, edges, node names), perm
+ * (permissions), open (options, inheritance, the three roles, closing), probe
+ * (formats and protocols), filename (descriptions of nodes, paths), create,
+ * reopen, drain (drained sections; bdrv_inc_in_flight and its reverse), limits
+ * (limits, lengths, aligned memory), tracked (requests in flight,
+ * serialising), io (reads and writes), zeroes (write-zeroes, discard), flush,
+ * truncate, copy-range, status, io-sync (mixed forms; bdrv_run_co and
+ * bdrv_run_outside_co), guard (probed raw images), info (what a node or its
+ * driver answers, names, removable media, debug events, words of the command
+ * line), backend, overlay.
  */
 #ifndef BLOCK_CORE_CORE_H
 #define BLOCK_CORE_CORE_H
@@ -170,30 +174,82 @@ int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset,
 /* ---- guard of probed raw images ---------------------------------------------------- */
 
 /*
- * Before a write of @qiov (NULL: zeroes) at @offset of a node whose raw format
- * was probed: 0, or -EPERM (with one message) if the result would be probed as
- * another format.  @child is the edge that is written.
+ * When the format raw was found by probing, the raw node has has_guard set, and
+ * its file edge is guarded: no change through that edge may leave a head or a
+ * tail that would be probed as another format.  Each kind of request asks here
+ * about the edge that it was called with, before it is tracked (the guard may
+ * read through the edge).
+ */
+static inline bool bdrv_child_has_guard(const BdrvChild *child)
+{
+    BlockDriverState *parent = child->opaque;
+
+    return child->role->parent_is_bds && parent->has_guard &&
+           parent->file == child;
+}
+
+/*
+ * Before a write of @qiov (NULL: zeroes; a discard counts as that) at @offset
+ * of a guarded edge: 0, or -EPERM (with one message a node).  When *@held is
+ * set, which it is only on success, the caller calls bdrv_guard_end() when the
+ * write is done: until then other changes of the head and tail wait.
  */
 int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
                                   int64_t bytes, QEMUIOVector *qiov,
-                                  BdrvRequestFlags flags);
+                                  bool *held);
 /* The same for a change of the length to @new_size bytes. */
-int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size);
+int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
+                                     bool *held);
+/*
+ * For the target of a copy whose data nobody sees: 0, or -ENOTSUP where it
+ * would touch head or tail.
+ */
+int coroutine_fn bdrv_guard_copy(BdrvChild *child, int64_t offset,
+                                 int64_t bytes);
+void coroutine_fn bdrv_guard_end(BdrvChild *child);
 
 /* ---- draining -------------------------------------------------------------------------- */
 
-/* Stops @bs's parents without waiting, @ignore excepted; and the reverse. */
-void bdrv_do_drained_begin_quiesce(BlockDriverState *bs, BdrvChild *ignore);
-void bdrv_do_drained_end_quiesce(BlockDriverState *bs, BdrvChild *ignore);
+/*
+ * Invariant: the parent of an edge is quiesced by it as often as the edge's
+ * node is: parent_quiesce_counter == bs->quiesce_counter (0 without a node).
+ */
+
+/* Stops @bs's parents without waiting; and the reverse.  Plain. */
+void bdrv_do_drained_begin_quiesce(BlockDriverState *bs);
+void bdrv_do_drained_end_quiesce(BlockDriverState *bs);
 /* Are there requests in flight on @bs, or on their way from its parents? */
-bool bdrv_drain_poll(BlockDriverState *bs, BdrvChild *ignore_parent);
+bool bdrv_drain_poll(BlockDriverState *bs);
+
+/*
+ * Restores the invariant after @child->bs has been changed, by the role's
+ * drained_begin or drained_end, without waiting.  Plain.
+ */
+void bdrv_child_sync_drained(BdrvChild *child);
+
+/*
+ * The callbacks of roles whose parent is a node.  attach is called after
+ * @child->bs was set and synced, detach before it is taken away: they extend
+ * the parent's subtree drained sections to the child.
+ */
+void bdrv_child_cb_drained_begin(BdrvChild *child);
+bool bdrv_child_cb_drained_poll(BdrvChild *child);
+void bdrv_child_cb_drained_end(BdrvChild *child);
+void bdrv_child_cb_attach(BdrvChild *child);
+void bdrv_child_cb_detach(BdrvChild *child);
+
+/*
+ * Something that a drained_poll depends on may have changed: those who wait for
+ * a drained section inside a coroutine look again.  Plain.
+ */
+void bdrv_drain_kick(void);
 
 /* ---- overlay ----------------------------------------------------------------------------- */
 
 /*
  * Puts a throw-away node in memory above @bs, whose reference it takes also on
- * failure; writes go there, reads fall through.  Strong reference or NULL with
- * @errp set.
+ * failure; writes go there, reads fall through.  @options (consumed, may be
+ * NULL) are the new node's.  Strong reference or NULL with @errp set.
  */
 BlockDriverState *bdrv_append_overlay(BlockDriverState *bs, QDict *options,
                                       Error **errp);

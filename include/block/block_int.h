@@ -357,11 +357,15 @@ struct BlockDriverState {
     unsigned int serialising_in_flight;
     QLIST_HEAD(, BdrvTrackedRequest) tracked_requests;
     int quiesce_counter;           /* drained sections that hold it */
+    int recursive_quiesce_counter; /* those of them that hold its subtree */
+    CoMutex drain_lock;            /* keeps the drain callbacks in order */
     CoQueue flush_queue;           /* those who wait for the active flush */
     bool active_flush;
     uint64_t write_gen;            /* raised by each change */
     uint64_t flushed_gen;          /* the write_gen that was last flushed */
     bool has_guard;                /* a probed raw image: see core/guard.c */
+    bool guard_told;               /* the user knows of a refused write */
+    CoMutex guard_lock;            /* held while head or tail changes */
 };
 
 /* ---- nodes and edges ------------------------------------------------------ */

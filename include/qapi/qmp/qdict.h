@@ -15,8 +15,6 @@
 
 #include "qapi/qmp/qobject.h"
 
-typedef struct QDictEntry QDictEntry;
-
 struct QDict {
     QObjectBase base;
     GHashTable *table; /* key -> QDictEntry, whose `key` is the table's key */

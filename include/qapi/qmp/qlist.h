@@ -11,11 +11,9 @@
 
 #include "qapi/qmp/qobject.h"
 
-typedef GList QListEntry;
-
 struct QList {
     QObjectBase base;
-    GQueue items;
+    GQueue items; /* of QObject; a QListEntry is a link of it */
 };
 
 /* A new empty list; the caller owns the reference. */

@@ -30,12 +30,6 @@ typedef enum QType {
     QTYPE__MAX,
 } QType;
 
-typedef struct QNull QNull;
-typedef struct QNum QNum;
-typedef struct QString QString;
-typedef struct QList QList;
-typedef struct QBool QBool;
-
 /*
  * How deep objects may be nested when they come from text (JSON, dotted
  * keys).  It bounds the stack that walking and destroying them takes.

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all QObjects have in common: references, types, comparison and the end.
+ *
+ * Invariants: `type` never changes between qobject_init() and the destruction;
+ * `refcnt` is at least one for as long as anybody holds a pointer.
+ */
+#include "qemu/osdep.h"
+#include "qapi/qmp/qbool.h"
+#include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qlist.h"
+#include "qapi/qmp/qnull.h"
+#include "qapi/qmp/qnum.h"
+#include "qapi/qmp/qstring.h"
+
+void qobject_init(QObjectBase *base, QType type)
+{
+    assert(type > QTYPE_NONE && type < QTYPE__MAX);
+    base->type = type;
+    base->refcnt = 1;
+}
+
+QType qobject_type(const QObject *obj)
+{
+    assert(obj->base.type > QTYPE_NONE && obj->base.type < QTYPE__MAX);
+    return obj->base.type;
+}
+
+const char *qtype_name(QType type)
+{
+    static const char *const names[QTYPE__MAX] = {
+        [QTYPE_NONE] = "none",      [QTYPE_QNULL] = "null",
+        [QTYPE_QNUM] = "number",    [QTYPE_QSTRING] = "string",
+        [QTYPE_QDICT] = "object",   [QTYPE_QLIST] = "array",
+        [QTYPE_QBOOL] = "boolean",
+    };
+
+    assert(type < QTYPE__MAX);
+    return names[type];
+}
+
+QObject *qobject_check_type(const QObject *obj, QType type)
+{
+    return obj && qobject_type(obj) == type ? (QObject *)obj : NULL;
+}
+
+QObject *qobject_ref_impl(QObject *obj)
+{
+    if (obj) {
+        assert(obj->base.refcnt > 0);
+        obj->base.refcnt++;
+    }
+    return obj;
+}
+
+/* Frees @obj, whose last reference is gone, and lets go what it holds. */
+static void qobject_destroy(QObject *obj)
+{
+    switch (qobject_type(obj)) {
+    case QTYPE_QSTRING:
+        g_free(qobject_to(QString, obj)->string);
+        break;
+    case QTYPE_QDICT:
+        g_hash_table_destroy(qobject_to(QDict, obj)->table);
+        break;
+    case QTYPE_QLIST:
+        g_queue_clear_full(&qobject_to(QList, obj)->items,
+                           qobject_destroy_ref);
+        break;
+    default:
+        break;
+    }
+    g_free(obj);
+}
+
+void qobject_unref_impl(QObject *obj)
+{
+    if (obj) {
+        assert(obj->base.refcnt > 0);
+        if (--obj->base.refcnt == 0) {
+            qobject_destroy(obj);
+        }
+    }
+}
+
+bool qobject_is_equal(const QObject *x, const QObject *y)
+{
+    if (x == y) {
+        return true;
+    }
+    if (!x || !y || qobject_type(x) != qobject_type(y)) {
+        return false;
+    }
+    switch (qobject_type(x)) {
+    case QTYPE_QNUM:
+        return qnum_is_equal(qobject_to(QNum, x), qobject_to(QNum, y));
+    case QTYPE_QSTRING:
+        return strcmp(qobject_get_try_str(x), qobject_get_try_str(y)) == 0;
+    case QTYPE_QDICT:
+        return qdict_is_equal(qobject_to(QDict, x), qobject_to(QDict, y));
+    case QTYPE_QLIST:
+        return qlist_is_equal(qobject_to(QList, x), qobject_to(QList, y));
+    case QTYPE_QBOOL:
+        return qbool_get_bool(qobject_to(QBool, x)) ==
+               qbool_get_bool(qobject_to(QBool, y));
+    default:
+        return true; /* null equals null */
+    }
+}
