@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Visitors: what is the same for all of them.
+ *
+ * Invariants: memory is allocated here and nowhere else, zeroed, and only when
+ * the visitor has accepted the value; integers narrower than 64 bits are
+ * checked here.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor-impl.h"
+
+void visit_free(Visitor *v)
+{
+    if (v) {
+        v->ops->free(v);
+    }
+}
+
+void visit_complete(Visitor *v, void *opaque)
+{
+    if (v->ops->complete) {
+        v->ops->complete(v, opaque);
+    }
+}
+
+bool visit_is_input(const Visitor *v)
+{
+    return v->ops->is_input;
+}
+
+bool visit_start_struct(Visitor *v, const char *name, void **obj, size_t size,
+                        Error **errp)
+{
+    bool alloc = obj && visit_is_input(v);
+
+    if (alloc) {
+        *obj = NULL;
+    }
+    assert(!obj || alloc || *obj);
+    if (!v->ops->start_struct(v, name, errp)) {
+        return false;
+    }
+    if (alloc) {
+        *obj = g_malloc0(size);
+    }
+    return true;
+}
+
+bool visit_check_struct(Visitor *v, Error **errp)
+{
+    return !v->ops->check_struct || v->ops->check_struct(v, errp);
+}
+
+void visit_end_struct(Visitor *v)
+{
+    v->ops->end_struct(v);
+}
+
+bool visit_start_list(Visitor *v, const char *name, void **list, Error **errp)
+{
+    if (visit_is_input(v)) {
+        *list = NULL;
+    }
+    return v->ops->start_list(v, name, errp);
+}
+
+bool visit_next_list(Visitor *v, void **tail, size_t size)
+{
+    if (visit_is_input(v) && v->ops->next_list(v)) {
+        *tail = g_malloc0(size);
+    }
+    return *tail;
+}
+
+void visit_end_list(Visitor *v)
+{
+    v->ops->end_list(v);
+}
+
+bool visit_start_alternate(Visitor *v, const char *name, void **obj,
+                           size_t size, QType *type, Error **errp)
+{
+    if (!visit_is_input(v)) {
+        assert(*obj);
+        return true;
+    }
+    *obj = NULL;
+    if (!v->ops->start_alternate(v, name, type, errp)) {
+        return false;
+    }
+    *obj = g_malloc0(size);
+    return true;
+}
+
+void visit_wrong_type(Visitor *v, const char *name, const char *expected,
+                      Error **errp)
+{
+    g_autofree char *path = NULL;
+
+    assert(visit_is_input(v));
+    path = v->ops->path(v, name);
+    error_setg(errp, "Invalid parameter type for '%s', expected: %s", path,
+               expected);
+}
+
+bool visit_optional(Visitor *v, const char *name, bool *present)
+{
+    if (visit_is_input(v)) {
+        *present = v->ops->has_member(v, name);
+    }
+    return *present;
+}
+
+/* The value called @text, or -1. */
+static int enum_value(const QEnumLookup *lookup, const char *text)
+{
+    int i;
+
+    for (i = 0; i < lookup->size; i++) {
+        if (strcmp(lookup->array[i], text) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool visit_type_enum(Visitor *v, const char *name, int *obj,
+                     const QEnumLookup *lookup, Error **errp)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *path = NULL;
+    int value;
+
+    if (!visit_is_input(v)) {
+        text = g_strdup(qapi_enum_lookup(lookup, *obj));
+        return v->ops->type_str(v, name, &text, errp);
+    }
+    if (!v->ops->type_str(v, name, &text, errp)) {
+        return false;
+    }
+    value = enum_value(lookup, text);
+    if (value < 0) {
+        path = v->ops->path(v, name);
+        error_setg(errp, "Parameter '%s' does not accept value '%s'", path,
+                   text);
+        return false;
+    }
+    *obj = value;
+    return true;
+}
+
+/* Sets the error of a number that a C type does not hold; returns false. */
+static bool out_of_range(Visitor *v, const char *name, const char *c_type,
+                         Error **errp)
+{
+    g_autofree char *path = v->ops->path(v, name);
+
+    error_setg(errp, "Parameter '%s' expects %s", path, c_type);
+    return false;
+}
+
+/* Visits a signed number between -@max - 1 and @max. */
+static bool visit_signed(Visitor *v, const char *name, int64_t *value,
+                         int64_t max, const char *c_type, Error **errp)
+{
+    if (!v->ops->type_int64(v, name, value, errp)) {
+        return false;
+    }
+    if (*value > max || *value < -max - 1) {
+        return out_of_range(v, name, c_type, errp);
+    }
+    return true;
+}
+
+/* Visits an unsigned number up to @max. */
+static bool visit_unsigned(Visitor *v, const char *name, uint64_t *value,
+                           uint64_t max, const char *c_type, Error **errp)
+{
+    if (!v->ops->type_uint64(v, name, value, errp)) {
+        return false;
+    }
+    if (*value > max) {
+        return out_of_range(v, name, c_type, errp);
+    }
+    return true;
+}
+
+bool visit_type_int8(Visitor *v, const char *name, int8_t *obj, Error **errp)
+{
+    int64_t value = *obj;
+    bool ok = visit_signed(v, name, &value, INT8_MAX, "int8_t", errp);
+
+    if (ok) {
+        *obj = value;
+    }
+    return ok;
+}
+
+bool visit_type_int16(Visitor *v, const char *name, int16_t *obj,
+                      Error **errp)
+{
+    int64_t value = *obj;
+    bool ok = visit_signed(v, name, &value, INT16_MAX, "int16_t", errp);
+
+    if (ok) {
+        *obj = value;
+    }
+    return ok;
+}
+
+bool visit_type_int32(Visitor *v, const char *name, int32_t *obj,
+                      Error **errp)
+{
+    int64_t value = *obj;
+    bool ok = visit_signed(v, name, &value, INT32_MAX, "int32_t", errp);
+
+    if (ok) {
+        *obj = value;
+    }
+    return ok;
+}
+
+bool visit_type_int64(Visitor *v, const char *name, int64_t *obj,
+                      Error **errp)
+{
+    return v->ops->type_int64(v, name, obj, errp);
+}
+
+bool visit_type_int(Visitor *v, const char *name, int64_t *obj, Error **errp)
+{
+    return v->ops->type_int64(v, name, obj, errp);
+}
+
+bool visit_type_uint8(Visitor *v, const char *name, uint8_t *obj,
+                      Error **errp)
+{
+    uint64_t value = *obj;
+    bool ok = visit_unsigned(v, name, &value, UINT8_MAX, "uint8_t", errp);
+
+    if (ok) {
+        *obj = value;
+    }
+    return ok;
+}
+
+bool visit_type_uint16(Visitor *v, const char *name, uint16_t *obj,
+                       Error **errp)
+{
+    uint64_t value = *obj;
+    bool ok = visit_unsigned(v, name, &value, UINT16_MAX, "uint16_t", errp);
+
+    if (ok) {
+        *obj = value;
+    }
+    return ok;
+}
+
+bool visit_type_uint32(Visitor *v, const char *name, uint32_t *obj,
+                       Error **errp)
+{
+    uint64_t value = *obj;
+    bool ok = visit_unsigned(v, name, &value, UINT32_MAX, "uint32_t", errp);
+
+    if (ok) {
+        *obj = value;
+    }
+    return ok;
+}
+
+bool visit_type_uint64(Visitor *v, const char *name, uint64_t *obj,
+                       Error **errp)
+{
+    return v->ops->type_uint64(v, name, obj, errp);
+}
+
+bool visit_type_size(Visitor *v, const char *name, uint64_t *obj,
+                     Error **errp)
+{
+    return v->ops->type_size(v, name, obj, errp);
+}
+
+bool visit_type_number(Visitor *v, const char *name, double *obj,
+                       Error **errp)
+{
+    return v->ops->type_number(v, name, obj, errp);
+}
+
+bool visit_type_bool(Visitor *v, const char *name, bool *obj, Error **errp)
+{
+    return v->ops->type_bool(v, name, obj, errp);
+}
+
+bool visit_type_str(Visitor *v, const char *name, char **obj, Error **errp)
+{
+    if (visit_is_input(v)) {
+        *obj = NULL;
+    }
+    return v->ops->type_str(v, name, obj, errp);
+}
+
+bool visit_type_any(Visitor *v, const char *name, QObject **obj, Error **errp)
+{
+    if (visit_is_input(v)) {
+        *obj = NULL;
+    }
+    return v->ops->type_any(v, name, obj, errp);
+}
+
+bool visit_type_null(Visitor *v, const char *name, QNull **obj, Error **errp)
+{
+    if (visit_is_input(v)) {
+        *obj = NULL;
+    }
+    return v->ops->type_null(v, name, obj, errp);
+}
