@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Creation of files.
+ *
+ * Invariant: a file that somebody else uses is not touched: it is emptied only
+ * under the locks of a writer that changes the size.
+ */
+#include "qemu/osdep.h"
+#include <fcntl.h>
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
+#include "file-posix.h"
+
+QemuOptsList file_create_opts = {
+    .name = "file-create-opts",
+    .head = QTAILQ_HEAD_INITIALIZER(file_create_opts.head),
+    .desc = {
+        {
+            .name = BLOCK_OPT_SIZE,
+            .type = QEMU_OPT_SIZE,
+            .help = "Virtual disk size",
+        },
+        {
+            .name = BLOCK_OPT_PREALLOC,
+            .type = QEMU_OPT_STRING,
+            .help = "Preallocation mode (allowed values: off, falloc, full)",
+        },
+        {
+            .name = BLOCK_OPT_EXTENT_SIZE_HINT,
+            .type = QEMU_OPT_SIZE,
+            .help = "Extent size hint for the image file, 0 to disable",
+        },
+        { /* end of list */ }
+    },
+};
+
+/* A new or emptied regular file, or a device that is large enough. */
+static int coroutine_fn create_contents(IoEngine *engine, int fd,
+                                        int64_t size, PreallocMode prealloc,
+                                        Error **errp)
+{
+    IoFile file;
+    struct stat st;
+    int ret;
+
+    if (fstat(fd, &st) < 0) {
+        ret = -errno;
+        error_setg_errno(errp, errno, "Could not stat file");
+        return ret;
+    }
+    io_file_init(&file, fd);
+    if (S_ISBLK(st.st_mode)) {
+        int64_t length = file_fd_length(fd);
+
+        if (length < 0) {
+            error_setg_errno(errp, -length, "Could not get the device's size");
+            return length;
+        }
+        if (length < size) {
+            error_setg(errp, "Device is too small: it has %" PRId64 " bytes, %"
+                       PRId64 " are needed", length, size);
+            return -ENOSPC;
+        }
+        return 0;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        error_setg(errp, "Cannot grow device files");
+        return -EINVAL;
+    }
+
+    ret = io_engine_ftruncate(engine, &file, 0);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not resize file");
+        return ret;
+    }
+    return file_resize(engine, &file, size, prealloc, errp);
+}
+
+static int lock_for_creation(int fd, const char *filename, Error **errp)
+{
+    /* What is done to the file, and what others may do to it meanwhile. */
+    const uint64_t perm = BLK_PERM_WRITE | BLK_PERM_RESIZE;
+    const uint64_t shared = BLK_PERM_ALL & ~BLK_PERM_RESIZE;
+    int ret;
+
+    if (!file_lock_supported(fd)) {
+        return 0;
+    }
+    ret = file_lock_acquire(fd, perm, shared, 0, 0, errp);
+    if (ret == 0) {
+        ret = file_lock_test(fd, perm, shared, errp);
+    }
+    if (ret < 0) {
+        error_append_hint(errp, "Is another process using the image [%s]?\n",
+                          filename);
+    }
+    return ret;
+}
+
+static int coroutine_fn create_file(const char *filename, int64_t size,
+                                    PreallocMode prealloc, Error **errp)
+{
+    IoEngine *engine = aio_get_io_engine(qemu_get_current_aio_context(),
+                                         IO_ENGINE_AUTO, errp);
+    Error *local_err = NULL;
+    int fd, ret;
+
+    if (!engine) {
+        return -ENOTSUP;
+    }
+    if (prealloc == PREALLOC_MODE_METADATA) {
+        error_setg(errp, "Unsupported preallocation mode: %s",
+                   PreallocMode_str(prealloc));
+        return -EINVAL;
+    }
+    fd = open(filename, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    if (fd < 0) {
+        ret = -errno;
+        error_setg_errno(errp, errno, "Could not create '%s'", filename);
+        return ret;
+    }
+    ret = lock_for_creation(fd, filename, &local_err);
+    if (ret == 0) {
+        ret = create_contents(engine, fd, size, prealloc, &local_err);
+    }
+    if (close(fd) < 0 && ret == 0) {
+        ret = -errno;
+        error_setg_errno(&local_err, errno, "Could not close the new file");
+    }
+    error_propagate(errp, local_err);
+    return ret;
+}
+
+int coroutine_fn file_co_create(BlockdevCreateOptions *options, Error **errp)
+{
+    BlockdevCreateOptionsFile *opts = &options->u.file;
+
+    assert(options->driver == BLOCKDEV_DRIVER_FILE);
+    if (opts->size > INT64_MAX) {
+        error_setg(errp, "size %" PRIu64 " is too large, the limit is %"
+                   PRId64, opts->size, INT64_MAX);
+        return -EFBIG;
+    }
+    return create_file(opts->filename, opts->size,
+                       opts->has_preallocation ? opts->preallocation
+                                               : PREALLOC_MODE_OFF, errp);
+}
+
+int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
+                                     QemuOpts *opts, Error **errp)
+{
+    g_autofree char *prealloc = NULL;
+    Error *local_err = NULL;
+    uint64_t size;
+    PreallocMode mode;
+
+    strstart(filename, "file:", &filename);
+    size = qemu_opt_get_size_del(opts, BLOCK_OPT_SIZE, 0);
+    qemu_opt_get_size_del(opts, BLOCK_OPT_EXTENT_SIZE_HINT, 0);
+    prealloc = qemu_opt_get_del(opts, BLOCK_OPT_PREALLOC);
+    mode = qapi_enum_parse(&PreallocMode_lookup, prealloc, PREALLOC_MODE_OFF,
+                           &local_err);
+    if (local_err) {
+        error_propagate(errp, local_err);
+        return -EINVAL;
+    }
+    /* As far as the contents go, a disk is made of whole sectors. */
+    if (size > INT64_MAX - BDRV_SECTOR_SIZE) {
+        error_setg(errp, "size %" PRIu64 " is too large", size);
+        return -EFBIG;
+    }
+    return create_file(filename, ROUND_UP(size, BDRV_SECTOR_SIZE), mode, errp);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Locks by which processes agree on who may do what to a file.
+ *
+ * The scheme is QEMU's, so that each sees the other: for a permission bit i
+ * that a process has, it holds a shared lock on byte 100 + i; for a bit i that
+ * it does not let others have, one on byte 200 + i.  Nobody ever holds an
+ * exclusive lock: to see whether a byte is taken, ask whether an exclusive lock
+ * would be possible.  The locks belong to the open file description, so they
+ * end with it.
+ */
+#include "qemu/osdep.h"
+#include <fcntl.h>
+#include "qapi/error.h"
+#include "file-posix.h"
+
+enum {
+    PERM_BASE = 100,
+    UNSHARED_BASE = 200,
+    PERM_BITS = 5,
+};
+
+static int set_lock(int fd, int64_t start, short type)
+{
+    struct flock fl = {
+        .l_type = type,
+        .l_whence = SEEK_SET,
+        .l_start = start,
+        .l_len = 1,
+    };
+    int ret;
+
+    do {
+        ret = fcntl(fd, F_OFD_SETLK, &fl);
+    } while (ret < 0 && errno == EINTR);
+    return ret < 0 ? -errno : 0;
+}
+
+/* Is there a lock of another description on the byte?  1, 0 or -errno. */
+static int is_taken(int fd, int64_t start)
+{
+    struct flock fl = {
+        .l_type = F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = start,
+        .l_len = 1,
+    };
+
+    if (fcntl(fd, F_OFD_GETLK, &fl) < 0) {
+        return -errno;
+    }
+    return fl.l_type != F_UNLCK;
+}
+
+bool file_lock_supported(int fd)
+{
+    return is_taken(fd, PERM_BASE) >= 0;
+}
+
+static int acquire_bits(int fd, int64_t base, uint64_t bits, Error **errp)
+{
+    for (int i = 0; i < PERM_BITS; i++) {
+        int ret;
+
+        if (!(bits & (1 << i))) {
+            continue;
+        }
+        ret = set_lock(fd, base + i, F_RDLCK);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Failed to lock byte %" PRId64,
+                             base + i);
+            return ret;
+        }
+    }
+    return 0;
+}
+
+int file_lock_acquire(int fd, uint64_t perm, uint64_t shared,
+                      uint64_t held_perm, uint64_t held_unshared,
+                      Error **errp)
+{
+    int ret = acquire_bits(fd, PERM_BASE, perm & ~held_perm, errp);
+
+    if (ret < 0) {
+        return ret;
+    }
+    return acquire_bits(fd, UNSHARED_BASE,
+                        ~shared & BLK_PERM_ALL & ~held_unshared, errp);
+}
+
+void file_lock_release(int fd, uint64_t perm, uint64_t shared)
+{
+    for (int i = 0; i < PERM_BITS; i++) {
+        uint64_t bit = 1 << i;
+
+        if (!(perm & bit)) {
+            set_lock(fd, PERM_BASE + i, F_UNLCK);
+        }
+        if (shared & bit) {
+            set_lock(fd, UNSHARED_BASE + i, F_UNLCK);
+        }
+    }
+}
+
+static int test_bits(int fd, int64_t base, uint64_t bits, const char *what,
+                     Error **errp)
+{
+    for (int i = 0; i < PERM_BITS; i++) {
+        if ((bits & (1 << i)) && is_taken(fd, base + i) > 0) {
+            g_autofree char *name = bdrv_perm_names(1 << i);
+
+            error_setg(errp, "Failed to get %s\"%s\" lock", what, name);
+            return -EAGAIN;
+        }
+    }
+    return 0;
+}
+
+int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
+{
+    int ret = test_bits(fd, UNSHARED_BASE, perm, "", errp);
+
+    if (ret < 0) {
+        return ret;
+    }
+    return test_bits(fd, PERM_BASE, ~shared & BLK_PERM_ALL, "shared ", errp);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The length of a file: asking for it, changing it, preallocating.
+ *
+ * Invariant: a resize that fails leaves the file as long as it was.
+ */
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include <linux/fs.h>
+#include "qapi/error.h"
+#include "qemu/units.h"
+#include "file-posix.h"
+
+/*
+ * A file that grows from nothing gets this many bytes written, so that the
+ * alignment which direct I/O needs can be found out by reading.
+ */
+#define FIRST_BLOCK 4096
+
+int64_t file_fd_length(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    if (S_ISBLK(st.st_mode)) {
+        uint64_t bytes;
+
+        if (ioctl(fd, BLKGETSIZE64, &bytes) < 0) {
+            return -errno;
+        }
+        return bytes > INT64_MAX ? -EFBIG : (int64_t)bytes;
+    }
+    return st.st_size;
+}
+
+/* Writes zeroes, not a hole, to the range. */
+static int coroutine_fn write_zero_bytes(IoEngine *engine, IoFile *file,
+                                         int64_t offset, int64_t bytes)
+{
+    const size_t chunk = MIN(bytes, 1 * MiB);
+    void *buf = qemu_try_memalign(4096, MAX(chunk, 4096));
+    int ret = 0;
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    memset(buf, 0, chunk);
+    while (bytes > 0 && ret == 0) {
+        struct iovec iov = {
+            .iov_base = buf,
+            .iov_len = MIN(bytes, (int64_t)chunk),
+        };
+
+        ret = io_engine_pwritev(engine, file, &iov, 1, iov.iov_len, offset);
+        offset += iov.iov_len;
+        bytes -= iov.iov_len;
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
+static int coroutine_fn grow_falloc(IoEngine *engine, IoFile *file,
+                                    int64_t old, int64_t size, Error **errp)
+{
+    int ret = io_engine_fallocate(engine, file, 0, old, size - old);
+
+    if (ret == -EOPNOTSUPP) {
+        ret = write_zero_bytes(engine, file, old, size - old);
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not preallocate new data");
+    }
+    return ret;
+}
+
+static int coroutine_fn grow_full(IoEngine *engine, IoFile *file, int64_t old,
+                                  int64_t size, Error **errp)
+{
+    /* Fail before the long work when there is no room for it. */
+    int ret = io_engine_ftruncate(engine, file, size);
+
+    if (ret == 0) {
+        ret = write_zero_bytes(engine, file, old, size - old);
+    }
+    if (ret == 0) {
+        ret = io_engine_fdatasync(engine, file);
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret,
+                         "Could not write zeros for preallocation");
+    }
+    return ret;
+}
+
+static int coroutine_fn resize_sparse(IoEngine *engine, IoFile *file,
+                                      int64_t old, int64_t size, Error **errp)
+{
+    int ret = io_engine_ftruncate(engine, file, size);
+
+    /* With O_DIRECT too little would be written to tell anything by. */
+    if (ret == 0 && old == 0 && size > 0 &&
+        (!file->direct || size >= FIRST_BLOCK)) {
+        ret = write_zero_bytes(engine, file, 0, MIN(size, FIRST_BLOCK));
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Failed to resize file");
+    }
+    return ret;
+}
+
+int coroutine_fn file_resize(IoEngine *engine, IoFile *file, int64_t size,
+                             PreallocMode prealloc, Error **errp)
+{
+    int64_t old = file_fd_length(file->fd);
+    int ret;
+
+    if (old < 0) {
+        error_setg_errno(errp, -old, "Failed to inquire current file length");
+        return old;
+    }
+    if (prealloc != PREALLOC_MODE_OFF && size < old) {
+        error_setg(errp, "Preallocation can only be used for growing images");
+        return -ENOTSUP;
+    }
+
+    switch (prealloc) {
+    case PREALLOC_MODE_OFF:
+        ret = resize_sparse(engine, file, old, size, errp);
+        break;
+    case PREALLOC_MODE_FALLOC:
+        ret = size > old ? grow_falloc(engine, file, old, size, errp) : 0;
+        break;
+    case PREALLOC_MODE_FULL:
+        ret = size > old ? grow_full(engine, file, old, size, errp) : 0;
+        break;
+    default:
+        error_setg(errp, "Unsupported preallocation mode: %s",
+                   PreallocMode_str(prealloc));
+        return -ENOTSUP;
+    }
+
+    if (ret < 0 && size > old) {
+        io_engine_ftruncate(engine, file, old);
+    }
+    return ret;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a file system can do without a buffer: zeroes, holes, copies.
+ *
+ * Invariants:
+ *   - A file only grows here, and only as far as the request reaches: two
+ *     requests at the end of a file never cut each other off.
+ *   - What a file system has refused as not supported is not asked again.
+ */
+#include "qemu/osdep.h"
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include "qapi/error.h"
+#include "file-posix.h"
+
+/* The kernel's ways to say "not this file, not this range". */
+static int not_supported(int ret)
+{
+    switch (ret) {
+    case -EOPNOTSUPP:
+    case -ENOSYS:
+    case -ENODEV:
+    case -EINVAL:
+    case -EXDEV:
+    case -ETXTBSY:
+        return -ENOTSUP;
+    default:
+        return ret;
+    }
+}
+
+static int coroutine_fn punch_hole(FileState *s, int64_t offset, int64_t bytes)
+{
+    int ret;
+
+    if (s->no_punch) {
+        return -ENOTSUP;
+    }
+    ret = io_engine_fallocate(s->engine, &s->file,
+                              FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                              offset, bytes);
+    if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
+        s->no_punch = true;
+    }
+    return not_supported(ret);
+}
+
+static int coroutine_fn zero_range(FileState *s, int64_t offset, int64_t bytes)
+{
+    int ret;
+
+    if (s->no_zero_range) {
+        return -ENOTSUP;
+    }
+    ret = io_engine_fallocate(s->engine, &s->file,
+                              FALLOC_FL_ZERO_RANGE |
+                              (s->is_device ? FALLOC_FL_KEEP_SIZE : 0),
+                              offset, bytes);
+    if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
+        s->no_zero_range = true;
+    }
+    return not_supported(ret);
+}
+
+/*
+ * Makes a file that ends before @end reach it, by a zero at its last byte, which
+ * cannot shorten a file that another request has made longer meanwhile.
+ */
+static int coroutine_fn reach_end(FileState *s, int64_t end)
+{
+    int64_t length = file_fd_length(s->file.fd);
+    char zero = 0;
+    struct iovec iov = { .iov_base = &zero, .iov_len = 1 };
+
+    if (length < 0) {
+        return length;
+    }
+    if (s->is_device || length >= end) {
+        return 0;
+    }
+    if (s->file.direct) {
+        /* A single byte cannot be written: space instead of a hole. */
+        return not_supported(io_engine_fallocate(s->engine, &s->file, 0,
+                                                 end - 1, 1));
+    }
+    return io_engine_pwritev(s->engine, &s->file, &iov, 1, 1, end - 1);
+}
+
+int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                                       int bytes, BdrvRequestFlags flags)
+{
+    FileState *s = bs->opaque;
+    int ret;
+
+    if (flags & BDRV_REQ_MAY_UNMAP) {
+        ret = punch_hole(s, offset, bytes);
+        if (ret == 0) {
+            return reach_end(s, offset + bytes);
+        }
+        if (ret != -ENOTSUP) {
+            return ret;
+        }
+    }
+
+    ret = zero_range(s, offset, bytes);
+    if (ret != -ENOTSUP || s->is_device) {
+        return ret;
+    }
+
+    /* The same in two steps: no data, but space. */
+    ret = punch_hole(s, offset, bytes);
+    if (ret == 0) {
+        ret = not_supported(io_engine_fallocate(s->engine, &s->file, 0,
+                                                offset, bytes));
+    }
+    return ret;
+}
+
+int coroutine_fn file_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                  int bytes)
+{
+    return punch_hole(bs->opaque, offset, bytes);
+}
+
+/*
+ * Finds out whether there is data or a hole at @offset and where that ends,
+ * *@end.  1 for data, 0 for a hole, or -errno.
+ */
+static int find_extent(int fd, int64_t offset, int64_t length, int64_t *end)
+{
+    off_t data, hole;
+
+    *end = length;
+    if (offset >= length) {
+        *end = INT64_MAX;
+        return 0;
+    }
+    data = lseek(fd, offset, SEEK_DATA);
+    if (data < 0) {
+        /* A hole that ends the file goes on as the zeroes behind it. */
+        *end = INT64_MAX;
+        return errno == ENXIO ? 0 : -errno;
+    }
+    if (data > offset) {
+        *end = data;
+        return 0;
+    }
+    hole = lseek(fd, offset, SEEK_HOLE);
+    if (hole < 0) {
+        return -errno;
+    }
+    if (hole > offset) {
+        *end = hole;
+    }
+    return 1;
+}
+
+int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
+                                      int64_t offset, int64_t bytes,
+                                      int64_t *pnum, int64_t *map,
+                                      BlockDriverState **file)
+{
+    FileState *s = bs->opaque;
+    int64_t align = bs->bl.request_alignment;
+    int64_t length, end;
+    int ret;
+
+    *pnum = bytes;
+    *map = offset;
+    *file = bs;
+    if (!want_zero || s->is_device) {
+        return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
+    }
+
+    length = file_fd_length(s->file.fd);
+    if (length < 0) {
+        return length;
+    }
+    ret = find_extent(s->file.fd, offset, length, &end);
+    if (ret < 0) {
+        /* A file system that cannot tell: all of it may be data. */
+        return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
+    }
+    if (end < INT64_MAX - align) {
+        end = QEMU_ALIGN_UP(end, align);
+    }
+    *pnum = MIN(bytes, end - offset);
+    return (ret ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO) |
+           BDRV_BLOCK_OFFSET_VALID;
+}
+
+/* ---- copying inside the kernel -------------------------------------------------- */
+
+typedef struct CopyJob {
+    int in_fd;
+    off_t in_offset;
+    int out_fd;
+    off_t out_offset;
+    size_t bytes;
+} CopyJob;
+
+static int64_t copy_job(void *opaque)
+{
+    CopyJob *job = opaque;
+
+    while (job->bytes > 0) {
+        ssize_t n = copy_file_range(job->in_fd, &job->in_offset, job->out_fd,
+                                    &job->out_offset, job->bytes, 0);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -errno;
+        }
+        if (n == 0) {
+            /* The source ends here; what follows reads as zeroes. */
+            return -ENOTSUP;
+        }
+        job->bytes -= n;
+    }
+    return 0;
+}
+
+int coroutine_fn file_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
+                                         uint64_t offset, BdrvChild *dst,
+                                         uint64_t dst_offset, uint64_t bytes,
+                                         BdrvRequestFlags read_flags,
+                                         BdrvRequestFlags write_flags)
+{
+    return bdrv_co_copy_range_to(src, offset, dst, dst_offset, bytes,
+                                 read_flags, write_flags);
+}
+
+int coroutine_fn file_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
+                                       uint64_t offset, BdrvChild *dst,
+                                       uint64_t dst_offset, uint64_t bytes,
+                                       BdrvRequestFlags read_flags,
+                                       BdrvRequestFlags write_flags)
+{
+    FileState *s = bs->opaque;
+    CopyJob job = {
+        .in_offset = offset,
+        .out_offset = dst_offset,
+        .out_fd = s->file.fd,
+        .bytes = bytes,
+    };
+
+    if (src->bs->drv != bs->drv) {
+        return -ENOTSUP;
+    }
+    job.in_fd = ((FileState *)src->bs->opaque)->file.fd;
+    return not_supported(io_engine_run(s->engine, copy_job, &job));
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the file driver share: its state, locks and allocation.
+ *
+ * Invariants:
+ *   - locked_perm and locked_unshared are what the descriptor holds locks for
+ *     (and the one that a reopening has prepared, while there is one).
+ *   - Once fdatasync has failed, every later flush of the node fails too: the
+ *     kernel reports a lost page once.
+ */
+#ifndef BLOCK_FILE_POSIX_H
+#define BLOCK_FILE_POSIX_H
+
+#include "block/block_int.h"
+#include "qemu/io-engine.h"
+
+typedef struct FileState {
+    IoFile file;               /* file.fd is the descriptor */
+    IoEngine *engine;          /* borrowed from the context */
+    bool is_device;            /* a block device, else a regular file */
+
+    bool use_locks;
+    bool locks_required;       /* locking=on: a file without locks is refused */
+    uint64_t locked_perm;      /* BLK_PERM_* that are held */
+    uint64_t locked_unshared;  /* BLK_PERM_* that others must not have */
+    int reopen_fd;             /* -1: no reopening has been prepared */
+
+    bool no_punch;             /* the file system refused to make holes */
+    bool no_zero_range;        /* ... or to zero a range */
+    int flush_error;           /* the first -errno of fdatasync, or 0 */
+} FileState;
+
+extern BlockDriver bdrv_file;
+
+/* ---- file-posix-lock.c: plain ----------------------------------------------------- */
+
+/* Does the file behind @fd take open file description locks? */
+bool file_lock_supported(int fd);
+
+/*
+ * Locks the bytes for @perm and for all that is not in @shared on @fd; bits
+ * held already (@held_perm, @held_unshared) are left.  Nothing is unlocked.
+ * 0, or -errno with @errp set.
+ */
+int file_lock_acquire(int fd, uint64_t perm, uint64_t shared,
+                      uint64_t held_perm, uint64_t held_unshared,
+                      Error **errp);
+
+/* Unlocks all bytes but those for @perm and for what is not in @shared. */
+void file_lock_release(int fd, uint64_t perm, uint64_t shared);
+
+/*
+ * Does another process hold what contradicts @perm and @shared?  0, or -EAGAIN
+ * with @errp set.
+ */
+int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp);
+
+/* ---- file-posix-size.c ------------------------------------------------------------- */
+
+/* The length of what @fd is, in bytes, or -errno.  Plain. */
+int64_t file_fd_length(int fd);
+
+/*
+ * Sets the length of the regular file @file from what it is to @size bytes,
+ * preallocating new space.  On failure the old length is back.  0, or -errno
+ * with @errp set.  co-only.
+ */
+int coroutine_fn file_resize(IoEngine *engine, IoFile *file, int64_t size,
+                             PreallocMode prealloc, Error **errp);
+
+/* ---- file-posix-create.c ------------------------------------------------------------ */
+
+extern QemuOptsList file_create_opts;
+int coroutine_fn file_co_create(BlockdevCreateOptions *options, Error **errp);
+int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
+                                     QemuOpts *opts, Error **errp);
+
+/* ---- file-posix-zero.c: write-zeroes, discard, copying, holes ------------------------- */
+
+int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                                       int bytes, BdrvRequestFlags flags);
+int coroutine_fn file_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                  int bytes);
+int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
+                                      int64_t offset, int64_t bytes,
+                                      int64_t *pnum, int64_t *map,
+                                      BlockDriverState **file);
+int coroutine_fn file_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
+                                         uint64_t offset, BdrvChild *dst,
+                                         uint64_t dst_offset, uint64_t bytes,
+                                         BdrvRequestFlags read_flags,
+                                         BdrvRequestFlags write_flags);
+int coroutine_fn file_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
+                                       uint64_t offset, BdrvChild *dst,
+                                       uint64_t dst_offset, uint64_t bytes,
+                                       BdrvRequestFlags read_flags,
+                                       BdrvRequestFlags write_flags);
+
+#endif
