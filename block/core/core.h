@@ -7,8 +7,9 @@
  * (formats and protocols), filename (descriptions of nodes, paths), create,
  * reopen, drain (drained sections; bdrv_inc_in_flight and its reverse), limits
  * (limits, lengths, aligned memory), tracked (requests in flight,
- * serialising), io (reads and writes), zeroes (write-zeroes, discard), flush,
- * truncate, copy-range, status, io-sync (mixed forms; bdrv_run_co and
+ * serialising), io (reads and writes), driver-io (the drivers' callbacks,
+ * splitting), pad (unaligned requests, buffers), zeroes (write-zeroes, discard),
+ * flush, truncate, copy-range, status, io-sync (mixed forms; bdrv_run_co and
  * bdrv_run_outside_co), guard (probed raw images), info (what a node or its
  * driver answers, names, removable media, debug events, words of the command
  * line), backend, overlay.
@@ -162,9 +163,19 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
                                 int64_t offset, int64_t bytes,
                                 enum BdrvTrackedRequestType type);
 void bdrv_tracked_request_end(BdrvTrackedRequest *req);
-/* From now on requests overlapping it, rounded out to @align, wait for it. */
+/*
+ * Later requests that overlap @req, rounded out to @align, wait for its end.
+ * Only between begin and wait, without a yield in between.
+ */
 void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align);
-/* Waits until no serialising request overlaps @req. */
+/* The same for all that lies behind the beginning of @req, too. */
+void bdrv_mark_request_serialising_to_end(BdrvTrackedRequest *req,
+                                          uint64_t align);
+/*
+ * Waits for the earlier requests that overlap @req if either is serialising.
+ * The order is that of the beginnings: nobody overtakes, so none starves and
+ * no two wait for each other.
+ */
 void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req);
 
 /* Is the range a possible one?  0 or -EIO. */

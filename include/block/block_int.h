@@ -146,7 +146,10 @@ struct BlockDriver {
     int coroutine_fn (*bdrv_co_pwrite_zeroes)(BlockDriverState *bs,
                                               int64_t offset, int bytes,
                                               BdrvRequestFlags flags);
-    /* -ENOTSUP counts as done. */
+    /*
+     * -ENOTSUP counts as done.  A head or tail that is not aligned to
+     * bl.request_alignment comes in a call of its own.
+     */
     int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset,
                                          int bytes);
     /*
@@ -253,6 +256,16 @@ struct BlockDriver {
     int (*bdrv_probe_tail)(const uint8_t *tail, int size, int64_t file_size);
     /* Options of `amend`; NULL: the format does not support it. */
     QemuOptsList *amend_opts;
+    /*
+     * Protocols whose request_alignment is above 1 only because of direct I/O:
+     * writes @bytes at @offset, aligned or not, so that the file ends after
+     * them exactly where the request or the file ended, whichever is further.
+     * The layer calls it for unaligned writes at the end of a file, alone.
+     * Without it the layer writes a whole block and truncates the file.
+     */
+    int coroutine_fn (*bdrv_co_pwritev_tail)(BlockDriverState *bs,
+                                             uint64_t offset, uint64_t bytes,
+                                             QEMUIOVector *qiov);
 };
 
 typedef struct BlockLimits {
