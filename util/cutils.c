@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bounded strings, and integers parsed strictly.
+ *
+ * The integer parsers differ only in type; parse_end() holds what they share:
+ * the judgement of where the C library's parser stopped and why.
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+
+void pstrcpy(char *buf, int buf_size, const char *str)
+{
+    size_t len;
+
+    if (buf_size <= 0) {
+        return;
+    }
+    len = strnlen(str, buf_size - 1);
+    memcpy(buf, str, len);
+    buf[len] = '\0';
+}
+
+char *pstrcat(char *buf, int buf_size, const char *str)
+{
+    int len = buf_size > 0 ? (int)strnlen(buf, buf_size) : 0;
+
+    if (len < buf_size) {
+        pstrcpy(buf + len, buf_size - len, str);
+    }
+    return buf;
+}
+
+int strstart(const char *str, const char *prefix, const char **rest)
+{
+    size_t len = strlen(prefix);
+
+    if (strncmp(str, prefix, len) != 0) {
+        return 0;
+    }
+    if (rest) {
+        *rest = str + len;
+    }
+    return 1;
+}
+
+/*
+ * @end is where a parser of the C library stopped in @nptr, @err the errno it
+ * left (0 or ERANGE).  Returns what the caller returns.
+ */
+static int parse_end(const char *nptr, const char *end, const char **endptr,
+                     int err)
+{
+    if (endptr) {
+        *endptr = end;
+    }
+    if (end == nptr || (!endptr && *end != '\0')) {
+        return -EINVAL;
+    }
+    return -err;
+}
+
+/* No number at all: *@endptr is where it began. */
+static int parse_nothing(const char *nptr, const char **endptr)
+{
+    if (endptr) {
+        *endptr = nptr;
+    }
+    return -EINVAL;
+}
+
+int qemu_strtoi64(const char *nptr, const char **endptr, int base,
+                  int64_t *result)
+{
+    char *end;
+    intmax_t value;
+    int ret;
+
+    if (!nptr) {
+        return parse_nothing(nptr, endptr);
+    }
+    errno = 0;
+    value = strtoimax(nptr, &end, base);
+    ret = parse_end(nptr, end, endptr, errno);
+    if (ret != -EINVAL) {
+        *result = value;
+    }
+    return ret;
+}
+
+int qemu_strtou64(const char *nptr, const char **endptr, int base,
+                  uint64_t *result)
+{
+    char *end;
+    uintmax_t value;
+    int ret;
+
+    if (!nptr) {
+        return parse_nothing(nptr, endptr);
+    }
+    errno = 0;
+    value = strtoumax(nptr, &end, base);
+    ret = parse_end(nptr, end, endptr, errno);
+    if (ret != -EINVAL) {
+        *result = value;
+    }
+    return ret;
+}
+
+int qemu_strtoi(const char *nptr, const char **endptr, int base, int *result)
+{
+    int64_t value;
+    int ret = qemu_strtoi64(nptr, endptr, base, &value);
+
+    if (ret == -EINVAL) {
+        return ret;
+    }
+    *result = CLAMP(value, INT_MIN, INT_MAX);
+    return *result == value ? ret : -ERANGE;
+}
+
+int qemu_strtoui(const char *nptr, const char **endptr, int base,
+                 unsigned int *result)
+{
+    uint64_t value;
+    int ret = qemu_strtou64(nptr, endptr, base, &value);
+
+    if (ret) {
+        if (ret == -ERANGE) {
+            *result = UINT_MAX;
+        }
+        return ret;
+    }
+    /* A negative number arrives wrapped to 64 bits; wrap it to these. */
+    if (-value <= UINT_MAX) {
+        value = (unsigned int)value;
+    }
+    *result = MIN(value, UINT_MAX);
+    return *result == value ? 0 : -ERANGE;
+}

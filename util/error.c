@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Error objects.
+ *
+ * `msg` is never NULL.  `hint` is NULL until the first hint.  The place where
+ * an error was made is kept for error_abort's message only.  Every creating
+ * function keeps errno, so that a caller can still look at it.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+
+struct Error {
+    char *msg;
+    GString *hint;
+    const char *src;
+    const char *func;
+    int line;
+};
+
+Error *error_abort;
+Error *error_fatal;
+
+/* Act on the two special destinations; @err is freed if it returns. */
+static void error_end_process(Error **errp, Error *err)
+{
+    if (errp == &error_abort) {
+        error_printf("Unexpected error in %s() at %s:%d:\n",
+                     err->func, err->src, err->line);
+        error_report_err(err);
+        abort();
+    }
+    if (errp == &error_fatal) {
+        error_report_err(err);
+        exit(1);
+    }
+}
+
+/* Move @err to @errp, which is not NULL and holds no error. */
+static void error_deliver(Error **errp, Error *err)
+{
+    error_end_process(errp, err);
+    assert(!*errp);
+    *errp = err;
+}
+
+static Error *error_new(const char *src, int line, const char *func,
+                        char *msg)
+{
+    Error *err = g_new0(Error, 1);
+
+    err->msg = msg;
+    err->src = src;
+    err->line = line;
+    err->func = func;
+    return err;
+}
+
+void error_setg_internal(Error **errp, const char *src, int line,
+                         const char *func, const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+
+    if (!errp) {
+        return;
+    }
+    va_start(ap, fmt);
+    error_deliver(errp, error_new(src, line, func, g_strdup_vprintf(fmt, ap)));
+    va_end(ap);
+    errno = saved_errno;
+}
+
+void error_setg_errno_internal(Error **errp, const char *src, int line,
+                               const char *func, int os_error,
+                               const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+    char *msg;
+
+    if (!errp) {
+        return;
+    }
+    va_start(ap, fmt);
+    msg = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    if (os_error) {
+        g_autofree char *head = msg;
+
+        msg = g_strdup_printf("%s: %s", head, g_strerror(os_error));
+    }
+    error_deliver(errp, error_new(src, line, func, msg));
+    errno = saved_errno;
+}
+
+void error_propagate(Error **dst_errp, Error *local_err)
+{
+    if (!local_err) {
+        return;
+    }
+    error_end_process(dst_errp, local_err);
+    if (dst_errp && !*dst_errp) {
+        *dst_errp = local_err;
+    } else {
+        error_free(local_err);
+    }
+}
+
+static void GCC_FMT_ATTR(2, 0)
+prepend_text(Error *err, const char *fmt, va_list ap)
+{
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    g_autofree char *old = err->msg;
+
+    err->msg = g_strconcat(text, old, NULL);
+}
+
+void error_vprepend(Error *const *errp, const char *fmt, va_list ap)
+{
+    int saved_errno = errno;
+
+    if (errp) {
+        assert(*errp);
+        prepend_text(*errp, fmt, ap);
+    }
+    errno = saved_errno;
+}
+
+void error_prepend(Error *const *errp, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    error_vprepend(errp, fmt, ap);
+    va_end(ap);
+}
+
+void error_propagate_prepend(Error **dst_errp, Error *local_err,
+                             const char *fmt, ...)
+{
+    va_list ap;
+
+    if (local_err) {
+        va_start(ap, fmt);
+        prepend_text(local_err, fmt, ap);
+        va_end(ap);
+    }
+    error_propagate(dst_errp, local_err);
+}
+
+void error_append_hint(Error *const *errp, const char *fmt, ...)
+{
+    int saved_errno = errno;
+    va_list ap;
+
+    if (!errp) {
+        return;
+    }
+    assert(errp != &error_abort && errp != &error_fatal && *errp);
+    if (!(*errp)->hint) {
+        (*errp)->hint = g_string_new(NULL);
+    }
+    va_start(ap, fmt);
+    g_string_append_vprintf((*errp)->hint, fmt, ap);
+    va_end(ap);
+    errno = saved_errno;
+}
+
+const char *error_get_pretty(const Error *err)
+{
+    return err->msg;
+}
+
+const char *error_get_hint(const Error *err)
+{
+    return err->hint ? err->hint->str : NULL;
+}
+
+Error *error_copy(const Error *err)
+{
+    Error *copy = error_new(err->src, err->line, err->func,
+                            g_strdup(err->msg));
+
+    if (err->hint) {
+        copy->hint = g_string_new(err->hint->str);
+    }
+    return copy;
+}
+
+void error_free(Error *err)
+{
+    if (!err) {
+        return;
+    }
+    if (err->hint) {
+        g_string_free(err->hint, TRUE);
+    }
+    g_free(err->msg);
+    g_free(err);
+}
+
+void error_free_or_abort(Error **errp)
+{
+    if (!errp || !*errp) {
+        g_error("an error was expected and none came");
+    }
+    error_free(*errp);
+    *errp = NULL;
+}
+
+/* Print the hint, as whole lines. */
+static void print_hint(const Error *err)
+{
+    if (err->hint && err->hint->len > 0) {
+        bool ended = err->hint->str[err->hint->len - 1] == '\n';
+
+        error_printf("%s%s", err->hint->str, ended ? "" : "\n");
+    }
+}
+
+void error_report_err(Error *err)
+{
+    error_report("%s", err->msg);
+    print_hint(err);
+    error_free(err);
+}
+
+void warn_report_err(Error *err)
+{
+    warn_report("%s", err->msg);
+    print_hint(err);
+    error_free(err);
+}
+
+void error_reportf_err(Error *err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    prepend_text(err, fmt, ap);
+    va_end(ap);
+    error_report_err(err);
+}
+
+void warn_reportf_err(Error *err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    prepend_text(err, fmt, ap);
+    va_end(ap);
+    warn_report_err(err);
+}

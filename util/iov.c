@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes of plain scatter-gather arrays: copied in, copied out, filled.
+ *
+ * All three walk the array with struct IovWalk, which yields the runs of
+ * contiguous bytes of a range; no run is empty, none leaves its element.
+ */
+#include "qemu/osdep.h"
+#include "qemu/iov.h"
+
+typedef struct IovWalk {
+    const struct iovec *iov;    /* the elements still to come */
+    const struct iovec *end;
+    size_t offset;              /* in the first of them */
+    size_t left;                /* bytes of the range still to come */
+    char *run;                  /* what iov_walk_next() found */
+    size_t len;
+} IovWalk;
+
+static IovWalk iov_walk(const struct iovec *iov, unsigned int iov_cnt,
+                        size_t offset, size_t bytes)
+{
+    IovWalk walk = {
+        .iov = iov,
+        .end = iov_cnt ? iov + iov_cnt : iov,
+        .left = bytes,
+    };
+
+    while (walk.iov < walk.end && offset >= walk.iov->iov_len) {
+        offset -= walk.iov->iov_len;
+        walk.iov++;
+    }
+    assert(walk.iov < walk.end || offset == 0);
+    walk.offset = offset;
+    return walk;
+}
+
+/* False at the end of the range or of the array. */
+static bool iov_walk_next(IovWalk *walk)
+{
+    while (walk->left > 0 && walk->iov < walk->end) {
+        const struct iovec *iov = walk->iov++;
+
+        walk->len = MIN(walk->left, iov->iov_len - walk->offset);
+        if (walk->len > 0) {
+            walk->run = (char *)iov->iov_base + walk->offset;
+            walk->offset = 0;
+            walk->left -= walk->len;
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t iov_size(const struct iovec *iov, unsigned int iov_cnt)
+{
+    size_t size = 0;
+    unsigned int i;
+
+    for (i = 0; i < iov_cnt; i++) {
+        size += iov[i].iov_len;
+    }
+    return size;
+}
+
+size_t iov_from_buf(const struct iovec *iov, unsigned int iov_cnt,
+                    size_t offset, const void *buf, size_t bytes)
+{
+    IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
+    const char *from = buf;
+
+    while (iov_walk_next(&walk)) {
+        memcpy(walk.run, from, walk.len);
+        from += walk.len;
+    }
+    return bytes - walk.left;
+}
+
+size_t iov_to_buf(const struct iovec *iov, unsigned int iov_cnt,
+                  size_t offset, void *buf, size_t bytes)
+{
+    IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
+    char *to = buf;
+
+    while (iov_walk_next(&walk)) {
+        memcpy(to, walk.run, walk.len);
+        to += walk.len;
+    }
+    return bytes - walk.left;
+}
+
+size_t iov_memset(const struct iovec *iov, unsigned int iov_cnt,
+                  size_t offset, int fillc, size_t bytes)
+{
+    IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
+
+    while (iov_walk_next(&walk)) {
+        memset(walk.run, fillc, walk.len);
+    }
+    return bytes - walk.left;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Option texts: `a=b,c=d` taken apart, and single values parsed by type.
+ *
+ * A comma ends an item, but for `,,` in a value, which is a comma.  Names hold
+ * no commas: behind a name a comma ends the item however many follow.
+ */
+#include "qemu/osdep.h"
+#include "option-internal.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+
+static bool parse_bool(const char *name, const char *str, bool *value,
+                       Error **errp)
+{
+    static const char *const words[2][4] = {
+        { "off", "no", "false", "n" },
+        { "on", "yes", "true", "y" },
+    };
+    size_t i;
+
+    for (i = 0; i < 2 * ARRAY_SIZE(words[0]); i++) {
+        if (strcmp(str, words[i % 2][i / 2]) == 0) {
+            *value = i % 2;
+            return true;
+        }
+    }
+    error_setg(errp, "Parameter '%s' expects 'on' or 'off'", name);
+    return false;
+}
+
+static bool parse_number(const char *name, const char *str, uint64_t *value,
+                         Error **errp)
+{
+    switch (qemu_strtou64(str, NULL, 0, value)) {
+    case 0:
+        return true;
+    case -ERANGE:
+        error_setg(errp, "Value '%s' is too large for parameter '%s'", str,
+                   name);
+        return false;
+    default:
+        error_setg(errp, "Parameter '%s' expects a number", name);
+        return false;
+    }
+}
+
+static bool parse_size(const char *name, const char *str, uint64_t *value,
+                       Error **errp)
+{
+    ERRP_GUARD();
+
+    switch (qemu_strtosz(str, NULL, value)) {
+    case 0:
+        return true;
+    case -ERANGE:
+        error_setg(errp, "Value '%s' is out of range for parameter '%s'", str,
+                   name);
+        return false;
+    default:
+        error_setg(errp, "Parameter '%s' expects a non-negative number below "
+                   "2^64", name);
+        error_append_hint(errp, "Optional suffix k, M, G, T, P or E means "
+                          "kilo-, mega-, giga-, tera-, peta-\n"
+                          "and exabytes, respectively.\n");
+        return false;
+    }
+}
+
+bool opt_parse_value(const char *name, enum QemuOptType type, const char *str,
+                     QemuOptValue *value, Error **errp)
+{
+    switch (type) {
+    case QEMU_OPT_STRING:
+        return true;
+    case QEMU_OPT_BOOL:
+        return parse_bool(name, str, &value->boolean, errp);
+    case QEMU_OPT_NUMBER:
+        return parse_number(name, str, &value->uint, errp);
+    case QEMU_OPT_SIZE:
+        return parse_size(name, str, &value->uint, errp);
+    }
+    g_assert_not_reached();
+}
+
+const char *get_opt_value(const char *p, char **value)
+{
+    GString *text = g_string_new(NULL);
+
+    for (; *p && (*p != ',' || p[1] == ','); p++) {
+        g_string_append_c(text, *p);
+        if (*p == ',') {
+            p++;
+        }
+    }
+    if (value) {
+        *value = g_string_free(text, FALSE);
+    } else {
+        g_string_free(text, TRUE);
+    }
+    return p;
+}
+
+bool is_help_option(const char *s)
+{
+    return strcmp(s, "help") == 0 || strcmp(s, "?") == 0;
+}
+
+bool has_help_option(const char *params)
+{
+    bool found = false;
+
+    while (!found && *params) {
+        g_autofree char *item = NULL;
+
+        params = get_opt_value(params, &item);
+        found = is_help_option(item);
+        params += *params == ',';
+    }
+    return found;
+}
+
+bool is_valid_option_list(const char *params)
+{
+    size_t len = strlen(params);
+    size_t commas = 0;
+
+    while (commas < len && params[len - 1 - commas] == ',') {
+        commas++;
+    }
+    return len > 0 && params[0] != ',' && commas % 2 == 0;
+}
+
+/*
+ * Take the first item of @p apart into two new strings.  A bare word is the
+ * value of @implied, if there is one, else the name of something that is on.
+ * Returns the next item.
+ */
+static const char *next_item(const char *p, const char *implied, char **name,
+                             char **value)
+{
+    size_t len = strcspn(p, "=,");
+
+    if (p[len] == '=') {
+        *name = g_strndup(p, len);
+        p = get_opt_value(p + len + 1, value);
+    } else if (implied) {
+        *name = g_strdup(implied);
+        p = get_opt_value(p, value);
+    } else {
+        *name = g_strndup(p, len);
+        *value = g_strdup("on");
+        p += len;
+    }
+    return *p == ',' ? p + 1 : p;
+}
+
+/* Set all of @params, leaving out `id` if @skip_id. */
+static bool set_items(QemuOpts *opts, const char *params,
+                      const char *firstname, bool skip_id, Error **errp)
+{
+    while (*params) {
+        g_autofree char *name = NULL;
+        g_autofree char *value = NULL;
+
+        params = next_item(params, firstname, &name, &value);
+        firstname = NULL;
+        if (skip_id && strcmp(name, "id") == 0) {
+            continue;
+        }
+        if (!qemu_opt_set(opts, name, value, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool qemu_opts_do_parse(QemuOpts *opts, const char *params,
+                        const char *firstname, Error **errp)
+{
+    return set_items(opts, params, firstname, false, errp);
+}
+
+/* The value of the first `id` in @params as a new string, or NULL. */
+static char *find_id(const char *params, const char *firstname)
+{
+    while (*params) {
+        g_autofree char *name = NULL;
+        g_autofree char *value = NULL;
+
+        params = next_item(params, firstname, &name, &value);
+        firstname = NULL;
+        if (strcmp(name, "id") == 0) {
+            return g_steal_pointer(&value);
+        }
+    }
+    return NULL;
+}
+
+QemuOpts *qemu_opts_parse(QemuOptsList *list, const char *params,
+                          bool permit_abbrev, Error **errp)
+{
+    const char *firstname = permit_abbrev ? list->implied_opt_name : NULL;
+    g_autofree char *id = find_id(params, firstname);
+    QemuOpts *opts = qemu_opts_create(list, id, true, errp);
+
+    if (opts && !set_items(opts, params, firstname, true, errp)) {
+        qemu_opts_del(opts);
+        return NULL;
+    }
+    return opts;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Option sets from and into dictionaries.
+ *
+ * Values become strings on the way in, the ones a user would write; they stay
+ * strings on the way out.  Dictionaries, lists and null are no option values.
+ */
+#include "qemu/osdep.h"
+#include "option-internal.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qbool.h"
+#include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qnum.h"
+#include "qapi/qmp/qstring.h"
+
+/* The value as a new string, NULL if it is no scalar. */
+static char *scalar_to_string(QObject *obj)
+{
+    switch (qobject_type(obj)) {
+    case QTYPE_QSTRING:
+        return g_strdup(qstring_get_str(qobject_to(QString, obj)));
+    case QTYPE_QNUM:
+        return qnum_to_string(qobject_to(QNum, obj));
+    case QTYPE_QBOOL:
+        return g_strdup(qbool_get_bool(qobject_to(QBool, obj)) ? "on" : "off");
+    default:
+        return NULL;
+    }
+}
+
+/* Set the option that @entry describes. */
+static bool set_from_entry(QemuOpts *opts, const QDictEntry *entry,
+                           Error **errp)
+{
+    const char *name = qdict_entry_key(entry);
+    g_autofree char *value = scalar_to_string(qdict_entry_value(entry));
+
+    if (!value) {
+        error_setg(errp, "Parameter '%s' expects a single value", name);
+        return false;
+    }
+    return qemu_opt_set(opts, name, value, errp);
+}
+
+QemuOpts *qemu_opts_from_qdict(QemuOptsList *list, const QDict *qdict,
+                               Error **errp)
+{
+    const char *id = qdict_get_try_str(qdict, "id");
+    QemuOpts *opts = qemu_opts_create(list, id, true, errp);
+    const QDictEntry *entry;
+
+    if (!opts) {
+        return NULL;
+    }
+    for (entry = qdict_first(qdict); entry; entry = qdict_next(qdict, entry)) {
+        if (strcmp(qdict_entry_key(entry), "id") != 0 &&
+            !set_from_entry(opts, entry, errp)) {
+            qemu_opts_del(opts);
+            return NULL;
+        }
+    }
+    return opts;
+}
+
+void qemu_opts_absorb_qdict(QemuOpts *opts, QDict *qdict, Error **errp)
+{
+    bool any = opts_accepts_any(opts->list);
+    const QDictEntry *entry, *next;
+
+    for (entry = qdict_first(qdict); entry; entry = next) {
+        const char *name = qdict_entry_key(entry);
+
+        next = qdict_next(qdict, entry);
+        if (any || opt_desc_find(opts->list->desc, name)) {
+            if (!set_from_entry(opts, entry, errp)) {
+                return;
+            }
+            qdict_del(qdict, name);
+        }
+    }
+}
+
+QDict *qemu_opts_to_qdict_filtered(QemuOpts *opts, QDict *qdict,
+                                   QemuOptsList *list, bool del)
+{
+    QemuOpt *opt, *next;
+
+    if (!qdict) {
+        qdict = qdict_new();
+    }
+    if (opts->id) {
+        qdict_put_str(qdict, "id", opts->id);
+    }
+    QTAILQ_FOREACH_SAFE(opt, &opts->head, next, next) {
+        if (list && !opt_desc_find(list->desc, opt->name)) {
+            continue;
+        }
+        qdict_put_str(qdict, opt->name, opt->str);
+        if (del) {
+            opt_remove(opts, opt);
+        }
+    }
+    return qdict;
+}
+
+QDict *qemu_opts_to_qdict(QemuOpts *opts, QDict *qdict)
+{
+    return qemu_opts_to_qdict_filtered(opts, qdict, NULL, false);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Aligned memory and the page size.
+ *
+ * qemu_real_host_page_size is set by a constructor and never changes after.
+ */
+#include "qemu/osdep.h"
+
+uintptr_t qemu_real_host_page_size;
+
+static void __attribute__((constructor)) init_host_page_size(void)
+{
+    qemu_real_host_page_size = sysconf(_SC_PAGESIZE);
+}
+
+void *qemu_try_memalign(size_t alignment, size_t size)
+{
+    void *ptr;
+
+    assert(is_power_of_2(alignment));
+    /* Without a size there could be no memory and yet no failure. */
+    if (posix_memalign(&ptr, MAX(alignment, sizeof(void *)), MAX(size, 1))) {
+        return NULL;
+    }
+    return ptr;
+}
+
+void *qemu_memalign(size_t alignment, size_t size)
+{
+    void *ptr = qemu_try_memalign(alignment, size);
+
+    if (!ptr) {
+        g_error("failed to allocate %zu bytes aligned to %zu", size,
+                alignment);
+    }
+    return ptr;
+}
+
+void qemu_vfree(void *ptr)
+{
+    free(ptr);
+}

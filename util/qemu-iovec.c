@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * QEMUIOVector: building, slicing and comparing.
+ *
+ * After every function `size` is the sum of the elements and `nalloc` says who
+ * owns the array (see the header).  Slices come from struct Slice, which
+ * describes a range of another vector without touching it.
+ */
+#include "qemu/osdep.h"
+#include "qemu/checked.h"
+#include "qemu/cutils.h"
+#include "qemu/iov.h"
+
+/* A range: @niov elements from @iov on, without @head and @tail bytes. */
+typedef struct Slice {
+    const struct iovec *iov;
+    int niov;
+    size_t head;
+    size_t tail;
+} Slice;
+
+/* The range must lie within @qiov.  An empty one has no elements. */
+static Slice slice_of(const QEMUIOVector *qiov, size_t offset, size_t len)
+{
+    Slice slice = { .iov = qiov->iov };
+    size_t rest;
+
+    assert(offset <= qiov->size && len <= qiov->size - offset);
+    if (len == 0) {
+        return slice;
+    }
+    while (offset >= slice.iov->iov_len) {
+        offset -= slice.iov->iov_len;
+        slice.iov++;
+    }
+    slice.head = offset;
+    for (rest = offset + len; rest > slice.iov[slice.niov].iov_len;
+         slice.niov++) {
+        rest -= slice.iov[slice.niov].iov_len;
+    }
+    slice.tail = slice.iov[slice.niov].iov_len - rest;
+    slice.niov++;
+    return slice;
+}
+
+/* Write the elements of @slice to @iov, which has room for them. */
+static void slice_copy(const Slice *slice, struct iovec *iov)
+{
+    if (slice->niov == 0) {
+        return;
+    }
+    memcpy(iov, slice->iov, slice->niov * sizeof(*iov));
+    iov[slice->niov - 1].iov_len -= slice->tail;
+    iov[0].iov_base = (char *)iov[0].iov_base + slice->head;
+    iov[0].iov_len -= slice->head;
+}
+
+/* Make room for @more elements. */
+static void qemu_iovec_grow(QEMUIOVector *qiov, int more)
+{
+    assert(qiov->nalloc >= 0);
+    if (more > qiov->nalloc - qiov->niov) {
+        qiov->nalloc = MAX(qiov->niov + more, 2 * qiov->niov);
+        qiov->iov = g_renew(struct iovec, qiov->iov, qiov->nalloc);
+    }
+}
+
+/* Append @slice, whose elements have @len bytes. */
+static void qemu_iovec_add_slice(QEMUIOVector *qiov, const Slice *slice,
+                                 size_t len)
+{
+    qemu_iovec_grow(qiov, slice->niov);
+    slice_copy(slice, qiov->iov + qiov->niov);
+    qiov->niov += slice->niov;
+    qiov->size += len;
+}
+
+void qemu_iovec_init(QEMUIOVector *qiov, int alloc_hint)
+{
+    qiov->iov = g_new(struct iovec, alloc_hint);
+    qiov->niov = 0;
+    qiov->nalloc = alloc_hint;
+    qiov->size = 0;
+}
+
+void qemu_iovec_init_external(QEMUIOVector *qiov, struct iovec *iov, int niov)
+{
+    qiov->iov = iov;
+    qiov->niov = niov;
+    qiov->nalloc = -1;
+    qiov->size = iov_size(iov, niov);
+}
+
+void qemu_iovec_init_slice_space(QEMUIOVector *qiov,
+                                 const QEMUIOVector *source,
+                                 size_t offset, size_t len,
+                                 struct iovec *space, int nspace)
+{
+    Slice slice = slice_of(source, offset, len);
+
+    if (slice.niov == 1) {
+        qemu_iovec_init_buf(qiov,
+                            (char *)slice.iov->iov_base + slice.head, len);
+        return;
+    }
+    if (slice.head == 0 && slice.tail == 0) {
+        qiov->iov = (struct iovec *)slice.iov;
+        qiov->nalloc = -1;
+    } else if (slice.niov <= nspace) {
+        qiov->iov = space;
+        qiov->nalloc = -1;
+        slice_copy(&slice, space);
+    } else {
+        qiov->iov = g_new(struct iovec, slice.niov);
+        qiov->nalloc = slice.niov;
+        slice_copy(&slice, qiov->iov);
+    }
+    qiov->niov = slice.niov;
+    qiov->size = len;
+}
+
+void qemu_iovec_init_slice(QEMUIOVector *qiov, const QEMUIOVector *source,
+                           size_t offset, size_t len)
+{
+    qemu_iovec_init_slice_space(qiov, source, offset, len, NULL, 0);
+}
+
+int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
+                             const QEMUIOVector *mid, size_t mid_offset,
+                             size_t mid_len, void *tail, size_t tail_len)
+{
+    Slice slice = mid_len ? slice_of(mid, mid_offset, mid_len) : (Slice){};
+    uint64_t sum;
+    int niov;
+
+    if (!checked_add_u64(head_len, mid_len, &sum) ||
+        !checked_add_u64(sum, tail_len, &sum) || sum > SIZE_MAX) {
+        qemu_iovec_init(qiov, 0);
+        return -EINVAL;
+    }
+    niov = slice.niov + (head_len > 0) + (tail_len > 0);
+    if (niov > IOV_MAX) {
+        qemu_iovec_init(qiov, 0);
+        return -EINVAL;
+    }
+    qemu_iovec_init(qiov, niov);
+    if (head_len) {
+        qemu_iovec_add(qiov, head, head_len);
+    }
+    qemu_iovec_add_slice(qiov, &slice, mid_len);
+    if (tail_len) {
+        qemu_iovec_add(qiov, tail, tail_len);
+    }
+    return 0;
+}
+
+int qemu_iovec_subvec_niov(const QEMUIOVector *qiov, size_t offset,
+                           size_t len)
+{
+    return slice_of(qiov, offset, len).niov;
+}
+
+void qemu_iovec_add(QEMUIOVector *qiov, void *base, size_t len)
+{
+    qemu_iovec_grow(qiov, 1);
+    qiov->iov[qiov->niov].iov_base = base;
+    qiov->iov[qiov->niov].iov_len = len;
+    qiov->niov++;
+    qiov->size += len;
+}
+
+void qemu_iovec_concat(QEMUIOVector *dst, QEMUIOVector *src,
+                       size_t soffset, size_t sbytes)
+{
+    Slice slice;
+
+    assert(soffset <= src->size);
+    sbytes = MIN(sbytes, src->size - soffset);
+    slice = slice_of(src, soffset, sbytes);
+    qemu_iovec_add_slice(dst, &slice, sbytes);
+}
+
+size_t qemu_iovec_concat_iov(QEMUIOVector *dst, const struct iovec *src_iov,
+                             unsigned int src_cnt, size_t soffset,
+                             size_t sbytes)
+{
+    size_t before = dst->size;
+    QEMUIOVector src;
+
+    qemu_iovec_init_external(&src, (struct iovec *)src_iov, src_cnt);
+    qemu_iovec_concat(dst, &src, soffset, sbytes);
+    return dst->size - before;
+}
+
+void qemu_iovec_discard_back(QEMUIOVector *qiov, size_t bytes)
+{
+    size_t left = bytes;
+
+    assert(bytes <= qiov->size);
+    assert(qiov->nalloc >= 0);
+    while (left > 0 && left >= qiov->iov[qiov->niov - 1].iov_len) {
+        left -= qiov->iov[qiov->niov - 1].iov_len;
+        qiov->niov--;
+    }
+    if (left > 0) {
+        qiov->iov[qiov->niov - 1].iov_len -= left;
+    }
+    qiov->size -= bytes;
+}
+
+void qemu_iovec_reset(QEMUIOVector *qiov)
+{
+    assert(qiov->nalloc >= 0);
+    qiov->niov = 0;
+    qiov->size = 0;
+}
+
+void qemu_iovec_destroy(QEMUIOVector *qiov)
+{
+    if (qiov->nalloc >= 0) {
+        g_free(qiov->iov);
+    }
+    qiov->iov = NULL;
+    qiov->niov = 0;
+    qiov->nalloc = 0;
+    qiov->size = 0;
+}
+
+size_t qemu_iovec_from_buf(QEMUIOVector *qiov, size_t offset,
+                           const void *buf, size_t bytes)
+{
+    return iov_from_buf(qiov->iov, qiov->niov, offset, buf, bytes);
+}
+
+size_t qemu_iovec_to_buf(QEMUIOVector *qiov, size_t offset,
+                         void *buf, size_t bytes)
+{
+    return iov_to_buf(qiov->iov, qiov->niov, offset, buf, bytes);
+}
+
+size_t qemu_iovec_memset(QEMUIOVector *qiov, size_t offset,
+                         int fillc, size_t bytes)
+{
+    return iov_memset(qiov->iov, qiov->niov, offset, fillc, bytes);
+}
+
+bool qemu_iovec_is_zero(const QEMUIOVector *qiov, size_t offset,
+                        size_t bytes)
+{
+    Slice slice = slice_of(qiov, offset, bytes);
+    int i;
+
+    for (i = 0; i < slice.niov; i++) {
+        size_t skip = i == 0 ? slice.head : 0;
+        size_t drop = i == slice.niov - 1 ? slice.tail : 0;
+
+        if (!buffer_is_zero((char *)slice.iov[i].iov_base + skip,
+                            slice.iov[i].iov_len - skip - drop)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first of @len bytes in which @a and @b differ; they do differ. */
+static size_t first_difference(const char *a, const char *b)
+{
+    size_t i = 0;
+
+    while (a[i] == b[i]) {
+        i++;
+    }
+    return i;
+}
+
+ssize_t qemu_iovec_compare(const QEMUIOVector *a, const QEMUIOVector *b)
+{
+    const struct iovec *va = a->iov, *vb = b->iov;
+    size_t oa = 0, ob = 0, done, n;
+
+    assert(a->size == b->size);
+    for (done = 0; done < a->size; done += n) {
+        const char *pa, *pb;
+
+        for (; oa == va->iov_len; va++) {
+            oa = 0;
+        }
+        for (; ob == vb->iov_len; vb++) {
+            ob = 0;
+        }
+        n = MIN(va->iov_len - oa, vb->iov_len - ob);
+        pa = (const char *)va->iov_base + oa;
+        pb = (const char *)vb->iov_base + ob;
+        if (memcmp(pa, pb, n) != 0) {
+            return done + first_difference(pa, pb);
+        }
+        oa += n;
+        ob += n;
+    }
+    return -1;
+}
