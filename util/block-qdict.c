@@ -22,9 +22,7 @@ static void flatten_member(QDict *dst, GString *key, const char *name,
 {
     size_t len = key->len;
 
-    if (len) {
-        g_string_append_c(key, '.');
-    }
+    g_string_append_c(key, '.');
     g_string_append(key, name);
     flatten_obj(dst, key, value);
     g_string_truncate(key, len);
@@ -70,13 +68,14 @@ void qdict_flatten(QDict *qdict)
 {
     g_autoptr(QDict) flat = qdict_new();
     GString *key = g_string_new(NULL);
+    const QDictEntry *entry;
 
-    flatten_dict(flat, key, qdict);
-    g_string_free(key, TRUE);
-
-    while (qdict_size(qdict)) {
-        qdict_del(qdict, qdict_entry_key(qdict_first(qdict)));
+    while ((entry = qdict_first(qdict))) {
+        g_string_assign(key, qdict_entry_key(entry));
+        flatten_obj(flat, key, qdict_entry_value(entry));
+        qdict_del(qdict, key->str);
     }
+    g_string_free(key, TRUE);
     qdict_join(qdict, flat, true);
 }
 
