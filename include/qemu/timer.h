@@ -33,6 +33,7 @@ typedef struct QEMUTimer {
     QEMUTimerCB *cb;
     void *opaque;
     int scale;
+    uint64_t serial; /* of the arming */
     QTAILQ_ENTRY(QEMUTimer) next;
 } QEMUTimer;
 

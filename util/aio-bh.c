@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bottom halves, and coroutines that the loop is asked to run.
+ *
+ * Invariants:
+ * - A bottom half is on its context's list exactly while it is scheduled; it
+ *   is off the list before its callback runs, and a one-shot is freed by then,
+ *   so a callback may do anything with its bottom half and may poll.
+ * - One run of the lists takes only what was scheduled before it began: work
+ *   that schedules itself again cannot keep the loop from its descriptors.
+ */
+#include "qemu/osdep.h"
+#include "aio-internal.h"
+
+struct QEMUBH {
+    AioContext *ctx;
+    QEMUBHFunc *cb;
+    void *opaque;
+    bool scheduled; /* under ctx->lock, as are the two below */
+    uint64_t serial;
+    QTAILQ_ENTRY(QEMUBH) next;
+    bool oneshot;
+};
+
+static void add_work(AioContext *ctx, int n)
+{
+    __atomic_store_n(&ctx->work, ctx->work + n, __ATOMIC_RELEASE);
+}
+
+static void bh_link(QEMUBH *bh)
+{
+    bh->scheduled = true;
+    bh->serial = bh->ctx->bh_serial++;
+    QTAILQ_INSERT_TAIL(&bh->ctx->bhs, bh, next);
+    add_work(bh->ctx, 1);
+}
+
+static void bh_unlink(QEMUBH *bh)
+{
+    bh->scheduled = false;
+    QTAILQ_REMOVE(&bh->ctx->bhs, bh, next);
+    add_work(bh->ctx, -1);
+}
+
+QEMUBH *aio_bh_new(AioContext *ctx, QEMUBHFunc *cb, void *opaque)
+{
+    QEMUBH *bh = g_new0(QEMUBH, 1);
+
+    bh->ctx = ctx;
+    bh->cb = cb;
+    bh->opaque = opaque;
+    return bh;
+}
+
+void qemu_bh_schedule(QEMUBH *bh)
+{
+    AioContext *ctx = bh->ctx;
+
+    pthread_mutex_lock(&ctx->lock);
+    if (!bh->scheduled) {
+        bh_link(bh);
+    }
+    pthread_mutex_unlock(&ctx->lock);
+    aio_notify(ctx);
+}
+
+void qemu_bh_cancel(QEMUBH *bh)
+{
+    pthread_mutex_lock(&bh->ctx->lock);
+    if (bh->scheduled) {
+        bh_unlink(bh);
+    }
+    pthread_mutex_unlock(&bh->ctx->lock);
+}
+
+void qemu_bh_delete(QEMUBH *bh)
+{
+    if (bh) {
+        qemu_bh_cancel(bh);
+        g_free(bh);
+    }
+}
+
+void aio_bh_schedule_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque)
+{
+    QEMUBH *bh = aio_bh_new(ctx, cb, opaque);
+
+    bh->oneshot = true;
+    qemu_bh_schedule(bh);
+}
+
+/* Take the first bottom half that was scheduled before serial @end. */
+static QEMUBH *bh_pop(AioContext *ctx, uint64_t end)
+{
+    QEMUBH *bh;
+
+    pthread_mutex_lock(&ctx->lock);
+    bh = QTAILQ_FIRST(&ctx->bhs);
+    if (bh && bh->serial < end) {
+        bh_unlink(bh);
+    } else {
+        bh = NULL;
+    }
+    pthread_mutex_unlock(&ctx->lock);
+    return bh;
+}
+
+static bool run_bhs(AioContext *ctx, uint64_t end)
+{
+    bool progress = false;
+    QEMUBH *bh;
+
+    while ((bh = bh_pop(ctx, end))) {
+        QEMUBHFunc *cb = bh->cb;
+        void *opaque = bh->opaque;
+
+        if (bh->oneshot) {
+            g_free(bh);
+        }
+        cb(opaque);
+        progress = true;
+    }
+    return progress;
+}
+
+/* Enter a list of coroutines, which is nobody else's any more. */
+static bool run_coroutines(Coroutine *co)
+{
+    bool progress = false;
+
+    while (co) {
+        Coroutine *next = co->scheduled_next;
+
+        co->scheduled_next = NULL;
+        __atomic_store_n(&co->scheduled, 0, __ATOMIC_RELEASE);
+        qemu_coroutine_enter(co);
+        progress = true;
+        co = next;
+    }
+    return progress;
+}
+
+/* Take all scheduled coroutines, which the lock guards. */
+static Coroutine *take_coroutines(AioContext *ctx)
+{
+    Coroutine *first = ctx->co_first;
+    int n = 0;
+
+    for (Coroutine *co = first; co; co = co->scheduled_next) {
+        n++;
+    }
+    ctx->co_first = NULL;
+    ctx->co_last = NULL;
+    add_work(ctx, -n);
+    return first;
+}
+
+bool aio_run_scheduled(AioContext *ctx)
+{
+    Coroutine *first;
+    uint64_t end;
+    bool progress;
+
+    if (!aio_has_scheduled(ctx)) {
+        return false;
+    }
+    pthread_mutex_lock(&ctx->lock);
+    first = take_coroutines(ctx);
+    end = ctx->bh_serial;
+    pthread_mutex_unlock(&ctx->lock);
+
+    /*
+     * Coroutines first: they cannot poll, so that none of those that were
+     * taken from the list is left waiting behind a callback that does.
+     */
+    progress = run_coroutines(first);
+    return run_bhs(ctx, end) || progress;
+}
+
+void aio_drop_scheduled(AioContext *ctx)
+{
+    QEMUBH *bh;
+
+    g_assert(!ctx->co_first);
+    while ((bh = QTAILQ_FIRST(&ctx->bhs))) {
+        g_assert(bh->oneshot);
+        bh_unlink(bh);
+        g_free(bh);
+    }
+}
+
+void aio_co_schedule(AioContext *ctx, Coroutine *co)
+{
+    int was = __atomic_exchange_n(&co->scheduled, 1, __ATOMIC_ACQ_REL);
+
+    if (was) {
+        g_error("coroutine %p is scheduled twice", (void *)co);
+    }
+    pthread_mutex_lock(&ctx->lock);
+    co->scheduled_next = NULL;
+    if (ctx->co_last) {
+        ctx->co_last->scheduled_next = co;
+    } else {
+        ctx->co_first = co;
+    }
+    ctx->co_last = co;
+    add_work(ctx, 1);
+    pthread_mutex_unlock(&ctx->lock);
+    aio_notify(ctx);
+}
+
+void aio_co_wake(Coroutine *co)
+{
+    aio_co_enter(co->ctx, co);
+}
+
+void aio_co_enter(AioContext *ctx, Coroutine *co)
+{
+    if (in_aio_context_home_thread(ctx)) {
+        qemu_coroutine_wake(co);
+    } else {
+        aio_co_schedule(ctx, co);
+    }
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of an AioContext, shared by the files of the event loop and by
+ * the engines; nothing above floor 2 includes it.
+ *
+ * Invariants:
+ * - `lock` guards the lists of scheduled bottom halves and coroutines, the
+ *   only ones that other threads write.  All else is the home thread's.
+ * - Whoever puts work on such a list calls aio_notify() after it, so the loop
+ *   never sleeps over work: it sets `sleeping` before it looks at `notified`
+ *   for the last time, the others set `notified` before they look at
+ *   `sleeping`.
+ * - `notify_fd` exists before `sleeping` is first set.
+ */
+#ifndef UTIL_AIO_INTERNAL_H
+#define UTIL_AIO_INTERNAL_H
+
+#include <poll.h>
+#include <pthread.h>
+
+#include "block/aio.h"
+#include "qemu/coroutine_int.h"
+#include "qemu/queue.h"
+
+typedef struct IoEngine IoEngine;
+typedef struct IoPool IoPool;
+
+/* Requests that may finish inline before one lets the loop turn once. */
+#define AIO_INLINE_BUDGET 64
+
+/* One watched descriptor. */
+typedef struct AioHandler {
+    int fd;
+    bool deleted;     /* freed when nobody walks the list any more */
+    short revents;    /* what the last wait found and nobody has handled */
+    IOHandler *io_read;
+    IOHandler *io_write;
+    AioPollFn *io_poll;
+    void *opaque;
+    QLIST_ENTRY(AioHandler) next;
+} AioHandler;
+
+/*
+ * What an engine has to do with the loop.  @poll handles what is complete,
+ * without waiting, and returns whether there was any; @flush hands over what
+ * was gathered.  Neither is called in a coroutine.
+ */
+typedef struct AioHook {
+    bool (*poll)(void *opaque);
+    void (*flush)(void *opaque);
+    void *opaque;
+    QLIST_ENTRY(AioHook) next;
+} AioHook;
+
+/* HOST has a list of its own; the other two clocks are one. */
+typedef enum AioTimerListId {
+    AIO_TIMERS_MONOTONIC,
+    AIO_TIMERS_HOST,
+    AIO_TIMERS_MAX
+} AioTimerListId;
+
+struct QEMUTimerList {
+    QEMUClockType clock;
+    QTAILQ_HEAD(, QEMUTimer) armed; /* by time, equal ones as armed */
+    uint64_t serial;                /* stamps the armings */
+};
+
+struct AioContext {
+    int refcnt;    /* atomic */
+    int notify_fd; /* an eventfd, -1 before the first wait */
+    int sleeping;  /* atomic: waits, or is about to */
+    int notified;  /* atomic: aio_notify() was called */
+
+    pthread_mutex_t lock;
+    QTAILQ_HEAD(, QEMUBH) bhs;  /* scheduled, in that order */
+    uint64_t bh_serial;         /* stamps the schedulings */
+    Coroutine *co_first;        /* scheduled, in that order */
+    Coroutine *co_last;
+    int work;                   /* entries of both lists; read without lock */
+
+    QLIST_HEAD(, AioHandler) handlers;
+    unsigned n_handlers;
+    unsigned walking;           /* how many calls walk the list */
+    bool have_deleted;
+    unsigned handlers_gen;      /* changes whenever the set does */
+    unsigned n_syscall_handlers; /* those that only a system call can ask */
+    struct pollfd *pollfds;
+    unsigned pollfds_size;
+
+    QLIST_HEAD(, AioHook) hooks;
+    int inline_budget;
+    QEMUTimerList timers[AIO_TIMERS_MAX];
+
+    IoPool *pool;               /* worker threads, NULL before first use */
+    IoEngine *engine_threads;
+    IoEngine *engine_uring;
+};
+
+/*
+ * Make @ctx the calling thread's context without references; returns the one
+ * before, to be given back in the same way.
+ */
+AioContext *aio_context_swap_current(AioContext *ctx);
+
+/* Run what is on the lists now, one entry of which may add others. */
+bool aio_run_scheduled(AioContext *ctx);
+
+/* Free what bottom halves and coroutines are left; for the last unref. */
+void aio_drop_scheduled(AioContext *ctx);
+
+/* Whether a list has entries. */
+static inline bool aio_has_scheduled(AioContext *ctx)
+{
+    return __atomic_load_n(&ctx->work, __ATOMIC_ACQUIRE) > 0;
+}
+
+/* The nanoseconds until the first timer expires; -1: there is none. */
+int64_t aio_timers_deadline(AioContext *ctx);
+
+/* Run the timers that have expired; returns whether there were any. */
+bool aio_timers_run(AioContext *ctx);
+
+/* Set up the empty timer lists. */
+void aio_timers_init(AioContext *ctx);
+
+/*
+ * Announce that the thread will wait; returns false when there is something
+ * to do instead.  aio_end_sleep() ends it in either case.
+ */
+bool aio_begin_sleep(AioContext *ctx);
+void aio_end_sleep(AioContext *ctx);
+
+/* Empty the eventfd after a wait found it readable. */
+void aio_drain_notify_fd(AioContext *ctx);
+
+/* The events that @handler waits for, and whether it waits at all. */
+short aio_handler_events(const AioHandler *handler);
+
+/* Free the handlers; for the last unref. */
+void aio_drop_handlers(AioContext *ctx);
+
+/* Let every engine hand over what it has gathered. */
+void aio_run_flush_hooks(AioContext *ctx);
+
+/* End engines and pool; for the last unref. */
+void aio_drop_engines(AioContext *ctx);
+
+#endif

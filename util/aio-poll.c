@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One iteration of the event loop: what is ready runs, what was gathered is
+ * handed to the engines, and if nothing ran, the thread waits in ppoll().
+ *
+ * Invariants:
+ * - A handler that is removed while the list is walked stays linked, marked
+ *   deleted, until the last walk ends; a deleted handler is never called.
+ * - Events that a wait has found are kept in the handlers, not in the array of
+ *   pollfds, so a nested call may handle them and use the array.
+ * - Nothing is waited for before the engines have what was gathered.
+ * - ppoll() is called only to wait, or when a descriptor is watched that
+ *   nothing else can ask.
+ */
+#include "qemu/osdep.h"
+#include <sys/eventfd.h>
+#include "aio-internal.h"
+
+void aio_notify(AioContext *ctx)
+{
+    __atomic_store_n(&ctx->notified, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&ctx->sleeping, __ATOMIC_SEQ_CST) &&
+        __atomic_exchange_n(&ctx->sleeping, 0, __ATOMIC_SEQ_CST)) {
+        int saved_errno = errno;
+        uint64_t one = 1;
+
+        /* Fails only when the counter is full: then it is readable anyway. */
+        while (write(ctx->notify_fd, &one, sizeof(one)) < 0 &&
+               errno == EINTR) {
+        }
+        errno = saved_errno;
+    }
+}
+
+bool aio_begin_sleep(AioContext *ctx)
+{
+    if (ctx->notify_fd < 0) {
+        ctx->notify_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (ctx->notify_fd < 0) {
+            g_error("cannot create an eventfd: %s", strerror(errno));
+        }
+    }
+    __atomic_store_n(&ctx->sleeping, 1, __ATOMIC_SEQ_CST);
+    return !__atomic_load_n(&ctx->notified, __ATOMIC_SEQ_CST) &&
+           !aio_has_scheduled(ctx);
+}
+
+void aio_end_sleep(AioContext *ctx)
+{
+    __atomic_store_n(&ctx->sleeping, 0, __ATOMIC_SEQ_CST);
+}
+
+void aio_drain_notify_fd(AioContext *ctx)
+{
+    uint64_t count;
+
+    while (read(ctx->notify_fd, &count, sizeof(count)) < 0 &&
+           errno == EINTR) {
+    }
+}
+
+void aio_run_flush_hooks(AioContext *ctx)
+{
+    AioHook *hook;
+
+    QLIST_FOREACH(hook, &ctx->hooks, next) {
+        if (hook->flush) {
+            hook->flush(hook->opaque);
+        }
+    }
+}
+
+static bool run_poll_hooks(AioContext *ctx)
+{
+    bool progress = false;
+    AioHook *hook;
+
+    QLIST_FOREACH(hook, &ctx->hooks, next) {
+        progress |= hook->poll(hook->opaque);
+    }
+    return progress;
+}
+
+short aio_handler_events(const AioHandler *handler)
+{
+    if (handler->deleted) {
+        return 0;
+    }
+    return (handler->io_read ? POLLIN | POLLHUP | POLLERR : 0) |
+           (handler->io_write ? POLLOUT | POLLERR : 0);
+}
+
+static AioHandler *find_handler(AioContext *ctx, int fd)
+{
+    AioHandler *h;
+
+    QLIST_FOREACH(h, &ctx->handlers, next) {
+        if (h->fd == fd && !h->deleted) {
+            return h;
+        }
+    }
+    return NULL;
+}
+
+/* Count @h into or out of the handlers that only a system call can ask. */
+static void count_handler(AioContext *ctx, const AioHandler *h, int n)
+{
+    ctx->n_handlers += n;
+    ctx->n_syscall_handlers += h->io_poll ? 0 : n;
+    ctx->handlers_gen++;
+}
+
+static void remove_handler(AioContext *ctx, AioHandler *h)
+{
+    count_handler(ctx, h, -1);
+    if (ctx->walking) {
+        h->deleted = true;
+        ctx->have_deleted = true;
+    } else {
+        QLIST_REMOVE(h, next);
+        g_free(h);
+    }
+}
+
+void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
+                        IOHandler *io_read, IOHandler *io_write,
+                        AioPollFn *io_poll, void *opaque)
+{
+    AioHandler *h = find_handler(ctx, fd);
+
+    if (!io_read && !io_write) {
+        if (h) {
+            remove_handler(ctx, h);
+        }
+        return;
+    }
+    if (h) {
+        count_handler(ctx, h, -1);
+        h->revents &= ~((io_read ? 0 : POLLIN | POLLHUP) |
+                        (io_write ? 0 : POLLOUT));
+    } else {
+        h = g_new0(AioHandler, 1);
+        h->fd = fd;
+        QLIST_INSERT_HEAD(&ctx->handlers, h, next);
+    }
+    h->io_read = io_read;
+    h->io_write = io_write;
+    h->io_poll = io_poll;
+    h->opaque = opaque;
+    count_handler(ctx, h, 1);
+}
+
+static void begin_walk(AioContext *ctx)
+{
+    ctx->walking++;
+}
+
+static void end_walk(AioContext *ctx)
+{
+    AioHandler *h, *next;
+
+    if (--ctx->walking || !ctx->have_deleted) {
+        return;
+    }
+    ctx->have_deleted = false;
+    QLIST_FOREACH_SAFE(h, &ctx->handlers, next, next) {
+        if (h->deleted) {
+            QLIST_REMOVE(h, next);
+            g_free(h);
+        }
+    }
+}
+
+void aio_drop_handlers(AioContext *ctx)
+{
+    AioHandler *h;
+
+    g_assert(!ctx->walking);
+    while ((h = QLIST_FIRST(&ctx->handlers))) {
+        QLIST_REMOVE(h, next);
+        g_free(h);
+    }
+}
+
+/* Ask the handlers that can be asked without a system call. */
+static bool run_handler_polls(AioContext *ctx)
+{
+    bool progress = false;
+    AioHandler *h;
+
+    if (ctx->n_handlers == ctx->n_syscall_handlers) {
+        return false;
+    }
+    begin_walk(ctx);
+    QLIST_FOREACH(h, &ctx->handlers, next) {
+        if (!h->deleted && h->io_poll) {
+            progress |= h->io_poll(h->opaque);
+        }
+    }
+    end_walk(ctx);
+    return progress;
+}
+
+/* A hang-up is for the reader; the writer learns of it if there is none. */
+static bool wants_write(const AioHandler *h, short revents)
+{
+    short mask = POLLOUT | POLLERR | (h->io_read ? 0 : POLLHUP);
+
+    return !h->deleted && h->io_write && (revents & mask);
+}
+
+static bool run_handlers(AioContext *ctx)
+{
+    bool progress = false;
+    AioHandler *h;
+
+    begin_walk(ctx);
+    QLIST_FOREACH(h, &ctx->handlers, next) {
+        short revents = h->revents;
+
+        h->revents = 0;
+        if (!h->deleted && h->io_read &&
+            (revents & (POLLIN | POLLHUP | POLLERR))) {
+            h->io_read(h->opaque);
+            progress = true;
+        }
+        if (wants_write(h, revents)) {
+            h->io_write(h->opaque);
+            progress = true;
+        }
+    }
+    end_walk(ctx);
+    return progress;
+}
+
+/* Fill the array of pollfds; the first is the notify_fd.  Returns how many. */
+static unsigned fill_pollfds(AioContext *ctx)
+{
+    unsigned n = 1;
+    AioHandler *h;
+
+    if (ctx->pollfds_size < ctx->n_handlers + 1) {
+        ctx->pollfds_size = ctx->n_handlers + 8;
+        ctx->pollfds = g_renew(struct pollfd, ctx->pollfds, ctx->pollfds_size);
+    }
+    ctx->pollfds[0] = (struct pollfd){ ctx->notify_fd, POLLIN, 0 };
+    QLIST_FOREACH(h, &ctx->handlers, next) {
+        if (!h->deleted) {
+            ctx->pollfds[n++] =
+                (struct pollfd){ h->fd, aio_handler_events(h), 0 };
+        }
+    }
+    return n;
+}
+
+/* Keep what a wait has found.  The handlers are those of fill_pollfds(). */
+static void take_revents(AioContext *ctx)
+{
+    unsigned n = 1;
+    AioHandler *h;
+
+    if (ctx->pollfds[0].revents) {
+        aio_drain_notify_fd(ctx);
+    }
+    QLIST_FOREACH(h, &ctx->handlers, next) {
+        if (!h->deleted) {
+            h->revents = ctx->pollfds[n++].revents;
+            if (h->revents & POLLNVAL) {
+                g_error("descriptor %d was closed while watched", h->fd);
+            }
+        }
+    }
+}
+
+/* Wait up to @timeout nanoseconds (-1: for ever) and keep what was found. */
+static void wait_for_fds(AioContext *ctx, int64_t timeout)
+{
+    struct timespec ts = { timeout / NANOSECONDS_PER_SECOND,
+                           timeout % NANOSECONDS_PER_SECOND };
+    unsigned n = fill_pollfds(ctx);
+
+    if (ppoll(ctx->pollfds, n, timeout < 0 ? NULL : &ts, NULL) > 0) {
+        take_revents(ctx);
+    }
+}
+
+/* Wait if @blocking, else look, at the descriptors; then run their handlers. */
+static bool wait_and_run_handlers(AioContext *ctx, bool blocking)
+{
+    if (blocking) {
+        int64_t timeout = aio_begin_sleep(ctx) ? aio_timers_deadline(ctx) : 0;
+
+        wait_for_fds(ctx, timeout);
+        aio_end_sleep(ctx);
+    } else if (ctx->n_syscall_handlers) {
+        wait_for_fds(ctx, 0);
+    }
+    return ctx->n_handlers && run_handlers(ctx);
+}
+
+bool aio_poll(AioContext *ctx, bool blocking)
+{
+    AioContext *outer;
+    bool notified, progress;
+
+    g_assert(!qemu_in_coroutine());
+    outer = aio_context_swap_current(ctx);
+    ctx->inline_budget = AIO_INLINE_BUDGET;
+    notified = __atomic_exchange_n(&ctx->notified, 0, __ATOMIC_SEQ_CST);
+
+    progress = aio_run_scheduled(ctx);
+    aio_run_flush_hooks(ctx);
+    progress |= run_poll_hooks(ctx);
+    progress |= run_handler_polls(ctx);
+    progress |= wait_and_run_handlers(ctx, blocking && !progress && !notified);
+    progress |= run_poll_hooks(ctx);
+    progress |= aio_timers_run(ctx);
+    aio_run_flush_hooks(ctx);
+
+    aio_context_swap_current(outer);
+    return progress;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is common to both engines: the choice, the inline attempt, and the
+ * loop that makes a request complete.
+ *
+ * Invariants:
+ * - A caller's vector is never changed.  Where a transfer has to begin inside
+ *   an element, a window of it is copied, of bounded size, on the stack.
+ * - Files with O_DIRECT are never tried inline: that would wait for the disk.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "io-engine-int.h"
+
+/* Elements that are copied when a transfer begins inside of one. */
+#define WINDOW_MAX 64
+
+void io_file_init(IoFile *file, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    *file = (IoFile){
+        .fd = fd,
+        .direct = flags >= 0 && (flags & O_DIRECT),
+    };
+}
+
+static IoEngine *get_threads(AioContext *ctx)
+{
+    if (!ctx->engine_threads) {
+        ctx->engine_threads = io_threads_new(ctx);
+    }
+    return ctx->engine_threads;
+}
+
+static IoEngine *get_uring(AioContext *ctx, Error **errp)
+{
+    if (!ctx->engine_uring) {
+        ctx->engine_uring = io_uring_engine_new(ctx, errp);
+    }
+    return ctx->engine_uring;
+}
+
+IoEngine *aio_get_io_engine(AioContext *ctx, IoEngineType type, Error **errp)
+{
+    IoEngine *engine;
+
+    switch (type) {
+    case IO_ENGINE_THREADS:
+        return get_threads(ctx);
+    case IO_ENGINE_IO_URING:
+        return get_uring(ctx, errp);
+    default:
+        engine = get_uring(ctx, NULL);
+        return engine ? engine : get_threads(ctx);
+    }
+}
+
+IoEngineType io_engine_type(const IoEngine *engine)
+{
+    return engine->ops->type;
+}
+
+const char *io_engine_name(const IoEngine *engine)
+{
+    return engine->ops->name;
+}
+
+void aio_drop_engines(AioContext *ctx)
+{
+    if (ctx->engine_uring) {
+        ctx->engine_uring->ops->destroy(ctx->engine_uring);
+    }
+    if (ctx->engine_threads) {
+        ctx->engine_threads->ops->destroy(ctx->engine_threads);
+    }
+    io_pool_free(ctx->pool);
+}
+
+/* Where a request stands in its vector. */
+typedef struct IoCursor {
+    const struct iovec *iov; /* the present element */
+    int niov;                /* elements from it on */
+    size_t skip;             /* bytes of it that are done */
+    uint64_t left;           /* bytes of the request that are not */
+} IoCursor;
+
+static void cursor_advance(IoCursor *c, uint64_t bytes)
+{
+    c->left -= bytes;
+    while (c->niov && bytes >= c->iov->iov_len - c->skip) {
+        bytes -= c->iov->iov_len - c->skip;
+        c->skip = 0;
+        c->iov++;
+        c->niov--;
+    }
+    c->skip += bytes;
+}
+
+/*
+ * Set the vector of @x to what one call can take from the cursor on: the
+ * caller's own elements, or a copy in @window if the first is partly done.
+ */
+static void cursor_window(const IoCursor *c, IoXfer *x, struct iovec *window)
+{
+    int limit = c->skip ? WINDOW_MAX : IOV_MAX;
+
+    x->iov = c->iov;
+    x->niov = MIN(c->niov, limit);
+    x->bytes = c->left;
+    if (c->skip) {
+        memcpy(window, c->iov, x->niov * sizeof(*window));
+        window[0].iov_base = (char *)window[0].iov_base + c->skip;
+        window[0].iov_len -= c->skip;
+        x->iov = window;
+    }
+    if (x->niov < c->niov) {
+        x->bytes = 0;
+        for (int i = 0; i < x->niov; i++) {
+            x->bytes += x->iov[i].iov_len;
+        }
+    }
+}
+
+/* The flag of the file that says it refuses to be tried inline. */
+static bool *inline_refused(const IoXfer *x)
+{
+    return x->write ? &x->file->no_inline_write : &x->file->no_inline_read;
+}
+
+static bool may_try_inline(const IoXfer *x)
+{
+    return x->bytes <= IO_ENGINE_INLINE_MAX && !x->file->direct &&
+           !*inline_refused(x);
+}
+
+/*
+ * After many requests that never left their coroutines let the loop turn, so
+ * that other handlers run, too.
+ */
+static void coroutine_fn spend_inline_budget(AioContext *ctx)
+{
+    if (--ctx->inline_budget <= 0) {
+        aio_co_schedule(ctx, qemu_coroutine_self());
+        qemu_coroutine_yield();
+    }
+}
+
+/*
+ * Do @x at once if it need not wait.  Returns what the system call does;
+ * -EAGAIN: ask the engine.
+ */
+static int64_t coroutine_fn try_inline(AioContext *ctx, const IoXfer *x)
+{
+    ssize_t ret;
+
+    do {
+        if (x->write) {
+            ret = pwritev2(x->file->fd, x->iov, x->niov, x->offset,
+                           RWF_NOWAIT);
+        } else {
+            ret = preadv2(x->file->fd, x->iov, x->niov, x->offset, RWF_NOWAIT);
+        }
+    } while (ret < 0 && errno == EINTR);
+
+    if (ret >= 0) {
+        spend_inline_budget(ctx);
+        return ret;
+    }
+    if (errno == EOPNOTSUPP || errno == ENOSYS) {
+        *inline_refused(x) = true;
+        return -EAGAIN;
+    }
+    return -errno;
+}
+
+/* Whether offset @end of a file, where a read stopped, is its end or past. */
+static bool is_end_of_file(int fd, int64_t end)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && end >= st.st_size;
+}
+
+/* Run @x until all of @c is transferred; returns how much was, or -errno. */
+static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
+{
+    struct iovec window[WINDOW_MAX];
+    int64_t done = 0;
+    int64_t ret;
+
+    cursor_window(c, x, window);
+    ret = may_try_inline(x) ? try_inline(engine->ctx, x) : -EAGAIN;
+    while (true) {
+        if (ret == 0) {
+            return done;
+        }
+        if (ret > 0) {
+            done += ret;
+            x->offset += ret;
+            cursor_advance(c, ret);
+            if (c->left == 0) {
+                return done;
+            }
+            /* What O_DIRECT has cut at the end of a file is not aligned. */
+            if (x->file->direct && !x->write && (uint64_t)ret < x->bytes &&
+                is_end_of_file(x->file->fd, x->offset)) {
+                return done;
+            }
+            cursor_window(c, x, window);
+        } else if (ret != -EAGAIN && ret != -EINTR) {
+            return ret;
+        }
+        ret = engine->ops->xfer(engine, x);
+    }
+}
+
+int64_t coroutine_fn io_engine_preadv(IoEngine *engine, IoFile *file,
+                                      const struct iovec *iov, int niov,
+                                      uint64_t bytes, int64_t offset)
+{
+    IoXfer x = { .file = file, .offset = offset, .write = false };
+    IoCursor c = { .iov = iov, .niov = niov, .left = bytes };
+
+    return bytes ? run_xfer(engine, &x, &c) : 0;
+}
+
+int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
+                                   const struct iovec *iov, int niov,
+                                   uint64_t bytes, int64_t offset)
+{
+    IoXfer x = { .file = file, .offset = offset, .write = true };
+    IoCursor c = { .iov = iov, .niov = niov, .left = bytes };
+    int64_t ret = bytes ? run_xfer(engine, &x, &c) : 0;
+
+    if (ret < 0) {
+        return ret;
+    }
+    /* A file that takes nothing without an error is full. */
+    return (uint64_t)ret == bytes ? 0 : -ENOSPC;
+}
+
+int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file)
+{
+    int64_t ret;
+
+    do {
+        ret = engine->ops->fdatasync(engine, file->fd);
+    } while (ret == -EINTR);
+    return ret;
+}
+
+int coroutine_fn io_engine_fallocate(IoEngine *engine, IoFile *file, int mode,
+                                     int64_t offset, int64_t bytes)
+{
+    int64_t ret;
+
+    do {
+        ret = engine->ops->fallocate(engine, file->fd, mode, offset, bytes);
+    } while (ret == -EINTR);
+    return ret;
+}
+
+typedef struct FtruncateArgs {
+    int fd;
+    int64_t length;
+} FtruncateArgs;
+
+static int64_t do_ftruncate(void *opaque)
+{
+    const FtruncateArgs *a = opaque;
+    int ret;
+
+    do {
+        ret = ftruncate(a->fd, a->length);
+    } while (ret < 0 && errno == EINTR);
+    return ret < 0 ? -errno : 0;
+}
+
+int coroutine_fn io_engine_ftruncate(IoEngine *engine, IoFile *file,
+                                     int64_t length)
+{
+    FtruncateArgs args = { file->fd, length };
+
+    return io_pool_run(engine->ctx, do_ftruncate, &args);
+}
+
+int64_t coroutine_fn io_engine_run(IoEngine *engine, IoEngineFunc *func,
+                                   void *opaque)
+{
+    return io_pool_run(engine->ctx, func, opaque);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The io_uring engine: one ring a context.
+ *
+ * Invariants:
+ * - A request is its coroutine's, on the stack: gathered in `queue`, then in
+ *   the ring's submission queue, then with the kernel, until its completion
+ *   enters the coroutine.  Nothing is allocated.
+ * - What is gathered goes to the kernel in one call at the end of an iteration
+ *   of the loop or before it waits, or when a ring full has come together.
+ * - Completions are taken in the context's poll hook; the ring's descriptor is
+ *   watched only so that a wait ends when there are some.
+ * - Completions that find no room are kept by the kernel (IORING_FEAT_NODROP is
+ *   required), so any number of requests may be in flight.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "io-engine-int.h"
+
+#ifdef CONFIG_LINUX_IO_URING
+#include <liburing.h>
+
+#define RING_ENTRIES 128
+
+typedef struct RingRequest {
+    void (*prep)(struct RingRequest *req, struct io_uring_sqe *sqe);
+    void *args;
+    bool async; /* not on the submitting thread */
+    int64_t ret;
+    Coroutine *co;
+    QSIMPLEQ_ENTRY(RingRequest) next;
+} RingRequest;
+
+typedef struct RingEngine {
+    IoEngine parent;
+    AioHook hook;
+    struct io_uring ring;
+    QSIMPLEQ_HEAD(, RingRequest) queue;
+    unsigned queued;
+    unsigned unsubmitted; /* in the submission queue, not yet with the kernel */
+    unsigned in_flight;   /* with the kernel */
+} RingEngine;
+
+static void fill_ring(RingEngine *e)
+{
+    RingRequest *req;
+
+    while ((req = QSIMPLEQ_FIRST(&e->queue))) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&e->ring);
+
+        if (!sqe) {
+            return;
+        }
+        QSIMPLEQ_REMOVE_HEAD(&e->queue, next);
+        e->queued--;
+        e->unsubmitted++;
+        req->prep(req, sqe);
+        io_uring_sqe_set_data(sqe, req);
+        if (req->async) {
+            sqe->flags |= IOSQE_ASYNC;
+        }
+    }
+}
+
+/*
+ * Hand over what was gathered.  When the kernel is short of memory or of room
+ * for completions, the rest stays for the next iteration, if something is in
+ * flight that will bring one about; else it is tried again.
+ */
+static void ring_flush(void *opaque)
+{
+    RingEngine *e = opaque;
+
+    while (e->queued || e->unsubmitted) {
+        int ret;
+
+        fill_ring(e);
+        ret = io_uring_submit(&e->ring);
+        if (ret >= 0) {
+            e->unsubmitted -= ret;
+            e->in_flight += ret;
+        } else if (ret == -EAGAIN || ret == -EBUSY) {
+            if (e->in_flight) {
+                return;
+            }
+            g_usleep(100);
+        } else if (ret != -EINTR) {
+            g_error("cannot submit to io_uring: %s", strerror(-ret));
+        }
+    }
+}
+
+/* Enter the coroutines of the completions that are there now. */
+static bool ring_poll(void *opaque)
+{
+    RingEngine *e = opaque;
+    struct io_uring_cqe *cqe;
+    bool progress = false;
+
+    for (unsigned n = 0; e->in_flight && n < 2 * RING_ENTRIES; n++) {
+        RingRequest *req;
+
+        if (io_uring_peek_cqe(&e->ring, &cqe) || !cqe) {
+            break;
+        }
+        req = io_uring_cqe_get_data(cqe);
+        req->ret = cqe->res;
+        io_uring_cqe_seen(&e->ring, cqe);
+        e->in_flight--;
+        progress = true;
+        qemu_coroutine_enter(req->co);
+    }
+    return progress;
+}
+
+/* The poll hook has the completions; the wait only had to end. */
+static void ring_readable(void *opaque)
+{
+}
+
+static bool ring_fd_poll(void *opaque)
+{
+    return false;
+}
+
+static int64_t coroutine_fn ring_run(RingEngine *e, RingRequest *req)
+{
+    req->co = qemu_coroutine_self();
+    QSIMPLEQ_INSERT_TAIL(&e->queue, req, next);
+    if (++e->queued >= RING_ENTRIES) {
+        ring_flush(e);
+    }
+    qemu_coroutine_yield();
+    return req->ret;
+}
+
+static void prep_xfer(RingRequest *req, struct io_uring_sqe *sqe)
+{
+    IoXfer *x = req->args;
+
+    if (x->write) {
+        io_uring_prep_writev(sqe, x->file->fd, x->iov, x->niov, x->offset);
+    } else {
+        io_uring_prep_readv(sqe, x->file->fd, x->iov, x->niov, x->offset);
+    }
+}
+
+/*
+ * Whether the kernel should give @x to a worker of its own at once instead of
+ * trying it on this thread first.
+ */
+static bool wants_worker(RingEngine *e, const IoXfer *x)
+{
+    if (x->file->direct) {
+        return false;
+    }
+    if (x->write) {
+        return x->bytes > IO_ENGINE_INLINE_MAX || x->file->no_inline_write;
+    }
+    return x->bytes > IO_ENGINE_INLINE_MAX && (e->in_flight || e->queued);
+}
+
+static int64_t coroutine_fn ring_xfer(IoEngine *engine, IoXfer *xfer)
+{
+    RingEngine *e = container_of(engine, RingEngine, parent);
+    RingRequest req = {
+        .prep = prep_xfer,
+        .args = xfer,
+        .async = wants_worker(e, xfer),
+    };
+
+    return ring_run(e, &req);
+}
+
+static void prep_fdatasync(RingRequest *req, struct io_uring_sqe *sqe)
+{
+    const int *fd = req->args;
+
+    io_uring_prep_fsync(sqe, *fd, IORING_FSYNC_DATASYNC);
+}
+
+static int64_t coroutine_fn ring_fdatasync(IoEngine *engine, int fd)
+{
+    RingEngine *e = container_of(engine, RingEngine, parent);
+    RingRequest req = { .prep = prep_fdatasync, .args = &fd };
+
+    return ring_run(e, &req);
+}
+
+typedef struct RingFallocate {
+    int fd;
+    int mode;
+    int64_t offset;
+    int64_t bytes;
+} RingFallocate;
+
+static void prep_fallocate(RingRequest *req, struct io_uring_sqe *sqe)
+{
+    const RingFallocate *a = req->args;
+
+    io_uring_prep_fallocate(sqe, a->fd, a->mode, a->offset, a->bytes);
+}
+
+static int64_t coroutine_fn ring_fallocate(IoEngine *engine, int fd, int mode,
+                                           int64_t offset, int64_t bytes)
+{
+    RingEngine *e = container_of(engine, RingEngine, parent);
+    RingFallocate args = { fd, mode, offset, bytes };
+    RingRequest req = { .prep = prep_fallocate, .args = &args };
+
+    return ring_run(e, &req);
+}
+
+static void ring_destroy(IoEngine *engine)
+{
+    RingEngine *e = container_of(engine, RingEngine, parent);
+
+    g_assert(!e->queued && !e->unsubmitted && !e->in_flight);
+    aio_set_fd_handler(engine->ctx, e->ring.ring_fd, false, NULL, NULL, NULL,
+                       NULL);
+    QLIST_REMOVE(&e->hook, next);
+    io_uring_queue_exit(&e->ring);
+    g_free(e);
+}
+
+static const IoEngineOps ring_ops = {
+    .type = IO_ENGINE_IO_URING,
+    .name = "io_uring",
+    .xfer = ring_xfer,
+    .fdatasync = ring_fdatasync,
+    .fallocate = ring_fallocate,
+    .destroy = ring_destroy,
+};
+
+/* Whether the kernel knows all that is asked of the ring. */
+static bool ring_suffices(struct io_uring *ring)
+{
+    static const int wanted[] = {
+        IORING_OP_READV,
+        IORING_OP_WRITEV,
+        IORING_OP_FSYNC,
+        IORING_OP_FALLOCATE,
+    };
+    struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+    bool ok = probe && (ring->features & IORING_FEAT_NODROP);
+
+    for (size_t i = 0; ok && i < ARRAY_SIZE(wanted); i++) {
+        ok = io_uring_opcode_supported(probe, wanted[i]);
+    }
+    io_uring_free_probe(probe);
+    return ok;
+}
+
+IoEngine *io_uring_engine_new(AioContext *ctx, Error **errp)
+{
+    RingEngine *e = g_new0(RingEngine, 1);
+    int ret = io_uring_queue_init(RING_ENTRIES, &e->ring, 0);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "io_uring is not available");
+        g_free(e);
+        return NULL;
+    }
+    if (!ring_suffices(&e->ring)) {
+        error_setg(errp, "The kernel's io_uring is too old");
+        io_uring_queue_exit(&e->ring);
+        g_free(e);
+        return NULL;
+    }
+    e->parent.ops = &ring_ops;
+    e->parent.ctx = ctx;
+    QSIMPLEQ_INIT(&e->queue);
+    e->hook = (AioHook){ ring_poll, ring_flush, e, { NULL, NULL } };
+    QLIST_INSERT_HEAD(&ctx->hooks, &e->hook, next);
+    aio_set_fd_handler(ctx, e->ring.ring_fd, false, ring_readable, NULL,
+                       ring_fd_poll, e);
+    return &e->parent;
+}
+
+#else /* !CONFIG_LINUX_IO_URING */
+
+IoEngine *io_uring_engine_new(AioContext *ctx, Error **errp)
+{
+    error_setg(errp, "This build does not support io_uring");
+    return NULL;
+}
+
+#endif

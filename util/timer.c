@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clocks, timers and the sleep of coroutines.
+ *
+ * Invariants:
+ * - A list is sorted by time; timers of equal time run in the order in which
+ *   they were armed.
+ * - expire_time is -1 exactly while the timer is on no list.
+ * - One run of a list takes only what was armed before it began, so a timer
+ *   that arms itself for the past cannot keep the loop.
+ */
+#include "qemu/osdep.h"
+#include "aio-internal.h"
+
+/* A jump of the wall clock is noticed after this long at the latest. */
+#define HOST_CLOCK_MAX_WAIT NANOSECONDS_PER_SECOND
+
+int64_t qemu_clock_get_ns(QEMUClockType type)
+{
+    struct timespec ts;
+
+    clock_gettime(type == QEMU_CLOCK_HOST ? CLOCK_REALTIME : CLOCK_MONOTONIC,
+                  &ts);
+    return ts.tv_sec * NANOSECONDS_PER_SECOND + ts.tv_nsec;
+}
+
+void aio_timers_init(AioContext *ctx)
+{
+    for (int i = 0; i < AIO_TIMERS_MAX; i++) {
+        QTAILQ_INIT(&ctx->timers[i].armed);
+    }
+    ctx->timers[AIO_TIMERS_MONOTONIC].clock = QEMU_CLOCK_REALTIME;
+    ctx->timers[AIO_TIMERS_HOST].clock = QEMU_CLOCK_HOST;
+}
+
+void aio_timer_init(AioContext *ctx, QEMUTimer *ts, QEMUClockType type,
+                    int scale, QEMUTimerCB *cb, void *opaque)
+{
+    AioTimerListId id =
+        type == QEMU_CLOCK_HOST ? AIO_TIMERS_HOST : AIO_TIMERS_MONOTONIC;
+
+    *ts = (QEMUTimer){
+        .expire_time = -1,
+        .timer_list = &ctx->timers[id],
+        .cb = cb,
+        .opaque = opaque,
+        .scale = scale,
+    };
+}
+
+QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int scale,
+                         QEMUTimerCB *cb, void *opaque)
+{
+    QEMUTimer *ts = g_new(QEMUTimer, 1);
+
+    aio_timer_init(ctx, ts, type, scale, cb, opaque);
+    return ts;
+}
+
+void timer_init(QEMUTimer *ts, QEMUClockType type, int scale, QEMUTimerCB *cb,
+                void *opaque)
+{
+    aio_timer_init(qemu_get_current_aio_context(), ts, type, scale, cb,
+                   opaque);
+}
+
+QEMUTimer *timer_new(QEMUClockType type, int scale, QEMUTimerCB *cb,
+                     void *opaque)
+{
+    return aio_timer_new(qemu_get_current_aio_context(), type, scale, cb,
+                         opaque);
+}
+
+void timer_free(QEMUTimer *ts)
+{
+    if (ts) {
+        timer_del(ts);
+        g_free(ts);
+    }
+}
+
+void timer_del(QEMUTimer *ts)
+{
+    if (timer_pending(ts)) {
+        QTAILQ_REMOVE(&ts->timer_list->armed, ts, next);
+        ts->expire_time = -1;
+    }
+}
+
+void timer_deinit(QEMUTimer *ts)
+{
+    g_assert(!timer_pending(ts));
+    ts->timer_list = NULL;
+}
+
+void timer_mod_ns(QEMUTimer *ts, int64_t expire)
+{
+    QEMUTimerList *list = ts->timer_list;
+    QEMUTimer *before;
+
+    g_assert(list);
+    timer_del(ts);
+    ts->expire_time = MAX(expire, 0);
+    ts->serial = list->serial++;
+
+    /* New timers mostly come last. */
+    QTAILQ_FOREACH_REVERSE(before, &list->armed, next) {
+        if (before->expire_time <= ts->expire_time) {
+            QTAILQ_INSERT_AFTER(&list->armed, before, ts, next);
+            return;
+        }
+    }
+    QTAILQ_INSERT_HEAD(&list->armed, ts, next);
+}
+
+void timer_mod(QEMUTimer *ts, int64_t expire)
+{
+    int64_t ns;
+
+    if (__builtin_mul_overflow(expire, (int64_t)ts->scale, &ns)) {
+        ns = expire < 0 ? 0 : INT64_MAX;
+    }
+    timer_mod_ns(ts, ns);
+}
+
+bool timer_pending(const QEMUTimer *ts)
+{
+    return ts->expire_time >= 0;
+}
+
+int64_t timer_expire_time_ns(const QEMUTimer *ts)
+{
+    return ts->expire_time;
+}
+
+static int64_t list_deadline(QEMUTimerList *list)
+{
+    QEMUTimer *first = QTAILQ_FIRST(&list->armed);
+    int64_t wait;
+
+    if (!first) {
+        return -1;
+    }
+    wait = MAX(first->expire_time - qemu_clock_get_ns(list->clock), 0);
+    return list->clock == QEMU_CLOCK_HOST ? MIN(wait, HOST_CLOCK_MAX_WAIT)
+                                          : wait;
+}
+
+int64_t aio_timers_deadline(AioContext *ctx)
+{
+    int64_t deadline = -1;
+
+    for (int i = 0; i < AIO_TIMERS_MAX; i++) {
+        int64_t wait = list_deadline(&ctx->timers[i]);
+
+        if (wait >= 0 && (deadline < 0 || wait < deadline)) {
+            deadline = wait;
+        }
+    }
+    return deadline;
+}
+
+/* The first timer that has expired by @now and was armed before @end. */
+static QEMUTimer *expired_timer(QEMUTimerList *list, int64_t now,
+                                uint64_t end)
+{
+    QEMUTimer *ts;
+
+    QTAILQ_FOREACH(ts, &list->armed, next) {
+        if (ts->expire_time > now) {
+            return NULL;
+        }
+        if (ts->serial < end) {
+            return ts;
+        }
+    }
+    return NULL;
+}
+
+static bool list_run(QEMUTimerList *list)
+{
+    uint64_t end = list->serial;
+    bool progress = false;
+    QEMUTimer *ts;
+    int64_t now;
+
+    if (QTAILQ_EMPTY(&list->armed)) {
+        return false;
+    }
+    now = qemu_clock_get_ns(list->clock);
+    while ((ts = expired_timer(list, now, end))) {
+        timer_del(ts);
+        ts->cb(ts->opaque);
+        progress = true;
+    }
+    return progress;
+}
+
+bool aio_timers_run(AioContext *ctx)
+{
+    bool progress = false;
+
+    for (int i = 0; i < AIO_TIMERS_MAX; i++) {
+        progress |= list_run(&ctx->timers[i]);
+    }
+    return progress;
+}
+
+static void wake_sleeper(void *opaque)
+{
+    qemu_coroutine_wake(opaque);
+}
+
+void coroutine_fn qemu_co_sleep_ns(QEMUClockType type, int64_t ns)
+{
+    AioContext *ctx = qemu_get_current_aio_context();
+    int64_t expire;
+    QEMUTimer ts;
+
+    if (ns <= 0) {
+        aio_co_schedule(ctx, qemu_coroutine_self());
+        qemu_coroutine_yield();
+        return;
+    }
+    if (__builtin_add_overflow(qemu_clock_get_ns(type), ns, &expire)) {
+        expire = INT64_MAX;
+    }
+    aio_timer_init(ctx, &ts, type, SCALE_NS, wake_sleeper,
+                   qemu_coroutine_self());
+    timer_mod_ns(&ts, expire);
+    qemu_coroutine_yield();
+    timer_deinit(&ts);
+}
