@@ -151,6 +151,8 @@ static void test_error(void)
     check_error("{a: 1}", "Invalid JSON: *");
     check_error("{1: 1}", "Invalid JSON: *");
     check_error("/* */ 1", "Invalid JSON: *");
+    /* The message quotes the input, without its control characters. */
+    check_error("{'a' '\x7f'}", "Invalid JSON: *':'*near*");
 }
 
 static void test_error_string(void)

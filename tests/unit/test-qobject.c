@@ -107,6 +107,7 @@ static void test_qnum_int(void)
     g_autoptr(QNum) min = qnum_from_int(INT64_MIN);
     g_autoptr(QNum) max = qnum_from_uint(UINT64_MAX);
     g_autoptr(QNum) five = qnum_from_uint(5);
+    g_autoptr(QNum) six = qnum_from_int(6);
     int64_t i = 77;
     uint64_t u = 77;
 
@@ -119,6 +120,7 @@ static void test_qnum_int(void)
     g_assert_cmpint(i, ==, 77);
 
     g_assert_cmpint(qnum_get_int(five), ==, 5);
+    g_assert_cmpuint(qnum_get_uint(six), ==, 6);
     g_assert_cmpfloat(qnum_get_double(five), ==, 5.0);
     g_assert_cmpfloat(qnum_get_double(min), ==, -0x1p63);
     g_assert_cmpfloat(qnum_get_double(max), ==, 0x1p64);
