@@ -255,6 +255,13 @@ void bdrv_child_cb_detach(BdrvChild *child);
  */
 void bdrv_drain_kick(void);
 
+/*
+ * Waits until @cond(@opaque) is false: outside coroutines by polling @ctx,
+ * inside one by yielding until a bdrv_drain_kick() makes it look again.  Mixed.
+ */
+void bdrv_drain_wait_while(AioContext *ctx, bool (*cond)(void *opaque),
+                           void *opaque);
+
 /* ---- overlay ----------------------------------------------------------------------------- */
 
 /*
