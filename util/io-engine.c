@@ -189,6 +189,9 @@ static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
     int64_t done = 0;
     int64_t ret;
 
+    if (x->offset < 0) {
+        return -EINVAL; /* -1 would mean the file's own position */
+    }
     cursor_window(c, x, window);
     ret = may_try_inline(x) ? try_inline(engine->ctx, x) : -EAGAIN;
     while (true) {
