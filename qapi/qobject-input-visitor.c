@@ -61,6 +61,7 @@ static void path_key(GString *path, const char *key)
     g_string_append(path, key);
 }
 
+/* The root has no name; qemu-img calls it null. */
 static char *input_path(Visitor *v, const char *name)
 {
     InputVisitor *iv = to_iv(v);
@@ -80,6 +81,8 @@ static char *input_path(Visitor *v, const char *name)
     }
     if (name) {
         path_key(path, name);
+    } else if (!path->len) {
+        g_string_append(path, "null");
     }
     return g_string_free(path, false);
 }
@@ -273,6 +276,7 @@ static bool input_int64(Visitor *v, const char *name, int64_t *obj,
     QObject *value = input_get(v, name, errp);
     QNum *num = qobject_to(QNum, value);
     g_autofree char *text = NULL;
+    int64_t parsed;
 
     if (!value) {
         return false;
@@ -284,9 +288,10 @@ static bool input_int64(Visitor *v, const char *name, int64_t *obj,
     if (!text) {
         return wrong_type(v, name, "integer", errp);
     }
-    if (qemu_strtoi64(text, NULL, 0, obj) < 0) {
+    if (qemu_strtoi64(text, NULL, 0, &parsed) < 0) {
         return bad_text(v, name, "integer", errp);
     }
+    *obj = parsed;
     return true;
 }
 

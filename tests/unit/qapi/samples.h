@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON samples of every type of the block layer's schema.
+ *
+ * Invariants: each sample is accepted, and comes out of the output visitor
+ * just as it stands here; each type has one with all its members.
+ */
+#ifndef TESTS_QAPI_SAMPLES_H
+#define TESTS_QAPI_SAMPLES_H
+
+#include "qapi/qapi-visit-block-core.h"
+
+typedef struct Sample {
+    const char *type;
+    const char *json;
+    void (*visit)(Visitor *v, void **obj, Error **errp);
+    void (*free)(void *obj);
+} Sample;
+
+/* The functions of a type under one signature. */
+#define OBJECT(T)                                                       \
+    static void sample_visit_##T(Visitor *v, void **obj, Error **errp)  \
+    {                                                                   \
+        T *typed = *obj;                                                \
+                                                                        \
+        visit_type_##T(v, NULL, &typed, errp);                          \
+        *obj = typed;                                                   \
+    }                                                                   \
+                                                                        \
+    static void sample_free_##T(void *obj)                              \
+    {                                                                   \
+        qapi_free_##T(obj);                                             \
+    }
+
+OBJECT(BlkdebugInjectErrorOptions)
+OBJECT(BlkdebugSetStateOptions)
+OBJECT(BlockMeasureInfo)
+OBJECT(BlockdevCacheOptions)
+OBJECT(BlockdevCreateOptions)
+OBJECT(BlockdevCreateOptionsFile)
+OBJECT(BlockdevCreateOptionsVdi)
+OBJECT(BlockdevCreateOptionsVpc)
+OBJECT(BlockdevOptions)
+OBJECT(BlockdevOptionsBlkdebug)
+OBJECT(BlockdevOptionsBlkverify)
+OBJECT(BlockdevOptionsFile)
+OBJECT(BlockdevOptionsGenericFormat)
+OBJECT(BlockdevOptionsNull)
+OBJECT(BlockdevOptionsRaw)
+OBJECT(BlockdevOptionsVpc)
+OBJECT(BlockdevRef)
+OBJECT(BlockdevRefOrNull)
+OBJECT(ImageCheck)
+OBJECT(ImageInfo)
+OBJECT(ImageInfoSpecific)
+OBJECT(ImageInfoSpecificVpc)
+OBJECT(ImageInfoSpecificVpcWrapper)
+OBJECT(MapEntry)
+
+#define SAMPLE(T, text) { #T, text, sample_visit_##T, sample_free_##T }
+
+static const Sample samples[] = {
+    SAMPLE(BlkdebugInjectErrorOptions,
+           "{\"event\": \"pwritev\"}"),
+    SAMPLE(BlkdebugInjectErrorOptions,
+           "{\"event\": \"read_aio\", \"state\": 2, \"iotype\": "
+           "\"write-zeroes\", \"errno\": 28, \"sector\": -1, \"once\": true, "
+           "\"immediately\": false}"),
+    SAMPLE(BlkdebugSetStateOptions,
+           "{\"event\": \"none\", \"state\": 1, \"new_state\": 2}"),
+    SAMPLE(BlockMeasureInfo,
+           "{\"required\": 0, \"fully-allocated\": 9223372036854775807}"),
+    SAMPLE(BlockdevCacheOptions, "{}"),
+    SAMPLE(BlockdevCacheOptions, "{\"direct\": true, \"no-flush\": false}"),
+    SAMPLE(BlockdevCreateOptions, "{\"driver\": \"raw\"}"),
+    SAMPLE(BlockdevCreateOptions,
+           "{\"driver\": \"file\", \"filename\": \"a\", \"size\": 512, "
+           "\"preallocation\": \"falloc\", \"extent-size-hint\": 1048576}"),
+    SAMPLE(BlockdevCreateOptions,
+           "{\"driver\": \"vpc\", \"file\": \"node\", \"size\": 1048576}"),
+    SAMPLE(BlockdevCreateOptions,
+           "{\"driver\": \"vdi\", \"file\": {\"driver\": \"file\", "
+           "\"filename\": \"a\"}, \"size\": 0}"),
+    SAMPLE(BlockdevCreateOptionsFile,
+           "{\"filename\": \"a\", \"size\": 0, \"preallocation\": \"full\", "
+           "\"extent-size-hint\": 0}"),
+    SAMPLE(BlockdevCreateOptionsVdi,
+           "{\"file\": \"n\", \"size\": 3, \"preallocation\": \"metadata\"}"),
+    SAMPLE(BlockdevCreateOptionsVpc,
+           "{\"file\": \"n\", \"size\": 3, \"subformat\": \"fixed\", "
+           "\"force-size\": true}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"null-co\"}"),
+    SAMPLE(BlockdevOptions,
+           "{\"driver\": \"raw\", \"node-name\": \"top\", \"discard\": "
+           "\"unmap\", \"cache\": {\"direct\": true}, \"read-only\": false, "
+           "\"auto-read-only\": true, \"force-share\": false, \"file\": "
+           "{\"driver\": \"file\", \"filename\": \"a\", \"locking\": \"off\", "
+           "\"aio\": \"io_uring\"}, \"offset\": 512, \"size\": 1024}"),
+    SAMPLE(BlockdevOptions,
+           "{\"driver\": \"vpc\", \"file\": {\"driver\": \"vpc\", \"file\": "
+           "{\"driver\": \"null-aio\", \"size\": 7, \"latency-ns\": 1, "
+           "\"read-zeroes\": true}}, \"backing\": null, "
+           "\"force_size_calc\": \"current_size\"}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"vdi\", \"file\": \"n\"}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"bochs\", \"file\": \"n\"}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"cloop\", \"file\": \"n\"}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"blkdebug\", \"image\": \"n\"}"),
+    SAMPLE(BlockdevOptions,
+           "{\"driver\": \"blkverify\", \"test\": \"n\", \"raw\": \"m\"}"),
+    SAMPLE(BlockdevOptionsBlkdebug,
+           "{\"image\": \"n\", \"config\": \"c\", \"align\": 512, "
+           "\"max-transfer\": 1, \"opt-write-zero\": 2, \"max-write-zero\": "
+           "3, \"opt-discard\": 4, \"max-discard\": 5, \"inject-error\": "
+           "[{\"event\": \"pwritev\"}, {\"event\": \"cor_write\", \"errno\": "
+           "5}], \"set-state\": [{\"event\": \"none\", \"new_state\": 3}]}"),
+    SAMPLE(BlockdevOptionsBlkdebug,
+           "{\"image\": \"n\", \"inject-error\": [], \"set-state\": []}"),
+    SAMPLE(BlockdevOptionsBlkverify,
+           "{\"test\": {\"driver\": \"null-co\"}, \"raw\": \"m\"}"),
+    SAMPLE(BlockdevOptionsFile,
+           "{\"filename\": \"\", \"locking\": \"auto\", \"aio\": "
+           "\"native\"}"),
+    SAMPLE(BlockdevOptionsGenericFormat, "{\"file\": \"n\"}"),
+    SAMPLE(BlockdevOptionsNull,
+           "{\"size\": 9223372036854775807, \"latency-ns\": 0, "
+           "\"read-zeroes\": true}"),
+    SAMPLE(BlockdevOptionsRaw,
+           "{\"file\": \"n\", \"offset\": 0, \"size\": 0}"),
+    SAMPLE(BlockdevOptionsVpc,
+           "{\"file\": \"n\", \"backing\": \"b\", \"force_size_calc\": "
+           "\"chs\"}"),
+    SAMPLE(BlockdevRef, "\"name\""),
+    SAMPLE(BlockdevRef, "{\"driver\": \"null-co\"}"),
+    SAMPLE(BlockdevRefOrNull, "\"name\""),
+    SAMPLE(BlockdevRefOrNull, "{\"driver\": \"null-co\", \"size\": 1}"),
+    SAMPLE(BlockdevRefOrNull, "null"),
+    SAMPLE(ImageCheck,
+           "{\"check-errors\": 0, \"filename\": \"a\", \"format\": "
+           "\"vdi\"}"),
+    SAMPLE(ImageCheck,
+           "{\"image-end-offset\": 1, \"compressed-clusters\": 2, "
+           "\"total-clusters\": 3, \"corruptions\": 4, "
+           "\"corruptions-fixed\": 5, \"check-errors\": 6, \"leaks\": 7, "
+           "\"leaks-fixed\": 8, \"allocated-clusters\": 9, \"filename\": "
+           "\"a\", \"format\": \"vdi\", \"fragmented-clusters\": 10}"),
+    SAMPLE(ImageInfo,
+           "{\"virtual-size\": 0, \"filename\": \"\", \"format\": \"raw\"}"),
+    SAMPLE(ImageInfo,
+           "{\"backing-filename-format\": \"vpc\", \"virtual-size\": 1, "
+           "\"filename\": \"a\", \"cluster-size\": 2, \"format\": \"vpc\", "
+           "\"actual-size\": 3, \"full-backing-filename\": \"b\", "
+           "\"backing-filename\": \"c\", \"dirty-flag\": false, "
+           "\"format-specific\": {\"type\": \"vpc\", \"data\": "
+           "{\"subformat\": \"dynamic\"}}}"),
+    SAMPLE(ImageInfoSpecific,
+           "{\"type\": \"vpc\", \"data\": {\"subformat\": \"fixed\"}}"),
+    SAMPLE(ImageInfoSpecificVpc,
+           "{\"subformat\": \"dynamic\", \"creator-application\": \"win \", "
+           "\"current-size\": 1, \"chs-size\": 2, \"block-size\": 3, "
+           "\"unique-id\": \"u\"}"),
+    SAMPLE(ImageInfoSpecificVpcWrapper,
+           "{\"data\": {\"subformat\": \"fixed\"}}"),
+    SAMPLE(MapEntry,
+           "{\"start\": 0, \"length\": 1, \"depth\": 2, \"present\": true, "
+           "\"zero\": false, \"data\": true}"),
+    SAMPLE(MapEntry,
+           "{\"start\": 0, \"length\": 1, \"depth\": 2, \"present\": true, "
+           "\"zero\": false, \"data\": true, \"offset\": 3, \"filename\": "
+           "\"f\"}"),
+};
+
+/* The tables of names. */
+#define ENUM(T) { #T, &T##_lookup }
+
+static const struct {
+    const char *type;
+    const QEnumLookup *lookup;
+} enum_tables[] = {
+    ENUM(BlkdebugEvent),
+    ENUM(BlkdebugIOType),
+    ENUM(BlockdevAioOptions),
+    ENUM(BlockdevDiscardOptions),
+    ENUM(BlockdevDriver),
+    ENUM(BlockdevVpcForceSizeCalc),
+    ENUM(BlockdevVpcSubformat),
+    ENUM(ImageInfoSpecificKind),
+    ENUM(OnOffAuto),
+    ENUM(PreallocMode),
+};
+
+#endif
