@@ -112,19 +112,6 @@ bool visit_optional(Visitor *v, const char *name, bool *present)
     return *present;
 }
 
-/* The value called @text, or -1. */
-static int enum_value(const QEnumLookup *lookup, const char *text)
-{
-    int i;
-
-    for (i = 0; i < lookup->size; i++) {
-        if (strcmp(lookup->array[i], text) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 bool visit_type_enum(Visitor *v, const char *name, int *obj,
                      const QEnumLookup *lookup, Error **errp)
 {
@@ -139,7 +126,7 @@ bool visit_type_enum(Visitor *v, const char *name, int *obj,
     if (!v->ops->type_str(v, name, &text, errp)) {
         return false;
     }
-    value = enum_value(lookup, text);
+    value = qapi_enum_parse(lookup, text, -1, NULL);
     if (value < 0) {
         path = v->ops->path(v, name);
         error_setg(errp, "Parameter '%s' does not accept value '%s'", path,
