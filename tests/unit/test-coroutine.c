@@ -9,6 +9,18 @@
 #include <malloc.h>
 #include <signal.h>
 
+/* ThreadSanitizer needs megabytes for a stack and microseconds for a switch. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define MANY         1000
+#define SPEED_ROUNDS 50000
+#else
+#define MANY         10000
+#define SPEED_ROUNDS 1000000
+#endif
+
 /* Appends a letter to a log that a test compares in the end. */
 static char event_log[64];
 
@@ -325,8 +337,6 @@ static void coroutine_fn one_of_many(void *opaque)
     md->next++;
 }
 
-#define MANY 10000
-
 static void test_many(void)
 {
     ManyData md = { 0 };
@@ -408,9 +418,7 @@ static unsigned recurse(unsigned depth)
 
 static void coroutine_fn overflow(void *opaque)
 {
-    char here;
-
-    stack_top = (uintptr_t)&here;
+    stack_top = (uintptr_t)__builtin_frame_address(0);
     *(unsigned *)opaque = recurse(0);
 }
 
@@ -556,7 +564,7 @@ static void coroutine_fn yield_forever(void *opaque)
 
 static void test_speed(void)
 {
-    const unsigned rounds = 1000000;
+    const unsigned rounds = SPEED_ROUNDS;
     bool stop = false;
     unsigned count = 0;
     Coroutine *co = qemu_coroutine_create(yield_forever, &stop);
