@@ -761,6 +761,7 @@ static void test_fork_before_use(void)
         timer_mod_ns(t, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + SCALE_MS);
         aio_bh_schedule_oneshot(ctx, put, (void *)"b");
         AIO_WAIT_WHILE(ctx, trace->len < 2);
+        timer_free(t);
         _exit(strcmp(trace->str, "bt") ? 1 : 0);
     }
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
@@ -780,15 +781,15 @@ static void on_alarm(int sig)
 
 static void test_signal_ends_wait(void)
 {
-    struct sigaction sa = { .sa_handler = on_alarm }, old;
+    struct sigaction sa = { .sa_handler = on_alarm };
     struct itimerval in_20ms = { { 0, 0 }, { 0, 20000 } };
 
     begin();
     interrupted = 0;
-    sigaction(SIGALRM, &sa, &old);
+    sigaction(SIGALRM, &sa, NULL);
     setitimer(ITIMER_REAL, &in_20ms, NULL);
     AIO_WAIT_WHILE(ctx, !interrupted);
-    sigaction(SIGALRM, &old, NULL);
+    signal(SIGALRM, SIG_IGN);
     end();
 }
 
