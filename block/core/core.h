@@ -112,7 +112,40 @@ void bdrv_child_perm(BlockDriverState *bs, BdrvChild *c,
 /* Is @bs writable after the reopening of @q (NULL: now)? */
 bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q);
 
+/* ---- drivers ---------------------------------------------------------------------- */
+
+/* The first registered driver; QLIST_NEXT(drv, list) gives the others. */
+BlockDriver *bdrv_first_driver(void);
+
 /* ---- opening -------------------------------------------------------------------- */
+
+/*
+ * An open node's options and explicit_options hold its own options only, flat
+ * and with read-only, auto-read-only and the cache mode always in the former;
+ * a child's are in the child.  A child given by its node's name keeps its key.
+ */
+
+/* bdrv_open() of a child of @parent with @role (both NULL: of no node). */
+BlockDriverState *bdrv_open_inherit(const char *filename,
+                                    const char *reference, QDict *options,
+                                    int flags, BlockDriverState *parent,
+                                    const BdrvChildRole *role, Error **errp);
+
+/*
+ * bdrv_open_child() without the edge: a strong reference, or NULL with @errp
+ * set, or NULL without where nothing was described and @allow_none.
+ */
+BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
+                                     const char *bdref_key,
+                                     BlockDriverState *parent,
+                                     const BdrvChildRole *role,
+                                     bool allow_none, Error **errp);
+
+/*
+ * Opens the backing node of @bs, whose driver has opened it: what @options say
+ * (and lose), else what the image names.  0, also without one, or -errno.
+ */
+int bdrv_open_backing(BlockDriverState *bs, QDict *options, Error **errp);
 
 extern QemuOptsList bdrv_runtime_opts;   /* the layer's own options */
 
@@ -120,12 +153,48 @@ extern QemuOptsList bdrv_runtime_opts;   /* the layer's own options */
 int bdrv_update_flags_from_options(int *flags, QDict *options, Error **errp);
 void bdrv_update_options_from_flags(QDict *options, int flags);
 
-/* The format of the image in @file; NULL sets @errp.  *@tail: by its end. */
-BlockDriver *bdrv_probe_format(BdrvChild *file, const char *filename,
+/*
+ * Moves the layer's own options out of @options into @bs: open_flags,
+ * read_only, force_share and the name.  0 or -errno.
+ */
+int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
+                             Error **errp);
+
+/* The driver that @options name; *@drv is NULL when they name none. */
+int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp);
+
+/*
+ * Puts what @filename and *@flags say into @options, and sets or clears
+ * BDRV_O_PROTOCOL as the driver is of one kind or the other.
+ */
+int bdrv_fill_options(QDict *options, const char *filename, int *flags,
+                      Error **errp);
+
+/*
+ * The format of the image in @file; NULL sets @errp.  *@by_tail: it was told by
+ * the file's end.  @filename may be NULL.  Mixed.
+ */
+BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                                bool *by_tail, Error **errp);
 
-/* A json: name into options.  NULL sets @errp. */
+/*
+ * The format with the best score above raw's for the last @size bytes of a file
+ * of @file_size bytes, or NULL.  Plain.
+ */
+BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size,
+                              int64_t file_size);
+
+/* Warns that @bs was guessed to be raw and is going to be written. */
+void bdrv_warn_probed_raw(BlockDriverState *bs);
+
+/* A json: name into flat options.  NULL sets @errp. */
 QDict *bdrv_parse_json_filename(const char *filename, Error **errp);
+
+/*
+ * If *@filename is a json: name, joins it into @options, where what is there
+ * counts before it, and sets *@filename to NULL.
+ */
+int bdrv_take_json_name(const char **filename, QDict *options, Error **errp);
 
 /* ---- limits ----------------------------------------------------------------------- */
 

@@ -342,6 +342,7 @@ struct BlockDriverState {
     bool force_share;              /* -U: no locks, others may write */
     bool encrypted;
     bool sg;
+    bool opening;                  /* not open yet: not found by name */
     bool closing;                  /* the last reference is gone */
 
     BlockLimits bl;
@@ -377,6 +378,9 @@ struct BlockDriverState {
     uint64_t write_gen;            /* raised by each change */
     uint64_t flushed_gen;          /* the write_gen that was last flushed */
     bool has_guard;                /* a probed raw image: see core/guard.c */
+    bool guard_warned;             /* its user was told of the guard */
+
+    bool perm_check_pending;       /* block/core/perm.c: checked, not set */
     bool guard_told;               /* the user knows of a refused write */
     CoMutex guard_lock;            /* held while head or tail changes */
 };
