@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the request path share: one write from its beginning to
+ * its end, the way down to the driver's callbacks, padding and its buffers.
+ *
+ * Invariants:
+ *   - Everything between a begin and its end happens under an in-flight count
+ *     of the node, so the node and the edge stay.
+ *   - Nothing here allocates once a thread's buffers have been made.
+ */
+#ifndef BLOCK_CORE_IO_H
+#define BLOCK_CORE_IO_H
+
+#include "block/core/core.h"
+
+/* Vectors up to this many elements need no buffer for a changed copy. */
+#define BDRV_IOV_SPACE 16
+
+/* The largest buffer that stands in for a request's memory. */
+#define BDRV_BOUNCE_MAX 65536
+
+/*
+ * The end of the largest node: rounding it up to any alignment that a driver
+ * may ask for stays within int64_t.
+ */
+#define BDRV_MAX_ALIGNMENT (1U << 30)
+#define BDRV_MAX_LENGTH    (INT64_MAX / BDRV_MAX_ALIGNMENT * BDRV_MAX_ALIGNMENT)
+
+/* Is @drv one that ends the graph: a file, a device, null? */
+static inline bool bdrv_is_protocol_driver(const BlockDriver *drv)
+{
+    return drv->bdrv_file_open || drv->protocol_name;
+}
+
+/* Would @req have to wait for an earlier one now?  Plain. */
+bool bdrv_request_conflicts(BdrvTrackedRequest *req);
+
+/* Is a change of the length running or waiting?  Plain. */
+bool bdrv_truncate_in_flight(BlockDriverState *bs);
+
+/* Tells the parents of @bs that its length has changed.  Plain. */
+void bdrv_parents_resize(BlockDriverState *bs);
+
+/* ---- buffers (pad.c) --------------------------------------------------------- */
+
+/*
+ * Memory fit for direct I/O on @bs from the thread's store, to be given back
+ * with the same @bs and @size.  Ends the process when there is none.  Plain.
+ */
+void *bdrv_bounce_get(BlockDriverState *bs, size_t size);
+void bdrv_bounce_put(BlockDriverState *bs, void *buf, size_t size);
+
+/*
+ * A vector of @bytes zeroes that must only be read, from a buffer of
+ * BDRV_ZERO_BUF bytes that is repeated: @space has room for the elements.
+ * Plain.
+ */
+#define BDRV_ZERO_BUF 65536
+void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes);
+
+/* ---- padding (pad.c) ------------------------------------------------------------ */
+
+/*
+ * A request rounded out to the alignment.  @buf holds the first block at its
+ * beginning and the last one at its end; they are the same or adjacent when
+ * @merged.
+ */
+typedef struct BdrvPad {
+    int64_t offset;                /* of the rounded request */
+    int64_t bytes;
+    size_t head;                   /* bytes before the request's own */
+    size_t tail;                   /* and behind them */
+    bool merged;
+    uint8_t *buf;
+    size_t buf_len;
+    QEMUIOVector qiov;             /* head, the request's memory, tail */
+    struct iovec space[BDRV_IOV_SPACE];
+    size_t space_len;              /* bytes of a vector from the store, or 0 */
+} BdrvPad;
+
+/*
+ * Rounds @bytes of @qiov from @qiov_offset on at @offset out.  The vector
+ * refers to @qiov's memory.  To be ended.  Plain.
+ */
+void bdrv_pad_begin(BdrvPad *pad, BlockDriverState *bs, int64_t offset,
+                    int64_t bytes, QEMUIOVector *qiov, size_t qiov_offset);
+void bdrv_pad_end(BdrvPad *pad, BlockDriverState *bs);
+
+/* Reads what the padding covers.  0 or -errno. */
+int coroutine_fn bdrv_pad_read(BdrvPad *pad, BlockDriverState *bs);
+
+/* ---- down to the driver (driver-io.c) ---------------------------------------------- */
+
+/*
+ * Read or write an aligned range in as many calls of the driver's callback as
+ * its limits ask for.  @qiov holds @bytes from @qiov_offset on.  Writes hand
+ * on those of @flags that the driver supports.  0 or -errno.
+ */
+int coroutine_fn bdrv_driver_read(BlockDriverState *bs, int64_t offset,
+                                  int64_t bytes, QEMUIOVector *qiov,
+                                  size_t qiov_offset);
+int coroutine_fn bdrv_driver_write(BlockDriverState *bs, int64_t offset,
+                                   int64_t bytes, QEMUIOVector *qiov,
+                                   size_t qiov_offset, BdrvRequestFlags flags);
+
+/*
+ * Starts a callback-style request by @start and waits for it: -EIO when it
+ * returns NULL.
+ */
+typedef struct BdrvAioWait {
+    Coroutine *co;
+    int ret;
+} BdrvAioWait;
+void bdrv_aio_wait_cb(void *opaque, int ret);
+int coroutine_fn bdrv_aio_wait(BdrvAioWait *wait, BlockAIOCB *acb);
+
+/* ---- reads and writes (io.c) --------------------------------------------------------- */
+
+/* An aligned read that begins no request: zeroes past the end. */
+int coroutine_fn bdrv_aligned_read(BlockDriverState *bs, int64_t offset,
+                                   int64_t bytes, QEMUIOVector *qiov,
+                                   size_t qiov_offset);
+
+/* A change of a node's contents, from begin to end. */
+typedef struct BdrvWrite {
+    BdrvTrackedRequest req;
+    BdrvChild *child;
+    BlockDriverState *bs;
+    bool guarded;                  /* bdrv_guard_end() is owed */
+    bool flush;                    /* FUA that the driver did not take */
+} BdrvWrite;
+
+/* May @child's parent write @flags' way at all?  0 or -errno.  Plain. */
+int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes,
+                     BdrvRequestFlags flags);
+
+/*
+ * Begins a write of @qiov (NULL: zeroes) or a discard: asks the guard, tracks
+ * it as @type, waits for those before it and judges the range against the
+ * node's length.  0, or -errno and there is nothing to end.
+ */
+int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
+                                  int64_t offset, int64_t bytes,
+                                  QEMUIOVector *qiov, BdrvRequestFlags flags,
+                                  enum BdrvTrackedRequestType type);
+
+/* May the node of @w end at @end?  0 or -errno.  Plain. */
+int bdrv_write_check_end(BdrvWrite *w, int64_t end);
+
+/*
+ * Writes a part of it, aligned or not, with its debug events; never more than
+ * the part changes, the file's length included.
+ */
+int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
+                                 QEMUIOVector *qiov, size_t qiov_offset,
+                                 BdrvRequestFlags flags);
+
+/*
+ * Ends it with the result @ret: raises the write generation, records a greater
+ * length, flushes where FUA asks for it.  Returns 0 or -errno.
+ */
+int coroutine_fn bdrv_write_end(BdrvWrite *w, int ret);
+
+/* ---- write-zeroes (zeroes.c) ------------------------------------------------------------ */
+
+/* A part of a begun write becomes zero; 0 or -errno. */
+int coroutine_fn bdrv_write_zeroes_part(BdrvWrite *w, int64_t offset,
+                                        int64_t bytes, BdrvRequestFlags flags);
+
+/* ---- status (status.c) -------------------------------------------------------------------- */
+
+int coroutine_fn bdrv_co_block_status_above(BlockDriverState *bs,
+                                            BlockDriverState *base,
+                                            bool want_zero, int64_t offset,
+                                            int64_t bytes, int64_t *pnum,
+                                            int64_t *map,
+                                            BlockDriverState **file,
+                                            int *depth);
+
+#endif
