@@ -140,7 +140,7 @@ int bdrv_pwrite_zeroes(BdrvChild *child, int64_t offset, int bytes,
     return run_rw(&rw);
 }
 
-/* ---- flush, truncate, ioctl ---------------------------------------------------------------- */
+/* ---- flush, truncate ---------------------------------------------------------------- */
 
 typedef struct Flush {
     BlockDriverState *bs;
@@ -186,19 +186,6 @@ int bdrv_truncate(BdrvChild *child, int64_t offset, bool exact,
 
     bdrv_run_co(bdrv_get_aio_context(child->bs), truncate_entry, &t);
     return t.ret;
-}
-
-int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf)
-{
-    int ret;
-
-    if (!bs->drv || !bs->drv->bdrv_co_ioctl) {
-        return -ENOTSUP;
-    }
-    bdrv_inc_in_flight(bs);
-    ret = bs->drv->bdrv_co_ioctl(bs, req, buf);
-    bdrv_dec_in_flight(bs);
-    return ret;
 }
 
 /* ---- block status ---------------------------------------------------------------------------- */
