@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VHD format: checksums, validity, geometry, sizes.
+ *
+ * Invariant: a function that judges reads nothing but its argument, and no
+ * value of it leads to undefined behaviour.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "format.h"
+
+uint32_t vpc_checksum(const void *buf, size_t size, size_t field)
+{
+    const uint8_t *p = buf;
+    uint32_t sum = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        if (i < field || i >= field + 4) {
+            sum += p[i];
+        }
+    }
+    return ~sum;
+}
+
+static uint32_t footer_checksum(const VpcFooter *footer)
+{
+    return vpc_checksum(footer, sizeof(*footer),
+                        offsetof(VpcFooter, checksum));
+}
+
+static uint32_t header_checksum(const VpcDynHeader *header)
+{
+    return vpc_checksum(header, sizeof(*header),
+                        offsetof(VpcDynHeader, checksum));
+}
+
+void vpc_footer_seal(VpcFooter *footer)
+{
+    footer->checksum = cpu_to_be32(footer_checksum(footer));
+}
+
+void vpc_header_seal(VpcDynHeader *header)
+{
+    header->checksum = cpu_to_be32(header_checksum(header));
+}
+
+bool vpc_has_footer_cookie(const void *buf)
+{
+    return memcmp(buf, VPC_FOOTER_COOKIE, 8) == 0;
+}
+
+bool vpc_footer_valid(const VpcFooter *footer, Error **errp)
+{
+    uint32_t version = be32_to_cpu(footer->version);
+    uint32_t type = be32_to_cpu(footer->type);
+    uint32_t checksum = be32_to_cpu(footer->checksum);
+
+    if (!vpc_has_footer_cookie(footer->cookie)) {
+        error_setg(errp, "invalid VPC image: no cookie '%s' in the footer",
+                   VPC_FOOTER_COOKIE);
+        return false;
+    }
+    if (version >> 16 != VPC_VERSION >> 16) {
+        error_setg(errp, "Unsupported version 0x%08" PRIx32 " of the footer, "
+                   "expected 0x%08x", version, VPC_VERSION);
+        return false;
+    }
+    if (type != VPC_TYPE_FIXED && type != VPC_TYPE_DYNAMIC &&
+        type != VPC_TYPE_DIFFERENCING) {
+        error_setg(errp, "Unknown disk type %" PRIu32 " in the footer, "
+                   "expected 2 (fixed), 3 (dynamic) or 4 (differencing)",
+                   type);
+        return false;
+    }
+    if (checksum != footer_checksum(footer)) {
+        error_setg(errp, "Wrong checksum 0x%08" PRIx32 " of the footer, "
+                   "expected 0x%08" PRIx32, checksum, footer_checksum(footer));
+        return false;
+    }
+    return true;
+}
+
+bool vpc_header_valid(const VpcDynHeader *header, Error **errp)
+{
+    uint32_t version = be32_to_cpu(header->version);
+    uint32_t block_size = be32_to_cpu(header->block_size);
+    uint32_t entries = be32_to_cpu(header->max_table_entries);
+    uint64_t table = be64_to_cpu(header->table_offset);
+    uint32_t checksum = be32_to_cpu(header->checksum);
+
+    if (memcmp(header->cookie, VPC_HEADER_COOKIE, 8)) {
+        error_setg(errp, "No cookie '%s' in the dynamic header",
+                   VPC_HEADER_COOKIE);
+        return false;
+    }
+    if (!is_power_of_2(block_size) || block_size < VPC_SECTOR) {
+        error_setg(errp, "Invalid block size %" PRIu32, block_size);
+        return false;
+    }
+    if (entries > INT_MAX / 4) {
+        error_setg(errp, "Max Table Entries too large (%" PRIu32 ")", entries);
+        return false;
+    }
+    if (version >> 16 != VPC_VERSION >> 16) {
+        error_setg(errp, "Unsupported version 0x%08" PRIx32 " of the dynamic "
+                   "header, expected 0x%08x", version, VPC_VERSION);
+        return false;
+    }
+    if (table % VPC_SECTOR || table > INT64_MAX / 2) {
+        error_setg(errp, "Invalid offset %" PRIu64 " of the block allocation "
+                   "table, expected a multiple of %d", table, VPC_SECTOR);
+        return false;
+    }
+    if (checksum != header_checksum(header)) {
+        error_setg(errp, "Wrong checksum 0x%08" PRIx32 " of the dynamic "
+                   "header, expected 0x%08" PRIx32, checksum,
+                   header_checksum(header));
+        return false;
+    }
+    return true;
+}
+
+/* ---- geometry -------------------------------------------------------------------- */
+
+VpcGeometry vpc_geometry(uint64_t total_sectors)
+{
+    uint32_t total = MIN(total_sectors, VPC_CHS_MAX_SECTORS);
+    uint32_t tracks, heads, sectors;
+
+    if (total >= (uint32_t)VPC_CHS_MAX_C * 16 * 63) {
+        sectors = 255;
+        heads = 16;
+        tracks = total / sectors;
+    } else {
+        sectors = 17;
+        tracks = total / sectors;
+        heads = MAX(4, DIV_ROUND_UP(tracks, 1024));
+        if (tracks >= heads * 1024 || heads > 16) {
+            sectors = 31;
+            heads = 16;
+            tracks = total / sectors;
+        }
+        if (tracks >= heads * 1024) {
+            sectors = 63;
+            heads = 16;
+            tracks = total / sectors;
+        }
+    }
+    return (VpcGeometry) {
+        .cylinders = tracks / heads,
+        .heads = heads,
+        .sectors = sectors,
+    };
+}
+
+uint64_t vpc_geometry_sectors(VpcGeometry geometry)
+{
+    return (uint64_t)geometry.cylinders * geometry.heads * geometry.sectors;
+}
+
+uint64_t vpc_round_to_geometry(uint64_t sectors)
+{
+    uint64_t total = sectors;
+
+    if (sectors > VPC_CHS_MAX_SECTORS) {
+        return sectors;
+    }
+    /* A geometry is never further away than one cylinder. */
+    while (vpc_geometry_sectors(vpc_geometry(total)) < sectors) {
+        total++;
+    }
+    return vpc_geometry_sectors(vpc_geometry(total));
+}
+
+/* ---- size ------------------------------------------------------------------------- */
+
+/* Programs whose guests see the geometry, not current_size. */
+static bool creator_means_geometry(const VpcFooter *footer)
+{
+    static const char creators[][5] = { "vpc ", "vs  ", "qemu" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(creators); i++) {
+        if (memcmp(footer->creator_app, creators[i], 4) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule)
+{
+    uint64_t current = be64_to_cpu(footer->current_size);
+    uint64_t chs = vpc_geometry_sectors((VpcGeometry) {
+        .cylinders = be16_to_cpu(footer->cylinders),
+        .heads = footer->heads,
+        .sectors = footer->sectors,
+    });
+
+    if (rule == VPC_SIZE_CURRENT || chs == 0 || chs == VPC_CHS_MAX_SECTORS ||
+        chs > current / VPC_SECTOR) {
+        return current;
+    }
+    /* This creator's geometry never was a size. */
+    if (memcmp(footer->creator_app, "qem2", 4) == 0) {
+        return current;
+    }
+    return rule == VPC_SIZE_CHS || creator_means_geometry(footer)
+           ? chs * VPC_SECTOR : current;
+}
+
+uint32_t vpc_bitmap_size(uint32_t block_size)
+{
+    return ROUND_UP(DIV_ROUND_UP(block_size / VPC_SECTOR, 8), VPC_SECTOR);
+}
+
+/* ---- new disks ---------------------------------------------------------------------- */
+
+void vpc_new_footer(VpcFooter *footer, const VpcNewDisk *disk)
+{
+    QemuUUID uuid;
+
+    memset(footer, 0, sizeof(*footer));
+    memcpy(footer->cookie, VPC_FOOTER_COOKIE, 8);
+    footer->features = cpu_to_be32(2);
+    footer->version = cpu_to_be32(VPC_VERSION);
+    footer->data_offset = disk->type == VPC_TYPE_FIXED
+                          ? UINT64_MAX : cpu_to_be64(sizeof(*footer));
+    footer->timestamp = cpu_to_be32(time(NULL) - VPC_EPOCH);
+    memcpy(footer->creator_app, disk->creator_app, 4);
+    footer->creator_major = cpu_to_be16(5);
+    footer->creator_minor = cpu_to_be16(3);
+    memcpy(footer->creator_os, "Wi2k", 4);
+    footer->original_size = cpu_to_be64(disk->size);
+    footer->current_size = cpu_to_be64(disk->size);
+    footer->cylinders = cpu_to_be16(disk->geometry.cylinders);
+    footer->heads = disk->geometry.heads;
+    footer->sectors = disk->geometry.sectors;
+    footer->type = cpu_to_be32(disk->type);
+    qemu_uuid_generate(&uuid);
+    footer->uuid = uuid;
+    vpc_footer_seal(footer);
+}
+
+void vpc_new_header(VpcDynHeader *header, uint64_t table_offset,
+                    uint32_t entries, uint32_t block_size)
+{
+    memset(header, 0, sizeof(*header));
+    memcpy(header->cookie, VPC_HEADER_COOKIE, 8);
+    header->data_offset = UINT64_MAX;
+    header->table_offset = cpu_to_be64(table_offset);
+    header->version = cpu_to_be32(VPC_VERSION);
+    header->max_table_entries = cpu_to_be32(entries);
+    header->block_size = cpu_to_be32(block_size);
+    vpc_header_seal(header);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VHD format on the disk: its structures, byte by byte, and the pure
+ * functions over them.  Nothing here does I/O.
+ *
+ * All integers are big-endian on the disk and stay so in these structures; the
+ * functions convert.  A sector is 512 bytes.
+ */
+#ifndef BLOCK_VPC_FORMAT_H
+#define BLOCK_VPC_FORMAT_H
+
+#include "qemu/uuid.h"
+
+#define VPC_SECTOR 512
+
+#define VPC_FOOTER_COOKIE "conectix"
+#define VPC_HEADER_COOKIE "cxsparse"
+#define VPC_BATMAP_COOKIE "tdbatmap"
+
+#define VPC_VERSION 0x00010000u         /* of footer and dynamic header */
+#define VPC_DEFAULT_BLOCK_SIZE 0x200000u
+
+/* A table entry of a block that has no space. */
+#define VPC_UNALLOCATED 0xffffffffu
+
+/* 2040 GiB: what every implementation takes. */
+#define VPC_MAX_SECTORS 0xff000000ull
+#define VPC_MAX_SIZE (VPC_MAX_SECTORS * VPC_SECTOR)
+
+/* The largest geometry: it means that the size is elsewhere. */
+#define VPC_CHS_MAX_C 65535
+#define VPC_CHS_MAX_H 16
+#define VPC_CHS_MAX_S 255
+#define VPC_CHS_MAX_SECTORS                                                    \
+    ((uint64_t)VPC_CHS_MAX_C * VPC_CHS_MAX_H * VPC_CHS_MAX_S)
+
+/* Seconds from 1970 to 2000, where VHD time begins. */
+#define VPC_EPOCH 946684800
+
+enum {
+    VPC_TYPE_FIXED = 2,
+    VPC_TYPE_DYNAMIC = 3,
+    VPC_TYPE_DIFFERENCING = 4,
+};
+
+typedef struct VpcFooter {
+    char cookie[8];             /*   0: "conectix" */
+    uint32_t features;          /*   8: bit 1 is always set */
+    uint32_t version;           /*  12: 0x00010000 */
+    uint64_t data_offset;       /*  16: of the dynamic header; fixed: ones */
+    uint32_t timestamp;         /*  24: seconds since 2000 */
+    char creator_app[4];        /*  28 */
+    uint16_t creator_major;     /*  32 */
+    uint16_t creator_minor;     /*  34 */
+    char creator_os[4];         /*  36 */
+    uint64_t original_size;     /*  40: bytes */
+    uint64_t current_size;      /*  48: bytes */
+    uint16_t cylinders;         /*  56 */
+    uint8_t heads;              /*  58 */
+    uint8_t sectors;            /*  59: per track */
+    uint32_t type;              /*  60: VPC_TYPE_* */
+    uint32_t checksum;          /*  64 */
+    QemuUUID uuid;              /*  68 */
+    uint8_t saved_state;        /*  84: 1: the guest is suspended */
+    uint8_t reserved[427];      /*  85 */
+} QEMU_PACKED VpcFooter;
+
+typedef struct VpcParentLocator {
+    uint32_t platform;          /*   0 */
+    uint32_t data_space;        /*   4: bytes, or sectors: nobody agrees */
+    uint32_t data_length;       /*   8: bytes */
+    uint32_t reserved;          /*  12 */
+    uint64_t data_offset;       /*  16: bytes from the start of the file */
+} QEMU_PACKED VpcParentLocator;
+
+typedef struct VpcDynHeader {
+    char cookie[8];             /*   0: "cxsparse" */
+    uint64_t data_offset;       /*   8: unused, ones */
+    uint64_t table_offset;      /*  16: of the block allocation table */
+    uint32_t version;           /*  24: 0x00010000 */
+    uint32_t max_table_entries; /*  28 */
+    uint32_t block_size;        /*  32: bytes, a power of two */
+    uint32_t checksum;          /*  36 */
+    QemuUUID parent_uuid;       /*  40 */
+    uint32_t parent_timestamp;  /*  56 */
+    uint32_t reserved;          /*  60 */
+    uint8_t parent_name[512];   /*  64: UTF-16BE */
+    VpcParentLocator locator[8];/* 576 */
+    uint8_t reserved2[256];     /* 768 */
+} QEMU_PACKED VpcDynHeader;
+
+/* XenServer's: one bit a block, set when its whole bitmap is. */
+typedef struct VpcBatmapHeader {
+    char cookie[8];             /*   0: "tdbatmap" */
+    uint64_t offset;            /*   8: of the map, bytes */
+    uint32_t sectors;           /*  16: of the map */
+    uint32_t version;           /*  20 */
+    uint32_t checksum;          /*  24: of the map */
+    uint8_t marker;             /*  28 */
+    uint8_t reserved[483];      /*  29 */
+} QEMU_PACKED VpcBatmapHeader;
+
+QEMU_BUILD_BUG_ON(sizeof(VpcFooter) != 512);
+QEMU_BUILD_BUG_ON(sizeof(VpcDynHeader) != 1024);
+QEMU_BUILD_BUG_ON(sizeof(VpcBatmapHeader) != 512);
+
+typedef struct VpcGeometry {
+    uint16_t cylinders;
+    uint8_t heads;
+    uint8_t sectors;
+} VpcGeometry;
+
+/* Which rule gives the disk its size. */
+typedef enum VpcSizeRule {
+    VPC_SIZE_AUTO,              /* by the creator */
+    VPC_SIZE_CHS,               /* the geometry, where it can be one */
+    VPC_SIZE_CURRENT,           /* current_size */
+} VpcSizeRule;
+
+/*
+ * Ones' complement of the sum of @size bytes, those of the 32-bit field at
+ * @field taken as 0; in host order.
+ */
+uint32_t vpc_checksum(const void *buf, size_t size, size_t field);
+
+/* Sets the checksum of a structure that is otherwise complete. */
+void vpc_footer_seal(VpcFooter *footer);
+void vpc_header_seal(VpcDynHeader *header);
+
+bool vpc_has_footer_cookie(const void *buf);
+
+/*
+ * Is this a footer?  Cookie, version, type, then the checksum.  On false,
+ * @errp tells the field, its value and what was expected.
+ */
+bool vpc_footer_valid(const VpcFooter *footer, Error **errp);
+
+/*
+ * Is this a dynamic header with sound fields of its own?  Values are judged
+ * before the checksum.
+ */
+bool vpc_header_valid(const VpcDynHeader *header, Error **errp);
+
+/* The specification's geometry for a disk of @total_sectors; C*H*S <= that. */
+VpcGeometry vpc_geometry(uint64_t total_sectors);
+uint64_t vpc_geometry_sectors(VpcGeometry geometry);
+
+/*
+ * The next size in sectors, at or above @sectors, that a geometry expresses
+ * exactly; @sectors itself when it is above all geometries.
+ */
+uint64_t vpc_round_to_geometry(uint64_t sectors);
+
+/* The size of the disk that @footer describes, in bytes. */
+uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule);
+
+/*
+ * The bytes that the bitmap of a block of @block_size takes: a bit a sector,
+ * padded to whole sectors.
+ */
+uint32_t vpc_bitmap_size(uint32_t block_size);
+
+/* Bit of sector @n in a bitmap: the most significant bit comes first. */
+static inline bool vpc_bit(const uint8_t *bitmap, uint32_t n)
+{
+    return bitmap[n / 8] & (0x80 >> (n % 8));
+}
+
+static inline void vpc_set_bit(uint8_t *bitmap, uint32_t n)
+{
+    bitmap[n / 8] |= 0x80 >> (n % 8);
+}
+
+/* A footer and a header for a new disk, sealed; @size in bytes. */
+typedef struct VpcNewDisk {
+    uint64_t size;
+    uint32_t type;              /* VPC_TYPE_FIXED or _DYNAMIC */
+    const char *creator_app;    /* four characters */
+    VpcGeometry geometry;
+} VpcNewDisk;
+
+void vpc_new_footer(VpcFooter *footer, const VpcNewDisk *disk);
+void vpc_new_header(VpcDynHeader *header, uint64_t table_offset,
+                    uint32_t entries, uint32_t block_size);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the vpc driver share.
+ *
+ *   format.c   the structures on the disk, pure functions
+ *   open.c     which footer counts, the size, the layout, what is wrong
+ *   table.c    the block allocation table, in pieces
+ *   bitmap.c   sector bitmaps of blocks that are not full
+ *   hold.c     who uses which block
+ *   alloc.c    space for a block: reserve, fill, publish
+ *   io.c       requests
+ *   flush.c    the order in which memory reaches the disk
+ *   create.c, check.c, amend.c, vpc.c
+ *
+ * Invariants:
+ *   1. A table entry is set in memory only after its block holds what the
+ *      guest wrote and zeroes elsewhere; it reaches the disk only behind a
+ *      flush of the file that came after that.  So no entry on the disk ever
+ *      points at stale bytes.
+ *   2. The same holds for the bits of a sector bitmap.
+ *   3. Space from free_offset on is nobody's.  A valid footer ends the file at
+ *      or behind it: it is moved before anything is written over the old one.
+ *   4. A request holds a block from the look-up of its entry to the end of its
+ *      I/O: shared where the data is there, alone to allocate.
+ *   5. An image with anything wrong is not written to.
+ */
+#ifndef BLOCK_VPC_VPC_H
+#define BLOCK_VPC_VPC_H
+
+#include "block/block_int.h"
+#include "format.h"
+
+/* A range of the file in bytes, [start, end). */
+typedef struct VpcRange {
+    uint64_t start;
+    uint64_t end;
+} VpcRange;
+
+/* Headers, table, batmap, footer: where no block may lie. */
+#define VPC_MAX_RESERVED 16
+
+/* ---- table.c ---------------------------------------------------------------------- */
+
+#define VPC_PAGE_ENTRIES 1024
+
+/* 4 KiB of the table in memory. */
+typedef struct VpcTablePage {
+    uint32_t entry[VPC_PAGE_ENTRIES];         /* host order */
+    unsigned char full[VPC_PAGE_ENTRIES / 8]; /* its bitmap is all ones */
+    bool dirty;                               /* ahead of the disk */
+    bool flushing;                            /* its copy is on its way */
+    uint32_t index;
+    QTAILQ_ENTRY(VpcTablePage) link;
+} VpcTablePage;
+
+typedef struct VpcTable {
+    uint64_t offset;            /* bytes from the start of the file */
+    uint32_t blocks;            /* entries that count */
+    VpcTablePage **pages;       /* by entry / VPC_PAGE_ENTRIES; NULL: absent */
+    uint32_t page_count;
+    uint32_t resident;          /* pages in memory */
+    uint32_t dirty;             /* of them, pages to be flushed */
+    QTAILQ_HEAD(, VpcTablePage) queue; /* oldest first */
+    CoMutex load_lock;
+} VpcTable;
+
+/* What a walk over the whole table found. */
+typedef struct VpcTableStats {
+    uint64_t allocated;         /* sound entries */
+    uint64_t misplaced;         /* outside the file, or over other structures */
+    uint64_t overlapping;       /* that share space with another one */
+    uint64_t fragmented;        /* that do not follow their predecessor */
+    uint64_t end;               /* of the last sound block, bytes */
+    uint32_t first_bad;         /* block of the first misplaced entry */
+    uint32_t first_bad_entry;   /* its value */
+    bool aligned;               /* all data begins at multiples of 4 KiB */
+} VpcTableStats;
+
+/* ---- bitmap.c --------------------------------------------------------------------- */
+
+/* The sector bitmap of one block. */
+typedef struct VpcBitmap {
+    uint32_t block;
+    uint32_t entry;             /* where it is: sectors */
+    bool dirty;                 /* ahead of the disk */
+    unsigned pins;              /* users that may yield */
+    uint8_t *bits;
+    QTAILQ_ENTRY(VpcBitmap) link;
+} VpcBitmap;
+
+/* ---- hold.c ----------------------------------------------------------------------- */
+
+/* The claim of one request on one block; it lives on the request's stack. */
+typedef struct VpcHold {
+    uint32_t block;
+    bool alone;
+    CoQueue waiters;
+    QTAILQ_ENTRY(VpcHold) link;
+} VpcHold;
+
+/* ---- the driver's state -------------------------------------------------------------- */
+
+typedef struct VpcState {
+    VpcFooter footer;           /* as it is (to be) on the disk */
+    bool tail_lost;             /* it is the copy at offset 0 */
+    VpcDynHeader header;
+    uint32_t type;              /* VPC_TYPE_* */
+    uint64_t size;              /* bytes */
+    VpcSizeRule size_rule;
+    Error *migration_blocker;
+    char *read_only_reason;     /* NULL: it may be written to */
+
+    /* dynamic disks */
+    uint64_t header_offset;
+    uint32_t block_size;        /* bytes */
+    uint32_t block_shift;
+    uint32_t bitmap_size;       /* bytes */
+    uint8_t *ones;              /* bitmap_size bytes of ones */
+    bool aligned;               /* data of new blocks at multiples of 4 KiB */
+    bool file_grows_zeroed;     /* new space of the file reads as zeroes */
+    VpcRange reserved[VPC_MAX_RESERVED];
+    unsigned reserved_count;
+    uint64_t file_end;          /* no block lies behind it, when opened */
+
+    VpcTable table;
+    VpcTableStats stats;        /* when opened */
+    uint32_t *bad_entries;      /* sorted: entries that overlap */
+    uint32_t bad_count;
+
+    GHashTable *bitmaps;        /* block -> VpcBitmap */
+    QTAILQ_HEAD(, VpcBitmap) bitmap_queue; /* oldest first */
+    uint64_t bitmap_bytes;
+    uint32_t dirty_bitmaps;
+    CoMutex bitmap_lock;
+
+    QTAILQ_HEAD(, VpcHold) holds; /* in the order of their arrival */
+
+    uint64_t free_offset;       /* bytes: space from here on is nobody's */
+    uint64_t footer_offset;     /* bytes: of the footer that ends the file */
+    CoMutex footer_lock;
+    GArray *spare;              /* uint32_t entries of space given back */
+
+    CoMutex flush_lock;
+} VpcState;
+
+/* ---- functions, by file ------------------------------------------------------------- */
+
+int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);
+void vpc_close(BlockDriverState *bs);
+int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
+                       Error **errp);
+
+/*
+ * Reads the table once and judges each entry: fills s->stats and
+ * s->bad_entries.  Memory is bounded by what of the file is data.  Mixed.
+ */
+int vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
+                   Error **errp);
+void vpc_table_close(VpcState *s);
+/* The entry of @block; *@full: all of its sectors are known to be there. */
+int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
+                               uint32_t *entry, bool *full);
+/* Sets an entry in memory, to be written by the next flush. */
+int coroutine_fn vpc_table_set(BlockDriverState *bs, uint32_t block,
+                               uint32_t entry, bool full);
+/* Remembers, where the page is in memory, that the bitmap is all ones. */
+void vpc_table_mark_full(VpcState *s, uint32_t block);
+/* The page's entries are ahead of the disk. */
+void vpc_table_mark_dirty(VpcTable *t, VpcTablePage *page);
+/* Is the entry inside the file and apart from all other structures? */
+bool vpc_entry_valid(const VpcState *s, uint32_t entry);
+
+/*
+ * The bitmap of @block at @entry, pinned until vpc_bitmap_put(); NULL with a
+ * negative *@ret when it cannot be read.
+ */
+VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
+                                       uint32_t entry, int *ret);
+void vpc_bitmap_put(VpcBitmap *bitmap);
+/* Sectors from @first on (at most @max) whose bit is as that of the first. */
+uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
+                        bool *set);
+/* The data of these sectors is in the file: their bits are set. */
+void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
+                    uint32_t count);
+void vpc_bitmaps_free(VpcState *s);
+
+void coroutine_fn vpc_hold(VpcState *s, VpcHold *hold, uint32_t block,
+                           bool alone);
+void vpc_release(VpcState *s, VpcHold *hold);
+
+/*
+ * Gives @block, which is held alone and has no space, space with the @bytes of
+ * @qiov at @offset in the block and zeroes elsewhere.  On failure nothing has
+ * changed but the file's length.
+ */
+int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
+                              uint32_t offset, uint32_t bytes,
+                              QEMUIOVector *qiov, size_t qiov_offset);
+
+/* Tables and bitmaps go to the file, behind the data that they speak of. */
+int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs);
+
+int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
+                               uint64_t bytes, QEMUIOVector *qiov, int flags);
+int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
+                                uint64_t bytes, QEMUIOVector *qiov, int flags);
+int coroutine_fn vpc_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                                      int bytes, BdrvRequestFlags flags);
+int coroutine_fn vpc_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                 int bytes);
+int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
+                                     int64_t offset, int64_t bytes,
+                                     int64_t *pnum, int64_t *map,
+                                     BlockDriverState **file);
+
+extern QemuOptsList vpc_create_opts;
+int coroutine_fn vpc_co_create(BlockdevCreateOptions *opts, Error **errp);
+int coroutine_fn vpc_co_create_opts(BlockDriver *drv, const char *filename,
+                                    QemuOpts *opts, Error **errp);
+BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
+                              Error **errp);
+
+int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
+                              BdrvCheckMode fix);
+
+#endif
