@@ -139,24 +139,6 @@ BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm)
     return blk;
 }
 
-/*
- * Told when the image is open, so that an open that fails prints its one error
- * and nothing else.
- */
-static void blk_warn_probed_raw(BlockDriverState *bs)
-{
-    if (bs->has_guard && !bdrv_is_read_only(bs)) {
-        fprintf(stderr,
-                "WARNING: Image format was not specified for '%s' and probing "
-                "guessed raw.\n"
-                "         Automatically detecting the format is dangerous for "
-                "raw images, write operations on block 0 will be "
-                "restricted.\n"
-                "         Specify the 'raw' format explicitly to remove the "
-                "restrictions.\n", bdrv_get_filename(bs->file->bs));
-    }
-}
-
 /* What the user of an image opened with @flags does, and lets others do. */
 static void blk_perms_from_flags(BlockDriverState *bs, int flags,
                                  uint64_t *perm, uint64_t *shared)
@@ -192,8 +174,6 @@ BlockBackend *blk_new_open(const char *filename, const char *reference,
     if (ret < 0) {
         blk_unref(blk);
         blk = NULL;
-    } else {
-        blk_warn_probed_raw(bs);
     }
     bdrv_unref(bs);
     return blk;
