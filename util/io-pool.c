@@ -19,7 +19,7 @@
 #include "io-engine-int.h"
 
 #define POOL_MAX_WORKERS 16
-#define POOL_IDLE_SECONDS 10
+#define POOL_IDLE_SECONDS 2
 
 typedef struct IoWork {
     IoEngineFunc *func;

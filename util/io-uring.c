@@ -25,6 +25,12 @@
 
 #define RING_ENTRIES 128
 
+/*
+ * Buffered reads of this size and more are copied by another core if there
+ * are others to overlap with; below it, handing over costs more than copying.
+ */
+#define WORKER_READ_MIN (512 * 1024)
+
 typedef struct RingRequest {
     void (*prep)(struct RingRequest *req, struct io_uring_sqe *sqe);
     void *args;
@@ -160,7 +166,7 @@ static bool wants_worker(RingEngine *e, const IoXfer *x)
     if (x->write) {
         return x->bytes > IO_ENGINE_INLINE_MAX || x->file->no_inline_write;
     }
-    return x->bytes > IO_ENGINE_INLINE_MAX && (e->in_flight || e->queued);
+    return x->bytes >= WORKER_READ_MIN && (e->in_flight || e->queued);
 }
 
 /* memcheck does not see the kernel write; tell it of @bytes read by @x. */

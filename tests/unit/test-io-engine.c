@@ -747,11 +747,50 @@ static int count_entries(const char *path)
     return n;
 }
 
+/* The threads of the process, once those that are ending have gone. */
+static int settled_tasks(void)
+{
+    int n = count_entries("/proc/self/task");
+
+    for (int same = 0; same < 5; same++) {
+        int now;
+
+        g_usleep(5000);
+        now = count_entries("/proc/self/task");
+        same = now == n ? same : -1;
+        n = now;
+    }
+    return n;
+}
+
+/* Workers without work end by themselves, and come back when needed. */
+static void test_idle_workers_end(gconstpointer type)
+{
+    int tasks = settled_tasks();
+    Bench b;
+
+    if (!bench_begin(&b, type)) {
+        return;
+    }
+    for (int round = 0; round < 2; round++) {
+        start_all_workers(&b);
+        g_assert_cmpint(count_entries("/proc/self/task"), ==,
+                        tasks + POOL_WORKERS);
+        for (int i = 0;
+             i < 1000 && count_entries("/proc/self/task") > tasks; i++) {
+            g_usleep(10000);
+        }
+        g_assert_cmpint(count_entries("/proc/self/task"), ==, tasks);
+    }
+    start_all_workers(&b);
+    bench_end(&b);
+}
+
 /* Choosing an engine gives the same one each time; its end leaves nothing. */
 static void test_choice(gconstpointer type)
 {
     int fds = count_entries("/proc/self/fd");
-    int tasks = count_entries("/proc/self/task");
+    int tasks = settled_tasks();
     IoEngine *automatic;
     Bench b;
 
@@ -829,6 +868,9 @@ int main(int argc, char **argv)
     add("no-allocation", test_no_allocation);
     add("two-threads", test_two_threads);
     add("choice", test_choice);
+    g_test_add_data_func("/io-engine/threads/idle-workers-end",
+                         GINT_TO_POINTER(IO_ENGINE_THREADS),
+                         test_idle_workers_end);
     g_test_add_func("/io-engine/refused", test_refused);
     return g_test_run();
 }
