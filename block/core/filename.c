@@ -216,3 +216,9 @@ void bdrv_refresh_filename(BlockDriverState *bs)
     refresh_exact_filename(bs, has_strong);
     refresh_display_name(bs);
 }
+
+const char *bdrv_get_filename(BlockDriverState *bs)
+{
+    bdrv_refresh_filename(bs);
+    return bs->filename;
+}
