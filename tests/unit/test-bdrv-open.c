@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening: options, inheritance, references, json: names, what a driver finds
+ * when it is called, and what is undone when opening fails.
+ */
+#include "qemu/osdep.h"
+#include "mem-driver.h"
+#include "block/qdict.h"
+#include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qjson.h"
+#include "qemu/module.h"
+
+/* ---- a format that records how it is used ------------------------------- */
+
+typedef struct FmtState {
+    int touched;                  /* must be zero when open begins */
+} FmtState;
+
+static struct {
+    int opens, closes;
+    int ret;                      /* what open is to return ... */
+    bool silent;                  /* ... without an error */
+    bool fail_length;
+    bool wants_write;             /* calls bdrv_apply_auto_read_only */
+    bool opaque_was_zero;
+    char node_name[32];
+    char file_ref[64];            /* options["file"] as open saw it */
+    int flags;
+    bool read_only, probed;
+    BlockDriver *drv;
+    int64_t getlength;
+} seen;
+
+static int fmt_open(BlockDriverState *bs, QDict *options, int flags,
+                    Error **errp)
+{
+    FmtState *s = bs->opaque;
+    const char *ref = qdict_get_try_str(options, "file");
+
+    seen.opens++;
+    seen.opaque_was_zero = s->touched == 0;
+    s->touched = 1;
+    seen.flags = flags;
+    seen.read_only = bs->read_only;
+    seen.probed = bs->probed;
+    seen.drv = bs->drv;
+    g_strlcpy(seen.node_name, bs->node_name, sizeof(seen.node_name));
+    g_strlcpy(seen.file_ref, ref ? ref : "", sizeof(seen.file_ref));
+    qdict_del(options, "take");
+    if (seen.wants_write &&
+        bdrv_apply_auto_read_only(bs, NULL, errp) < 0) {
+        return -EACCES;
+    }
+    bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
+                               errp);
+    if (!bs->file) {
+        return -EINVAL;
+    }
+    if (seen.ret < 0) {
+        if (!seen.silent) {
+            error_setg(errp, "fmt does not like it");
+        }
+        return seen.ret;
+    }
+    bs->total_sectors = 8;
+    return seen.ret;
+}
+
+static void fmt_close(BlockDriverState *bs)
+{
+    g_assert_nonnull(bs->file);
+    g_assert_nonnull(bs->opaque);
+    seen.closes++;
+}
+
+static int64_t fmt_getlength(BlockDriverState *bs)
+{
+    return seen.fail_length ? -ENOMEDIUM : seen.getlength;
+}
+
+static int fmt_probe(const uint8_t *buf, int buf_size, const char *filename)
+{
+    return buf_size >= 4 && !memcmp(buf, "FMT!", 4) ? 100 : 0;
+}
+
+static const char *const fmt_strong_opts[] = { "take", NULL };
+
+static BlockDriver bdrv_fmt = {
+    .format_name = "fmt",
+    .instance_size = sizeof(FmtState),
+    .supports_backing = true,
+    .strong_runtime_opts = fmt_strong_opts,
+    .bdrv_probe = fmt_probe,
+    .bdrv_open = fmt_open,
+    .bdrv_close = fmt_close,
+    .bdrv_getlength = fmt_getlength,
+    .bdrv_child_perm = bdrv_format_default_perms,
+};
+
+static void reset_seen(void)
+{
+    memset(&seen, 0, sizeof(seen));
+    seen.getlength = 4096;
+}
+
+static MemFile *setup(void)
+{
+    MemFile *f;
+
+    reset_seen();
+    mem_reset();
+    f = mem_file("x", 4096);
+    memcpy(f->data, "FMT!", 4);
+    return f;
+}
+
+static QDict *opts_of(const char *json)
+{
+    QObject *obj = qobject_from_json(json, &error_abort);
+    QDict *d = qobject_to(QDict, obj);
+
+    qdict_flatten(d);
+    return d;
+}
+
+/* Opens what @json says, which must fail with @msg. */
+static void assert_open_fails(const char *filename, const char *json, int flags,
+                              const char *msg)
+{
+    Error *err = NULL;
+    BlockDriverState *bs =
+        bdrv_open(filename, NULL, json ? opts_of(json) : NULL, flags, &err);
+
+    g_assert_null(bs);
+    g_assert_nonnull(err);
+    g_assert_cmpstr(error_get_pretty(err), ==, msg);
+    error_free(err);
+    g_assert_null(bdrv_next_node(NULL));
+}
+
+static BlockDriverState *open_ok(const char *filename, const char *json,
+                                 int flags)
+{
+    BlockDriverState *bs =
+        bdrv_open(filename, NULL, json ? opts_of(json) : NULL, flags,
+                  &error_abort);
+
+    g_assert_nonnull(bs);
+    return bs;
+}
+
+static void close_all(BlockDriverState *bs)
+{
+    bdrv_unref(bs);
+    g_assert_null(bdrv_next_node(NULL));
+}
+
+/* ---- what the driver finds ------------------------------------------------ */
+
+static void test_before_open(void)
+{
+    MemFile *f = setup();
+    BlockDriverState *bs = open_ok("mem:x", "{'driver': 'fmt'}", BDRV_O_RDWR);
+
+    g_assert_cmpint(seen.opens, ==, 1);
+    g_assert_true(seen.opaque_was_zero);
+    g_assert_true(seen.drv == &bdrv_fmt);
+    g_assert_cmpint(seen.node_name[0], ==, '#');
+    g_assert_cmpstr(seen.node_name, ==, bs->node_name);
+    g_assert_false(seen.read_only);
+    g_assert_false(seen.probed);
+    g_assert_true(seen.flags & BDRV_O_RDWR);
+    g_assert_false(seen.flags & BDRV_O_PROTOCOL);
+    /* The protocol node was opened first; the driver is told its name. */
+    g_assert_cmpstr(seen.file_ref, ==, bs->file->bs->node_name);
+    g_assert_cmpint(f->opened, ==, 1);
+    g_assert_cmpint(bs->file->bs->refcnt, ==, 1);
+    g_assert_cmpstr(bs->filename, ==, "x");
+    g_assert_cmpint(bdrv_getlength(bs), ==, 4096);
+    close_all(bs);
+    g_assert_cmpint(seen.closes, ==, 1);
+    g_assert_cmpint(f->open_count, ==, 0);
+}
+
+static void test_total_sectors(void)
+{
+    BlockDriverState *bs;
+
+    setup();
+    seen.getlength = 1025;
+    bs = open_ok("mem:x", "{'driver': 'fmt'}", 0);
+    g_assert_cmpint(bs->total_sectors, ==, 3);
+    close_all(bs);
+}
+
+static void test_protocol_names(void)
+{
+    BlockDriverState *bs;
+
+    setup();
+    bs = open_ok("mem:x", NULL, BDRV_O_PROTOCOL);
+    g_assert_true(bs->drv == &bdrv_mem);
+    g_assert_cmpint(seen.opens, ==, 0);
+    close_all(bs);
+
+    bs = open_ok(NULL, "{'driver': 'mem', 'filename': 'x'}", 0);
+    g_assert_true(bs->drv == &bdrv_mem);
+    close_all(bs);
+
+    /* A colon behind a slash is part of a path; a prefix in file.filename too. */
+    assert_open_fails("./mem:x", NULL, BDRV_O_PROTOCOL,
+                      "Unknown protocol 'file'");
+    assert_open_fails("foo:x", NULL, 0, "Unknown protocol 'foo'");
+    assert_open_fails("mem:", NULL, 0, "mem: needs a name");
+    assert_open_fails("mem:y", NULL, 0,
+                      "Could not open 'y': No such file or directory");
+    assert_open_fails(NULL, "{'driver': 'mem'}", 0,
+                      "The 'mem' block driver requires a file name");
+    assert_open_fails("mem:x", "{'driver': 'mem', 'filename': 'x'}", 0,
+                      "Can't specify 'file' and 'filename' options at the "
+                      "same time");
+}
+
+static void test_bad_options(void)
+{
+    setup();
+    assert_open_fails(NULL, NULL, 0, "Must specify either driver or file");
+    assert_open_fails(NULL, "{'driver': 1}", 0,
+                      "Must specify either driver or file");
+    assert_open_fails("mem:x", "{'driver': 'foo'}", 0, "Unknown driver 'foo'");
+    assert_open_fails(NULL, "{'driver': 'fmt'}", 0,
+                      "A block device must be specified for \"file\"");
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'read-only': 'maybe'}", 0,
+                      "Parameter 'read-only' expects 'on' or 'off'");
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'discard': 'maybe'}", 0,
+                      "Invalid discard option");
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'force-share': true}",
+                      BDRV_O_RDWR, "force-share=on can only be used with "
+                      "read-only images");
+    reset_seen();
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'a': {'b': 1}}", 0,
+                      "Block format 'fmt' does not support the option 'a.b'");
+    g_assert_cmpint(seen.opens, ==, 1);
+    g_assert_cmpint(seen.closes, ==, 1);
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'file': {'z': 1}}", 0,
+                      "Block protocol 'mem' doesn't support the option 'z'");
+    g_assert_cmpint(seen.opens, ==, 1);
+    g_assert_cmpint(mem_find("x")->open_count, ==, 0);
+}
+
+/* ---- failures --------------------------------------------------------------- */
+
+static void test_driver_fails(void)
+{
+    MemFile *f = setup();
+
+    seen.ret = -EINVAL;
+    assert_open_fails("mem:x", "{'driver': 'fmt'}", 0, "fmt does not like it");
+    g_assert_cmpint(seen.opens, ==, 1);
+    g_assert_cmpint(seen.closes, ==, 0);
+    g_assert_cmpint(f->opened, ==, 1);
+    g_assert_cmpint(f->open_count, ==, 0);
+
+    seen.ret = -EFBIG;
+    seen.silent = true;
+    assert_open_fails("mem:x", "{'driver': 'fmt'}", 0,
+                      "Could not open 'x': File too large");
+    g_assert_cmpint(seen.closes, ==, 0);
+    g_assert_cmpint(f->open_count, ==, 0);
+
+    seen.ret = 1; /* positive is success */
+    close_all(open_ok("mem:x", "{'driver': 'fmt'}", 0));
+    g_assert_cmpint(seen.closes, ==, 1);
+}
+
+static void test_later_step_fails(void)
+{
+    MemFile *f = setup();
+
+    seen.fail_length = true;
+    assert_open_fails("mem:x", "{'driver': 'fmt'}", 0,
+                      "Could not refresh total sector count: No medium found");
+    g_assert_cmpint(seen.opens, ==, 1);
+    g_assert_cmpint(seen.closes, ==, 1);
+    g_assert_cmpint(f->open_count, ==, 0);
+}
+
+/* A NULL errp is no obstacle. */
+static void test_fails_without_errp(void)
+{
+    setup();
+    seen.ret = -EIO;
+    g_assert_null(bdrv_open("mem:x", NULL, opts_of("{'driver': 'fmt'}"), 0,
+                            NULL));
+    g_assert_null(bdrv_open("mem:x", NULL, opts_of("{'driver': 'no'}"), 0,
+                            NULL));
+    g_assert_null(bdrv_next_node(NULL));
+}
+
+/* ---- references --------------------------------------------------------------- */
+
+static void test_references(void)
+{
+    Error *err = NULL;
+    BlockDriverState *file, *bs, *again;
+
+    setup();
+    file = open_ok(NULL, "{'driver': 'mem', 'filename': 'x', "
+                   "'node-name': 'f0'}", BDRV_O_RDWR);
+    bs = open_ok(NULL, "{'driver': 'fmt', 'file': 'f0', 'node-name': 'top'}",
+                 BDRV_O_RDWR);
+    g_assert_true(bs->file->bs == file);
+    g_assert_cmpint(file->refcnt, ==, 2);
+    g_assert_cmpstr(seen.node_name, ==, "top");
+
+    again = bdrv_open(NULL, "top", NULL, 0, &error_abort);
+    g_assert_true(again == bs);
+    bdrv_unref(again);
+
+    g_assert_null(bdrv_open("mem:x", "top", NULL, 0, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "Cannot reference an existing "
+                    "block device with additional options or a new filename");
+    error_free_or_abort(&err);
+    g_assert_null(bdrv_open(NULL, "top", opts_of("{'a': 1}"), 0, &err));
+    error_free_or_abort(&err);
+    g_assert_null(bdrv_open(NULL, "nope", NULL, 0, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "Cannot find device='nope' nor node-name='nope'");
+    error_free_or_abort(&err);
+
+    /* A node cannot stand on itself: it has no name before it is open. */
+    g_assert_null(bdrv_open(NULL, NULL, opts_of("{'driver': 'fmt', "
+                            "'file': 'self', 'node-name': 'self'}"), 0, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "Cannot find device='self' nor node-name='self'");
+    error_free_or_abort(&err);
+
+    bdrv_unref(file);
+    close_all(bs);
+}
+
+static void test_node_names(void)
+{
+    BlockDriverState *a, *b;
+
+    setup();
+    a = open_ok("mem:x", "{'driver': 'fmt'}", 0);
+    b = open_ok("mem:x", "{'driver': 'mem', 'node-name': 'n.1_-'}", 0);
+    g_assert_true(bdrv_find_node(a->node_name) == a);
+    g_assert_true(bdrv_find_node("n.1_-") == b);
+    g_assert_cmpstr(a->node_name, !=, a->file->bs->node_name);
+    bdrv_unref(a);
+    close_all(b);
+
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'node-name': '#a'}", 0,
+                      "Invalid node-name: '#a'");
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'node-name': '1a'}", 0,
+                      "Invalid node-name: '1a'");
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'node-name': ''}", 0,
+                      "Invalid node-name: ''");
+    assert_open_fails("mem:x", "{'driver': 'fmt', 'node-name': 'b', "
+                      "'file.node-name': 'b'}", 0,
+                      "Duplicate nodes with node-name='b'");
+    assert_open_fails("mem:x", "{'driver': 'fmt', "
+                      "'node-name': 'abcdefghijklmnopqrstuvwxyz123456'}", 0,
+                      "Node name too long");
+}
+
+/* ---- json: ------------------------------------------------------------------------ */
+
+static void test_json_names(void)
+{
+    BlockDriverState *bs;
+
+    setup();
+    bs = open_ok("json:{\"driver\": \"fmt\",\n \"file\": {\"driver\": \"mem\","
+                 " \"filename\": \"x\"}, \"read-only\": true}", NULL,
+                 BDRV_O_RDWR);
+    g_assert_true(bs->drv == &bdrv_fmt);
+    g_assert_true(bs->read_only);
+    close_all(bs);
+
+    bs = open_ok("json:{'driver': 'fmt', 'file.driver': 'mem', "
+                 "'file.filename': 'x', 'read-only': 'off'}", NULL, 0);
+    g_assert_false(bs->read_only);
+    close_all(bs);
+
+    /* What was said besides the name wins. */
+    bs = open_ok("json:{'driver': 'nonsense', 'file.driver': 'mem', "
+                 "'file.filename': 'x'}", "{'driver': 'fmt'}", 0);
+    g_assert_true(bs->drv == &bdrv_fmt);
+    close_all(bs);
+
+    assert_open_fails("json:[]", NULL, 0, "Invalid JSON object given");
+    assert_open_fails("json:{'driver': 'fmt', 'file': 'nonode'}", NULL, 0,
+                      "Cannot find device='nonode' nor node-name='nonode'");
+    {
+        Error *err = NULL;
+
+        g_assert_null(bdrv_open("json:{", NULL, NULL, 0, &err));
+        g_assert_true(g_str_has_prefix(error_get_pretty(err),
+                                       "Could not parse the JSON options: "));
+        error_free(err);
+    }
+}
+
+static void assert_filename(const char *json, const char *expect)
+{
+    BlockDriverState *bs = open_ok(NULL, json, 0);
+
+    g_assert_cmpstr(bdrv_get_filename(bs), ==, expect);
+    close_all(bs);
+}
+
+static void test_refresh_filename(void)
+{
+    setup();
+    assert_filename("{'driver': 'mem', 'filename': 'x'}", "x");
+    assert_filename("{'driver': 'fmt', 'file.driver': 'mem', "
+                    "'file.filename': 'x', 'node-name': 'n', "
+                    "'cache.direct': 'on'}", "x");
+    assert_filename("{'driver': 'fmt', 'file.driver': 'mem', "
+                    "'file.filename': 'x', 'take': 1}",
+                    "json:{\"take\": 1, \"driver\": \"fmt\", \"file\": "
+                    "{\"filename\": \"x\", \"driver\": \"mem\"}}");
+    assert_filename("{'driver': 'fmt', 'file.driver': 'fmt', "
+                    "'file.file.driver': 'mem', 'file.file.filename': 'x'}",
+                    "json:{\"driver\": \"fmt\", \"file\": {\"driver\": \"fmt\","
+                    " \"file\": {\"filename\": \"x\", \"driver\": \"mem\"}}}");
+}
+
+/* ---- inheritance -------------------------------------------------------------------- */
+
+static void test_inherit(void)
+{
+    MemFile *f = setup();
+    BlockDriverState *bs, *file;
+
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'cache.direct': true, "
+                 "'cache.no-flush': 'on', 'auto-read-only': 'on'}",
+                 BDRV_O_RDWR);
+    file = bs->file->bs;
+    g_assert_true(f->last_flags & BDRV_O_NOCACHE);
+    g_assert_true(f->last_flags & BDRV_O_NO_FLUSH);
+    g_assert_true(f->last_flags & BDRV_O_RDWR);
+    g_assert_true(f->last_flags & BDRV_O_UNMAP);
+    g_assert_true(f->last_flags & BDRV_O_AUTO_RDONLY);
+    g_assert_true(file->open_flags & BDRV_O_PROTOCOL);
+    g_assert_true(file->inherits_from == bs);
+    g_assert_false(bs->open_flags & BDRV_O_UNMAP);
+    close_all(bs);
+
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'force-share': 'on', "
+                 "'file.cache.direct': 'off'}", BDRV_O_NOCACHE);
+    g_assert_true(bs->open_flags & BDRV_O_NOCACHE);
+    g_assert_false(f->last_flags & BDRV_O_NOCACHE);
+    g_assert_true(f->last_read_only);
+    g_assert_true(f->last_force_share);
+    close_all(bs);
+
+    /* Options count before flags. */
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'read-only': 'on'}", BDRV_O_RDWR);
+    g_assert_true(seen.read_only);
+    g_assert_false(bs->open_flags & BDRV_O_RDWR);
+    close_all(bs);
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'discard': 'unmap'}", 0);
+    g_assert_true(bs->open_flags & BDRV_O_UNMAP);
+    close_all(bs);
+}
+
+static void test_auto_read_only(void)
+{
+    BlockDriverState *bs;
+
+    setup();
+    seen.wants_write = true;
+    assert_open_fails("mem:x", "{'driver': 'fmt'}", BDRV_O_RDWR,
+                      "Image is read-only");
+    bs = open_ok("mem:x", "{'driver': 'fmt'}", 0);
+    close_all(bs);
+    /* Opened by its options, the file comes after the decision. */
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'auto-read-only': 'on'}",
+                 BDRV_O_RDWR);
+    g_assert_true(bdrv_is_read_only(bs));
+    g_assert_false(bs->open_flags & BDRV_O_RDWR);
+    g_assert_cmpstr(qdict_get_str(bs->options, "read-only"), ==, "on");
+    close_all(bs);
+}
+
+static void test_own_options(void)
+{
+    BlockDriverState *bs;
+
+    setup();
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'take': 7, "
+                 "'file.cache.direct': 'off'}", 0);
+    g_assert_true(qdict_haskey(bs->options, "read-only"));
+    g_assert_false(qdict_haskey(bs->options, "file.cache.direct"));
+    g_assert_false(qdict_haskey(bs->explicit_options, "file.cache.direct"));
+    g_assert_false(qdict_haskey(bs->explicit_options, "read-only"));
+    g_assert_true(qdict_haskey(bs->explicit_options, "take"));
+    g_assert_true(qdict_haskey(bs->file->bs->explicit_options,
+                               "cache.direct"));
+    close_all(bs);
+}
+
+/* The options handed in are consumed: the caller's other reference remains. */
+static void test_consumes_options(void)
+{
+    QDict *d, *copy;
+
+    setup();
+    d = opts_of("{'driver': 'fmt', 'file': {'driver': 'mem', "
+                "'filename': 'x'}}");
+    qobject_ref(d);
+    copy = qdict_clone_shallow(d);
+    close_all(bdrv_open(NULL, NULL, d, 0, &error_abort));
+    g_assert_cmpint(d->base.refcnt, ==, 1);
+    qobject_unref(d);
+
+    qobject_ref(copy);
+    qdict_put_str(copy, "driver", "none");
+    g_assert_null(bdrv_open(NULL, NULL, copy, 0, NULL));
+    g_assert_cmpint(copy->base.refcnt, ==, 1);
+    qobject_unref(copy);
+}
+
+/* ---- backing ------------------------------------------------------------------------- */
+
+static void test_backing_options(void)
+{
+    BlockDriverState *bs;
+
+    setup();
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'backing': {'driver': 'mem', "
+                 "'filename': 'x'}}", BDRV_O_RDWR);
+    g_assert_true(bs->backing->bs->drv == &bdrv_mem);
+    g_assert_true(bs->backing->bs->read_only);
+    g_assert_cmpstr(bs->backing->name, ==, "backing");
+    close_all(bs);
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'backing': null}", 0);
+    g_assert_null(bs->backing);
+    close_all(bs);
+    bs = open_ok("mem:x", "{'driver': 'fmt', 'backing': ''}", 0);
+    g_assert_null(bs->backing);
+    close_all(bs);
+}
+
+static bool permit(BlockDriverState *parent, const char *filename,
+                   void *opaque, Error **errp)
+{
+    g_assert_cmpstr(parent->filename, ==, "x");
+    *(char **)opaque = g_strdup(filename);
+    return true;
+}
+
+static void test_implicit_policy(void)
+{
+    Error *err = NULL;
+    char *asked = NULL;
+    BlockDriverState *bs;
+
+    setup();
+    bs = open_ok("mem:x", "{'driver': 'fmt'}", 0);
+    g_assert_null(bdrv_open_implicit(bs, "/secret", NULL, 0, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "Image 'x' refers to '/secret', "
+                    "and opening what an image refers to is not permitted");
+    error_free_or_abort(&err);
+
+    /* Permitted, it is a path of the host's and nothing else. */
+    bdrv_set_implicit_open_policy(permit, &asked);
+    g_assert_null(bdrv_open_implicit(bs, "mem:x", NULL, 0, &err));
+    g_assert_cmpstr(asked, ==, "mem:x");
+    g_assert_cmpstr(error_get_pretty(err), ==, "Unknown driver 'file'");
+    error_free_or_abort(&err);
+    bdrv_set_implicit_open_policy(NULL, NULL);
+    g_free(asked);
+    close_all(bs);
+}
+
+/* ---- contexts -------------------------------------------------------------------------- */
+
+static void coroutine_fn open_in_co(void *opaque)
+{
+    bool *done = opaque;
+    BlockDriverState *bs;
+
+    g_assert_true(qemu_in_coroutine());
+    bs = bdrv_open("mem:x", NULL, opts_of("{'driver': 'fmt'}"), BDRV_O_RDWR,
+                   &error_abort);
+    g_assert_nonnull(bs);
+    g_assert_null(bdrv_open("mem:no", NULL, NULL, 0, NULL));
+    bdrv_unref(bs);
+    g_assert_null(bdrv_next_node(NULL));
+    *done = true;
+}
+
+static void test_in_coroutine(void)
+{
+    bool a = false, b = false;
+
+    setup();
+    qemu_coroutine_enter(qemu_coroutine_create(open_in_co, &a));
+    AIO_WAIT_WHILE(qemu_get_current_aio_context(), !a);
+    qemu_coroutine_enter(qemu_coroutine_create(open_in_co, &b));
+    AIO_WAIT_WHILE(qemu_get_current_aio_context(), !b);
+    g_assert_cmpint(seen.closes, ==, 2);
+}
+
+static gpointer thread_opens(gpointer opaque)
+{
+    const char *name = opaque;
+
+    for (int i = 0; i < 200; i++) {
+        QDict *d = qdict_new();
+        BlockDriverState *bs;
+
+        qdict_put_str(d, "driver", "mem");
+        qdict_put_str(d, "filename", name);
+        qdict_put_str(d, "node-name", "same");
+        bs = bdrv_open(NULL, NULL, d, BDRV_O_RDWR, &error_abort);
+        g_assert_true(bdrv_find_node("same") == bs);
+        g_assert_true(bdrv_next_node(NULL) == bs);
+        g_assert_null(bdrv_next_node(bs));
+        bdrv_unref(bs);
+        g_assert_null(bdrv_find_node("same"));
+    }
+    return NULL;
+}
+
+static void test_two_threads(void)
+{
+    GThread *a, *b;
+
+    setup();
+    mem_file("t1", 512);
+    mem_file("t2", 512);
+    a = g_thread_new("a", thread_opens, (gpointer) "t1");
+    b = g_thread_new("b", thread_opens, (gpointer) "t2");
+    g_thread_join(a);
+    g_thread_join(b);
+    g_assert_cmpint(mem_find("t1")->opened, ==, 200);
+    g_assert_cmpint(mem_find("t2")->opened, ==, 200);
+}
+
+static void register_drivers(void)
+{
+    bdrv_register(&bdrv_mem);
+    bdrv_register(&bdrv_fmt);
+}
+block_init(register_drivers)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    bdrv_init();
+    g_test_add_func("/open/before-open", test_before_open);
+    g_test_add_func("/open/total-sectors", test_total_sectors);
+    g_test_add_func("/open/protocol-names", test_protocol_names);
+    g_test_add_func("/open/bad-options", test_bad_options);
+    g_test_add_func("/open/driver-fails", test_driver_fails);
+    g_test_add_func("/open/later-step-fails", test_later_step_fails);
+    g_test_add_func("/open/without-errp", test_fails_without_errp);
+    g_test_add_func("/open/references", test_references);
+    g_test_add_func("/open/node-names", test_node_names);
+    g_test_add_func("/open/json", test_json_names);
+    g_test_add_func("/open/refresh-filename", test_refresh_filename);
+    g_test_add_func("/open/inherit", test_inherit);
+    g_test_add_func("/open/auto-read-only", test_auto_read_only);
+    g_test_add_func("/open/own-options", test_own_options);
+    g_test_add_func("/open/consumes-options", test_consumes_options);
+    g_test_add_func("/open/backing-options", test_backing_options);
+    g_test_add_func("/open/implicit-policy", test_implicit_policy);
+    g_test_add_func("/open/in-coroutine", test_in_coroutine);
+    g_test_add_func("/open/two-threads", test_two_threads);
+    return g_test_run();
+}
