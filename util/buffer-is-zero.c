@@ -4,36 +4,72 @@
  *
  * The buffer's ends and its middle are looked at first: data seldom begins and
  * ends with zeros, and then little was read.  Blocks are read as vectors,
- * which the compiler maps to whatever the machine has.
+ * which the compiler maps to the registers it may use; where the processor may
+ * have wider ones than every machine of its kind, the same code is compiled
+ * for both and chosen before main() begins.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
 
 /* May be read at any address; its alias rules are those of char. */
 typedef uint64_t ZeroVector
-    __attribute__((vector_size(16), aligned(1), may_alias));
+    __attribute__((vector_size(32), aligned(1), may_alias));
 
 enum {
-    VECTORS = 16,
+    VECTORS = 8,
     BLOCK = VECTORS * sizeof(ZeroVector),
 };
 
 /* True when the BLOCK bytes at @p are zero. */
-static inline bool block_is_zero(const unsigned char *p)
+static inline __attribute__((always_inline)) bool
+block_is_zero(const unsigned char *p)
 {
     const ZeroVector *v = (const ZeroVector *)p;
-    ZeroVector a = v[0], b = v[1], c = v[2], d = v[3];
-    int i;
+    ZeroVector a = v[0] | v[4], b = v[1] | v[5];
+    ZeroVector c = v[2] | v[6], d = v[3] | v[7];
 
-    for (i = 4; i < VECTORS; i += 4) {
-        a |= v[i];
-        b |= v[i + 1];
-        c |= v[i + 2];
-        d |= v[i + 3];
-    }
     a |= b | c | d;
-    return (a[0] | a[1]) == 0;
+    return (a[0] | a[1] | a[2] | a[3]) == 0;
 }
+
+/* The same for any @len of at least BLOCK. */
+static inline __attribute__((always_inline)) bool
+blocks_are_zero(const unsigned char *p, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i + BLOCK <= len; i += BLOCK) {
+        if (!block_is_zero(p + i)) {
+            return false;
+        }
+    }
+    /* The rest, with some bytes that have been seen before it. */
+    return block_is_zero(p + len - BLOCK);
+}
+
+static bool zero_portable(const unsigned char *p, size_t len)
+{
+    return blocks_are_zero(p, len);
+}
+
+static bool (*zero_search)(const unsigned char *p, size_t len) =
+    zero_portable;
+
+#if defined(__x86_64__)
+static __attribute__((target("avx2"))) bool
+zero_avx2(const unsigned char *p, size_t len)
+{
+    return blocks_are_zero(p, len);
+}
+
+static void __attribute__((constructor)) choose_zero_search(void)
+{
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2")) {
+        zero_search = zero_avx2;
+    }
+}
+#endif
 
 static bool bytes_are_zero(const unsigned char *p, size_t len)
 {
@@ -49,7 +85,6 @@ static bool bytes_are_zero(const unsigned char *p, size_t len)
 bool buffer_is_zero(const void *buf, size_t len)
 {
     const unsigned char *p = buf;
-    size_t i;
 
     if (len < BLOCK) {
         return bytes_are_zero(p, len);
@@ -57,11 +92,5 @@ bool buffer_is_zero(const void *buf, size_t len)
     if (p[0] | p[len - 1] | p[len / 2]) {
         return false;
     }
-    for (i = 0; i + BLOCK <= len; i += BLOCK) {
-        if (!block_is_zero(p + i)) {
-            return false;
-        }
-    }
-    /* The rest, with some bytes that have been seen before it. */
-    return block_is_zero(p + len - BLOCK);
+    return zero_search(p, len);
 }
