@@ -56,8 +56,7 @@ static gboolean source_prepare(GSource *source, gint *timeout)
     aio_run_flush_hooks(ctx);
     idle = aio_begin_sleep(ctx);
     if (!src->notify_tag) {
-        src->notify_tag =
-            g_source_add_unix_fd(source, ctx->notify_fd, G_IO_IN);
+        src->notify_tag = g_source_add_unix_fd(source, ctx->notify_fd, G_IO_IN);
     }
     if (src->handlers_gen != ctx->handlers_gen) {
         take_over_handlers(src);

@@ -31,8 +31,8 @@ typedef struct IoPool IoPool;
 /* One watched descriptor. */
 typedef struct AioHandler {
     int fd;
-    bool deleted;     /* freed when nobody walks the list any more */
-    short revents;    /* what the last wait found and nobody has handled */
+    bool deleted;  /* freed when nobody walks the list any more */
+    short revents; /* what the last wait found and nobody has handled */
     IOHandler *io_read;
     IOHandler *io_write;
     AioPollFn *io_poll;
@@ -72,17 +72,17 @@ struct AioContext {
     int notified;  /* atomic: aio_notify() was called */
 
     pthread_mutex_t lock;
-    QTAILQ_HEAD(, QEMUBH) bhs;  /* scheduled, in that order */
-    uint64_t bh_serial;         /* stamps the schedulings */
-    Coroutine *co_first;        /* scheduled, in that order */
+    QTAILQ_HEAD(, QEMUBH) bhs; /* scheduled, in that order */
+    uint64_t bh_serial;        /* stamps the schedulings */
+    Coroutine *co_first;       /* scheduled, in that order */
     Coroutine *co_last;
-    int work;                   /* entries of both lists; read without lock */
+    int work; /* entries of both lists; read without lock */
 
     QLIST_HEAD(, AioHandler) handlers;
     unsigned n_handlers;
-    unsigned walking;           /* how many calls walk the list */
+    unsigned walking; /* how many calls walk the list */
     bool have_deleted;
-    unsigned handlers_gen;      /* changes whenever the set does */
+    unsigned handlers_gen;       /* changes whenever the set does */
     unsigned n_syscall_handlers; /* those that only a system call can ask */
     struct pollfd *pollfds;
     unsigned pollfds_size;
@@ -91,7 +91,7 @@ struct AioContext {
     int inline_budget;
     QEMUTimerList timers[AIO_TIMERS_MAX];
 
-    IoPool *pool;               /* worker threads, NULL before first use */
+    IoPool *pool; /* worker threads, NULL before first use */
     IoEngine *engine_threads;
     IoEngine *engine_uring;
 };

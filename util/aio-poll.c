@@ -25,8 +25,7 @@ void aio_notify(AioContext *ctx)
         uint64_t one = 1;
 
         /* Fails only when the counter is full: then it is readable anyway. */
-        while (write(ctx->notify_fd, &one, sizeof(one)) < 0 &&
-               errno == EINTR) {
+        while (write(ctx->notify_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
         }
         errno = saved_errno;
     }
@@ -54,8 +53,7 @@ void aio_drain_notify_fd(AioContext *ctx)
 {
     uint64_t count;
 
-    while (read(ctx->notify_fd, &count, sizeof(count)) < 0 &&
-           errno == EINTR) {
+    while (read(ctx->notify_fd, &count, sizeof(count)) < 0 && errno == EINTR) {
     }
 }
 
@@ -136,8 +134,8 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
     }
     if (h) {
         count_handler(ctx, h, -1);
-        h->revents &= ~((io_read ? 0 : POLLIN | POLLHUP) |
-                        (io_write ? 0 : POLLOUT));
+        h->revents &=
+            ~((io_read ? 0 : POLLIN | POLLHUP) | (io_write ? 0 : POLLOUT));
     } else {
         h = g_new0(AioHandler, 1);
         h->fd = fd;

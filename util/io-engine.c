@@ -156,8 +156,7 @@ static int64_t coroutine_fn try_inline(AioContext *ctx, const IoXfer *x)
 
     do {
         if (x->write) {
-            ret = pwritev2(x->file->fd, x->iov, x->niov, x->offset,
-                           RWF_NOWAIT);
+            ret = pwritev2(x->file->fd, x->iov, x->niov, x->offset, RWF_NOWAIT);
         } else {
             ret = preadv2(x->file->fd, x->iov, x->niov, x->offset, RWF_NOWAIT);
         }

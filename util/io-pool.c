@@ -18,7 +18,7 @@
 #include "qemu/osdep.h"
 #include "io-engine-int.h"
 
-#define POOL_MAX_WORKERS 16
+#define POOL_MAX_WORKERS  16
 #define POOL_IDLE_SECONDS 2
 
 typedef struct IoWork {

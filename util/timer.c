@@ -60,8 +60,7 @@ QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int scale,
 void timer_init(QEMUTimer *ts, QEMUClockType type, int scale, QEMUTimerCB *cb,
                 void *opaque)
 {
-    aio_timer_init(qemu_get_current_aio_context(), ts, type, scale, cb,
-                   opaque);
+    aio_timer_init(qemu_get_current_aio_context(), ts, type, scale, cb, opaque);
 }
 
 QEMUTimer *timer_new(QEMUClockType type, int scale, QEMUTimerCB *cb,
@@ -161,8 +160,7 @@ int64_t aio_timers_deadline(AioContext *ctx)
 }
 
 /* The first timer that has expired by @now and was armed before @end. */
-static QEMUTimer *expired_timer(QEMUTimerList *list, int64_t now,
-                                uint64_t end)
+static QEMUTimer *expired_timer(QEMUTimerList *list, int64_t now, uint64_t end)
 {
     QEMUTimer *ts;
 

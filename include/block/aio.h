@@ -100,15 +100,15 @@ bool aio_poll(AioContext *ctx, bool blocking);
  * Poll @ctx until @cond, evaluated between iterations, is false.  Outside
  * coroutines only.  The value is whether it had to poll at all.
  */
-#define AIO_WAIT_WHILE(ctx, cond)                                             \
-    ({                                                                        \
-        bool aio_wait_polled_ = false;                                        \
-        AioContext *aio_wait_ctx_ = (ctx);                                    \
-        while ((cond)) {                                                      \
-            aio_wait_polled_ = true;                                          \
-            aio_poll(aio_wait_ctx_, true);                                    \
-        }                                                                     \
-        aio_wait_polled_;                                                     \
+#define AIO_WAIT_WHILE(ctx, cond)                                              \
+    ({                                                                         \
+        bool aio_wait_polled_ = false;                                         \
+        AioContext *aio_wait_ctx_ = (ctx);                                     \
+        while ((cond)) {                                                       \
+            aio_wait_polled_ = true;                                           \
+            aio_poll(aio_wait_ctx_, true);                                     \
+        }                                                                      \
+        aio_wait_polled_;                                                      \
     })
 
 /*

@@ -755,8 +755,8 @@ static void test_fork_before_use(void)
     pid = fork();
     g_assert_cmpint(pid, >=, 0);
     if (pid == 0) {
-        QEMUTimer *t = aio_timer_new(ctx, QEMU_CLOCK_REALTIME, SCALE_NS, put,
-                                     (void *)"t");
+        QEMUTimer *t =
+            aio_timer_new(ctx, QEMU_CLOCK_REALTIME, SCALE_NS, put, (void *)"t");
 
         timer_mod_ns(t, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + SCALE_MS);
         aio_bh_schedule_oneshot(ctx, put, (void *)"b");

@@ -151,17 +151,22 @@ static int64_t do_read(Bench *b, void *buf, size_t bytes, int64_t offset)
 {
     struct iovec iov = { buf, bytes };
 
-    return run(b, (Request){ .op = READ, .iov = &iov, .niov = 1,
-                             .bytes = bytes, .offset = offset });
+    return run(b, (Request){ .op = READ,
+                             .iov = &iov,
+                             .niov = 1,
+                             .bytes = bytes,
+                             .offset = offset });
 }
 
-static int64_t do_write(Bench *b, const void *buf, size_t bytes,
-                        int64_t offset)
+static int64_t do_write(Bench *b, const void *buf, size_t bytes, int64_t offset)
 {
     struct iovec iov = { (void *)buf, bytes };
 
-    return run(b, (Request){ .op = WRITE, .iov = &iov, .niov = 1,
-                             .bytes = bytes, .offset = offset });
+    return run(b, (Request){ .op = WRITE,
+                             .iov = &iov,
+                             .niov = 1,
+                             .bytes = bytes,
+                             .offset = offset });
 }
 
 static void fill(uint8_t *buf, size_t bytes, unsigned seed)
@@ -316,8 +321,11 @@ static void test_long_vector(gconstpointer type)
     for (size_t i = 0, at = 0; i < N; at += iov[i++].iov_len) {
         iov[i].iov_base = out + at;
     }
-    g_assert_cmpint(run(&b, (Request){ .op = WRITE, .iov = iov, .niov = N,
-                                       .bytes = bytes, .offset = 100 }),
+    g_assert_cmpint(run(&b, (Request){ .op = WRITE,
+                                       .iov = iov,
+                                       .niov = N,
+                                       .bytes = bytes,
+                                       .offset = 100 }),
                     ==, 0);
     g_assert_cmpint(pread(b.file.fd, in, bytes, 100), ==, bytes);
     g_assert_cmpmem(in, bytes, out, bytes);
@@ -325,8 +333,11 @@ static void test_long_vector(gconstpointer type)
     for (size_t i = 0, at = 0; i < N; at += iov[i++].iov_len) {
         iov[i].iov_base = in + at;
     }
-    g_assert_cmpint(run(&b, (Request){ .op = READ, .iov = iov, .niov = N,
-                                       .bytes = bytes, .offset = 100 }),
+    g_assert_cmpint(run(&b, (Request){ .op = READ,
+                                       .iov = iov,
+                                       .niov = N,
+                                       .bytes = bytes,
+                                       .offset = 100 }),
                     ==, bytes);
     g_assert_cmpmem(in, bytes, out, bytes);
     bench_end(&b);
@@ -353,7 +364,9 @@ static void test_cut_write(gconstpointer type)
     limit = old;
     limit.rlim_cur = LIMIT + 500;
     g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
-    g_assert_cmpint(run(&b, (Request){ .op = WRITE, .iov = iov, .niov = N,
+    g_assert_cmpint(run(&b, (Request){ .op = WRITE,
+                                       .iov = iov,
+                                       .niov = N,
                                        .bytes = N * sizeof(buf) }),
                     ==, -EFBIG);
     setrlimit(RLIMIT_FSIZE, &old);
@@ -379,20 +392,21 @@ static void test_file_operations(gconstpointer type)
     memset(buf, 1, sizeof(buf));
     g_assert_cmpint(do_write(&b, buf, sizeof(buf), 0), ==, 0);
     g_assert_cmpint(run(&b, (Request){ .op = SYNC }), ==, 0);
-    g_assert_cmpint(
-        run(&b, (Request){ .op = FTRUNCATE, .offset = 123456 }), ==, 0);
+    g_assert_cmpint(run(&b, (Request){ .op = FTRUNCATE, .offset = 123456 }), ==,
+                    0);
     fstat(b.file.fd, &st);
     g_assert_cmpint(st.st_size, ==, 123456);
-    ret = run(&b, (Request){ .op = FALLOCATE, .offset = 200000,
-                             .bytes = 4096 });
+    ret =
+        run(&b, (Request){ .op = FALLOCATE, .offset = 200000, .bytes = 4096 });
     if (ret != -EOPNOTSUPP) {
         g_assert_cmpint(ret, ==, 0);
         fstat(b.file.fd, &st);
         g_assert_cmpint(st.st_size, ==, 204096);
     }
-    ret = run(&b, (Request){ .op = FALLOCATE, .bytes = 4096,
-                             .mode = FALLOC_FL_PUNCH_HOLE |
-                                     FALLOC_FL_KEEP_SIZE });
+    ret = run(&b,
+              (Request){ .op = FALLOCATE,
+                         .bytes = 4096,
+                         .mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE });
     if (ret != -EOPNOTSUPP) {
         g_assert_cmpint(ret, ==, 0);
         g_assert_cmpint(do_read(&b, buf, sizeof(buf), 0), ==, sizeof(buf));
@@ -460,16 +474,16 @@ static void test_run(gconstpointer type)
     if (!bench_begin(&b, type)) {
         return;
     }
-    g_assert_cmpint(run(&b, (Request){ .op = RUN, .func = work,
-                                       .opaque = &home }),
-                    ==, INT64_C(1) << 40);
+    g_assert_cmpint(
+        run(&b, (Request){ .op = RUN, .func = work, .opaque = &home }), ==,
+        INT64_C(1) << 40);
     bench_end(&b);
 }
 
 /* ---- many at once ---- */
 
 #define DEPTH 64
-#define SLOT 70000
+#define SLOT  70000
 
 typedef struct Worker {
     Bench *b;
@@ -493,8 +507,7 @@ static void coroutine_fn worker_entry(void *opaque)
         int64_t offset = (int64_t)w->index * SLOT;
 
         fill(w->out, bytes, w->index + i);
-        g_assert_cmpint(io_engine_pwritev(e, f, &out, 1, bytes, offset), ==,
-                        0);
+        g_assert_cmpint(io_engine_pwritev(e, f, &out, 1, bytes, offset), ==, 0);
         if (i % 4 == 0) {
             g_assert_cmpint(io_engine_fdatasync(e, f), ==, 0);
         }
@@ -511,10 +524,9 @@ static void run_workers(Bench *b, int n, int rounds)
     int running = n;
 
     for (int i = 0; i < n; i++) {
-        workers[i] = (Worker){ b, i, rounds, &running, g_malloc(SLOT),
-                               g_malloc(SLOT) };
-        qemu_coroutine_enter(
-            qemu_coroutine_create(worker_entry, &workers[i]));
+        workers[i] =
+            (Worker){ b, i, rounds, &running, g_malloc(SLOT), g_malloc(SLOT) };
+        qemu_coroutine_enter(qemu_coroutine_create(worker_entry, &workers[i]));
     }
     AIO_WAIT_WHILE(b->ctx, running);
     for (int i = 0; i < n; i++) {
@@ -582,7 +594,8 @@ static void coroutine_fn greedy_entry(void *opaque)
 
     while (!g->stop) {
         g_assert_cmpint(io_engine_preadv(g->b->engine, &g->b->file, &iov, 1,
-                                         sizeof(buf), 0), ==, sizeof(buf));
+                                         sizeof(buf), 0),
+                        ==, sizeof(buf));
         g->reads++;
     }
 }
@@ -633,11 +646,13 @@ static void coroutine_fn steady_entry(void *opaque)
         int64_t offset = s->left % 8 * INT64_C(131072);
 
         if (s->left % 3) {
-            g_assert_cmpint(io_engine_preadv(s->b->engine, &s->b->file, &iov,
-                                             1, bytes, offset), ==, bytes);
+            g_assert_cmpint(io_engine_preadv(s->b->engine, &s->b->file, &iov, 1,
+                                             bytes, offset),
+                            ==, bytes);
         } else {
             g_assert_cmpint(io_engine_pwritev(s->b->engine, &s->b->file, &iov,
-                                              1, bytes, offset), ==, 0);
+                                              1, bytes, offset),
+                            ==, 0);
         }
     }
     s->running--;
@@ -776,8 +791,8 @@ static void test_idle_workers_end(gconstpointer type)
         start_all_workers(&b);
         g_assert_cmpint(count_entries("/proc/self/task"), ==,
                         tasks + POOL_WORKERS);
-        for (int i = 0;
-             i < 1000 && count_entries("/proc/self/task") > tasks; i++) {
+        for (int i = 0; i < 1000 && count_entries("/proc/self/task") > tasks;
+             i++) {
             g_usleep(10000);
         }
         g_assert_cmpint(count_entries("/proc/self/task"), ==, tasks);
