@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Drained sections: nesting, subtrees, waiting outside and inside coroutines,
+ * closing and moving edges while requests are under way.
+ *
+ * Invariant of each test: when it ends no node is left and every request that
+ * was started has ended exactly once.
+ */
+#include "qemu/osdep.h"
+#include "gate-driver.h"
+
+static void assert_clean(void)
+{
+    settle();
+    g_assert(bdrv_next_node(NULL) == NULL);
+    g_assert_cmpuint(qemu_coroutine_live_count(), ==, 0);
+}
+
+static void test_nesting(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockBackend *blk = backend_of(bs);
+    BgWrite w;
+
+    bdrv_drained_begin(bs);
+    bdrv_drained_begin(bs);
+    bg_write(&w, blk, 0, 1);
+    settle();
+    g_assert_cmpint(w.ret, ==, BG_PENDING);
+    g_assert_cmpuint(gate_of(bs)->writes, ==, 0);
+
+    bdrv_drained_end(bs);
+    settle();
+    g_assert_cmpint(w.ret, ==, BG_PENDING);
+
+    bdrv_drained_end(bs);
+    g_assert_cmpint(w.ret, ==, BG_PENDING); /* never from inside the end */
+    settle();
+    g_assert_cmpint(w.ret, ==, 0);
+    g_assert_cmpint(gate_of(bs)->data[511], ==, 1);
+
+    blk_unref(blk);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
+/* What was in flight is done when begin returns; parents of parents stop. */
+static void test_in_flight(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockDriverState *top = pass_node("top", bs);
+    BlockBackend *blk = backend_of(top);
+    BgWrite first, second;
+
+    gate_of(bs)->closed = true;
+    bg_write(&first, blk, 0, 1);
+    g_assert_cmpuint(gate_of(bs)->in_driver, ==, 1);
+    gate_open_later(bs);
+
+    bdrv_drained_begin(bs);
+    g_assert_cmpint(first.ret, ==, 0);
+    g_assert_cmpint(top->quiesce_counter, ==, 1);
+    bg_write(&second, blk, 512, 2);
+    settle();
+    g_assert_cmpint(second.ret, ==, BG_PENDING);
+    bdrv_drained_end(bs);
+    g_assert_cmpint(top->quiesce_counter, ==, 0);
+    settle();
+    g_assert_cmpint(second.ret, ==, 0);
+
+    blk_unref(blk);
+    bdrv_unref(top);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
+/* A node that is drained twice is told once, in order, without overlap. */
+static void test_callbacks(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    GateState *s = gate_of(bs);
+
+    for (int i = 1; i <= 3; i++) {
+        bdrv_drained_begin(bs);
+        g_assert_cmpint(s->drain_begins, ==, i);
+        bdrv_drained_begin(bs);
+        bdrv_drained_end(bs);
+        g_assert_cmpint(s->drain_begins, ==, i);
+        bdrv_drained_end(bs);
+    }
+    settle();
+    g_assert_cmpint(s->drain_ends, ==, 3);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
+/* Draining the top leaves the bottom's other users alone; a subtree does not. */
+static void test_subtree(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockDriverState *top = pass_node("top", bs);
+    BlockBackend *blk = backend_of(bs);
+    BgWrite w;
+
+    bdrv_drained_begin(top);
+    bg_write(&w, blk, 0, 1);
+    settle();
+    g_assert_cmpint(w.ret, ==, 0);
+    bdrv_drained_end(top);
+
+    gate_of(bs)->closed = true;
+    bg_write(&w, blk, 0, 1);
+    gate_open_later(bs);
+    bdrv_subtree_drained_begin(top);
+    g_assert_cmpint(w.ret, ==, 0);
+    g_assert_cmpint(bs->quiesce_counter, ==, 1);
+    g_assert_cmpint(top->quiesce_counter, ==, 2);
+    bg_write(&w, blk, 512, 2);
+    settle();
+    g_assert_cmpint(w.ret, ==, BG_PENDING);
+    bdrv_subtree_drained_end(top);
+    settle();
+    g_assert_cmpint(w.ret, ==, 0);
+    g_assert_cmpint(bs->quiesce_counter, ==, 0);
+    g_assert_cmpint(top->quiesce_counter, ==, 0);
+
+    blk_unref(blk);
+    bdrv_unref(top);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
+/* Children that come and go inside a subtree section take part in it. */
+static void test_subtree_change(void)
+{
+    BlockDriverState *a = gate_node("a");
+    BlockDriverState *b = gate_node("b");
+    BlockDriverState *top = pass_node("top", a);
+
+    bdrv_subtree_drained_begin(top);
+    bdrv_ref(b);
+    bdrv_attach_child(top, b, "second", &child_file, &error_abort);
+    g_assert_cmpint(b->quiesce_counter, ==, 1);
+    bdrv_unref_child(top, top->file);
+    g_assert_cmpint(a->quiesce_counter, ==, 0);
+    bdrv_subtree_drained_end(top);
+    g_assert_cmpint(b->quiesce_counter, ==, 0);
+    g_assert_cmpint(top->quiesce_counter, ==, 0);
+
+    bdrv_unref(top);
+    bdrv_unref(b);
+    bdrv_unref(a);
+    assert_clean();
+}
+
+typedef struct CoDrain {
+    BlockDriverState *bs;
+    BgWrite *other;      /* must be done when the section begins */
+    BlockBackend *mine;  /* has a request of the caller in flight, or NULL */
+    bool entered, done;
+} CoDrain;
+
+static void coroutine_fn co_drain_entry(void *opaque)
+{
+    CoDrain *d = opaque;
+
+    d->entered = true;
+    bdrv_drained_begin(d->bs);
+    g_assert_cmpint(d->other->ret, ==, 0);
+    bdrv_drained_end(d->bs);
+    d->done = true;
+}
+
+static void test_in_coroutine(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockBackend *blk = backend_of(bs);
+    BgWrite w;
+    CoDrain d = { .bs = bs, .other = &w };
+
+    gate_of(bs)->closed = true;
+    bg_write(&w, blk, 0, 1);
+    qemu_coroutine_enter(qemu_coroutine_create(co_drain_entry, &d));
+    g_assert(d.entered && !d.done);
+    settle();
+    g_assert(!d.done);
+    gate_open(gate_of(bs));
+    settle();
+    g_assert(d.done);
+
+    blk_unref(blk);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
+typedef struct Crossed {
+    BlockDriverState *own;     /* counts as in flight while ... */
+    BlockDriverState *other;   /* ... this one is being drained */
+    bool done;
+} Crossed;
+
+static void coroutine_fn crossed_entry(void *opaque)
+{
+    Crossed *c = opaque;
+
+    bdrv_inc_in_flight(c->own);
+    bdrv_drained_begin(c->other);
+    bdrv_drained_end(c->other);
+    bdrv_dec_in_flight(c->own);
+    c->done = true;
+}
+
+/* The first waits for the gate, the second for the first: nothing nests. */
+static void test_two_in_coroutines(void)
+{
+    BlockDriverState *a = gate_node("a");
+    BlockDriverState *b = gate_node("b");
+    BlockBackend *blk = backend_of(a);
+    BgWrite w;
+    Crossed first = { .own = b, .other = a };
+    Crossed second = { .own = b, .other = a };
+    CoDrain third = { .bs = b, .other = &w };
+
+    gate_of(a)->closed = true;
+    bg_write(&w, blk, 0, 1);
+    qemu_coroutine_enter(qemu_coroutine_create(crossed_entry, &first));
+    qemu_coroutine_enter(qemu_coroutine_create(crossed_entry, &second));
+    qemu_coroutine_enter(qemu_coroutine_create(co_drain_entry, &third));
+    settle();
+    g_assert(!first.done && !second.done && !third.done);
+    gate_open(gate_of(a));
+    settle();
+    g_assert(first.done && second.done && third.done);
+
+    blk_unref(blk);
+    bdrv_unref(a);
+    bdrv_unref(b);
+    assert_clean();
+}
+
+/* The last reference to the backend goes while a request is in the driver. */
+static void test_close_in_flight(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockBackend *blk = backend_of(bs);
+    BgWrite w;
+
+    gate_of(bs)->closed = true;
+    bg_write(&w, blk, 0, 1);
+    gate_open_later(bs);
+    bdrv_unref(bs);
+    blk_unref(blk);
+    g_assert_cmpint(w.ret, ==, 0);
+    assert_clean();
+}
+
+static void coroutine_fn co_unref_entry(void *opaque)
+{
+    BgWrite *w = opaque;
+
+    blk_unref(w->blk);
+    g_assert_cmpint(w->ret, ==, 0);
+    w->blk = NULL;
+}
+
+static void test_close_in_coroutine(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockBackend *blk = backend_of(bs);
+    BgWrite w;
+
+    gate_of(bs)->closed = true;
+    bg_write(&w, blk, 0, 1);
+    gate_open_later(bs);
+    bdrv_unref(bs);
+    qemu_coroutine_enter(qemu_coroutine_create(co_unref_entry, &w));
+    settle();
+    g_assert(w.blk == NULL);
+    assert_clean();
+}
+
+/* A request that waits when its backend goes ends without a medium. */
+static void test_close_queued(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockBackend *blk = backend_of(bs);
+    BgWrite w;
+
+    bdrv_drained_begin(bs);
+    bg_write(&w, blk, 0, 1);
+    blk_unref(blk);
+    g_assert_cmpint(w.ret, ==, -ENOMEDIUM);
+    bdrv_drained_end(bs);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
+/* Requests that were held back go to the node that is there afterwards. */
+static void test_replace_while_queued(void)
+{
+    BlockDriverState *a = gate_node("a");
+    BlockDriverState *b = gate_node("b");
+    BlockBackend *blk = backend_of(a);
+    BgWrite first, second;
+
+    gate_of(a)->closed = true;
+    bg_write(&first, blk, 0, 1);
+    gate_open_later(a);
+    bdrv_drained_begin(a);
+    bg_write(&second, blk, 512, 2);
+    g_assert_cmpint(bdrv_replace_node(a, b, &error_abort), ==, 0);
+    g_assert(blk_bs(blk) == b);
+    /* b is not drained, so the edge let its parent go. */
+    settle();
+    g_assert_cmpint(first.ret, ==, 0);
+    g_assert_cmpint(second.ret, ==, 0);
+    g_assert_cmpuint(gate_of(a)->writes, ==, 1);
+    g_assert_cmpuint(gate_of(b)->writes, ==, 1);
+    g_assert_cmpint(gate_of(b)->data[512], ==, 2);
+    bdrv_drained_end(a);
+
+    blk_unref(blk);
+    bdrv_unref(a);
+    bdrv_unref(b);
+    assert_clean();
+}
+
+static void test_drain_all(void)
+{
+    BlockDriverState *a = gate_node("a");
+    BlockDriverState *b = gate_node("b");
+    BlockBackend *blk_a = backend_of(a), *blk_b = backend_of(b);
+    BgWrite wa, wb;
+
+    gate_of(a)->closed = gate_of(b)->closed = true;
+    bg_write(&wa, blk_a, 0, 1);
+    bg_write(&wb, blk_b, 0, 1);
+    gate_open_later(b);
+    gate_open_later(a);
+    bdrv_drain_all();
+    g_assert_cmpint(wa.ret, ==, 0);
+    g_assert_cmpint(wb.ret, ==, 0);
+    g_assert_cmpint(a->quiesce_counter, ==, 0);
+
+    blk_unref(blk_a);
+    blk_unref(blk_b);
+    bdrv_unref(a);
+    bdrv_unref(b);
+    assert_clean();
+}
+
+/* Each thread has a loop and a graph; nothing is shared. */
+static gpointer thread_body(gpointer opaque)
+{
+    for (int i = 0; i < 50; i++) {
+        BlockDriverState *bs = gate_node(NULL);
+        BlockBackend *blk = backend_of(bs);
+        BgWrite w;
+
+        gate_of(bs)->closed = true;
+        bg_write(&w, blk, 0, i);
+        gate_open_later(bs);
+        bdrv_drain_all();
+        g_assert_cmpint(w.ret, ==, 0);
+        blk_unref(blk);
+        bdrv_unref(bs);
+        settle();
+        g_assert(bdrv_next_node(NULL) == NULL);
+    }
+    return NULL;
+}
+
+static void test_two_threads(void)
+{
+    GThread *other = g_thread_new("other", thread_body, NULL);
+
+    thread_body(NULL);
+    g_thread_join(other);
+    assert_clean();
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    bdrv_init();
+    g_test_add_func("/drain/nesting", test_nesting);
+    g_test_add_func("/drain/in-flight", test_in_flight);
+    g_test_add_func("/drain/callbacks", test_callbacks);
+    g_test_add_func("/drain/subtree", test_subtree);
+    g_test_add_func("/drain/subtree-change", test_subtree_change);
+    g_test_add_func("/drain/in-coroutine", test_in_coroutine);
+    g_test_add_func("/drain/two-in-coroutines", test_two_in_coroutines);
+    g_test_add_func("/drain/close-in-flight", test_close_in_flight);
+    g_test_add_func("/drain/close-in-coroutine", test_close_in_coroutine);
+    g_test_add_func("/drain/close-queued", test_close_queued);
+    g_test_add_func("/drain/replace-while-queued", test_replace_while_queued);
+    g_test_add_func("/drain/all", test_drain_all);
+    g_test_add_func("/drain/two-threads", test_two_threads);
+    return g_test_run();
+}
