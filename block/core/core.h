@@ -2,9 +2,10 @@
 /*
  * What the files of block/core/ share and nobody else sees.
  *
- * Files: registry (drivers), graph (nodes, edges, node names), perm
- * (permissions), open (options, inheritance, the three roles, closing), probe
- * (formats and protocols), filename (descriptions of nodes, paths), create,
+ * Files: registry (drivers), graph (nodes, their names), edge, perm
+ * (permissions), open (one node; closing), open-child (children, backing),
+ * options (those of every node), inherit (the three roles), implicit (what an
+ * image names), probe (formats), filename (descriptions of nodes, paths), create,
  * reopen, drain (drained sections; bdrv_inc_in_flight and its reverse), limits
  * (limits, lengths, aligned memory), tracked (requests in flight,
  * serialising), io (reads and writes), driver-io (the drivers' callbacks,
