@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Probing: heads, tails, what is raw, and what a guess may be used for.
+ */
+#include "qemu/osdep.h"
+#include "block/core/core.h"
+#include "mem-driver.h"
+#include "qapi/qmp/qdict.h"
+#include "qemu/module.h"
+#include "sysemu/block-backend.h"
+
+/* ---- drivers ------------------------------------------------------------------ */
+
+static int tails_asked;
+static int last_tail_size;
+static int64_t last_file_size;
+static const char *last_filename;
+
+static int any_open(BlockDriverState *bs, QDict *options, int flags,
+                    Error **errp)
+{
+    bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
+                               errp);
+    return bs->file ? 0 : -EINVAL;
+}
+
+static int64_t any_getlength(BlockDriverState *bs)
+{
+    return bdrv_getlength(bs->file->bs);
+}
+
+static int raw_probe(const uint8_t *buf, int buf_size, const char *filename)
+{
+    return 1;
+}
+
+static int weak_probe(const uint8_t *buf, int buf_size, const char *filename)
+{
+    return buf[0] == 'H' ? 50 : 0;
+}
+
+/* Also reads the last byte that it is promised. */
+static int strong_probe(const uint8_t *buf, int buf_size, const char *filename)
+{
+    g_assert_cmpint(buf_size, ==, BLOCK_PROBE_BUF_SIZE);
+    last_filename = filename;
+    return buf[0] == 'H' && buf[511] == 'H' ? 100 : 0;
+}
+
+/* The end of a file is "TAIL" in its last 4 bytes, or 1 byte before. */
+static int strong_probe_tail(const uint8_t *tail, int size, int64_t file_size)
+{
+    tails_asked++;
+    last_tail_size = size;
+    last_file_size = file_size;
+    return size >= 4 && !memcmp(tail + size - 4, "TAIL", 4) ? 100 : 0;
+}
+
+static int coroutine_fn any_preadv(BlockDriverState *bs, uint64_t offset,
+                                   uint64_t bytes, QEMUIOVector *qiov,
+                                   int flags)
+{
+    return bdrv_co_preadv(bs->file, offset, bytes, qiov, flags);
+}
+
+#define ANY_DRIVER                                                             \
+    .bdrv_open = any_open, .bdrv_getlength = any_getlength,                    \
+    .bdrv_co_preadv = any_preadv, .bdrv_child_perm = bdrv_filter_default_perms
+
+static BlockDriver bdrv_fake_raw = {
+    .format_name = "raw",
+    .bdrv_probe = raw_probe,
+    ANY_DRIVER,
+};
+
+static BlockDriver bdrv_weak = {
+    .format_name = "weak",
+    .bdrv_probe = weak_probe,
+    ANY_DRIVER,
+};
+
+static BlockDriver bdrv_strong = {
+    .format_name = "strong",
+    .bdrv_probe = strong_probe,
+    .bdrv_probe_tail = strong_probe_tail,
+    ANY_DRIVER,
+};
+
+static MemFile *setup(int64_t size)
+{
+    tails_asked = 0;
+    mem_reset();
+    return mem_file("x", size);
+}
+
+/* The format that "x" is opened as without being told. */
+static const char *probed_format(void)
+{
+    BlockDriverState *bs = bdrv_open("mem:x", NULL, NULL, 0, &error_abort);
+    const char *name = bdrv_get_format_name(bs);
+
+    g_assert_true(bdrv_is_probed(bs));
+    g_assert_cmpstr(qdict_get_str(bs->options, "driver"), ==, name);
+    g_assert_false(qdict_haskey(bs->explicit_options, "driver"));
+    bdrv_unref(bs);
+    return name;
+}
+
+/* ---- scores ---------------------------------------------------------------------- */
+
+static void test_scores(void)
+{
+    uint8_t buf[512] = { 0 };
+
+    g_assert_true(bdrv_probe_all(buf, 512, NULL) == &bdrv_fake_raw);
+    buf[0] = 'H';
+    g_assert_true(bdrv_probe_all(buf, 512, NULL) == &bdrv_weak);
+    buf[511] = 'H';
+    g_assert_true(bdrv_probe_all(buf, 512, NULL) == &bdrv_strong);
+    g_assert_null(last_filename);
+    g_assert_true(bdrv_probe_all(buf, 512, "name") == &bdrv_strong);
+    g_assert_cmpstr(last_filename, ==, "name");
+}
+
+static void test_heads(void)
+{
+    MemFile *f = setup(4096);
+
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    f->data[0] = 'H';
+    g_assert_cmpstr(probed_format(), ==, "weak");
+    f->data[511] = 'H';
+    g_assert_cmpstr(probed_format(), ==, "strong");
+}
+
+static void test_small_files(void)
+{
+    MemFile *f = setup(0);
+
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    g_assert_cmpint(tails_asked, ==, 0);
+
+    f = setup(3);
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    g_assert_cmpint(tails_asked, ==, 1);
+    g_assert_cmpint(last_tail_size, ==, 3);
+    memcpy(f->data, "HHH", 3);
+    g_assert_cmpstr(probed_format(), ==, "weak");
+}
+
+/* ---- tails -------------------------------------------------------------------------- */
+
+static void test_tails(void)
+{
+    MemFile *f = setup(1536);
+
+    memcpy(f->data + 1532, "TAIL", 4);
+    g_assert_cmpstr(probed_format(), ==, "strong");
+    g_assert_cmpint(last_tail_size, ==, 512);
+    g_assert_cmpint(last_file_size, ==, 1536);
+
+    /* A head that is surer than raw is not doubted. */
+    tails_asked = 0;
+    f->data[0] = 'H';
+    g_assert_cmpstr(probed_format(), ==, "weak");
+    g_assert_cmpint(tails_asked, ==, 0);
+
+    /* The exact end of a file of odd length. */
+    f = setup(1535);
+    memcpy(f->data + 1531, "TAIL", 4);
+    g_assert_cmpstr(probed_format(), ==, "strong");
+    g_assert_cmpint(last_file_size, ==, 1535);
+    g_assert_cmpint(last_tail_size, ==, 512);
+}
+
+static void test_tail_is_read_only(void)
+{
+    MemFile *f = setup(1024);
+    Error *err = NULL;
+    BlockDriverState *bs;
+    QDict *d;
+
+    memcpy(f->data + 1020, "TAIL", 4);
+    g_assert_null(bdrv_open("mem:x", NULL, NULL, BDRV_O_RDWR, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "Image format 'strong' was "
+                    "recognised by the last sector only; specify the format "
+                    "explicitly to open the image for writing");
+    error_free_or_abort(&err);
+    g_assert_cmpint(f->open_count, ==, 0);
+
+    bs = bdrv_open("mem:x", NULL, NULL, BDRV_O_RDWR | BDRV_O_AUTO_RDONLY,
+                   &error_abort);
+    g_assert_true(bdrv_is_read_only(bs));
+    bdrv_unref(bs);
+
+    d = qdict_new();
+    qdict_put_str(d, "driver", "strong");
+    bs = bdrv_open("mem:x", NULL, d, BDRV_O_RDWR, &error_abort);
+    g_assert_false(bdrv_is_read_only(bs));
+    g_assert_false(bdrv_is_probed(bs));
+    bdrv_unref(bs);
+}
+
+/* ---- the guard and its warning --------------------------------------------------- */
+
+static void test_guard_is_set(void)
+{
+    MemFile *f = setup(1024);
+    BlockDriverState *bs;
+    QDict *d = qdict_new();
+
+    bs = bdrv_open("mem:x", NULL, NULL, 0, &error_abort);
+    g_assert_true(bs->has_guard);
+    bdrv_unref(bs);
+    qdict_put_str(d, "driver", "raw");
+    bs = bdrv_open("mem:x", NULL, d, 0, &error_abort);
+    g_assert_false(bs->has_guard);
+    bdrv_unref(bs);
+    f->data[0] = 'H';
+    bs = bdrv_open("mem:x", NULL, NULL, 0, &error_abort);
+    g_assert_false(bs->has_guard);
+    bdrv_unref(bs);
+}
+
+static void open_and_close(const char *driver, int flags)
+{
+    QDict *d = qdict_new();
+    BlockBackend *blk;
+
+    if (driver) {
+        qdict_put_str(d, "driver", driver);
+    }
+    blk = blk_new_open("mem:x", NULL, d, flags, &error_abort);
+    blk_unref(blk);
+}
+
+static void test_warning(void)
+{
+    if (g_test_subprocess()) {
+        setup(1024);
+        open_and_close(NULL, BDRV_O_RDWR);
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr(
+        "WARNING: Image format was not specified for 'x' and probing guessed "
+        "raw.\n"
+        "         Automatically detecting the format is dangerous for raw "
+        "images, write operations on block 0 will be restricted.\n"
+        "         Specify the 'raw' format explicitly to remove the "
+        "restrictions.\n");
+}
+
+static void test_silence(void)
+{
+    if (g_test_subprocess()) {
+        MemFile *f = setup(1024);
+
+        open_and_close(NULL, 0);
+        open_and_close("raw", BDRV_O_RDWR);
+        f->data[0] = 'H';
+        open_and_close(NULL, BDRV_O_RDWR);
+        /* Opening fails: its error is all there is to say. */
+        f->data[0] = 0;
+        f->refuse_perm = BLK_PERM_WRITE;
+        g_assert_null(blk_new_open("mem:x", NULL, NULL, BDRV_O_RDWR, NULL));
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr("");
+}
+
+/* ---- failures ------------------------------------------------------------------------ */
+
+static int coroutine_fn bad_preadv(BlockDriverState *bs, uint64_t offset,
+                                   uint64_t bytes, QEMUIOVector *qiov,
+                                   int flags)
+{
+    return -EIO;
+}
+
+static int bad_open(BlockDriverState *bs, QDict *options, int flags,
+                    Error **errp)
+{
+    return 0;
+}
+
+static int64_t bad_getlength(BlockDriverState *bs)
+{
+    return 1024;
+}
+
+static BlockDriver bdrv_bad = {
+    .format_name = "bad",
+    .protocol_name = "bad",
+    .bdrv_file_open = bad_open,
+    .bdrv_getlength = bad_getlength,
+    .bdrv_co_preadv = bad_preadv,
+};
+
+static void test_unreadable(void)
+{
+    QDict *d = qdict_new();
+    Error *err = NULL;
+
+    qdict_put_str(d, "file.driver", "bad");
+    g_assert_null(bdrv_open(NULL, NULL, d, 0, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "Could not read image for "
+                    "determining its format: Input/output error");
+    error_free_or_abort(&err);
+    g_assert_null(bdrv_next_node(NULL));
+}
+
+static void register_drivers(void)
+{
+    bdrv_register(&bdrv_mem);
+    bdrv_register(&bdrv_bad);
+    bdrv_register(&bdrv_fake_raw);
+    bdrv_register(&bdrv_weak);
+    bdrv_register(&bdrv_strong);
+}
+block_init(register_drivers)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    bdrv_init();
+    g_test_add_func("/probe/scores", test_scores);
+    g_test_add_func("/probe/heads", test_heads);
+    g_test_add_func("/probe/small-files", test_small_files);
+    g_test_add_func("/probe/tails", test_tails);
+    g_test_add_func("/probe/tail-is-read-only", test_tail_is_read_only);
+    g_test_add_func("/probe/guard-is-set", test_guard_is_set);
+    g_test_add_func("/probe/warning", test_warning);
+    g_test_add_func("/probe/silence", test_silence);
+    g_test_add_func("/probe/unreadable", test_unreadable);
+    return g_test_run();
+}
