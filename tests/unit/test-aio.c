@@ -309,6 +309,37 @@ static void test_fd_write_and_hangup(void)
     end();
 }
 
+static void pipe_read_other(void *opaque)
+{
+    Pipe *p = opaque;
+
+    pipe_read(p->other);
+}
+
+/* A second call replaces handlers; what is still watched goes at the end. */
+static void test_fd_replace(void)
+{
+    Pipe a, b;
+
+    begin();
+    pipe_open(&a);
+    pipe_open(&b);
+    b.other = &a;
+    pipe_watch(&a, pipe_read);
+    aio_set_fd_handler(ctx, a.fd[0], false, pipe_read_other, NULL, NULL, &b);
+    pipe_put(&a);
+    g_assert_true(aio_poll(ctx, true));
+    g_assert_cmpint(a.reads, ==, 1);
+    g_assert_false(aio_poll(ctx, false));
+    aio_set_fd_handler(ctx, b.fd[1], false, NULL, pipe_written, NULL, &b);
+    end();
+    close(a.fd[0]);
+    close(a.fd[1]);
+    close(b.fd[0]);
+    close(b.fd[1]);
+    g_assert_cmpint(b.reads, ==, 0);
+}
+
 static bool pipe_poll_ready(void *opaque)
 {
     Pipe *p = opaque;
@@ -911,6 +942,7 @@ int main(int argc, char **argv)
     g_test_add_func("/aio/notify", test_notify);
     g_test_add_func("/aio/fd/read", test_fd_read);
     g_test_add_func("/aio/fd/write-and-hangup", test_fd_write_and_hangup);
+    g_test_add_func("/aio/fd/replace", test_fd_replace);
     g_test_add_func("/aio/fd/io-poll", test_fd_io_poll);
     g_test_add_func("/aio/fd/remove-other", test_fd_remove_other);
     g_test_add_func("/aio/fd/nested", test_fd_nested);

@@ -466,6 +466,43 @@ static int64_t work(void *opaque)
     return INT64_C(1) << 40;
 }
 
+static int64_t same_thread(void *opaque)
+{
+    pthread_t *home = opaque;
+
+    return pthread_equal(*home, pthread_self()) ? 1 : -EINVAL;
+}
+
+/* Where no thread can be started, work is done on the spot. */
+static void test_no_threads(void)
+{
+    pthread_t home = pthread_self();
+    struct rlimit old, none;
+    Bench b;
+
+    if (!__atomic_load_n(&allocations, __ATOMIC_RELAXED)) {
+        g_test_skip("a sanitizer or valgrind needs address space");
+        return;
+    }
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, 0);
+        g_test_trap_assert_passed();
+        return;
+    }
+    g_assert_true(bench_begin(&b, GINT_TO_POINTER(IO_ENGINE_THREADS)));
+    /* The first coroutine maps its stack. */
+    g_assert_cmpint(do_read(&b, &(char){ 0 }, 1, 0), ==, 0);
+    getrlimit(RLIMIT_AS, &old);
+    none = old;
+    none.rlim_cur = 1;
+    setrlimit(RLIMIT_AS, &none);
+    g_assert_cmpint(
+        run(&b, (Request){ .op = RUN, .func = same_thread, .opaque = &home }),
+        ==, 1);
+    setrlimit(RLIMIT_AS, &old);
+    bench_end(&b);
+}
+
 static void test_run(gconstpointer type)
 {
     pthread_t home = pthread_self();
@@ -886,6 +923,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/io-engine/threads/idle-workers-end",
                          GINT_TO_POINTER(IO_ENGINE_THREADS),
                          test_idle_workers_end);
+    g_test_add_func("/io-engine/threads/none", test_no_threads);
     g_test_add_func("/io-engine/refused", test_refused);
     return g_test_run();
 }
