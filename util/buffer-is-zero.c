@@ -21,8 +21,8 @@ enum {
 };
 
 /* True when the BLOCK bytes at @p are zero. */
-static inline __attribute__((always_inline)) bool
-block_is_zero(const unsigned char *p)
+static inline __attribute__((always_inline)) bool block_is_zero(
+    const unsigned char *p)
 {
     const ZeroVector *v = (const ZeroVector *)p;
     ZeroVector a = v[0] | v[4], b = v[1] | v[5];
@@ -33,8 +33,8 @@ block_is_zero(const unsigned char *p)
 }
 
 /* The same for any @len of at least BLOCK. */
-static inline __attribute__((always_inline)) bool
-blocks_are_zero(const unsigned char *p, size_t len)
+static inline __attribute__((always_inline)) bool blocks_are_zero(
+    const unsigned char *p, size_t len)
 {
     size_t i;
 
@@ -52,12 +52,11 @@ static bool zero_portable(const unsigned char *p, size_t len)
     return blocks_are_zero(p, len);
 }
 
-static bool (*zero_search)(const unsigned char *p, size_t len) =
-    zero_portable;
+static bool (*zero_search)(const unsigned char *p, size_t len) = zero_portable;
 
 #if defined(__x86_64__)
-static __attribute__((target("avx2"))) bool
-zero_avx2(const unsigned char *p, size_t len)
+static __attribute__((target("avx2"))) bool zero_avx2(const unsigned char *p,
+                                                      size_t len)
 {
     return blocks_are_zero(p, len);
 }

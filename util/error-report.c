@@ -23,12 +23,12 @@ const char *error_get_progname(void)
 }
 
 static void GCC_FMT_ATTR(2, 0)
-report(const char *kind, const char *fmt, va_list ap)
+    report(const char *kind, const char *fmt, va_list ap)
 {
     int saved_errno = errno;
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
-    g_autofree char *line = g_strdup_printf("%s: %s%s\n",
-                                            error_get_progname(), kind, text);
+    g_autofree char *line =
+        g_strdup_printf("%s: %s%s\n", error_get_progname(), kind, text);
 
     fputs(line, stderr);
     errno = saved_errno;

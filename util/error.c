@@ -25,8 +25,8 @@ Error *error_fatal;
 static void error_end_process(Error **errp, Error *err)
 {
     if (errp == &error_abort) {
-        error_printf("Unexpected error in %s() at %s:%d:\n",
-                     err->func, err->src, err->line);
+        error_printf("Unexpected error in %s() at %s:%d:\n", err->func,
+                     err->src, err->line);
         error_report_err(err);
         abort();
     }
@@ -44,8 +44,7 @@ static void error_deliver(Error **errp, Error *err)
     *errp = err;
 }
 
-static Error *error_new(const char *src, int line, const char *func,
-                        char *msg)
+static Error *error_new(const char *src, int line, const char *func, char *msg)
 {
     Error *err = g_new0(Error, 1);
 
@@ -72,8 +71,8 @@ void error_setg_internal(Error **errp, const char *src, int line,
 }
 
 void error_setg_errno_internal(Error **errp, const char *src, int line,
-                               const char *func, int os_error,
-                               const char *fmt, ...)
+                               const char *func, int os_error, const char *fmt,
+                               ...)
 {
     int saved_errno = errno;
     va_list ap;
@@ -108,7 +107,7 @@ void error_propagate(Error **dst_errp, Error *local_err)
 }
 
 static void GCC_FMT_ATTR(2, 0)
-prepend_text(Error *err, const char *fmt, va_list ap)
+    prepend_text(Error *err, const char *fmt, va_list ap)
 {
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
     g_autofree char *old = err->msg;
@@ -179,8 +178,7 @@ const char *error_get_hint(const Error *err)
 
 Error *error_copy(const Error *err)
 {
-    Error *copy = error_new(err->src, err->line, err->func,
-                            g_strdup(err->msg));
+    Error *copy = error_new(err->src, err->line, err->func, g_strdup(err->msg));
 
     if (err->hint) {
         copy->hint = g_string_new(err->hint->str);

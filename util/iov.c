@@ -9,11 +9,11 @@
 #include "qemu/iov.h"
 
 typedef struct IovWalk {
-    const struct iovec *iov;    /* the elements still to come */
+    const struct iovec *iov; /* the elements still to come */
     const struct iovec *end;
-    size_t offset;              /* in the first of them */
-    size_t left;                /* bytes of the range still to come */
-    char *run;                  /* what iov_walk_next() found */
+    size_t offset; /* in the first of them */
+    size_t left;   /* bytes of the range still to come */
+    char *run;     /* what iov_walk_next() found */
     size_t len;
 } IovWalk;
 
@@ -76,8 +76,8 @@ size_t iov_from_buf(const struct iovec *iov, unsigned int iov_cnt,
     return bytes - walk.left;
 }
 
-size_t iov_to_buf(const struct iovec *iov, unsigned int iov_cnt,
-                  size_t offset, void *buf, size_t bytes)
+size_t iov_to_buf(const struct iovec *iov, unsigned int iov_cnt, size_t offset,
+                  void *buf, size_t bytes)
 {
     IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
     char *to = buf;
@@ -89,8 +89,8 @@ size_t iov_to_buf(const struct iovec *iov, unsigned int iov_cnt,
     return bytes - walk.left;
 }
 
-size_t iov_memset(const struct iovec *iov, unsigned int iov_cnt,
-                  size_t offset, int fillc, size_t bytes)
+size_t iov_memset(const struct iovec *iov, unsigned int iov_cnt, size_t offset,
+                  int fillc, size_t bytes)
 {
     IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
 

@@ -28,14 +28,14 @@ QemuOptsList *qemu_opts_append(QemuOptsList *dst, QemuOptsList *list)
     assert(!dst || QTAILQ_EMPTY(&dst->head));
     dst = g_realloc(dst, sizeof(*dst) + room * sizeof(dst->desc[0]));
     if (fresh) {
-        *dst = (QemuOptsList) { .name = list ? list->name : NULL };
-        dst->desc[0] = (QemuOptDesc) { NULL };
+        *dst = (QemuOptsList){ .name = list ? list->name : NULL };
+        dst->desc[0] = (QemuOptDesc){ NULL };
     }
     QTAILQ_INIT(&dst->head);
     for (desc = list ? list->desc : NULL; desc && desc->name; desc++) {
         if (!opt_desc_find(dst->desc, desc->name)) {
             dst->desc[n++] = *desc;
-            dst->desc[n] = (QemuOptDesc) { NULL };
+            dst->desc[n] = (QemuOptDesc){ NULL };
         }
     }
     return dst;
@@ -85,8 +85,8 @@ void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
     }
     for (i = 0; i < n; i++) {
         const QemuOptDesc *desc = sorted[i];
-        g_autofree char *head = g_strdup_printf("%s=<%s>", desc->name,
-                                                type_text(desc->type));
+        g_autofree char *head =
+            g_strdup_printf("%s=<%s>", desc->name, type_text(desc->type));
 
         if (desc->help) {
             printf("  %-22s - %s\n", head, desc->help);

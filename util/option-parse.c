@@ -58,11 +58,13 @@ static bool parse_size(const char *name, const char *str, uint64_t *value,
                    name);
         return false;
     default:
-        error_setg(errp, "Parameter '%s' expects a non-negative number below "
-                   "2^64", name);
+        error_setg(errp,
+                   "Parameter '%s' expects a non-negative number below "
+                   "2^64",
+                   name);
         error_append_hint(errp, "Optional suffix k, M, G, T, P or E means "
-                          "kilo-, mega-, giga-, tera-, peta-\n"
-                          "and exabytes, respectively.\n");
+                                "kilo-, mega-, giga-, tera-, peta-\n"
+                                "and exabytes, respectively.\n");
         return false;
     }
 }
@@ -156,8 +158,8 @@ static const char *next_item(const char *p, const char *implied, char **name,
 }
 
 /* Set all of @params, leaving out `id` if @skip_id. */
-static bool set_items(QemuOpts *opts, const char *params,
-                      const char *firstname, bool skip_id, Error **errp)
+static bool set_items(QemuOpts *opts, const char *params, const char *firstname,
+                      bool skip_id, Error **errp)
 {
     while (*params) {
         g_autofree char *name = NULL;

@@ -152,8 +152,7 @@ bool qemu_opt_set(QemuOpts *opts, const char *name, const char *value,
     return true;
 }
 
-bool qemu_opt_set_bool(QemuOpts *opts, const char *name, bool val,
-                       Error **errp)
+bool qemu_opt_set_bool(QemuOpts *opts, const char *name, bool val, Error **errp)
 {
     return qemu_opt_set(opts, name, val ? "on" : "off", errp);
 }
@@ -257,8 +256,8 @@ static QemuOptValue opt_get_value(QemuOpts *opts, const char *name,
         return opt->value;
     }
     if (opt) {
-        return opt_parse_value(name, type, opt->str, &value, NULL) ?
-               value : defval;
+        return opt_parse_value(name, type, opt->str, &value, NULL) ? value
+                                                                   : defval;
     }
     str = opt_default(opts, name);
     if (!str) {
@@ -275,8 +274,7 @@ bool qemu_opt_get_bool(QemuOpts *opts, const char *name, bool defval)
     return opt_get_value(opts, name, QEMU_OPT_BOOL, value).boolean;
 }
 
-uint64_t qemu_opt_get_number(QemuOpts *opts, const char *name,
-                             uint64_t defval)
+uint64_t qemu_opt_get_number(QemuOpts *opts, const char *name, uint64_t defval)
 {
     QemuOptValue value = { .uint = defval };
 

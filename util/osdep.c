@@ -30,8 +30,7 @@ void *qemu_memalign(size_t alignment, size_t size)
     void *ptr = qemu_try_memalign(alignment, size);
 
     if (!ptr) {
-        g_error("failed to allocate %zu bytes aligned to %zu", size,
-                alignment);
+        g_error("failed to allocate %zu bytes aligned to %zu", size, alignment);
     }
     return ptr;
 }

@@ -91,16 +91,15 @@ void qemu_iovec_init_external(QEMUIOVector *qiov, struct iovec *iov, int niov)
     qiov->size = iov_size(iov, niov);
 }
 
-void qemu_iovec_init_slice_space(QEMUIOVector *qiov,
-                                 const QEMUIOVector *source,
-                                 size_t offset, size_t len,
-                                 struct iovec *space, int nspace)
+void qemu_iovec_init_slice_space(QEMUIOVector *qiov, const QEMUIOVector *source,
+                                 size_t offset, size_t len, struct iovec *space,
+                                 int nspace)
 {
     Slice slice = slice_of(source, offset, len);
 
     if (slice.niov == 1) {
-        qemu_iovec_init_buf(qiov,
-                            (char *)slice.iov->iov_base + slice.head, len);
+        qemu_iovec_init_buf(qiov, (char *)slice.iov->iov_base + slice.head,
+                            len);
         return;
     }
     if (slice.head == 0 && slice.tail == 0) {
@@ -154,8 +153,7 @@ int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
     return 0;
 }
 
-int qemu_iovec_subvec_niov(const QEMUIOVector *qiov, size_t offset,
-                           size_t len)
+int qemu_iovec_subvec_niov(const QEMUIOVector *qiov, size_t offset, size_t len)
 {
     return slice_of(qiov, offset, len).niov;
 }
@@ -169,8 +167,8 @@ void qemu_iovec_add(QEMUIOVector *qiov, void *base, size_t len)
     qiov->size += len;
 }
 
-void qemu_iovec_concat(QEMUIOVector *dst, QEMUIOVector *src,
-                       size_t soffset, size_t sbytes)
+void qemu_iovec_concat(QEMUIOVector *dst, QEMUIOVector *src, size_t soffset,
+                       size_t sbytes)
 {
     Slice slice;
 
@@ -226,26 +224,25 @@ void qemu_iovec_destroy(QEMUIOVector *qiov)
     qiov->size = 0;
 }
 
-size_t qemu_iovec_from_buf(QEMUIOVector *qiov, size_t offset,
-                           const void *buf, size_t bytes)
+size_t qemu_iovec_from_buf(QEMUIOVector *qiov, size_t offset, const void *buf,
+                           size_t bytes)
 {
     return iov_from_buf(qiov->iov, qiov->niov, offset, buf, bytes);
 }
 
-size_t qemu_iovec_to_buf(QEMUIOVector *qiov, size_t offset,
-                         void *buf, size_t bytes)
+size_t qemu_iovec_to_buf(QEMUIOVector *qiov, size_t offset, void *buf,
+                         size_t bytes)
 {
     return iov_to_buf(qiov->iov, qiov->niov, offset, buf, bytes);
 }
 
-size_t qemu_iovec_memset(QEMUIOVector *qiov, size_t offset,
-                         int fillc, size_t bytes)
+size_t qemu_iovec_memset(QEMUIOVector *qiov, size_t offset, int fillc,
+                         size_t bytes)
 {
     return iov_memset(qiov->iov, qiov->niov, offset, fillc, bytes);
 }
 
-bool qemu_iovec_is_zero(const QEMUIOVector *qiov, size_t offset,
-                        size_t bytes)
+bool qemu_iovec_is_zero(const QEMUIOVector *qiov, size_t offset, size_t bytes)
 {
     Slice slice = slice_of(qiov, offset, bytes);
     int i;

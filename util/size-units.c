@@ -76,7 +76,7 @@ static const char *parse_size(const char *s, uint64_t *result, bool *fits)
     if (unit > 0) {
         part = fraction_of(digits, digits_end, UINT64_C(1) << (10 * unit));
     } else if (strspn(digits, "0") < (size_t)(digits_end - digits)) {
-        return NULL;        /* a part of a byte */
+        return NULL; /* a part of a byte */
     }
     *fits = *fits &&
             checked_mul_u64(whole, UINT64_C(1) << (10 * unit), result) &&

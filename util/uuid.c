@@ -20,8 +20,8 @@ void qemu_uuid_generate(QemuUUID *out)
             out->data[i] = g_random_int_range(0, 256);
         }
     }
-    out->data[6] = 0x40 | (out->data[6] & 0x0f);    /* version: random */
-    out->data[8] = 0x80 | (out->data[8] & 0x3f);    /* variant: RFC 4122 */
+    out->data[6] = 0x40 | (out->data[6] & 0x0f); /* version: random */
+    out->data[8] = 0x80 | (out->data[8] & 0x3f); /* variant: RFC 4122 */
 }
 
 int qemu_uuid_is_null(const QemuUUID *uu)

@@ -36,7 +36,7 @@ static void test_strings(void)
 typedef struct IntCase {
     const char *text;
     int base;
-    int ret;                /* with @endptr NULL */
+    int ret; /* with @endptr NULL */
     int64_t value;
 } IntCase;
 
@@ -63,8 +63,9 @@ static void test_i64(void)
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
         int64_t value = 99;
 
-        g_assert_cmpint(qemu_strtoi64(cases[i].text, NULL, cases[i].base,
-                                      &value), ==, cases[i].ret);
+        g_assert_cmpint(
+            qemu_strtoi64(cases[i].text, NULL, cases[i].base, &value), ==,
+            cases[i].ret);
         g_assert_cmpint(value, ==, cases[i].value);
     }
 }
@@ -91,12 +92,12 @@ static void test_u64(void)
 {
     uint64_t value = 99;
 
-    g_assert_cmpint(qemu_strtou64("18446744073709551615", NULL, 0, &value),
-                    ==, 0);
+    g_assert_cmpint(qemu_strtou64("18446744073709551615", NULL, 0, &value), ==,
+                    0);
     g_assert_cmpuint(value, ==, UINT64_MAX);
     g_assert_cmpint(qemu_strtou64("5", NULL, 0, &value), ==, 0);
-    g_assert_cmpint(qemu_strtou64("18446744073709551616", NULL, 0, &value),
-                    ==, -ERANGE);
+    g_assert_cmpint(qemu_strtou64("18446744073709551616", NULL, 0, &value), ==,
+                    -ERANGE);
     g_assert_cmpuint(value, ==, UINT64_MAX);
     g_assert_cmpint(qemu_strtou64("-1", NULL, 0, &value), ==, 0);
     g_assert_cmpuint(value, ==, UINT64_MAX);
@@ -134,7 +135,7 @@ typedef struct SizeCase {
     const char *text;
     int ret;
     uint64_t value;
-    int used;               /* characters taken when the rest may follow */
+    int used; /* characters taken when the rest may follow */
 } SizeCase;
 
 static const SizeCase size_cases[] = {

@@ -26,8 +26,8 @@ static void case_init(Case *c)
     }
     qemu_iovec_init(&c->qiov, g_test_rand_int_range(0, 3));
     for (i = 0; i < n; i++) {
-        size_t len = g_test_rand_int_range(0, 4) ?
-                     g_test_rand_int_range(1, 100) : 0;
+        size_t len =
+            g_test_rand_int_range(0, 4) ? g_test_rand_int_range(1, 100) : 0;
 
         qemu_iovec_add(&c->qiov, len ? c->memory + at : NULL, len);
         at += len + g_test_rand_int_range(0, 10);
@@ -73,8 +73,7 @@ static void test_copy(void)
                          len);
         memcpy(c.flat + offset, in, len);
         check_content(&c.qiov, c.flat, c.qiov.size);
-        g_assert_cmpuint(qemu_iovec_to_buf(&c.qiov, offset, out, len), ==,
-                         len);
+        g_assert_cmpuint(qemu_iovec_to_buf(&c.qiov, offset, out, len), ==, len);
         g_assert_cmpint(memcmp(in, out, len), ==, 0);
 
         random_range(c.qiov.size, &offset, &len);
@@ -125,8 +124,9 @@ static void test_concat(void)
 
         before = len;
         random_range(c.qiov.size, &offset, &len);
-        g_assert_cmpuint(qemu_iovec_concat_iov(&dst, c.qiov.iov, c.qiov.niov,
-                                               offset, len), ==, len);
+        g_assert_cmpuint(
+            qemu_iovec_concat_iov(&dst, c.qiov.iov, c.qiov.niov, offset, len),
+            ==, len);
         memcpy(flat + before, c.flat + offset, len);
         check_content(&dst, flat, before + len);
 
@@ -155,8 +155,7 @@ static int touched(const QEMUIOVector *qiov, size_t offset, size_t len,
     for (i = 0; i < qiov->niov; i++) {
         size_t end = start + qiov->iov[i].iov_len;
 
-        if (len > 0 && start < end && start < offset + len &&
-            offset < end) {
+        if (len > 0 && start < end && start < offset + len && offset < end) {
             n++;
             *whole = *whole && offset <= start && end <= offset + len;
         }
@@ -191,8 +190,9 @@ static void test_slice(void)
         g_assert_cmpint(slice.niov, ==,
                         qemu_iovec_subvec_niov(&c.qiov, offset, len));
         g_assert_cmpint(slice.niov, >=, n);
-        g_assert_cmpint(slice.nalloc < 0, ==, n <= 1 || whole ||
-                        slice.niov <= (int)ARRAY_SIZE(space));
+        g_assert_cmpint(slice.nalloc < 0, ==,
+                        n <= 1 || whole ||
+                            slice.niov <= (int)ARRAY_SIZE(space));
         /* Making it left the source as it was. */
         check_content(&c.qiov, c.flat, c.qiov.size);
         qemu_iovec_destroy(&slice);
@@ -235,22 +235,26 @@ static void test_extended_too_much(void)
     int i;
 
     for (i = 0; i < IOV_MAX; i++) {
-        many[i] = (struct iovec) { &byte, 1 };
+        many[i] = (struct iovec){ &byte, 1 };
     }
     qemu_iovec_init_external(&source, many, IOV_MAX);
-    g_assert_cmpint(qemu_iovec_init_extended(&ext, NULL, 0, &source, 0,
-                                             IOV_MAX, NULL, 0), ==, 0);
+    g_assert_cmpint(
+        qemu_iovec_init_extended(&ext, NULL, 0, &source, 0, IOV_MAX, NULL, 0),
+        ==, 0);
     g_assert_cmpint(ext.niov, ==, IOV_MAX);
     qemu_iovec_destroy(&ext);
-    g_assert_cmpint(qemu_iovec_init_extended(&ext, &byte, 1, &source, 0,
-                                             IOV_MAX, NULL, 0), ==, -EINVAL);
+    g_assert_cmpint(
+        qemu_iovec_init_extended(&ext, &byte, 1, &source, 0, IOV_MAX, NULL, 0),
+        ==, -EINVAL);
     g_assert_cmpint(ext.niov, ==, 0);
     qemu_iovec_destroy(&ext);
-    g_assert_cmpint(qemu_iovec_init_extended(&ext, &byte, SIZE_MAX, &source,
-                                             0, 1, NULL, 0), ==, -EINVAL);
+    g_assert_cmpint(
+        qemu_iovec_init_extended(&ext, &byte, SIZE_MAX, &source, 0, 1, NULL, 0),
+        ==, -EINVAL);
     qemu_iovec_destroy(&ext);
-    g_assert_cmpint(qemu_iovec_init_extended(&ext, &byte, SIZE_MAX, NULL,
-                                             0, 0, &byte, 1), ==, -EINVAL);
+    g_assert_cmpint(
+        qemu_iovec_init_extended(&ext, &byte, SIZE_MAX, NULL, 0, 0, &byte, 1),
+        ==, -EINVAL);
     qemu_iovec_destroy(&ext);
 }
 
@@ -295,8 +299,8 @@ static void test_is_zero(void)
         case_init(&c);
         qemu_iovec_memset(&c.qiov, 0, 0, SIZE_MAX);
         if (c.qiov.size) {
-            qemu_iovec_memset(&c.qiov,
-                              g_test_rand_int_range(0, c.qiov.size), 1, 1);
+            qemu_iovec_memset(&c.qiov, g_test_rand_int_range(0, c.qiov.size), 1,
+                              1);
         }
         qemu_iovec_to_buf(&c.qiov, 0, c.flat, MEMORY);
         random_range(c.qiov.size, &offset, &len);
@@ -383,7 +387,10 @@ static void copy_behind(void)
 }
 
 static void (*const bugs[])(void) = {
-    concat_behind, add_to_external, reset_external, copy_behind,
+    concat_behind,
+    add_to_external,
+    reset_external,
+    copy_behind,
 };
 
 int main(int argc, char **argv)

@@ -55,7 +55,10 @@ static void test_structures(void)
 {
     Outer outer = { 0 };
     short *x = &outer.inner.x;
-    struct QEMU_PACKED { uint8_t a; uint64_t b; } packed;
+    struct QEMU_PACKED {
+        uint8_t a;
+        uint64_t b;
+    } packed;
 
     QEMU_BUILD_BUG_ON(sizeof(packed) != 9);
     g_assert_true(container_of(x, Outer, inner.x) == &outer);

@@ -63,8 +63,8 @@ static Holder static_holder = {
     .name = "x",
     .head = QTAILQ_HEAD_INITIALIZER(static_holder.head),
 };
-static QSIMPLEQ_HEAD(, Item) static_simpleq =
-    QSIMPLEQ_HEAD_INITIALIZER(static_simpleq);
+static QSIMPLEQ_HEAD(, Item)
+    static_simpleq = QSIMPLEQ_HEAD_INITIALIZER(static_simpleq);
 static QLIST_HEAD(, Item) static_list = QLIST_HEAD_INITIALIZER(static_list);
 static QSLIST_HEAD(, Item) static_slist = QSLIST_HEAD_INITIALIZER(slist);
 
@@ -258,8 +258,7 @@ static void check_simpleq(SimpleHead *head, const Model *m)
     g_assert_cmpint(QSIMPLEQ_EMPTY(head), ==, m->n == 0);
 }
 
-static void simpleq_insert(SimpleHead *head, Model *m, Item *items,
-                           Item *item)
+static void simpleq_insert(SimpleHead *head, Model *m, Item *items, Item *item)
 {
     Item *other = m->n ? model_pick(m, items) : NULL;
     int how = g_test_rand_int_range(0, other ? 3 : 2);
@@ -358,14 +357,16 @@ static void test_slist(void)
     QSLIST_INSERT_HEAD(&head, &items[1], s);
     QSLIST_INSERT_AFTER(&items[0], &items[2], s);
     QSLIST_INSERT_AFTER(&items[1], &items[3], s);
-    QSLIST_FOREACH(item, &head, s) {
+    QSLIST_FOREACH(item, &head, s)
+    {
         sum = sum * 10 + item->id;
     }
     g_assert_cmpint(sum, ==, 1302);
     QSLIST_REMOVE(&head, &items[0], Item, s);
     QSLIST_REMOVE_HEAD(&head, s);
     sum = 0;
-    QSLIST_FOREACH_SAFE(item, &head, s, next) {
+    QSLIST_FOREACH_SAFE(item, &head, s, next)
+    {
         sum = sum * 10 + item->id;
         QSLIST_REMOVE(&head, item, Item, s);
     }

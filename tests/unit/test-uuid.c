@@ -8,8 +8,8 @@
 
 static const char text[] = "01234567-89ab-cdef-8123-456789abcdef";
 static const QemuUUID uuid = {
-    .data = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
-              0x81, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef },
+    .data = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x81, 0x23, 0x45,
+              0x67, 0x89, 0xab, 0xcd, 0xef },
 };
 
 static void test_generate(void)
@@ -63,9 +63,10 @@ static void test_text(void)
     g_assert_cmpstr(copy, ==, text);
     g_assert_cmpint(qemu_uuid_parse(out, &parsed), ==, 0);
     g_assert_true(qemu_uuid_is_equal(&parsed, &uuid));
-    parsed = (QemuUUID) { 0 };
-    g_assert_cmpint(qemu_uuid_parse("01234567-89AB-CDEF-8123-456789ABCDEF",
-                                    &parsed), ==, 0);
+    parsed = (QemuUUID){ 0 };
+    g_assert_cmpint(
+        qemu_uuid_parse("01234567-89AB-CDEF-8123-456789ABCDEF", &parsed), ==,
+        0);
     g_assert_true(qemu_uuid_is_equal(&parsed, &uuid));
 }
 
