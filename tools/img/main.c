@@ -11,8 +11,17 @@
 
 /* All subcommands, by name. */
 static const ImgCommand *const commands[] = {
+    &img_amend,
+    &img_bitmap,
+    &img_check,
+    &img_commit,
     &img_create,
     &img_info,
+    &img_map,
+    &img_measure,
+    &img_rebase,
+    &img_resize,
+    &img_snapshot,
 };
 
 static const char general_help[] =

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check: looks for damage in an image's metadata, and repairs it.
+ *
+ * Invariants:
+ *   - Without -r the image is opened read-only.
+ *   - After a repair the image is checked once more; what is reported is what
+ *     that second check found, with the numbers of what was repaired.
+ */
+#include "qemu/osdep.h"
+#include "common.h"
+#include "qapi/qapi-visit-block-core.h"
+#include "qapi/qobject-output-visitor.h"
+
+/* Exit statuses besides 0 and 1. */
+enum {
+    CHECK_CORRUPTIONS = 2,
+    CHECK_LEAKS = 3,
+    CHECK_NOT_SUPPORTED = 63,
+};
+
+typedef struct CheckArgs {
+    ImgOpen how;
+    const char *filename;
+    int fix;        /* BDRV_FIX_* */
+    bool json;
+    bool quiet;
+} CheckArgs;
+
+static const char check_help[] =
+    "Looks for damage in an image's metadata. Exit status: 0 none, 1 the check\n"
+    "failed, 2 corruptions, 3 only leaks, 63 the format has no check.\n"
+    "\n"
+    "  -f, --format=FMT   format of the image (default: probed)\n"
+    "  --output=FORM      human (default) or json\n"
+    "  -r, --repair=WHAT  leaks: free what nothing uses; all: corruptions, too\n"
+    "  -T CACHE           cache mode (default: writeback)\n"
+    "  -q                 print nothing but errors\n"
+    "  --image-opts       FILE is a list of options\n"
+    "  -U, --force-share  also while another process writes to it\n";
+
+/* ---- printing ------------------------------------------------------------ */
+
+static void print_findings(const BdrvCheckResult *result)
+{
+    if (result->corruptions) {
+        printf("\n%d errors were found on the image.\n"
+               "Data may be corrupted, or further writes to the image may "
+               "corrupt it.\n", result->corruptions);
+    }
+    if (result->leaks) {
+        printf("\n%d leaked clusters were found on the image.\n"
+               "This means waste of disk space, but no harm to data.\n",
+               result->leaks);
+    }
+    if (result->check_errors) {
+        printf("\n%d internal errors have occurred during the check.\n",
+               result->check_errors);
+    }
+    if (!result->corruptions && !result->leaks && !result->check_errors) {
+        printf("No errors were found on the image.\n");
+    }
+}
+
+static void print_human(const BdrvCheckResult *result)
+{
+    const BlockFragInfo *bfi = &result->bfi;
+
+    print_findings(result);
+    if (bfi->total_clusters && bfi->allocated_clusters) {
+        printf("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% "
+               "fragmented, %0.2f%% compressed clusters\n",
+               bfi->allocated_clusters, bfi->total_clusters,
+               bfi->allocated_clusters * 100.0 / bfi->total_clusters,
+               bfi->fragmented_clusters * 100.0 / bfi->allocated_clusters,
+               bfi->compressed_clusters * 100.0 / bfi->allocated_clusters);
+    }
+    if (result->image_end_offset) {
+        printf("Image end offset: %" PRId64 "\n", result->image_end_offset);
+    }
+}
+
+static void set_count(bool *has, int64_t *member, int64_t value)
+{
+    *has = value != 0;
+    *member = value;
+}
+
+/* What was found as the schema has it; the names are borrowed. */
+static void describe(ImageCheck *check, const CheckArgs *args,
+                     const char *format, const BdrvCheckResult *result)
+{
+    const BlockFragInfo *bfi = &result->bfi;
+
+    check->filename = (char *)args->filename;
+    check->format = (char *)format;
+    check->check_errors = result->check_errors;
+    set_count(&check->has_image_end_offset, &check->image_end_offset,
+              result->image_end_offset);
+    set_count(&check->has_corruptions, &check->corruptions,
+              result->corruptions);
+    set_count(&check->has_corruptions_fixed, &check->corruptions_fixed,
+              result->corruptions_fixed);
+    set_count(&check->has_leaks, &check->leaks, result->leaks);
+    set_count(&check->has_leaks_fixed, &check->leaks_fixed,
+              result->leaks_fixed);
+    set_count(&check->has_total_clusters, &check->total_clusters,
+              bfi->total_clusters);
+    set_count(&check->has_allocated_clusters, &check->allocated_clusters,
+              bfi->allocated_clusters);
+    set_count(&check->has_fragmented_clusters, &check->fragmented_clusters,
+              bfi->fragmented_clusters);
+    set_count(&check->has_compressed_clusters, &check->compressed_clusters,
+              bfi->compressed_clusters);
+}
+
+static void print_json(const CheckArgs *args, const char *format,
+                       const BdrvCheckResult *result)
+{
+    ImageCheck check = { 0 }, *p = &check;
+    QObject *obj;
+    Visitor *v = qobject_output_visitor_new(&obj);
+
+    describe(&check, args, format, result);
+    visit_type_ImageCheck(v, NULL, &p, &error_abort);
+    visit_complete(v, &obj);
+    visit_free(v);
+    img_print_json(obj);
+    qobject_unref(obj);
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+/* Checks once more after a repair.  0 or -errno. */
+static int check_again(BlockDriverState *bs, const CheckArgs *args,
+                       BdrvCheckResult *result)
+{
+    BdrvCheckResult second;
+    int ret;
+
+    if (!args->json && !args->quiet) {
+        printf("The following inconsistencies were found and repaired:\n\n"
+               "    %d leaked clusters\n"
+               "    %d corruptions\n\n"
+               "Double checking the fixed image now...\n",
+               result->leaks_fixed, result->corruptions_fixed);
+    }
+    ret = bdrv_check(bs, &second, 0);
+    second.leaks_fixed = result->leaks_fixed;
+    second.corruptions_fixed = result->corruptions_fixed;
+    *result = second;
+    return ret;
+}
+
+static int exit_status(int ret, const BdrvCheckResult *result)
+{
+    if (ret < 0 || result->check_errors) {
+        return 1;
+    }
+    if (result->corruptions) {
+        return CHECK_CORRUPTIONS;
+    }
+    return result->leaks ? CHECK_LEAKS : 0;
+}
+
+static int check_node(BlockDriverState *bs, const CheckArgs *args)
+{
+    BdrvCheckResult result;
+    int ret = bdrv_check(bs, &result, args->fix);
+
+    if (ret == -ENOTSUP) {
+        error_report("This image format does not support checks");
+        return CHECK_NOT_SUPPORTED;
+    }
+    if (ret >= 0 && (result.corruptions_fixed || result.leaks_fixed)) {
+        ret = check_again(bs, args, &result);
+    }
+    if (ret < 0) {
+        error_report("Check failed: %s", strerror(-ret));
+    } else if (args->json && !args->quiet) {
+        print_json(args, bdrv_get_format_name(bs), &result);
+    } else if (!args->quiet) {
+        print_human(&result);
+    }
+    return exit_status(ret, &result);
+}
+
+static int check(const CheckArgs *args)
+{
+    BlockBackend *blk = img_open(args->filename, &args->how);
+    int status;
+
+    if (!blk) {
+        return 1;
+    }
+    status = check_node(blk_bs(blk), args);
+    blk_unref(blk);
+    return status;
+}
+
+/* The value of -r as BDRV_FIX_*; exits when it is none. */
+static int parse_repair(const char *word)
+{
+    if (strcmp(word, "leaks") == 0) {
+        return BDRV_FIX_LEAKS;
+    }
+    if (strcmp(word, "all") != 0) {
+        img_usage_error("Unknown option value for -r (expecting 'leaks' or "
+                        "'all'): %s", word);
+    }
+    return BDRV_FIX_LEAKS | BDRV_FIX_ERRORS;
+}
+
+static void read_options(CheckArgs *args, const char **cache, int argc,
+                         char **argv)
+{
+    static const struct option long_options[] = {
+        IMG_LONG_HELP, IMG_LONG_OUTPUT, IMG_LONG_IMAGE_OPTS,
+        IMG_LONG_FORCE_SHARE,
+        { "format", required_argument, NULL, 'f' },
+        { "repair", required_argument, NULL, 'r' },
+        IMG_LONG_END
+    };
+    int c;
+
+    while ((c = img_getopt(argc, argv, "f:r:T:qU", long_options)) != -1) {
+        switch (c) {
+        case 'f':
+            args->how.format = optarg;
+            break;
+        case 'r':
+            args->fix = parse_repair(optarg);
+            break;
+        case 'T':
+            *cache = optarg;
+            break;
+        case 'q':
+            args->quiet = true;
+            break;
+        case 'U':
+            args->how.force_share = true;
+            break;
+        case IMG_OPT_IMAGE_OPTS:
+            args->how.image_opts = true;
+            break;
+        case IMG_OPT_OUTPUT:
+            args->json = img_output_is_json(optarg);
+            break;
+        }
+    }
+}
+
+static int check_run(int argc, char **argv)
+{
+    CheckArgs args = { .how.flags = BDRV_O_CHECK };
+    const char *cache = IMG_DEFAULT_CACHE;
+
+    read_options(&args, &cache, argc, argv);
+    if (optind != argc - 1) {
+        img_usage_error("Expecting one image file name");
+    }
+    args.filename = argv[optind];
+    img_check_image_opts(&args.how);
+    if (args.fix) {
+        args.how.flags |= BDRV_O_RDWR;
+    }
+    if (!img_parse_cache("source cache", cache, &args.how)) {
+        return 1;
+    }
+    return check(&args);
+}
+
+const ImgCommand img_check = {
+    .name = "check",
+    .synopsis = "[-f FMT] [--output=human|json] [-r leaks|all] [-T CACHE] "
+                "[-q] [--image-opts] [-U] FILE",
+    .help = check_help,
+    .run = check_run,
+};
