@@ -73,12 +73,12 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
     }
     bs->active_flush = true;
     gen = bs->write_gen;
-    ret = MIN(flush_steps(bs, gen, &durable), 0);
-    if (ret == 0 && durable) {
+    ret = flush_steps(bs, gen, &durable);
+    if (ret >= 0 && durable) {
         bs->flushed_gen = gen;
     }
     bs->active_flush = false;
     qemu_co_queue_next(&bs->flush_queue);
     bdrv_dec_in_flight(bs);
-    return ret;
+    return MIN(ret, 0);
 }
