@@ -121,6 +121,12 @@ static void mem_close(BlockDriverState *bs)
     s->file->open_count--;
 }
 
+static int mem_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
+                              Error **errp)
+{
+    return 0;
+}
+
 static int64_t mem_getlength(BlockDriverState *bs)
 {
     MemState *s = bs->opaque;
@@ -245,6 +251,7 @@ static BlockDriver bdrv_mem = {
     .bdrv_parse_filename = mem_parse_filename,
     .bdrv_file_open = mem_open,
     .bdrv_close = mem_close,
+    .bdrv_reopen_prepare = mem_reopen_prepare,
     .bdrv_getlength = mem_getlength,
     .bdrv_co_preadv = mem_preadv,
     .bdrv_co_pwritev = mem_pwritev,

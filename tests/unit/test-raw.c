@@ -158,12 +158,6 @@ static void test_grow(void)
     blk_unref(blk);
 }
 
-static int mem_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
-                              Error **errp)
-{
-    return 0;
-}
-
 static int reopen(BlockBackend *blk, const char *key, const char *value,
                   Error **errp)
 {
@@ -239,7 +233,6 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
-    bdrv_mem.bdrv_reopen_prepare = mem_reopen_prepare;
     bdrv_register(&bdrv_mem);
     g_test_add_func("/raw/errors", test_errors);
     g_test_add_func("/raw/window", test_window);
