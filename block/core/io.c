@@ -61,6 +61,9 @@ static int coroutine_fn padded_read(BlockDriverState *bs, int64_t offset,
 
     bdrv_pad_begin(&pad, bs, offset, bytes, qiov, 0);
     ret = bdrv_aligned_read(bs, pad.offset, pad.bytes, &pad.qiov, 0);
+    if (ret == 0) {
+        bdrv_pad_get_data(&pad);
+    }
     bdrv_pad_end(&pad, bs);
     return ret;
 }
@@ -249,6 +252,7 @@ static int coroutine_fn write_padded(BdrvWrite *w, int64_t offset,
     bdrv_pad_begin(&pad, w->bs, offset, bytes, qiov, qiov_offset);
     ret = bdrv_pad_read(&pad, w->bs);
     if (ret == 0) {
+        bdrv_pad_put_data(&pad);
         ret = write_aligned(w, pad.offset, pad.bytes, &pad.qiov, 0, flags);
     }
     bdrv_pad_end(&pad, w->bs);

@@ -63,7 +63,8 @@ void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes);
 /*
  * A request rounded out to the alignment.  @buf holds the first block at its
  * beginning and the last one at its end; they are the same or adjacent when
- * @merged.
+ * @merged.  A request of up to BDRV_BOUNCE_MAX bytes lies in @buf as a whole,
+ * so that its memory is aligned as well.
  */
 typedef struct BdrvPad {
     int64_t offset;                /* of the rounded request */
@@ -71,20 +72,27 @@ typedef struct BdrvPad {
     size_t head;                   /* bytes before the request's own */
     size_t tail;                   /* and behind them */
     bool merged;
+    bool whole;
     uint8_t *buf;
     size_t buf_len;
-    QEMUIOVector qiov;             /* head, the request's memory, tail */
+    QEMUIOVector *user_qiov;       /* where the request's own bytes are */
+    size_t user_offset;
+    QEMUIOVector qiov;             /* the rounded request's memory */
     struct iovec space[BDRV_IOV_SPACE];
     size_t space_len;              /* bytes of a vector from the store, or 0 */
 } BdrvPad;
 
 /*
- * Rounds @bytes of @qiov from @qiov_offset on at @offset out.  The vector
- * refers to @qiov's memory.  To be ended.  Plain.
+ * Rounds @bytes of @qiov from @qiov_offset on at @offset out.  @qiov must
+ * outlive it.  To be ended.  Plain.
  */
 void bdrv_pad_begin(BdrvPad *pad, BlockDriverState *bs, int64_t offset,
                     int64_t bytes, QEMUIOVector *qiov, size_t qiov_offset);
 void bdrv_pad_end(BdrvPad *pad, BlockDriverState *bs);
+
+/* Before a write, and after a read, of pad->qiov.  Plain. */
+void bdrv_pad_put_data(BdrvPad *pad);
+void bdrv_pad_get_data(BdrvPad *pad);
 
 /* Reads what the padding covers.  0 or -errno. */
 int coroutine_fn bdrv_pad_read(BdrvPad *pad, BlockDriverState *bs);

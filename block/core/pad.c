@@ -123,33 +123,33 @@ void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes)
 /* ---- padding -------------------------------------------------------------------- */
 
 /* The vector over head, the request's memory and tail. */
-static void pad_vector(BdrvPad *pad, BlockDriverState *bs, QEMUIOVector *qiov,
-                       size_t qiov_offset, size_t bytes)
+static void pad_vector(BdrvPad *pad, BlockDriverState *bs)
 {
+    const QEMUIOVector *user = pad->user_qiov;
+    size_t skip = pad->user_offset;
+    size_t bytes = pad->bytes - pad->head - pad->tail;
     struct iovec *iov = pad->space;
-    int count = qiov->niov + 2;
     int n = 0, i;
 
-    pad->space_len = 0;
-    if (count > BDRV_IOV_SPACE) {
-        pad->space_len = count * sizeof(*iov);
+    if (user->niov + 2 > BDRV_IOV_SPACE) {
+        pad->space_len = (user->niov + 2) * sizeof(*iov);
         iov = bdrv_bounce_get(bs, pad->space_len);
     }
     if (pad->head) {
         iov[n].iov_base = pad->buf;
         iov[n++].iov_len = pad->head;
     }
-    for (i = 0; i < qiov->niov && bytes; i++) {
-        size_t len = qiov->iov[i].iov_len;
+    for (i = 0; i < user->niov && bytes; i++) {
+        size_t len = user->iov[i].iov_len;
 
-        if (qiov_offset >= len) {
-            qiov_offset -= len;
+        if (skip >= len) {
+            skip -= len;
             continue;
         }
-        len = MIN(len - qiov_offset, bytes);
-        iov[n].iov_base = (uint8_t *)qiov->iov[i].iov_base + qiov_offset;
+        len = MIN(len - skip, bytes);
+        iov[n].iov_base = (uint8_t *)user->iov[i].iov_base + skip;
         iov[n++].iov_len = len;
-        qiov_offset = 0;
+        skip = 0;
         bytes -= len;
     }
     if (pad->tail) {
@@ -170,10 +170,39 @@ void bdrv_pad_begin(BdrvPad *pad, BlockDriverState *bs, int64_t offset,
     pad->bytes = pad->head + bytes + pad->tail;
     pad->merged = pad->bytes == align ||
                   (pad->head && pad->tail && pad->bytes == 2 * align);
-    pad->buf_len = pad->head && pad->tail && pad->bytes > align ? 2 * align
-                                                                : align;
+    pad->whole = pad->merged || pad->bytes <= BDRV_BOUNCE_MAX;
+    pad->user_qiov = qiov;
+    pad->user_offset = qiov_offset;
+    pad->space_len = 0;
+    if (pad->whole) {
+        pad->buf_len = pad->bytes;
+    } else {
+        pad->buf_len = pad->head && pad->tail ? 2 * align : align;
+    }
     pad->buf = bdrv_bounce_get(bs, pad->buf_len);
-    pad_vector(pad, bs, qiov, qiov_offset, bytes);
+    if (pad->whole) {
+        qemu_iovec_init_buf(&pad->qiov, pad->buf, pad->bytes);
+    } else {
+        pad_vector(pad, bs);
+    }
+}
+
+void bdrv_pad_put_data(BdrvPad *pad)
+{
+    if (pad->whole) {
+        qemu_iovec_to_buf(pad->user_qiov, pad->user_offset,
+                          pad->buf + pad->head,
+                          pad->bytes - pad->head - pad->tail);
+    }
+}
+
+void bdrv_pad_get_data(BdrvPad *pad)
+{
+    if (pad->whole) {
+        qemu_iovec_from_buf(pad->user_qiov, pad->user_offset,
+                            pad->buf + pad->head,
+                            pad->bytes - pad->head - pad->tail);
+    }
 }
 
 void bdrv_pad_end(BdrvPad *pad, BlockDriverState *bs)

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Test that requests allocate nothing in the steady state: the program's own
+ * malloc() counts, over 1000 requests at a depth of 32.
+ *
+ * Skipped where a sanitizer has taken malloc() for itself.
+ */
+#include "qemu/osdep.h"
+
+#include <glib/gstdio.h>
+
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "sysemu/block-backend.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    !defined(__GLIBC__)
+#define COUNTS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define COUNTS 0
+#endif
+#endif
+#ifndef COUNTS
+#define COUNTS 1
+#endif
+
+static int allocations;
+
+#if COUNTS
+/* glibc's own entry points, for those who replace the public ones. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+static void count(void)
+{
+    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+}
+
+void *malloc(size_t size)
+{
+    count();
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    count();
+    return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+    count();
+    return __libc_realloc(p, size);
+}
+
+void *memalign(size_t alignment, size_t size);
+void *memalign(size_t alignment, size_t size)
+{
+    count();
+    return __libc_memalign(alignment, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    count();
+    return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **p, size_t alignment, size_t size)
+{
+    count();
+    *p = __libc_memalign(alignment, size);
+    return *p ? 0 : ENOMEM;
+}
+#endif
+
+#define DEPTH    32
+#define REQUESTS 1000
+#define SIZE     (8 << 20)
+
+typedef enum Kind { KIND_READ, KIND_WRITE, KIND_ZERO, KIND_DISCARD } Kind;
+
+typedef struct Load {
+    BlockBackend *blk;
+    Kind kind;
+    int bytes;
+    int shift;                     /* bytes from alignment */
+    int todo;
+    int running;
+    int errors;
+    uint8_t *buf;
+} Load;
+
+static int coroutine_fn one_request(Load *l, int n)
+{
+    int64_t offset = (int64_t)n % 1024 * 8192 % (SIZE - 65536) + l->shift;
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, l->buf, l->bytes);
+
+    switch (l->kind) {
+    case KIND_READ:
+        return blk_co_preadv(l->blk, offset, l->bytes, &qiov, 0);
+    case KIND_WRITE:
+        return blk_co_pwritev(l->blk, offset, l->bytes, &qiov, 0);
+    case KIND_ZERO:
+        return blk_co_pwrite_zeroes(l->blk, offset, l->bytes, 0);
+    default:
+        return blk_co_pdiscard(l->blk, offset, l->bytes);
+    }
+}
+
+static void coroutine_fn load_entry(void *opaque)
+{
+    Load *l = opaque;
+
+    while (l->todo > 0) {
+        l->errors += one_request(l, l->todo--) < 0;
+        if (l->todo % 100 == 0) {
+            l->errors += blk_co_flush(l->blk) < 0;
+        }
+    }
+    l->running--;
+}
+
+/* The number of allocations while @requests of them ran. */
+static int run_load(Load *l, int requests)
+{
+    AioContext *ctx = qemu_get_current_aio_context();
+    int before = allocations;
+    int i;
+
+    l->todo = requests;
+    l->running = DEPTH;
+    for (i = 0; i < DEPTH; i++) {
+        qemu_coroutine_enter(qemu_coroutine_create(load_entry, l));
+    }
+    while (l->running) {
+        aio_poll(ctx, true);
+    }
+    g_assert_cmpint(l->errors, ==, 0);
+    return allocations - before;
+}
+
+static void check_load(BlockBackend *blk, Kind kind, int bytes, int shift)
+{
+    Load l = { .blk = blk, .kind = kind, .bytes = bytes, .shift = shift };
+    int n;
+
+    l.buf = blk_blockalign(blk, bytes);
+    memset(l.buf, 0x5a, bytes);
+    run_load(&l, REQUESTS);
+    n = run_load(&l, REQUESTS);
+    qemu_vfree(l.buf);
+    if (n) {
+        g_test_message("kind %d, %d bytes, shift %d: %d", kind, bytes, shift,
+                       n);
+    }
+    g_assert_cmpint(n, ==, 0);
+}
+
+static BlockBackend *open_disk(const char *driver, const char *path, int flags)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", driver);
+    return blk_new_open(path, NULL, options,
+                        BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_UNMAP | flags,
+                        &error_abort);
+}
+
+static char *make_file(void)
+{
+    char *path = g_strdup("/var/tmp/test-bdrv-alloc.XXXXXX");
+    int fd = g_mkstemp(path);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(ftruncate(fd, SIZE), ==, 0);
+    close(fd);
+    return path;
+}
+
+static void check_all(BlockBackend *blk)
+{
+    check_load(blk, KIND_READ, 4096, 0);
+    check_load(blk, KIND_READ, 1000, 3);
+    check_load(blk, KIND_WRITE, 4096, 0);
+    check_load(blk, KIND_WRITE, 1000, 3);
+    check_load(blk, KIND_WRITE, 20000, 513);
+    check_load(blk, KIND_ZERO, 4096, 0);
+    check_load(blk, KIND_ZERO, 1000, 3);
+    check_load(blk, KIND_DISCARD, 4096, 0);
+}
+
+static void test_raw(gconstpointer opaque)
+{
+    g_autofree char *path = make_file();
+    BlockBackend *blk;
+
+    if (!COUNTS) {
+        g_test_skip("malloc() is the sanitizer's");
+        unlink(path);
+        return;
+    }
+    blk = open_disk("raw", path, GPOINTER_TO_INT(opaque));
+    check_all(blk);
+    blk_unref(blk);
+    unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    bdrv_init();
+    if (bdrv_find_format("raw") && bdrv_find_format("file")) {
+        g_test_add_data_func("/bdrv-alloc/raw-cached", GINT_TO_POINTER(0),
+                             test_raw);
+        g_test_add_data_func("/bdrv-alloc/raw-direct",
+                             GINT_TO_POINTER(BDRV_O_NOCACHE), test_raw);
+    }
+    return g_test_run();
+}
