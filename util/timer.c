@@ -140,7 +140,9 @@ static int64_t list_deadline(QEMUTimerList *list)
     if (!first) {
         return -1;
     }
-    wait = MAX(first->expire_time - qemu_clock_get_ns(list->clock), 0);
+    /* The clock is read once: it must not go below 0, which means never. */
+    wait = first->expire_time - qemu_clock_get_ns(list->clock);
+    wait = MAX(wait, 0);
     return list->clock == QEMU_CLOCK_HOST ? MIN(wait, HOST_CLOCK_MAX_WAIT)
                                           : wait;
 }

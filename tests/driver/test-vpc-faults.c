@@ -486,7 +486,7 @@ int main(int argc, char **argv)
     bdrv_init();
     mem_disk_init();
     /* A cut-off footer is warned of, which is not what is tested here. */
-    freopen("/dev/null", "w", stderr);
+    g_assert_nonnull(freopen("/dev/null", "w", stderr));
 
     g_test_add_data_func("/vpc/model/dynamic", GINT_TO_POINTER(false),
                          test_model);
