@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the commands of the I/O tool share: how a command presents itself, the
+ * session that it works on, parsing of its words, its requests and its output.
+ *
+ * Invariants:
+ *   - A command that failed has said so, in one line, and returns a negative
+ *     number.
+ *   - What stands in a report or belongs to a request goes to standard output;
+ *     usage by getopt, and what concerns no request, to standard error.
+ *   - Requests run in coroutines of their own; commands run outside coroutines.
+ *   - When an image is closed, none of its requests is in flight and each has
+ *     been reported.
+ */
+#ifndef TOOLS_IO_IO_H
+#define TOOLS_IO_IO_H
+
+#include "qemu/osdep.h"
+#include "block/block.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "sysemu/block-backend.h"
+
+/* The byte that a write fills its buffer with when it is given none. */
+#define IO_WRITE_PATTERN 0xcd
+/* The byte that a buffer holds before it is read into. */
+#define IO_READ_FILL 0xab
+/* How far -m moves buffers off their alignment, in bytes. */
+#define IO_MISALIGNMENT 16
+
+/* ---- the session --------------------------------------------------------- */
+
+typedef struct IoSession {
+    BlockBackend *blk;  /* the open image, or NULL */
+    bool misalign;      /* -m */
+    bool quit;          /* no more commands */
+    unsigned in_flight; /* asynchronous requests not reported yet */
+} IoSession;
+
+/* ---- commands ------------------------------------------------------------ */
+
+typedef struct IoCommand {
+    const char *name;
+    const char *alias;   /* a short form, or NULL */
+    /* Returns 0, or a negative number. */
+    int (*run)(IoSession *s, int argc, char **argv);
+    int min_args;
+    int max_args;        /* -1: any number */
+    bool without_file;   /* works with no image open */
+    uint64_t perm;       /* BLK_PERM_* that it needs of the image */
+    const char *args;    /* for the usage; NULL: there are none */
+    const char *oneline;
+    const char *help;    /* whole lines, or NULL */
+} IoCommand;
+
+extern const IoCommand io_abort, io_aio_flush, io_aio_read, io_aio_write,
+    io_alloc, io_break, io_close, io_discard, io_flush, io_help, io_info,
+    io_length, io_map, io_open, io_quit, io_read, io_readv, io_remove_break,
+    io_reopen, io_resume, io_sigraise, io_sleep, io_truncate, io_wait_break,
+    io_write, io_writev;
+
+/* Runs the command that @line holds; an empty one does nothing and succeeds. */
+int io_run_line(IoSession *s, const char *line);
+
+/*
+ * Runs the lines of standard input, after a prompt each, until its end or quit.
+ * Returns whether all commands succeeded.
+ */
+bool io_run_stdin(IoSession *s);
+
+/* Prints the usage line of @cmd; returns -EINVAL. */
+int io_usage(const IoCommand *cmd);
+
+/* ---- words and numbers --------------------------------------------------- */
+
+/* The words of @line, divided by blanks and tabs; free with g_strfreev(). */
+char **io_split_words(const char *line);
+
+/* Starts getopt() over for the words of a command. */
+void io_getopt_reset(void);
+
+/*
+ * A size in bytes.  When @word is none, says so and returns a negative number.
+ */
+int64_t io_parse_size(const char *word);
+
+/* A byte in *@pattern; says so and returns false when @word is none. */
+bool io_parse_pattern(const char *word, int *pattern);
+
+/*
+ * @words as the lengths of a vector, whose elements are put into *@qiov and
+ * share one new buffer filled with @fill.  Returns the buffer, to be freed
+ * with io_free_buffer() after qemu_iovec_destroy(), or NULL having said why.
+ */
+void *io_parse_vector(IoSession *s, QEMUIOVector *qiov, char **words,
+                      int n_words, int fill);
+
+/* ---- opening ------------------------------------------------------------- */
+
+/* How an image is to be opened. */
+typedef struct IoOpen {
+    const char *filename;   /* or NULL */
+    QDict *options;         /* flat; consumed */
+    int flags;              /* BDRV_O_* */
+    bool writethrough;
+    bool force_share;
+} IoOpen;
+
+/* The defaults: read-write, writethrough, discard=unmap. */
+void io_open_defaults(IoOpen *how);
+
+/* Each says what is wrong with @word and returns false when it is none. */
+bool io_open_set_cache(IoOpen *how, const char *word);
+bool io_open_set_discard(IoOpen *how, const char *word);
+bool io_open_set_aio(IoOpen *how, const char *word);
+/* The list "a=b,c=d". */
+bool io_open_add_options(IoOpen *how, const char *list);
+
+/*
+ * Opens the image of the session.  An error begins with "can't open", and
+ * "device NAME" if @name is not NULL.
+ */
+int io_open_image(IoSession *s, IoOpen *how, const char *name);
+
+/* Waits for the requests in flight, lets them report, and closes the image. */
+void io_close_image(IoSession *s);
+
+/* ---- requests ------------------------------------------------------------- */
+
+typedef enum IoOp {
+    IO_OP_READ,
+    IO_OP_WRITE,
+    IO_OP_WRITE_ZEROES,
+    IO_OP_DISCARD,
+    IO_OP_FLUSH,
+} IoOp;
+
+typedef struct IoRequest {
+    BlockBackend *blk;
+    IoOp op;
+    BdrvRequestFlags flags;
+    int64_t offset;
+    int64_t bytes;       /* 0 to INT64_MAX; of a vector, its size */
+    QEMUIOVector *qiov;  /* of reads and writes */
+    int ret;             /* 0 or -errno, when it is done */
+    bool done;
+    /* Called once from the event loop, outside coroutines; or NULL. */
+    void (*complete)(struct IoRequest *req);
+    void *opaque;
+} IoRequest;
+
+/* Runs the request to its end; returns its result. */
+int io_request_run(IoRequest *req);
+
+/* Begins the request, which must stay until it has completed. */
+void io_request_start(IoRequest *req);
+
+/* Waits until all asynchronous requests have been reported. */
+void io_wait_for_requests(IoSession *s);
+
+/*
+ * A buffer of @bytes for requests, each byte set to @fill; NULL if there is no
+ * memory.  Free with io_free_buffer(); NULL is allowed there.
+ */
+void *io_alloc_buffer(IoSession *s, size_t bytes, int fill);
+void io_free_buffer(IoSession *s, void *buf);
+
+/*
+ * 0 or, for a range that is not within the image, the result of a request for
+ * it: asked before a buffer is made, as what cannot succeed needs no memory.
+ */
+int io_check_range(IoSession *s, int64_t offset, int64_t bytes);
+
+/* ---- output ---------------------------------------------------------------- */
+
+/*
+ * The bytes as a number of at most three decimals in the largest unit that is
+ * not above it; below 1 KiB six decimals.  Decimals that begin with three
+ * zeroes are left out.  Free with g_free().
+ */
+char *io_size_str(double bytes);
+
+/* How a request's success is reported. */
+typedef struct IoReport {
+    const char *verb;      /* "read", "wrote", "discard" */
+    bool quiet;            /* -q */
+    bool machine;          /* -C: one line */
+    int64_t start_ns;      /* when it began, of QEMU_CLOCK_REALTIME */
+} IoReport;
+
+/* Reports @bytes done at @offset, in the time from the start to now. */
+void io_report(const IoReport *report, int64_t offset, int64_t bytes);
+
+/* `WHAT failed: REASON`; returns @ret. */
+int io_report_failure(const char *what, int ret);
+
+/* The bytes in hexadecimal and as text; @offset is that of the first. */
+void io_dump(const void *buf, int64_t bytes, int64_t offset);
+
+/*
+ * Whether each of the @bytes at @buf is @pattern; says where not: @offset is
+ * the number of the first.
+ */
+bool io_verify(const void *buf, int pattern, int64_t offset, int64_t bytes);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reopen: other options for the image that is open.
+ *
+ * Invariants: a word of the command and a driver option never decide the same
+ * thing; a writer's permission is given up before the image becomes read-only
+ * and taken when a command needs it next.
+ */
+#include "qemu/osdep.h"
+#include "io.h"
+
+#include <getopt.h>
+
+/* What the words of reopen say. */
+typedef struct IoReopen {
+    IoOpen how;        /* its options, and with has_cache the cache mode */
+    bool has_cache;    /* -c */
+    bool has_mode;     /* -r or -w */
+    bool read_only;
+} IoReopen;
+
+/* Takes -r and -w, of which only one may be given. */
+static bool set_mode(IoReopen *r, bool read_only)
+{
+    if (r->has_mode) {
+        error_report("Only one -r/-w option may be given");
+        return false;
+    }
+    r->has_mode = true;
+    r->read_only = read_only;
+    return true;
+}
+
+static int reopen_words(IoReopen *r, int argc, char **argv)
+{
+    bool good = true;
+    int c;
+
+    while (good && (c = getopt(argc, argv, "c:o:rw")) != -1) {
+        switch (c) {
+        case 'c':
+            r->has_cache = true;
+            good = io_open_set_cache(&r->how, optarg);
+            break;
+        case 'o':
+            good = io_open_add_options(&r->how, optarg);
+            break;
+        case 'r':
+        case 'w':
+            good = set_mode(r, c == 'r');
+            break;
+        default:
+            return io_usage(&io_reopen);
+        }
+    }
+    if (good && optind != argc) {
+        return io_usage(&io_reopen);
+    }
+    return good ? 0 : -EINVAL;
+}
+
+/* Puts the words into the options; says which of them clash. */
+static bool merge_words(IoReopen *r)
+{
+    QDict *options = r->how.options;
+
+    if (r->has_mode && qdict_haskey(options, BDRV_OPT_READ_ONLY)) {
+        error_report("Cannot set both -r/-w and '" BDRV_OPT_READ_ONLY "'");
+        return false;
+    }
+    if (r->has_cache && (qdict_haskey(options, BDRV_OPT_CACHE_DIRECT) ||
+                         qdict_haskey(options, BDRV_OPT_CACHE_NO_FLUSH))) {
+        error_report("Cannot set both -c and the cache options");
+        return false;
+    }
+    if (r->has_mode) {
+        qdict_put_bool(options, BDRV_OPT_READ_ONLY, r->read_only);
+    }
+    if (r->has_cache) {
+        qdict_put_bool(options, BDRV_OPT_CACHE_DIRECT,
+                       r->how.flags & BDRV_O_NOCACHE);
+        qdict_put_bool(options, BDRV_OPT_CACHE_NO_FLUSH,
+                       r->how.flags & BDRV_O_NO_FLUSH);
+    }
+    return true;
+}
+
+/* A reader needs no writer's permission; giving up cannot fail. */
+static void drop_write_permission(BlockBackend *blk)
+{
+    uint64_t perm, shared;
+
+    blk_get_perm(blk, &perm, &shared);
+    perm &= ~(BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED | BLK_PERM_RESIZE);
+    blk_set_perm(blk, perm, shared, &error_abort);
+}
+
+static int do_reopen(IoSession *s, IoReopen *r)
+{
+    BlockReopenQueue *queue;
+    QDict *options = r->how.options;
+    Error *err = NULL;
+
+    io_wait_for_requests(s);
+    if (r->has_mode && r->read_only) {
+        drop_write_permission(s->blk);
+    }
+    r->how.options = NULL;
+    queue = bdrv_reopen_queue(NULL, blk_bs(s->blk), options, true);
+    if (bdrv_reopen_multiple(queue, &err) < 0) {
+        error_report_err(err);
+        return -EINVAL;
+    }
+    if (r->has_cache) {
+        blk_set_enable_write_cache(s->blk, !r->how.writethrough);
+    }
+    return 0;
+}
+
+static int run_reopen(IoSession *s, int argc, char **argv)
+{
+    IoReopen r = { .how.options = qdict_new() };
+    int ret = reopen_words(&r, argc, argv);
+
+    if (ret == 0) {
+        ret = merge_words(&r) ? do_reopen(s, &r) : -EINVAL;
+    }
+    qobject_unref(r.how.options);
+    return ret;
+}
+
+const IoCommand io_reopen = {
+    .name = "reopen",
+    .run = run_reopen,
+    .max_args = -1,
+    .args = "[(-r|-w)] [-c cache] [-o options]",
+    .oneline = "reopens an image with new options",
+    .help =
+"\n"
+" Changes the open options of an already opened image\n"
+"\n"
+" Example:\n"
+" 'reopen -o lazy-refcounts=on' - activates lazy refcount writeback on a "
+"qcow2 image\n"
+"\n"
+" -r, -- Reopen the image read-only\n"
+" -w, -- Reopen the image read-write\n"
+" -c, -- Change the cache mode to the given value\n"
+" -o, -- Changes block driver options (cf. 'open' command)\n"
+"\n",
+};

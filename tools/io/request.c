@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests of the tool and the memory for them.
+ *
+ * Invariants:
+ *   - A request runs in a coroutine of its own and reports its end from a
+ *     bottom half: never before the command that started it has returned, and
+ *     outside coroutines.
+ *   - A range that is too long for one request of the layer is done in pieces,
+ *     which is only for requests without a buffer.
+ */
+#include "qemu/osdep.h"
+#include "io.h"
+
+/* Pieces of requests without a buffer, in bytes: a multiple of all blocks. */
+#define IO_PIECE (1 << 30)
+
+static int coroutine_fn io_co_zero_pieces(IoRequest *req)
+{
+    int64_t end = req->offset + req->bytes;
+    int64_t at = req->offset;
+    int ret;
+
+    do {
+        int n = MIN(end - at, IO_PIECE);
+
+        ret = blk_co_pwrite_zeroes(req->blk, at, n, req->flags);
+        at += n;
+    } while (ret == 0 && at < end);
+    return ret;
+}
+
+static int coroutine_fn io_co_request(IoRequest *req)
+{
+    switch (req->op) {
+    case IO_OP_READ:
+        return blk_co_preadv(req->blk, req->offset, req->bytes, req->qiov,
+                             req->flags);
+    case IO_OP_WRITE:
+        return blk_co_pwritev(req->blk, req->offset, req->bytes, req->qiov,
+                              req->flags);
+    case IO_OP_WRITE_ZEROES:
+        return io_co_zero_pieces(req);
+    case IO_OP_DISCARD:
+        return blk_co_pdiscard(req->blk, req->offset, req->bytes);
+    case IO_OP_FLUSH:
+        return blk_co_flush(req->blk);
+    }
+    g_assert_not_reached();
+}
+
+static void io_request_complete_bh(void *opaque)
+{
+    IoRequest *req = opaque;
+
+    req->complete(req);
+}
+
+static void coroutine_fn io_request_entry(void *opaque)
+{
+    IoRequest *req = opaque;
+
+    req->ret = io_co_request(req);
+    req->done = true;
+    if (req->complete) {
+        aio_bh_schedule_oneshot(blk_get_aio_context(req->blk),
+                                io_request_complete_bh, req);
+    }
+}
+
+void io_request_start(IoRequest *req)
+{
+    req->done = false;
+    qemu_coroutine_enter(qemu_coroutine_create(io_request_entry, req));
+}
+
+int io_request_run(IoRequest *req)
+{
+    io_request_start(req);
+    AIO_WAIT_WHILE(blk_get_aio_context(req->blk), !req->done);
+    return req->ret;
+}
+
+void io_wait_for_requests(IoSession *s)
+{
+    if (s->blk) {
+        AIO_WAIT_WHILE(blk_get_aio_context(s->blk), s->in_flight > 0);
+    }
+}
+
+void *io_alloc_buffer(IoSession *s, size_t bytes, int fill)
+{
+    size_t skip = s->misalign ? IO_MISALIGNMENT : 0;
+    char *buf = blk_try_blockalign(s->blk, bytes + skip);
+
+    if (!buf) {
+        return NULL;
+    }
+    memset(buf, fill, bytes + skip);
+    return buf + skip;
+}
+
+void io_free_buffer(IoSession *s, void *buf)
+{
+    if (buf) {
+        qemu_vfree((char *)buf - (s->misalign ? IO_MISALIGNMENT : 0));
+    }
+}
+
+int io_check_range(IoSession *s, int64_t offset, int64_t bytes)
+{
+    int64_t length = blk_getlength(s->blk);
+
+    if (length < 0) {
+        return length;
+    }
+    return offset > length || bytes > length - offset ? -EIO : 0;
+}

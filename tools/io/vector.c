@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * readv and writev: one request with several buffers, that the command waits
+ * for.
+ *
+ * Invariants: the buffers of a vector lie side by side, in one piece of memory.
+ */
+#include "qemu/osdep.h"
+#include "rw.h"
+
+#include <getopt.h>
+
+static int vector_options(IoWords *w, int argc, char **argv,
+                          const IoCommand *cmd, const char *letters)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, letters)) != -1) {
+        switch (c) {
+        case 'C':
+            w->report.machine = true;
+            break;
+        case 'f':
+            w->flags |= BDRV_REQ_FUA;
+            break;
+        case 'P':
+            w->has_pattern = true;
+            if (!io_parse_pattern(optarg, &w->pattern)) {
+                return -EINVAL;
+            }
+            break;
+        case 'q':
+            w->report.quiet = true;
+            break;
+        case 'v':
+            w->dump = true;
+            break;
+        default:
+            return io_usage(cmd);
+        }
+    }
+    return optind <= argc - 2 ? 0 : io_usage(cmd);
+}
+
+/* The part that the two have in common: @fill is what buffers hold first. */
+static int run_vector(IoSession *s, IoWords *w, IoRequest *req, int argc,
+                      char **argv, int fill)
+{
+    QEMUIOVector qiov;
+    void *buf;
+    int ret;
+
+    if (io_words_range(w, argv + optind, false) < 0) {
+        return -EINVAL;
+    }
+    optind++;
+    buf = io_parse_vector(s, &qiov, argv + optind, argc - optind, fill);
+    if (!buf) {
+        return -EINVAL;
+    }
+    w->bytes = w->pattern_bytes = qiov.size;
+    req->qiov = &qiov;
+    ret = io_words_run(s, w, req);
+    if (ret < 0) {
+        io_report_failure(argv[0], ret);
+    } else if (req->op == IO_OP_READ) {
+        ret = io_words_finish_read(w, buf);
+    } else {
+        io_report(&w->report, w->offset, w->bytes);
+    }
+    qemu_iovec_destroy(&qiov);
+    io_free_buffer(s, buf);
+    return ret;
+}
+
+static int run_readv(IoSession *s, int argc, char **argv)
+{
+    IoWords w = { .report.verb = "read" };
+    IoRequest req = { .op = IO_OP_READ };
+
+    if (vector_options(&w, argc, argv, &io_readv, "CP:qv") < 0) {
+        return -EINVAL;
+    }
+    return run_vector(s, &w, &req, argc, argv, IO_READ_FILL);
+}
+
+const IoCommand io_readv = {
+    .name = "readv",
+    .run = run_readv,
+    .min_args = 2,
+    .max_args = -1,
+    .args = "[-Cqv] [-P pattern] off len [len..]",
+    .oneline = "reads a number of bytes at a specified offset",
+    .help =
+"\n"
+" reads a range of bytes from the given offset into multiple buffers\n"
+"\n"
+" Example:\n"
+" 'readv -v 512 1k 1k ' - dumps 2 kilobytes read from 512 bytes into the file\n"
+"\n"
+" Reads a segment of the currently open file, optionally dumping it to the\n"
+" standard output stream (with -v option) for subsequent inspection.\n"
+" Uses multiple iovec buffers if more than one byte range is specified.\n"
+" -C, -- report statistics in a machine parsable format\n"
+" -P, -- use a pattern to verify read data\n"
+" -v, -- dump buffer to standard output\n"
+" -q, -- quiet mode, do not show I/O statistics\n"
+"\n",
+};
+
+static int run_writev(IoSession *s, int argc, char **argv)
+{
+    IoWords w = { .report.verb = "wrote", .pattern = IO_WRITE_PATTERN };
+    IoRequest req = { .op = IO_OP_WRITE };
+
+    if (vector_options(&w, argc, argv, &io_writev, "CfqP:") < 0) {
+        return -EINVAL;
+    }
+    return run_vector(s, &w, &req, argc, argv, w.pattern);
+}
+
+const IoCommand io_writev = {
+    .name = "writev",
+    .run = run_writev,
+    .min_args = 2,
+    .max_args = -1,
+    .perm = BLK_PERM_WRITE,
+    .args = "[-Cfq] [-P pattern] off len [len..]",
+    .oneline = "writes a number of bytes at a specified offset",
+    .help =
+"\n"
+" writes a range of bytes from the given offset source from multiple buffers\n"
+"\n"
+" Example:\n"
+" 'writev 512 1k 1k' - writes 2 kilobytes at 512 bytes into the open file\n"
+"\n"
+" Writes into a segment of the currently open file, using a buffer\n"
+" filled with a set pattern (0xcdcdcdcd).\n"
+" -P, -- use different pattern to fill file\n"
+" -C, -- report statistics in a machine parsable format\n"
+" -f, -- use Force Unit Access semantics\n"
+" -q, -- quiet mode, do not show I/O statistics\n"
+"\n",
+};
