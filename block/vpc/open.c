@@ -209,6 +209,7 @@ static int open_fixed(VpcState *s, uint64_t length, Error **errp)
                    length);
         return -EINVAL;
     }
+    s->footer_offset = length - VPC_SECTOR;
     return 0;
 }
 

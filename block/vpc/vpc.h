@@ -221,6 +221,10 @@ int coroutine_fn vpc_co_create_opts(BlockDriver *drv, const char *filename,
 BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
                               Error **errp);
 
+extern QemuOptsList vpc_amend_opts;
+int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp);
+ImageInfoSpecific *vpc_get_specific_info(BlockDriverState *bs, Error **errp);
+
 int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
                               BdrvCheckMode fix);
 

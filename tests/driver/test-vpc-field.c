@@ -777,6 +777,102 @@ static void test_disk_of_0_bytes(void)
     end(&f);
 }
 
+/* ---- fields of the footer --------------------------------------------------------------------- */
+
+static int amend(BlockBackend *blk, const char *options, Error **errp)
+{
+    BlockDriver *drv = bdrv_get_driver(blk_bs(blk));
+    QemuOpts *opts = qemu_opts_create(bdrv_driver_amend_opts(drv), NULL, 0,
+                                      &error_abort);
+    int ret;
+
+    g_assert_true(qemu_opts_do_parse(opts, options, NULL, &error_abort));
+    ret = bdrv_amend_options(blk_bs(blk), opts, false, errp);
+    qemu_opts_del(opts);
+    return ret;
+}
+
+static void test_amend(void)
+{
+    static const char *const bad[] = {
+        "creator=abc", "creator_os=abcde", "creator_version=1",
+        "creator_version=1.65536", "creator_version=x.y", "uuid=1",
+        "timestamp=1", "timestamp=5241634816", "creator=vpc ",
+    };
+    const VhdSpec spec = {
+        .size = 20480 * 512, .geometry = { 300, 4, 17 },
+    };
+    Fixture f;
+    BlockBackend *blk;
+    const VpcFooter *footer;
+
+    begin(&f, &spec);
+    vhd_finish(f.disk, &f.image);
+    blk = open_rw(&f);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        Error *err = NULL;
+
+        g_assert_cmpint(amend(blk, bad[i], &err), <, 0);
+        error_free(err);
+    }
+    g_assert_cmpuint(f.disk->log->len, ==, 0);
+
+    g_assert_cmpint(amend(blk, "creator=abcd,creator_os=efgh,"
+                          "creator_version=6.3,timestamp=946684801,"
+                          "uuid=00112233-4455-6677-8899-aabbccddeeff",
+                          &error_abort), ==, 0);
+    footer = (void *)f.disk->data->data;
+    g_assert_cmpmem(footer->creator_app, 4, "abcd", 4);
+    g_assert_cmpmem(footer->creator_os, 4, "efgh", 4);
+    g_assert_cmpuint(be16_to_cpu(footer->creator_major), ==, 6);
+    g_assert_cmpuint(be16_to_cpu(footer->creator_minor), ==, 3);
+    g_assert_cmpuint(be32_to_cpu(footer->timestamp), ==, 1);
+    g_assert_cmphex(footer->uuid.data[0], ==, 0x00);
+    g_assert_cmphex(footer->uuid.data[15], ==, 0xff);
+    assert_sound_ends(&f);
+
+    /* What fails is as it was. */
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        Error *err = NULL;
+
+        mem_disk_fail(f.disk, MEM_WRITE, nth, false);
+        g_assert_cmpint(amend(blk, "creator=dead", &err), ==, -EIO);
+        error_free(err);
+        g_assert_cmpmem(f.disk->data->data + 28, 4, "abcd", 4);
+        assert_sound_ends(&f);
+    }
+    blk_unref(blk);
+    blk_unref(open_rw(&f));
+    end(&f);
+}
+
+static void test_two_sizes(void)
+{
+    VhdSpec spec = { .size = 20480 * 512, .geometry = { 300, 4, 17 } };
+    ImageInfoSpecific *info;
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &spec);
+    vhd_finish(f.disk, &f.image);
+    blk = open_ro(&f);
+    info = bdrv_get_specific_info(blk_bs(blk), &error_abort);
+    g_assert_cmpint(info->u.vpc.data->current_size, ==, 20480 * 512);
+    g_assert_cmpint(info->u.vpc.data->chs_size, ==, 300 * 4 * 17 * 512);
+    g_assert_cmpstr(info->u.vpc.data->creator_application, ==, "win ");
+    qapi_free_ImageInfoSpecific(info);
+    blk_unref(blk);
+    end(&f);
+
+    spec.creator = "qem2";
+    begin(&f, &spec);
+    vhd_finish(f.disk, &f.image);
+    blk = open_ro(&f);
+    g_assert_null(bdrv_get_specific_info(blk_bs(blk), &error_abort));
+    blk_unref(blk);
+    end(&f);
+}
+
 /* ---- mutations -------------------------------------------------------------------------------- */
 
 /* Opens, reads all, closes: an error or data, and the file is as it was. */
@@ -923,6 +1019,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/footer-511", test_footer_of_511_bytes);
     g_test_add_func("/vpc/0-bytes", test_disk_of_0_bytes);
     g_test_add_func("/vpc/size-limits", test_sizes_too_large);
+    g_test_add_func("/vpc/amend", test_amend);
+    g_test_add_func("/vpc/two-sizes", test_two_sizes);
     g_test_add_func("/vpc/cut", test_cut);
     g_test_add_func("/vpc/mutate", test_mutate);
     add_header_cases();
