@@ -797,7 +797,7 @@ static void test_amend(void)
     static const char *const bad[] = {
         "creator=abc", "creator_os=abcde", "creator_version=1",
         "creator_version=1.65536", "creator_version=x.y", "uuid=1",
-        "timestamp=1", "timestamp=5241634816", "creator=vpc ",
+        "timestamp=1", "timestamp=5241652096", "creator=vpc ",
     };
     const VhdSpec spec = {
         .size = 20480 * 512, .geometry = { 300, 4, 17 },
