@@ -10,6 +10,7 @@
  *     is gone; nobody can take a new one from then on but its closing.
  */
 #include "qemu/osdep.h"
+#include <pthread.h>
 #include "block/core/core.h"
 #include "block/aio.h"
 #include "qapi/error.h"
@@ -35,7 +36,8 @@ typedef struct NodeList {
     QTAILQ_HEAD(, BlockDriverState) nodes;
 } NodeList;
 
-static GMutex lists_mutex;
+/* A pthread mutex, not GLib's: ThreadSanitizer follows it. */
+static pthread_mutex_t lists_mutex = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *lists; /* AioContext -> NodeList, those with nodes */
 
 static NodeList *find_list_locked(AioContext *ctx)
@@ -47,9 +49,9 @@ static NodeList *find_list(AioContext *ctx)
 {
     NodeList *list;
 
-    g_mutex_lock(&lists_mutex);
+    pthread_mutex_lock(&lists_mutex);
     list = find_list_locked(ctx);
-    g_mutex_unlock(&lists_mutex);
+    pthread_mutex_unlock(&lists_mutex);
     return list;
 }
 
@@ -57,7 +59,7 @@ static void list_add(BlockDriverState *bs)
 {
     NodeList *list;
 
-    g_mutex_lock(&lists_mutex);
+    pthread_mutex_lock(&lists_mutex);
     if (!lists) {
         lists = g_hash_table_new(NULL, NULL);
     }
@@ -68,14 +70,14 @@ static void list_add(BlockDriverState *bs)
         g_hash_table_insert(lists, bs->aio_context, list);
     }
     QTAILQ_INSERT_TAIL(&list->nodes, bs, node_list);
-    g_mutex_unlock(&lists_mutex);
+    pthread_mutex_unlock(&lists_mutex);
 }
 
 static void list_remove(BlockDriverState *bs)
 {
     NodeList *list;
 
-    g_mutex_lock(&lists_mutex);
+    pthread_mutex_lock(&lists_mutex);
     list = find_list_locked(bs->aio_context);
     QTAILQ_REMOVE(&list->nodes, bs, node_list);
     if (QTAILQ_EMPTY(&list->nodes)) {
@@ -86,7 +88,7 @@ static void list_remove(BlockDriverState *bs)
         g_hash_table_destroy(lists);
         lists = NULL;
     }
-    g_mutex_unlock(&lists_mutex);
+    pthread_mutex_unlock(&lists_mutex);
 }
 
 BlockDriverState *bdrv_next_node(BlockDriverState *bs)

@@ -95,16 +95,32 @@ static OverlayCluster *find_cluster(BDRVOverlayState *s, int64_t offset)
     return g_hash_table_lookup(s->clusters, cluster_key(offset));
 }
 
-/* The cluster of @offset, made if need be; NULL without memory. */
-static OverlayCluster *get_cluster(BDRVOverlayState *s, int64_t offset)
+/*
+ * The cluster of @offset, with a buffer if @buffer, made if need be.  NULL:
+ * there is no memory, and nothing has changed.
+ */
+static OverlayCluster *get_cluster(BDRVOverlayState *s, int64_t offset,
+                                   bool buffer)
 {
     OverlayCluster *cluster = find_cluster(s, offset);
+    uint8_t *buf = NULL;
 
+    if (buffer && (!cluster || !cluster->buf)) {
+        buf = g_try_malloc(OVERLAY_CLUSTER);
+        if (!buf) {
+            return NULL;
+        }
+    }
     if (!cluster) {
         cluster = g_try_new0(OverlayCluster, 1);
-        if (cluster) {
-            g_hash_table_insert(s->clusters, cluster_key(offset), cluster);
+        if (!cluster) {
+            g_free(buf);
+            return NULL;
         }
+        g_hash_table_insert(s->clusters, cluster_key(offset), cluster);
+    }
+    if (buf) {
+        cluster->buf = buf;
     }
     return cluster;
 }
@@ -234,12 +250,9 @@ static int coroutine_fn overlay_co_pwritev(BlockDriverState *bs,
         int64_t pos = offset + done;
         int in_cluster = pos % OVERLAY_CLUSTER;
         int n = bytes_in_cluster(pos, bytes - done);
-        OverlayCluster *cluster = get_cluster(s, pos);
+        OverlayCluster *cluster = get_cluster(s, pos, true);
 
-        if (cluster && !cluster->buf) {
-            cluster->buf = g_try_malloc(OVERLAY_CLUSTER);
-        }
-        if (!cluster || !cluster->buf) {
+        if (!cluster) {
             return -ENOMEM;
         }
         qemu_iovec_to_buf(qiov, done, cluster->buf + in_cluster, n);
@@ -258,7 +271,7 @@ static int overlay_zero(BDRVOverlayState *s, int64_t offset, int64_t bytes)
         int first = offset % OVERLAY_CLUSTER / OVERLAY_SECTOR;
         int n = bytes_in_cluster(offset, bytes);
         int count = n / OVERLAY_SECTOR;
-        OverlayCluster *cluster = get_cluster(s, offset);
+        OverlayCluster *cluster = get_cluster(s, offset, false);
 
         if (!cluster) {
             return -ENOMEM;

@@ -191,8 +191,10 @@ BlockReopenQueue *bdrv_reopen_queue(BlockReopenQueue *queue,
         queue = g_new0(BlockReopenQueue, 1);
         QTAILQ_INIT(&queue->entries);
     }
+    bdrv_graph_lock();
     queue_node(queue, bs, options ? options : qdict_new(), keep_old_opts, NULL,
                NULL, NULL);
+    bdrv_graph_unlock();
     return queue;
 }
 

@@ -157,6 +157,40 @@ static void test_aio(void)
     }
 }
 
+/* ---- two threads, two loops, two graphs ----------------------------------- */
+
+static void use_once(int i)
+{
+    const char *const opts[] = { "size=64k", "latency-ns=1000", NULL };
+    BlockBackend *blk = open_null(drivers[i % 2], opts, &error_abort);
+    QDict *options = qdict_new();
+    uint8_t buf[512] = { 0 };
+
+    g_assert_cmpint(blk_pwrite(blk, 0, buf, 512, 0), ==, 512);
+    qdict_put_str(options, "size", "64k");
+    g_assert_cmpint(bdrv_reopen_multiple(bdrv_reopen_queue(NULL, blk_bs(blk),
+                                                           options, true),
+                                         &error_abort), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 0, buf, 512), ==, 512);
+    blk_unref(blk);
+}
+
+static gpointer thread_body(gpointer opaque)
+{
+    for (int i = 0; i < 50; i++) {
+        use_once(i);
+    }
+    return NULL;
+}
+
+static void test_two_threads(void)
+{
+    GThread *other = g_thread_new("other", thread_body, NULL);
+
+    thread_body(NULL);
+    g_thread_join(other);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -166,5 +200,6 @@ int main(int argc, char **argv)
     g_test_add_func("/null/errors", test_errors);
     g_test_add_func("/null/name", test_name);
     g_test_add_func("/null/aio", test_aio);
+    g_test_add_func("/null/two-threads", test_two_threads);
     return g_test_run();
 }
