@@ -96,7 +96,10 @@ void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
     }
 }
 
-/* `name=value` behind a separator but for the first; commas are doubled. */
+/*
+ * `name=value` behind a separator but for the first; commas are doubled,
+ * numbers and sizes are in decimal, whatever unit they were given in.
+ */
 static void print_setting(const QemuOpt *opt, const char *separator,
                           bool *first)
 {
@@ -104,6 +107,11 @@ static void print_setting(const QemuOpt *opt, const char *separator,
 
     printf("%s%s=", *first ? "" : separator, opt->name);
     *first = false;
+    if (opt->desc && (opt->desc->type == QEMU_OPT_NUMBER ||
+                      opt->desc->type == QEMU_OPT_SIZE)) {
+        printf("%" PRIu64, opt->value.uint);
+        return;
+    }
     for (p = opt->str; *p; p++) {
         printf(*p == ',' ? ",," : "%c", *p);
     }

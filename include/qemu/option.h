@@ -165,7 +165,7 @@ QDict *qemu_opts_to_qdict(QemuOpts *opts, QDict *qdict);
 /*
  * Print ` name=value` on standard output for each option that was set, in the
  * order of the list's descriptions; @separator stands in place of the blank,
- * and before each but the first.
+ * and before each but the first.  Numbers and sizes are printed in decimal.
  */
 void qemu_opts_print(QemuOpts *opts, const char *separator);
 

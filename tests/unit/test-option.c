@@ -641,7 +641,7 @@ static void test_print(gconstpointer data)
     run_process(data);
     if (!g_test_subprocess()) {
         g_test_trap_assert_passed();
-        g_test_trap_assert_stdout("*<str=a,,b flag=on size=2M>\n"
+        g_test_trap_assert_stdout("*<str=a,,b flag=on size=2097152>\n"
                                   "<y=2, z=3>\n*");
     }
 }
