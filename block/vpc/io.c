@@ -334,7 +334,7 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
         *pnum = bytes;
         *map = offset;
         *file = bs->file->bs;
-        return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
+        return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID | BDRV_BLOCK_RECURSE;
     }
 
     p = next_piece(s, offset, bytes, 0);
