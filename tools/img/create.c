@@ -125,6 +125,8 @@ static bool create_image(BlockDriver *drv, QemuOpts *opts,
                          const CreateArgs *args, Error **errp)
 {
     int64_t asked = qemu_opt_get_size(opts, "size", 0);
+    Error *err = NULL;
+    int ret;
 
     if (!args->quiet) {
         printf("Formatting '%s', fmt=%s ", args->filename, args->format);
@@ -132,7 +134,15 @@ static bool create_image(BlockDriver *drv, QemuOpts *opts,
         printf("\n");
         fflush(stdout);
     }
-    if (bdrv_create(drv, args->filename, opts, errp) < 0) {
+    ret = bdrv_create(drv, args->filename, opts, &err);
+    if (ret == -EFBIG) {
+        error_free(err);
+        error_setg(errp, "The image size is too large for file format '%s'",
+                   args->format);
+        return false;
+    }
+    if (ret < 0) {
+        error_propagate(errp, err);
         return false;
     }
     if (!args->quiet) {
