@@ -295,6 +295,15 @@ static BlockDriverState *open_reference(const char *reference,
     return bs;
 }
 
+/* The overlay takes the writes only of those who may write. */
+static QDict *overlay_options(int flags)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_bool(options, BDRV_OPT_READ_ONLY, !(flags & BDRV_O_RDWR));
+    return options;
+}
+
 BlockDriverState *bdrv_open_inherit(const char *filename,
                                     const char *reference, QDict *options,
                                     int flags, BlockDriverState *parent,
@@ -315,7 +324,7 @@ BlockDriverState *bdrv_open_inherit(const char *filename,
             bs = NULL;
         }
         if (bs && (flags & BDRV_O_SNAPSHOT)) {
-            bs = bdrv_append_overlay(bs, NULL, errp);
+            bs = bdrv_append_overlay(bs, overlay_options(flags), errp);
         }
     }
     qobject_unref(options);

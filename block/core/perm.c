@@ -260,7 +260,12 @@ static int node_check(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
     }
     if ((perm & (BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED)) &&
         !bdrv_is_writable_after_reopen(bs, q)) {
-        error_setg(errp, "Block node is read-only");
+        if (q) {
+            error_setg(errp, "Read-only block node '%s' cannot support "
+                       "read-write users", bs->node_name);
+        } else {
+            error_setg(errp, "Block node is read-only");
+        }
         return -EPERM;
     }
     node_abort(bs); /* an earlier check is replaced by this one */

@@ -236,6 +236,22 @@ static void test_errors(void)
     fixture_free(&f);
 }
 
+/* Over an image opened for reading, nothing is written either. */
+static void test_read_only(void)
+{
+    QDict *options = qdict_new();
+    BlockBackend *blk;
+    uint8_t byte = 0;
+
+    mem_file("base", BASE_LENGTH);
+    qdict_put_str(options, "driver", "mem");
+    blk = blk_new_open("mem:base", NULL, options, BDRV_O_SNAPSHOT,
+                       &error_abort);
+    g_assert(blk_is_read_only(blk));
+    g_assert_cmpint(blk_pwrite(blk, 0, &byte, 1, 0), ==, -EPERM);
+    blk_unref(blk);
+}
+
 /* A reader that waits below sees requests that were written meanwhile, or not,
  * but never memory that is gone. */
 typedef struct Reader {
@@ -297,6 +313,7 @@ int main(int argc, char **argv)
     g_test_add_func("/overlay/status", test_status);
     g_test_add_func("/overlay/shrink-and-grow", test_shrink_and_grow);
     g_test_add_func("/overlay/errors", test_errors);
+    g_test_add_func("/overlay/read-only", test_read_only);
     g_test_add_func("/overlay/concurrent", test_concurrent);
     ret = g_test_run();
     mem_reset();
