@@ -128,7 +128,7 @@ static void mark_write(BdrvWrite *w, BdrvRequestFlags flags)
     if (!is_aligned(w->bs, req->offset, req->bytes)) {
         if ((end & (align - 1)) &&
             (ROUND_UP(end, align) > exact_length(w->bs) ||
-             bdrv_truncate_in_flight(w->bs))) {
+             bdrv_end_in_motion(w->bs))) {
             bdrv_mark_request_serialising_to_end(req, align);
         } else {
             bdrv_mark_request_serialising(req, align);

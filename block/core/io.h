@@ -35,8 +35,12 @@ static inline bool bdrv_is_protocol_driver(const BlockDriver *drv)
 /* Would @req have to wait for an earlier one now?  Plain. */
 bool bdrv_request_conflicts(BdrvTrackedRequest *req);
 
-/* Is a change of the length running or waiting?  Plain. */
-bool bdrv_truncate_in_flight(BlockDriverState *bs);
+/*
+ * Is a request in flight that is serialising to the end?  Then the length that
+ * the driver tells may be greater than the one that such a request leaves.
+ * Plain.
+ */
+bool bdrv_end_in_motion(BlockDriverState *bs);
 
 /* Tells the parents of @bs that its length has changed.  Plain. */
 void bdrv_parents_resize(BlockDriverState *bs);

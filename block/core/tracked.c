@@ -129,12 +129,13 @@ int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
-bool bdrv_truncate_in_flight(BlockDriverState *bs)
+bool bdrv_end_in_motion(BlockDriverState *bs)
 {
     BdrvTrackedRequest *req;
 
     QLIST_FOREACH(req, &bs->tracked_requests, list) {
-        if (req->type == BDRV_TRACKED_TRUNCATE) {
+        if (req->serialising &&
+            req->overlap_bytes == INT64_MAX - req->overlap_offset) {
             return true;
         }
     }

@@ -149,7 +149,7 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
         return ret;
     }
     /* Behind another one the old end is not known yet. */
-    start = bdrv_truncate_in_flight(w.bs)
+    start = bdrv_end_in_motion(w.bs)
                 ? 0 : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
     bdrv_tracked_request_begin(&w.req, w.bs, MIN(start, offset), 0,
                                BDRV_TRACKED_TRUNCATE);

@@ -331,7 +331,7 @@ static void test_concurrent(gconstpointer opaque)
     unsigned align = GPOINTER_TO_UINT(opaque);
     int round;
 
-    for (round = 0; round < 30; round++) {
+    for (round = 0; round < 100; round++) {
         FakeDisk *d = fake_file_new(g_random_int_range(1, 30000));
 
         d->limits = (BlockLimits) {
@@ -396,6 +396,7 @@ static void test_order(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_random_set_seed(g_test_rand_int());
     bdrv_init();
     g_test_add_func("/bdrv-align/read", test_read);
     g_test_add_func("/bdrv-align/rmw", test_rmw);

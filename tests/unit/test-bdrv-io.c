@@ -478,6 +478,7 @@ static void test_threads(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_random_set_seed(g_test_rand_int());
     bdrv_init();
     g_test_add_func("/bdrv-io/bounds", test_bounds);
     g_test_add_func("/bdrv-io/results", test_results);

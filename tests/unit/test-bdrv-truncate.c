@@ -242,6 +242,7 @@ static void test_race(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_random_set_seed(g_test_rand_int());
     bdrv_init();
     g_test_add_func("/bdrv-truncate/resize", test_resize);
     g_test_add_func("/bdrv-truncate/errors", test_errors);
