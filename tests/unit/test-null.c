@@ -157,7 +157,7 @@ static void test_aio(void)
     }
 }
 
-/* ---- two threads, two loops, two graphs ----------------------------------- */
+/* ---- two threads, two loops, two graphs ---------------------------------- */
 
 static void use_once(int i)
 {
