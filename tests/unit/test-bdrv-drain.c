@@ -94,7 +94,7 @@ static void test_callbacks(void)
     assert_clean();
 }
 
-/* Draining the top leaves the bottom's other users alone; a subtree does not. */
+/* Draining the top leaves other users of the bottom alone; a subtree not. */
 static void test_subtree(void)
 {
     BlockDriverState *bs = gate_node("n");
@@ -349,6 +349,126 @@ static void test_drain_all(void)
     assert_clean();
 }
 
+/* ---- requests all the time, sections at random --------------------------- */
+
+#define STRESS_WRITERS 16
+#define STRESS_STEPS   2000
+
+typedef struct Stress {
+    BlockDriverState *gate[2], *top;
+    BlockBackend *blk[3];
+    bool stop;
+    int running;
+    unsigned writes;
+} Stress;
+
+typedef struct Writer {
+    Stress *stress;
+    int n;
+} Writer;
+
+static void coroutine_fn stress_writer(void *opaque)
+{
+    Writer *w = opaque;
+    Stress *s = w->stress;
+    uint8_t buf[512] = { 0 };
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, sizeof(buf));
+
+    while (!s->stop) {
+        g_assert_cmpint(blk_co_pwritev(s->blk[w->n % 3], w->n * 100, 512,
+                                       &qiov, 0), ==, 0);
+        s->writes++;
+        aio_co_schedule(qemu_get_aio_context(), qemu_coroutine_self());
+        qemu_coroutine_yield();
+    }
+    s->running--;
+}
+
+static void stress_gates(Stress *s, GRand *rand)
+{
+    for (int i = 0; i < 2; i++) {
+        if (g_rand_int_range(rand, 0, 3)) {
+            gate_open(gate_of(s->gate[i]));
+        } else {
+            gate_of(s->gate[i])->closed = true;
+        }
+    }
+}
+
+/* Requests that a section waits for must be let through. */
+static void stress_open_later(Stress *s)
+{
+    gate_open_later(s->gate[0]);
+    gate_open_later(s->gate[1]);
+}
+
+static void stress_step(Stress *s, GRand *rand)
+{
+    BlockDriverState *nodes[] = { s->gate[0], s->gate[1], s->top };
+    BlockDriverState *bs = nodes[g_rand_int_range(rand, 0, 3)];
+    bool subtree = g_rand_boolean(rand);
+
+    stress_gates(s, rand);
+    stress_open_later(s);
+    if (subtree) {
+        bdrv_subtree_drained_begin(bs);
+    } else {
+        bdrv_drained_begin(bs);
+    }
+    g_assert_cmpuint(bs->in_flight, ==, 0);
+    if (subtree && bs == s->top) {
+        g_assert_cmpuint(gate_of(s->gate[0])->in_driver, ==, 0);
+    }
+    if (g_rand_int_range(rand, 0, 4) == 0) {
+        stress_open_later(s);
+        bdrv_drain_all();
+    }
+    aio_poll(qemu_get_aio_context(), false);
+    g_assert_cmpuint(bs->in_flight, ==, 0);
+    if (subtree) {
+        bdrv_subtree_drained_end(bs);
+    } else {
+        bdrv_drained_end(bs);
+    }
+    aio_poll(qemu_get_aio_context(), false);
+}
+
+/* @top lies over gate 0; each node has a user of its own. */
+static void test_stress(void)
+{
+    GRand *rand = g_rand_new_with_seed(42);
+    Stress s = { .gate = { gate_node("a"), gate_node("b") } };
+    Writer writers[STRESS_WRITERS];
+
+    s.top = pass_node("top", s.gate[0]);
+    s.blk[0] = backend_of(s.gate[0]);
+    s.blk[1] = backend_of(s.gate[1]);
+    s.blk[2] = backend_of(s.top);
+    for (int i = 0; i < STRESS_WRITERS; i++) {
+        writers[i] = (Writer) { &s, i };
+        s.running++;
+        qemu_coroutine_enter(qemu_coroutine_create(stress_writer,
+                                                   &writers[i]));
+    }
+    for (int i = 0; i < STRESS_STEPS; i++) {
+        stress_step(&s, rand);
+    }
+    s.stop = true;
+    stress_open_later(&s);
+    while (s.running) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+    g_assert_cmpuint(s.writes, >, STRESS_STEPS);
+    for (int i = 0; i < 3; i++) {
+        blk_unref(s.blk[i]);
+    }
+    bdrv_unref(s.top);
+    bdrv_unref(s.gate[0]);
+    bdrv_unref(s.gate[1]);
+    g_rand_free(rand);
+    assert_clean();
+}
+
 /* Each thread has a loop and a graph; nothing is shared. */
 static gpointer thread_body(gpointer opaque)
 {
@@ -395,6 +515,7 @@ int main(int argc, char **argv)
     g_test_add_func("/drain/close-queued", test_close_queued);
     g_test_add_func("/drain/replace-while-queued", test_replace_while_queued);
     g_test_add_func("/drain/all", test_drain_all);
+    g_test_add_func("/drain/stress", test_stress);
     g_test_add_func("/drain/two-threads", test_two_threads);
     return g_test_run();
 }

@@ -53,7 +53,7 @@ static void test_errors(void)
     assert_refused("512", "100", "Specified size is not multiple of 512");
 }
 
-/* Fills the file with 1, does all kinds of writes at both ends of the window. */
+/* Over a file of ones, all kinds of writes at both ends of the window. */
 static void check_window(int64_t offset, int64_t size)
 {
     MemFile *f = mem_file("disk", 8192);
