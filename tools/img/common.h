@@ -185,6 +185,12 @@ void img_note_rounding(BlockDriver *drv, const char *filename,
 
 /* ---- output --------------------------------------------------------------- */
 
+/*
+ * Writes out what was printed.  Returns @status, or 1 instead of 0 when that
+ * failed, which is reported; that the reader has gone away is no failure.
+ */
+int img_finish_output(int status);
+
 /* Prints @obj as JSON over several lines, and a newline. */
 void img_print_json(const QObject *obj);
 

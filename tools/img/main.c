@@ -93,27 +93,15 @@ static int read_options(int argc, char **argv)
         switch (c) {
         case 'h':
             print_help();
-            exit(0);
+            exit(img_finish_output(0));
         case 'V':
             print_version();
-            exit(0);
+            exit(img_finish_output(0));
         default:
             img_usage_error("unrecognized option '%s'", argv[optind - 1]);
         }
     }
     return optind;
-}
-
-/* Whoever reads the output may go away; anything else was an error. */
-static int finish_output(int status)
-{
-    bool failed = ferror(stdout);
-
-    if ((fflush(stdout) != 0 || failed) && errno != EPIPE) {
-        error_report("Could not write the output: %s", strerror(errno));
-        return status ? status : 1;
-    }
-    return status;
 }
 
 int main(int argc, char **argv)
@@ -138,5 +126,5 @@ int main(int argc, char **argv)
     }
     img_set_command(command);
     optind = 0;
-    return finish_output(command->run(argc - first, argv + first));
+    return img_finish_output(command->run(argc - first, argv + first));
 }

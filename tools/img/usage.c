@@ -77,7 +77,7 @@ int img_getopt(int argc, char **argv, const char *letters,
     switch (c) {
     case 'h':
         img_print_command_help();
-        exit(0);
+        exit(img_finish_output(0));
     case ':':
         img_usage_error("missing argument for option '%s'", argv[optind - 1]);
     case '?':
@@ -144,4 +144,20 @@ void img_print_json(const QObject *obj)
 
     printf("%s\n", qstring_get_str(text));
     qobject_unref(text);
+}
+
+int img_finish_output(int status)
+{
+    bool failed = ferror(stdout);
+    int err = errno;
+
+    if (fflush(stdout) != 0) {
+        failed = true;
+        err = errno;
+    }
+    if (failed && err != EPIPE) {
+        error_report("Could not write the output: %s", strerror(err));
+        return status ? status : 1;
+    }
+    return status;
 }

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+#
+# What the tests of the tools share.  `load helpers` at the top of a file.
+#
+# MINBLK_IMG and MINBLK_IO name the programs; MINBLK_TEST_IMAGES, if set, a
+# folder of sample images.
+#
+# Invariants: each test runs in an empty folder of its own, which goes away with
+# what is in it.
+
+bats_require_minimum_version 1.5.0
+export LC_ALL=C
+
+: "${MINBLK_IMG:?names no program}"
+golden=$BATS_TEST_DIRNAME/golden
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# img ARGUMENT...: runs minblk-img; sets status, output and stderr.
+img()
+{
+    run --separate-stderr "$MINBLK_IMG" "$@"
+}
+
+# io ARGUMENT...: runs minblk-io likewise.
+io()
+{
+    run --separate-stderr "$MINBLK_IO" "$@"
+}
+
+# quietly COMMAND...: has to succeed and print nothing.
+quietly()
+{
+    run --separate-stderr "$@"
+    expect_status 0
+    expect_out ''
+    expect_err ''
+}
+
+# needs NAME...: skips the test when a driver is not built in.
+needs()
+{
+    local name formats
+    formats=" $("$MINBLK_IMG" --help | sed -n 's/^Supported formats: //p') "
+    for name in "$@"; do
+        [[ $formats == *" $name "* ]] || skip "no driver $name"
+    done
+}
+
+# needs_images: skips the test when there are no sample images.
+needs_images()
+{
+    [ -r "${MINBLK_TEST_IMAGES:-/nonexistent}/INDEX.md" ] ||
+        skip 'no sample images'
+}
+
+# needs_command NAME...: skips the test when a program is not installed.
+needs_command()
+{
+    local name
+    for name in "$@"; do
+        command -v "$name" >/dev/null || skip "$name is not installed"
+    done
+}
+
+# same_text WHAT EXPECTED ACTUAL: shows the difference when there is one.
+same_text()
+{
+    [ "$2" = "$3" ] && return 0
+    echo "$1 is not what was expected:"
+    diff -u --label expected --label actual <(printf '%s\n' "$2") \
+        <(printf '%s\n' "$3")
+    return 1
+}
+
+# status, output and stderr are run's.
+# shellcheck disable=SC2154
+expect_status()
+{
+    [ "$status" -eq "$1" ] && return 0
+    echo "exit status $status, expected $1"
+    echo "standard output: $output"
+    echo "standard error: $stderr"
+    return 1
+}
+
+# The whole standard output or error; lines of the argument.
+expect_out() { same_text 'standard output' "$1" "$output"; }
+expect_err() { same_text 'standard error' "$1" "$stderr"; }
+
+# expect_golden NAME: standard output, filtered, is the golden file NAME.
+expect_golden()
+{
+    same_text 'standard output' "$(cat "$golden/$1")" \
+        "$(printf '%s\n' "$output" | filter)"
+}
+
+# Takes out what differs from run to run and from one file system to another.
+filter()
+{
+    sed -e "s,$BATS_TEST_TMPDIR,DIR,g" \
+        -e 's/^disk size: .*/disk size: SIZE/' \
+        -e 's/"actual-size": [0-9]*/"actual-size": SIZE/' \
+        -e 's/[0-9.]* sec (.*)/TIME/'
+}
+
+# expect_failure STATUS LINE...: nothing on standard output, these lines on
+# standard error, each with the program's name before it.
+expect_failure()
+{
+    local expected="$1" text='' line
+    shift
+    for line in "$@"; do
+        text+="minblk-img: $line"$'\n'
+    done
+    expect_status "$expected"
+    expect_out ''
+    expect_err "${text%$'\n'}"
+}
+
+# expect_bad_usage LINE: that line and the one that says how to get help.
+expect_bad_usage()
+{
+    expect_status "${2:-1}"
+    expect_out ''
+    expect_err "minblk-img: $1
+Try 'minblk-img --help' for more information"
+}
+
+# zero_range FILE OFFSET LENGTH: are these bytes there, and zero?
+zero_range()
+{
+    cmp -n "$3" <(tail -c +$(($2 + 1)) "$1") /dev/zero
+}
+
+# size_of FILE: its length in bytes.
+size_of()
+{
+    stat -c %s "$1"
+}

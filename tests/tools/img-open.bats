@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# How minblk-img opens images: names, formats, lists of options, cache modes,
+# sharing, and the errors of opening.
+
+load helpers
+
+setup_raw()
+{
+    "$MINBLK_IMG" create -q -f raw r 1M
+}
+
+@test 'a file that there is not' {
+    for command in check info map measure 'commit -f raw' 'snapshot -l'; do
+        img $command nosuch
+        expect_failure 1 "Could not open 'nosuch': Could not open 'nosuch': \
+No such file or directory"
+    done
+}
+
+@test 'a folder' {
+    mkdir d
+    img info d
+    expect_failure 1 "Could not open 'd': Could not open 'd': Is a directory"
+}
+
+@test 'a character device' {
+    img info /dev/null
+    expect_failure 1 "Could not open '/dev/null': 'file' driver requires \
+'/dev/null' to be a regular file"
+}
+
+@test 'an empty name' {
+    img info ''
+    expect_failure 1 "Could not open '': The 'file' block driver requires a \
+file name"
+}
+
+@test 'a format that there is not' {
+    setup_raw
+    for command in check info map measure; do
+        img $command -f nosuch r
+        expect_failure 1 "Could not open 'r': Unknown driver 'nosuch'"
+    done
+}
+
+@test 'a protocol that there is not' {
+    img info nosuch:x
+    expect_failure 1 "Could not open 'nosuch:x': Unknown protocol 'nosuch'"
+}
+
+@test 'another name of vpc' {
+    needs vpc
+    img create -f vhd v 1M
+    expect_status 0
+    expect_out "Formatting 'v', fmt=vpc size=1048576"
+    img info -f vhd v
+    expect_status 0
+    [ "${lines[1]}" = 'file format: vpc' ]
+    img info --image-opts driver=vhd,file.filename=v
+    expect_status 0
+    [ "${lines[1]}" = 'file format: vpc' ]
+    img info 'json:{"driver":"vhd","file.filename":"v"}'
+    expect_status 0
+    [ "${lines[1]}" = 'file format: vpc' ]
+}
+
+@test 'a json: name' {
+    setup_raw
+    img info 'json:{"driver":"raw","file":{"driver":"file","filename":"r"}}'
+    expect_status 0
+    expect_golden info-raw-1M
+}
+
+@test 'a json: name with flat keys' {
+    setup_raw
+    img info 'json:{"driver":"raw","file.filename":"r"}'
+    expect_golden info-raw-1M
+}
+
+@test 'a json: name with single quotes' {
+    setup_raw
+    img info "json:{'driver':'raw','file.filename':'r'}"
+    expect_golden info-raw-1M
+}
+
+@test 'a json: name over several lines' {
+    setup_raw
+    img info 'json:{
+        "driver": "raw",
+        "file.filename": "r"
+    }'
+    expect_golden info-raw-1M
+}
+
+@test 'a json: name with numbers as strings' {
+    setup_raw
+    img measure 'json:{"driver":"raw","offset":"4096","size":"8192",
+                       "file.filename":"r"}'
+    expect_status 0
+    expect_out 'required size: 8192
+fully allocated size: 8192'
+}
+
+@test 'a json: name with numbers' {
+    setup_raw
+    img measure 'json:{"driver":"raw","offset":4096,"size":8192,
+                       "file.filename":"r"}'
+    expect_status 0
+    [ "${lines[0]}" = 'required size: 8192' ]
+}
+
+@test 'a json: name that is no JSON' {
+    img info 'json:{'
+    expect_status 1
+    expect_out ''
+    [[ $stderr == "minblk-img: Could not open 'json:{': "* ]]
+    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+}
+
+@test 'a format and a json: name: the format wins' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 1M
+    img info -f vpc 'json:{"driver":"raw","file.filename":"v"}'
+    expect_status 0
+    [ "${lines[1]}" = 'file format: vpc' ]
+    img info -f raw 'json:{"driver":"vpc","file.filename":"v"}'
+    expect_status 0
+    [ "${lines[1]}" = 'file format: raw' ]
+}
+
+@test 'a list of options' {
+    setup_raw
+    img info --image-opts driver=raw,file.driver=file,file.filename=r
+    expect_golden info-raw-1M
+}
+
+@test 'a list of options without a driver is probed' {
+    setup_raw
+    img info --image-opts file.driver=file,file.filename=r
+    expect_golden info-raw-1M
+}
+
+@test 'a list of options with a comma in a name' {
+    "$MINBLK_IMG" create -q 'a,b' 1M
+    img info --image-opts driver=raw,file.filename=a,,b
+    expect_status 0
+    [ "${lines[0]}" = 'image: a,b' ]
+}
+
+@test 'an unknown option in a list' {
+    setup_raw
+    img info --image-opts driver=raw,nosuch=1,file.filename=r
+    expect_status 1
+    expect_out ''
+    [[ $stderr == *nosuch* ]]
+    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+}
+
+@test 'a size rule in a list of options' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o force_size v 1000K
+    for rule in chs current_size; do
+        img measure --image-opts driver=vpc,file.filename=v,force_size_calc=$rule
+        expect_status 0
+        [ "${lines[0]}" = 'required size: 1024000' ]
+    done
+}
+
+@test 'a size rule that there is not' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 1M
+    img info --image-opts driver=vpc,file.filename=v,force_size_calc=nosuch
+    expect_status 1
+    expect_out ''
+    [[ $stderr == *nosuch* ]]
+    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+}
+
+@test 'cache modes' {
+    setup_raw
+    for mode in none writeback writethrough directsync unsafe; do
+        img check -T $mode -f raw r
+        expect_failure 63 'This image format does not support checks'
+    done
+}
+
+@test 'a cache mode that there is not' {
+    setup_raw
+    img check -T nosuch r
+    expect_failure 1 'Invalid source cache option: nosuch'
+    img commit -t nosuch r
+    expect_failure 1 'Invalid cache option: nosuch'
+    img amend -t nosuch -o size=1 r
+    expect_failure 1 'Invalid cache option: nosuch'
+    img rebase -T nosuch -b '' r
+    expect_failure 1 'Invalid source cache option: nosuch'
+}
+
+@test 'a guessed raw image is warned of when it is opened for writing' {
+    setup_raw
+    img resize r 2M
+    expect_status 0
+    expect_out 'Image resized.'
+    expect_err "WARNING: Image format was not specified for 'r' and probing \
+guessed raw.
+         Automatically detecting the format is dangerous for raw images, write \
+operations on block 0 will be restricted.
+         Specify the 'raw' format explicitly to remove the restrictions."
+}
+
+@test 'a guessed raw image is not warned of when it is only read' {
+    setup_raw
+    for command in info map measure; do
+        img $command r
+        expect_status 0
+        expect_err ''
+    done
+}
+
+@test 'a fixed VHD is found by its footer' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o subformat=fixed f 1M
+    img info f
+    expect_status 0
+    [ "${lines[1]}" = 'file format: vpc' ]
+}
+
+@test 'a footer with a wrong checksum does not make a fixed VHD' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o subformat=fixed f 1M
+    printf '\377' | dd of=f bs=1 seek=$(($(size_of f) - 300)) conv=notrunc \
+        status=none
+    img info f
+    expect_status 0
+    [ "${lines[1]}" = 'file format: raw' ]
+}
+
+@test 'sharing: a VHD in use is read only with -U' {
+    needs vpc
+    needs_command qemu-io
+    "$MINBLK_IMG" create -q -f vpc v 1M
+    coproc USER { exec qemu-io -f vpc v 2>&1; }
+    echo 'length' >&"${USER[1]}"
+    read -r -u "${USER[0]}" _
+    img info v
+    expect_status 1
+    expect_out ''
+    expect_err "minblk-img: Could not open 'v': Failed to get shared \"write\" lock
+Is another process using the image [v]?"
+    img info -U v
+    expect_status 0
+    echo quit >&"${USER[1]}"
+    wait "$USER_PID"
+}
+
+@test 'sharing: a raw image in use is read but not written' {
+    needs_command qemu-io
+    setup_raw
+    coproc USER { exec qemu-io -f raw r 2>&1; }
+    echo 'length' >&"${USER[1]}"
+    read -r -u "${USER[0]}" _
+    img info -f raw r
+    expect_status 0
+    img resize -f raw r 2M
+    expect_status 1
+    [[ $stderr == *'Failed to get'*'lock'* ]]
+    echo quit >&"${USER[1]}"
+    wait "$USER_PID"
+    [ "$(size_of r)" -eq 1048576 ]
+}
