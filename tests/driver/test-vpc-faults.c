@@ -443,7 +443,7 @@ static void cut_power(const MemDisk *disk, const Model *m, GRand *rand)
 
 static void test_power_cut(gconstpointer fixed)
 {
-    unsigned runs = g_test_thorough() ? 200 : 15;
+    unsigned runs = g_test_thorough() ? 200 : fixed ? 2 : 12;
 
     for (unsigned run = 0; run < runs; run++) {
         MemDisk *disk = new_image(GPOINTER_TO_INT(fixed));
