@@ -18,16 +18,37 @@
 
 /* ---- the lock ----------------------------------------------------------- */
 
-static GRecMutex graph_mutex;
+/*
+ * A recursive lock of a thread, whichever of its coroutines takes it.  The
+ * mutex guards the two variables and is held for a moment only: so
+ * ThreadSanitizer, to which each coroutine is a thread, can follow.
+ */
+static pthread_mutex_t graph_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t graph_unlocked = PTHREAD_COND_INITIALIZER;
+static pthread_t graph_owner;              /* meaningful while depth > 0 */
+static unsigned graph_depth;
 
 void bdrv_graph_lock(void)
 {
-    g_rec_mutex_lock(&graph_mutex);
+    pthread_t self = pthread_self();
+
+    pthread_mutex_lock(&graph_mutex);
+    while (graph_depth > 0 && !pthread_equal(graph_owner, self)) {
+        pthread_cond_wait(&graph_unlocked, &graph_mutex);
+    }
+    graph_owner = self;
+    graph_depth++;
+    pthread_mutex_unlock(&graph_mutex);
 }
 
 void bdrv_graph_unlock(void)
 {
-    g_rec_mutex_unlock(&graph_mutex);
+    pthread_mutex_lock(&graph_mutex);
+    assert(graph_depth > 0 && pthread_equal(graph_owner, pthread_self()));
+    if (--graph_depth == 0) {
+        pthread_cond_signal(&graph_unlocked);
+    }
+    pthread_mutex_unlock(&graph_mutex);
 }
 
 /* ---- lists of nodes, one a context -------------------------------------- */
