@@ -630,6 +630,35 @@ static int coroutine_fn file_co_pwritev(BlockDriverState *bs, uint64_t offset,
     return ret;
 }
 
+/*
+ * Writes through the page cache, which knows bytes: a second description of the
+ * same file, without O_DIRECT.  The kernel keeps the two in step; a flush of
+ * either is one of the file.
+ */
+static int coroutine_fn file_co_pwritev_tail(BlockDriverState *bs,
+                                             uint64_t offset, uint64_t bytes,
+                                             QEMUIOVector *qiov)
+{
+    FileState *s = bs->opaque;
+    char path[32];
+    IoFile cached;
+    int fd, ret;
+
+    if (!s->file.direct || s->is_device) {
+        return -ENOTSUP;
+    }
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", s->file.fd);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -ENOTSUP;
+    }
+    io_file_init(&cached, fd);
+    ret = io_engine_pwritev(s->engine, &cached, qiov->iov, qiov->niov, bytes,
+                            offset);
+    close(fd);
+    return ret;
+}
+
 static int coroutine_fn file_co_flush_to_disk(BlockDriverState *bs)
 {
     FileState *s = bs->opaque;
@@ -704,6 +733,7 @@ BlockDriver bdrv_file = {
 
     .bdrv_co_preadv = file_co_preadv,
     .bdrv_co_pwritev = file_co_pwritev,
+    .bdrv_co_pwritev_tail = file_co_pwritev_tail,
     .bdrv_co_flush_to_disk = file_co_flush_to_disk,
     .bdrv_co_pwrite_zeroes = file_co_pwrite_zeroes,
     .bdrv_co_pdiscard = file_co_pdiscard,

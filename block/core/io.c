@@ -259,7 +259,7 @@ static int coroutine_fn write_padded(BdrvWrite *w, int64_t offset,
     return ret;
 }
 
-/* The driver writes up to a byte, not a block. */
+/* The driver writes up to a byte, not a block; -ENOTSUP: it cannot now. */
 static int coroutine_fn write_tail(BdrvWrite *w, int64_t offset, int64_t bytes,
                                    QEMUIOVector *qiov, size_t qiov_offset,
                                    BdrvRequestFlags flags)
@@ -268,13 +268,18 @@ static int coroutine_fn write_tail(BdrvWrite *w, int64_t offset, int64_t bytes,
     QEMUIOVector slice;
     int ret;
 
-    w->flush |= !!(flags & BDRV_REQ_FUA);
+    if (!w->bs->drv->bdrv_co_pwritev_tail) {
+        return -ENOTSUP;
+    }
     qemu_iovec_init_slice_space(&slice, qiov, qiov_offset, bytes, space,
                                 BDRV_IOV_SPACE);
     bdrv_debug_event(w->bs, BLKDBG_PWRITEV);
     ret = w->bs->drv->bdrv_co_pwritev_tail(w->bs, offset, bytes, &slice);
     bdrv_debug_event(w->bs, BLKDBG_PWRITEV_DONE);
     qemu_iovec_destroy(&slice);
+    if (ret >= 0 && (flags & BDRV_REQ_FUA)) {
+        w->flush = true;
+    }
     return MIN(ret, 0);
 }
 
@@ -312,8 +317,9 @@ int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
     if (ROUND_UP(end, w->bs->bl.request_alignment) <= length) {
         return write_padded(w, offset, bytes, qiov, qiov_offset, flags);
     }
-    if (w->bs->drv->bdrv_co_pwritev_tail) {
-        return write_tail(w, offset, bytes, qiov, qiov_offset, flags);
+    ret = write_tail(w, offset, bytes, qiov, qiov_offset, flags);
+    if (ret != -ENOTSUP) {
+        return ret;
     }
     ret = write_padded(w, offset, bytes, qiov, qiov_offset, flags);
     cut = cut_back(w, length);

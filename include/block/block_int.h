@@ -261,7 +261,8 @@ struct BlockDriver {
      * writes @bytes at @offset, aligned or not, so that the file ends after
      * them exactly where the request or the file ended, whichever is further.
      * The layer calls it for unaligned writes at the end of a file, alone.
-     * Without it the layer writes a whole block and truncates the file.
+     * Without it, or with -ENOTSUP, the layer writes a whole block and
+     * truncates the file.
      */
     int coroutine_fn (*bdrv_co_pwritev_tail)(BlockDriverState *bs,
                                              uint64_t offset, uint64_t bytes,

@@ -194,6 +194,12 @@ static void test_length_errors(void)
     d->error[FAKE_TAIL] = -ENOSPC;
     g_assert_cmpint(write_fill(d, 1000, 1, 9), ==, -ENOSPC);
     g_assert_cmpint(d->size, ==, 1000);
+    /* It cannot at this time: the other way is taken. */
+    d->error[FAKE_TAIL] = -ENOTSUP;
+    g_assert_cmpint(write_fill(d, 1000, 1, 9), ==, 0);
+    g_assert_cmpint(d->size, ==, 1001);
+    g_assert_cmpint(d->data[1000], ==, 9);
+    g_assert_cmpint(fake_count(d, FAKE_TRUNCATE), ==, 1);
     fake_close(d);
 }
 
