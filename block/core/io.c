@@ -146,7 +146,7 @@ int bdrv_write_check_end(BdrvWrite *w, int64_t end)
         return 0;
     }
     if (!bdrv_is_protocol_driver(drv) && !drv->has_variable_length) {
-        return -ENOTSUP;
+        return -ENOSPC;
     }
     return w->child->perm & BLK_PERM_RESIZE ? 0 : -EPERM;
 }

@@ -170,8 +170,8 @@ static void test_write_past_end(void)
 
     /* A format whose length is fixed. */
     fake_open(d, BDRV_O_RDWR);
-    g_assert_cmpint(run_write(d, 4095, 2, 0), ==, -ENOTSUP);
-    g_assert_cmpint(bdrv_pwrite_zeroes(d->child, 4096, 512, 0), ==, -ENOTSUP);
+    g_assert_cmpint(run_write(d, 4095, 2, 0), ==, -ENOSPC);
+    g_assert_cmpint(bdrv_pwrite_zeroes(d->child, 4096, 512, 0), ==, -ENOSPC);
     g_assert_cmpint(d->n_calls, ==, 0);
     g_assert_cmpint(run_write(d, 4095, 1, 0), ==, 0);
     fake_close(d);
