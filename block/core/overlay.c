@@ -265,25 +265,31 @@ static int coroutine_fn overlay_co_pwritev(BlockDriverState *bs,
     return 0;
 }
 
+/* What is zero without being written stays unwritten, and takes no memory. */
 static int overlay_zero(BDRVOverlayState *s, int64_t offset, int64_t bytes)
 {
-    while (bytes > 0) {
-        int first = offset % OVERLAY_CLUSTER / OVERLAY_SECTOR;
-        int n = bytes_in_cluster(offset, bytes);
-        int count = n / OVERLAY_SECTOR;
-        OverlayCluster *cluster = get_cluster(s, offset, false);
+    int n;
 
+    for (; bytes > 0; offset += n, bytes -= n) {
+        int first = offset % OVERLAY_CLUSTER / OVERLAY_SECTOR;
+        OverlayCluster *cluster;
+        int count;
+
+        n = bytes_in_cluster(offset, bytes);
+        if (offset >= s->visible && !find_cluster(s, offset)) {
+            continue;
+        }
+        cluster = get_cluster(s, offset, false);
         if (!cluster) {
             return -ENOMEM;
         }
+        count = n / OVERLAY_SECTOR;
         set_add(cluster->zero, first, count);
         set_remove(cluster->data, first, count);
         if (set_is_empty(cluster->data)) {
             g_free(cluster->buf);
             cluster->buf = NULL;
         }
-        offset += n;
-        bytes -= n;
     }
     return 0;
 }

@@ -74,6 +74,39 @@ static void test_in_flight(void)
     assert_clean();
 }
 
+typedef struct Work {
+    BlockDriverState *bs;
+    int rounds;          /* of the loop until it is done */
+} Work;
+
+static void do_work(void *opaque)
+{
+    Work *work = opaque;
+
+    if (work->rounds-- > 0) {
+        aio_bh_schedule_oneshot(work->bs->aio_context, do_work, work);
+    } else {
+        bdrv_dec_in_flight(work->bs);
+    }
+}
+
+/* Work above that may still send a request down is waited for. */
+static void test_work_above(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockDriverState *top = pass_node("top", bs);
+    Work work = { top, 10 };
+
+    bdrv_inc_in_flight(top);
+    do_work(&work);
+    bdrv_drained_begin(bs);
+    g_assert_cmpuint(top->in_flight, ==, 0);
+    bdrv_drained_end(bs);
+    bdrv_unref(top);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
 /* A node that is drained twice is told once, in order, without overlap. */
 static void test_callbacks(void)
 {
@@ -505,6 +538,7 @@ int main(int argc, char **argv)
     bdrv_init();
     g_test_add_func("/drain/nesting", test_nesting);
     g_test_add_func("/drain/in-flight", test_in_flight);
+    g_test_add_func("/drain/work-above", test_work_above);
     g_test_add_func("/drain/callbacks", test_callbacks);
     g_test_add_func("/drain/subtree", test_subtree);
     g_test_add_func("/drain/subtree-change", test_subtree_change);

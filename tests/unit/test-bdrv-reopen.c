@@ -385,6 +385,33 @@ static void test_read_only(void)
     fixture_free(&f);
 }
 
+static int refuse_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
+                       Error **errp)
+{
+    error_setg(errp, "locked");
+    return -EBUSY;
+}
+
+/* Masks that were lowered before the failure are what they were again. */
+static void test_permissions_restored(void)
+{
+    Fixture f = fixture_new(BDRV_O_RDWR);
+    Error *err = NULL;
+    uint64_t before;
+
+    blk_set_perm(f.blk, BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL, &error_abort);
+    before = f.box->file->perm;
+    g_assert(before & BLK_PERM_WRITE);
+    bdrv_tape.bdrv_check_perm = refuse_perm;
+    g_assert_cmpint(bdrv_reopen_set_read_only(f.box, true, &err), ==, -EBUSY);
+    bdrv_tape.bdrv_check_perm = NULL;
+    error_free(err);
+    g_assert_cmpuint(f.box->file->perm, ==, before);
+    g_assert(!f.box->file->has_backup_perm);
+    g_assert(!f.box->read_only && !f.tape->read_only);
+    fixture_free(&f);
+}
+
 /* The cache mode goes down to a child that has none of its own. */
 static void test_inherited_cache(void)
 {
@@ -437,6 +464,8 @@ int main(int argc, char **argv)
     g_test_add_func("/reopen/failing-prepare", test_failing_prepare);
     g_test_add_func("/reopen/no-callback", test_no_callback);
     g_test_add_func("/reopen/read-only", test_read_only);
+    g_test_add_func("/reopen/permissions-restored",
+                    test_permissions_restored);
     g_test_add_func("/reopen/inherited-cache", test_inherited_cache);
     g_test_add_func("/reopen/two-images", test_two_images);
     return g_test_run();
