@@ -184,7 +184,8 @@ static int choose_geometry(const BlockdevCreateOptionsVpc *opts,
     }
     disk->size = opts->size;
     disk->creator_app = forced ? "qem2" : "qemu";
-    disk->geometry = vpc_geometry(sectors);
+    disk->geometry = forced ? vpc_geometry(sectors)
+                            : vpc_geometry_above(sectors);
     return 0;
 }
 

@@ -128,6 +128,9 @@ VpcGeometry vpc_geometry(uint64_t total_sectors)
     uint32_t total = MIN(total_sectors, VPC_CHS_MAX_SECTORS);
     uint32_t tracks, heads, sectors;
 
+    if (total == 0) {
+        return (VpcGeometry) { 0 };
+    }
     if (total >= (uint32_t)VPC_CHS_MAX_C * 16 * 63) {
         sectors = 255;
         heads = 16;
@@ -159,18 +162,24 @@ uint64_t vpc_geometry_sectors(VpcGeometry geometry)
     return (uint64_t)geometry.cylinders * geometry.heads * geometry.sectors;
 }
 
-uint64_t vpc_round_to_geometry(uint64_t sectors)
+VpcGeometry vpc_geometry_above(uint64_t sectors)
 {
-    uint64_t total = sectors;
+    uint64_t wanted = MIN(sectors, VPC_CHS_MAX_SECTORS);
+    uint64_t total = wanted;
 
-    if (sectors > VPC_CHS_MAX_SECTORS) {
-        return sectors;
-    }
     /* A geometry is never further away than one cylinder. */
-    while (vpc_geometry_sectors(vpc_geometry(total)) < sectors) {
+    while (vpc_geometry_sectors(vpc_geometry(total)) < wanted) {
         total++;
     }
-    return vpc_geometry_sectors(vpc_geometry(total));
+    return vpc_geometry(total);
+}
+
+uint64_t vpc_round_to_geometry(uint64_t sectors)
+{
+    uint64_t total = vpc_geometry_sectors(vpc_geometry_above(sectors));
+
+    /* The largest geometry is no size; current_size counts then. */
+    return total == VPC_CHS_MAX_SECTORS ? sectors : total;
 }
 
 /* ---- size ------------------------------------------------------------------------- */

@@ -141,13 +141,19 @@ bool vpc_footer_valid(const VpcFooter *footer, Error **errp);
  */
 bool vpc_header_valid(const VpcDynHeader *header, Error **errp);
 
-/* The specification's geometry for a disk of @total_sectors; C*H*S <= that. */
+/*
+ * The specification's geometry for a disk of @total_sectors; C*H*S <= that.  All
+ * zero for an empty disk.
+ */
 VpcGeometry vpc_geometry(uint64_t total_sectors);
 uint64_t vpc_geometry_sectors(VpcGeometry geometry);
 
+/* The first geometry that holds @sectors, or else the largest one. */
+VpcGeometry vpc_geometry_above(uint64_t sectors);
+
 /*
  * The next size in sectors, at or above @sectors, that a geometry expresses
- * exactly; @sectors itself when it is above all geometries.
+ * exactly; @sectors itself where only the largest geometry is left.
  */
 uint64_t vpc_round_to_geometry(uint64_t sectors);
 
