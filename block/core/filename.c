@@ -102,10 +102,21 @@ static bool key_is_strong(BlockDriver *drv, const char *key)
 }
 
 /*
- * Copies the strong options that were given into @d; returns whether there was
- * one besides the file name.
+ * Scripts compare what is printed: the members stand as qemu-img has them, and
+ * there these come before the driver's name, all others behind it.
  */
-static bool append_strong_options(QDict *d, BlockDriverState *bs)
+static bool key_precedes_driver(const char *key)
+{
+    return !strcmp(key, "offset") || !strcmp(key, "read-zeroes") ||
+           !strcmp(key, "force_size_calc");
+}
+
+/*
+ * Copies the strong options that were given into @d, those before or those
+ * behind the driver's name; returns whether there was one besides the file
+ * name.
+ */
+static bool append_strong_options(QDict *d, BlockDriverState *bs, bool before)
 {
     const QDictEntry *e;
     bool found = false;
@@ -113,7 +124,8 @@ static bool append_strong_options(QDict *d, BlockDriverState *bs)
     for (e = qdict_first(bs->options); e; e = qdict_next(bs->options, e)) {
         const char *key = qdict_entry_key(e);
 
-        if (key_is_strong(bs->drv, key)) {
+        if (key_is_strong(bs->drv, key) &&
+            key_precedes_driver(key) == before) {
             qdict_put_obj(d, key, qobject_ref(qdict_entry_value(e)));
             found |= strcmp(key, "filename") != 0;
         }
@@ -121,12 +133,11 @@ static bool append_strong_options(QDict *d, BlockDriverState *bs)
     return found;
 }
 
-static void append_driver(QDict *d, BlockDriverState *bs)
+/* A protocol's name, where it does not list it among its options. */
+static void append_filename(QDict *d, BlockDriverState *bs)
 {
     const char *name = qdict_get_try_str(bs->options, "filename");
 
-    qdict_put_str(d, "driver", bs->drv->format_name);
-    /* A protocol's name, where it does not list it among its options. */
     if (name && bs->drv->bdrv_file_open && !qdict_haskey(d, "filename")) {
         qdict_put_str(d, "filename", name);
     }
@@ -208,8 +219,10 @@ void bdrv_refresh_filename(BlockDriverState *bs)
         bdrv_refresh_filename(c->bs);
     }
     d = qdict_new();
-    has_strong = append_strong_options(d, bs);
-    append_driver(d, bs);
+    has_strong = append_strong_options(d, bs, true);
+    qdict_put_str(d, "driver", bs->drv->format_name);
+    has_strong |= append_strong_options(d, bs, false);
+    append_filename(d, bs);
     append_children(d, bs);
     qobject_unref(bs->full_open_options);
     bs->full_open_options = d;

@@ -306,8 +306,8 @@ static void test_fpass(void)
     bdrv_eject(blk_bs(blk), true);
     bdrv_lock_medium(blk_bs(blk), true);
     g_assert_cmpstr(bdrv_get_filename(blk_bs(blk)), ==,
-                    "json:{\"shift\": \"1K\", \"driver\": \"fpass\", \"file\": "
-                    "{\"filename\": \"p\", \"driver\": \"mem\"}}");
+                    "json:{\"driver\": \"fpass\", \"shift\": \"1K\", \"file\": "
+                    "{\"driver\": \"mem\", \"filename\": \"p\"}}");
     blk_unref(blk);
     assert_open_fails("mem:p", "{'driver': 'fpass', 'shift': '1M'}", 0,
                       "The shift leads out of the file");

@@ -47,6 +47,7 @@ static int fmt_open(BlockDriverState *bs, QDict *options, int flags,
     g_strlcpy(seen.node_name, bs->node_name, sizeof(seen.node_name));
     g_strlcpy(seen.file_ref, ref ? ref : "", sizeof(seen.file_ref));
     qdict_del(options, "take");
+    qdict_del(options, "offset");
     if (seen.wants_write &&
         bdrv_apply_auto_read_only(bs, NULL, errp) < 0) {
         return -EACCES;
@@ -83,7 +84,7 @@ static int fmt_probe(const uint8_t *buf, int buf_size, const char *filename)
     return buf_size >= 4 && !memcmp(buf, "FMT!", 4) ? 100 : 0;
 }
 
-static const char *const fmt_strong_opts[] = { "take", NULL };
+static const char *const fmt_strong_opts[] = { "take", "offset", NULL };
 
 static BlockDriver bdrv_fmt = {
     .format_name = "fmt",
@@ -421,12 +422,17 @@ static void test_refresh_filename(void)
                     "'cache.direct': 'on'}", "x");
     assert_filename("{'driver': 'fmt', 'file.driver': 'mem', "
                     "'file.filename': 'x', 'take': 1}",
-                    "json:{\"take\": 1, \"driver\": \"fmt\", \"file\": "
-                    "{\"filename\": \"x\", \"driver\": \"mem\"}}");
+                    "json:{\"driver\": \"fmt\", \"take\": 1, \"file\": "
+                    "{\"driver\": \"mem\", \"filename\": \"x\"}}");
+    assert_filename("{'driver': 'fmt', 'file.driver': 'mem', "
+                    "'file.filename': 'x', 'take': 1, 'offset': '2'}",
+                    "json:{\"offset\": \"2\", \"driver\": \"fmt\", "
+                    "\"take\": 1, \"file\": {\"driver\": \"mem\", "
+                    "\"filename\": \"x\"}}");
     assert_filename("{'driver': 'fmt', 'file.driver': 'fmt', "
                     "'file.file.driver': 'mem', 'file.file.filename': 'x'}",
                     "json:{\"driver\": \"fmt\", \"file\": {\"driver\": \"fmt\","
-                    " \"file\": {\"filename\": \"x\", \"driver\": \"mem\"}}}");
+                    " \"file\": {\"driver\": \"mem\", \"filename\": \"x\"}}}");
 }
 
 /* ---- inheritance -------------------------------------------------------------------- */
