@@ -15,6 +15,7 @@ static const ImgCommand *const commands[] = {
     &img_bitmap,
     &img_check,
     &img_commit,
+    &img_convert,
     &img_create,
     &img_info,
     &img_map,

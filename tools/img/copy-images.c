@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The copier's operations over images.
+ *
+ * Invariants: offsets of the run become offsets of a source in one place,
+ * source_at(); offsets of the target are those of the run.
+ */
+#include "qemu/osdep.h"
+#include <signal.h>
+#include "copy-images.h"
+
+/* ---- the sources --------------------------------------------------------- */
+
+/*
+ * The source that holds byte @offset of the run; *@at is where in the source,
+ * *@left how much of it follows.
+ */
+static BlockBackend *source_at(const CopyImages *images, int64_t offset,
+                               int64_t *at, int64_t *left)
+{
+    const CopySource *source = images->sources;
+
+    offset += images->skip;
+    while (offset - source->start >= source->length) {
+        source++;
+        assert(source < images->sources + images->nr_sources);
+    }
+    *at = offset - source->start;
+    *left = source->length - *at;
+    return source->blk;
+}
+
+bool copy_images_open(CopyImages *images, char **names, int n,
+                      const ImgOpen *how)
+{
+    int64_t start = 0;
+    int i;
+
+    images->sources = g_new0(CopySource, n);
+    for (i = 0; i < n; i++) {
+        CopySource *source = &images->sources[i];
+
+        source->blk = img_open(names[i], how);
+        if (!source->blk) {
+            return false;
+        }
+        images->nr_sources++;
+        source->start = start;
+        source->length = blk_getlength(source->blk);
+        if (source->length < 0) {
+            error_report("Could not get size of %s: %s", names[i],
+                         strerror(-source->length));
+            return false;
+        }
+        if (source->length > INT64_MAX - start) {
+            error_report("The sources are too large together");
+            return false;
+        }
+        start += source->length;
+    }
+    return true;
+}
+
+int64_t copy_images_length(const CopyImages *images)
+{
+    const CopySource *last = &images->sources[images->nr_sources - 1];
+
+    return last->start + last->length;
+}
+
+void copy_images_close(CopyImages *images)
+{
+    int i;
+
+    if (images->target) {
+        blk_unref(images->target);
+    }
+    for (i = 0; i < images->nr_sources; i++) {
+        blk_unref(images->sources[i].blk);
+    }
+    g_free(images->sources);
+}
+
+/* ---- the operations -------------------------------------------------------- */
+
+static int coroutine_fn images_status(void *opaque, int64_t offset,
+                                      int64_t bytes, int64_t *pnum, bool *zero)
+{
+    const CopyImages *images = opaque;
+    int64_t at, left;
+    BlockBackend *blk = source_at(images, offset, &at, &left);
+    int ret;
+
+    bytes = MIN(bytes, left);
+    ret = bdrv_block_status_above(blk_bs(blk), NULL, at, bytes, pnum, NULL,
+                                  NULL, NULL);
+    if (ret < 0) {
+        return ret;
+    }
+    *zero = ret & BDRV_BLOCK_ZERO;
+    if (*pnum == 0) {
+        /* The image ends here, though its length said otherwise. */
+        *pnum = bytes;
+        *zero = false;
+    }
+    return 0;
+}
+
+static int coroutine_fn images_read(void *opaque, int64_t offset, int bytes,
+                                    void *buf)
+{
+    int64_t at, left;
+    QEMUIOVector qiov;
+    BlockBackend *blk;
+    int ret = 0;
+
+    while (bytes > 0 && ret == 0) {
+        int n;
+
+        blk = source_at(opaque, offset, &at, &left);
+        n = MIN(bytes, left);
+        qemu_iovec_init_buf(&qiov, buf, n);
+        ret = blk_co_preadv(blk, at, n, &qiov, 0);
+        offset += n;
+        bytes -= n;
+        buf = (uint8_t *)buf + n;
+    }
+    return ret;
+}
+
+static int coroutine_fn images_write(void *opaque, int64_t offset, int bytes,
+                                     void *buf)
+{
+    const CopyImages *images = opaque;
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
+
+    return blk_co_pwritev(images->target, offset, bytes, &qiov, 0);
+}
+
+static int coroutine_fn images_write_zeroes(void *opaque, int64_t offset,
+                                            int64_t bytes)
+{
+    const CopyImages *images = opaque;
+    int64_t n;
+    int ret;
+
+    for (; bytes > 0; offset += n, bytes -= n) {
+        ret = bdrv_block_status_above(blk_bs(images->target), NULL, offset,
+                                      bytes, &n, NULL, NULL, NULL);
+        if (ret >= 0 && (ret & BDRV_BLOCK_ZERO) && n > 0) {
+            continue;
+        }
+        n = ret < 0 || n == 0 ? bytes : n;
+        n = MIN(n, BDRV_REQUEST_MAX_BYTES);
+        ret = blk_co_pwrite_zeroes(images->target, offset, n,
+                                   BDRV_REQ_MAY_UNMAP);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+static int coroutine_fn images_copy_range(void *opaque, int64_t offset,
+                                          int bytes)
+{
+    const CopyImages *images = opaque;
+    int64_t at, left;
+    BlockBackend *blk = source_at(images, offset, &at, &left);
+
+    return bytes > left ? -ENOTSUP
+                        : blk_co_copy_range(blk, at, images->target, offset,
+                                            bytes, 0, 0);
+}
+
+static void images_warn(void *opaque, CopyStep step, int64_t offset, int ret)
+{
+    const CopyImages *images = opaque;
+
+    if (!images->quiet) {
+        warn_report("error while reading %soffset %" PRId64 ": %s",
+                    step == COPY_STATUS ? "block status at " : "", offset,
+                    strerror(-ret));
+    }
+}
+
+const CopyOps copy_images_ops = {
+    .status = images_status,
+    .read = images_read,
+    .write = images_write,
+    .write_zeroes = images_write_zeroes,
+    .copy_range = images_copy_range,
+    .warn = images_warn,
+};
+
+/* ---- the target ------------------------------------------------------------- */
+
+static bool has_option(const QemuOptsList *list, const char *name)
+{
+    const QemuOptDesc *desc = list->desc;
+
+    while (desc->name && strcmp(desc->name, name) != 0) {
+        desc++;
+    }
+    return desc->name != NULL;
+}
+
+/* Sets an option that the format must have. */
+static bool set_if_known(QemuOpts *opts, QemuOptsList *list, const char *name,
+                         const char *value, const char *complaint,
+                         BlockDriver *drv, Error **errp)
+{
+    if (!value) {
+        return true;
+    }
+    if (!has_option(list, name)) {
+        error_setg(errp, "%s not supported for file format '%s'", complaint,
+                   bdrv_driver_name(drv));
+        return false;
+    }
+    return qemu_opt_set(opts, name, value, errp);
+}
+
+/* All that can be judged before anything is made. */
+static bool set_options(QemuOpts *opts, QemuOptsList *list, BlockDriver *drv,
+                        const char *options, const char *backing,
+                        const char *backing_format, int64_t size,
+                        Error **errp)
+{
+    return (!options || qemu_opts_do_parse(opts, options, NULL, errp)) &&
+           qemu_opt_set_number(opts, "size", size, errp) &&
+           set_if_known(opts, list, "backing_file", backing, "Backing file",
+                        drv, errp) &&
+           set_if_known(opts, list, "backing_fmt", backing_format,
+                        "Backing file format", drv, errp);
+}
+
+bool copy_images_create(BlockDriver *drv, const char *filename,
+                        const char *options, const char *backing,
+                        const char *backing_format, int64_t size,
+                        Error **errp)
+{
+    QemuOptsList *list = img_create_list(drv, filename, errp);
+    QemuOpts *opts;
+    bool good;
+
+    if (!list) {
+        return false;
+    }
+    opts = qemu_opts_create(list, NULL, 0, &error_abort);
+    good = set_options(opts, list, drv, options, backing, backing_format, size,
+                       errp);
+    if (good && bdrv_create(drv, filename, opts, errp) < 0) {
+        error_prepend(errp, "%s: error while converting %s: ", filename,
+                      bdrv_driver_name(drv));
+        good = false;
+    }
+    qemu_opts_del(opts);
+    qemu_opts_free(list);
+    return good;
+}
+
+/* ---- interrupts --------------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupt_seen;
+static AioContext *interrupt_context;
+
+static void note_interrupt(int signal_number)
+{
+    interrupt_seen = 1;
+    aio_notify(interrupt_context);
+}
+
+void copy_interrupt_begin(void)
+{
+    struct sigaction action = {
+        .sa_handler = note_interrupt,
+        .sa_flags = SA_RESTART | SA_RESETHAND,
+    };
+
+    interrupt_context = qemu_get_current_aio_context();
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool copy_interrupted(void)
+{
+    return interrupt_seen;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The copier's operations over images: several sources, one behind the other,
+ * into one target; and what convert and dd share around a copy.
+ *
+ * Invariants:
+ *   - No answer and no request of the table goes across the end of a source.
+ *   - Zeroes are not written where the target reads as zero already, so that
+ *     writing them never allocates space there.
+ */
+#ifndef TOOLS_IMG_COPY_IMAGES_H
+#define TOOLS_IMG_COPY_IMAGES_H
+
+#include "common.h"
+#include "copier.h"
+
+typedef struct CopySource {
+    BlockBackend *blk;
+    int64_t start;          /* where it begins in the run, bytes */
+    int64_t length;         /* bytes */
+} CopySource;
+
+/* The CopyJob's opaque. */
+typedef struct CopyImages {
+    CopySource *sources;
+    int nr_sources;
+    int64_t skip;           /* bytes of the sources in front of the run */
+    BlockBackend *target;
+    bool quiet;             /* no warnings of what is lost */
+} CopyImages;
+
+extern const CopyOps copy_images_ops;
+
+/*
+ * Opens the @n files @names, to be released with copy_images_close() also after
+ * a failure.  Reports, and returns false, when one cannot be opened.
+ */
+bool copy_images_open(CopyImages *images, char **names, int n,
+                      const ImgOpen *how);
+
+/* All bytes of the sources together. */
+int64_t copy_images_length(const CopyImages *images);
+
+/* Lets go of the sources and of the target; members not set are skipped. */
+void copy_images_close(CopyImages *images);
+
+/*
+ * Creates @filename as an image of @drv and of @size bytes, with the comma list
+ * @options (NULL: none).  False and an error when that fails.
+ */
+bool copy_images_create(BlockDriver *drv, const char *filename,
+                        const char *options, const char *backing,
+                        const char *backing_format, int64_t size,
+                        Error **errp);
+
+/* From here on SIGINT and SIGTERM are noted; a second one ends the process. */
+void copy_interrupt_begin(void);
+/* Was there one? */
+bool copy_interrupted(void);
+
+#endif
