@@ -139,9 +139,11 @@ static int choose_footer(BlockDriverState *bs, Footers *f, Error **errp)
             return 0;
         }
         if (f->head_error) {
+            s->footer_damaged = true;
             refuse_writing(s, "the footer's copy at offset 0 is damaged (%s)",
                            error_get_pretty(f->head_error));
         } else if (memcmp(&f->head, &f->tail, sizeof(f->tail))) {
+            s->footer_damaged = true;
             refuse_writing(s, "the footer and its copy at offset 0 differ");
         }
         return 0;
@@ -149,6 +151,7 @@ static int choose_footer(BlockDriverState *bs, Footers *f, Error **errp)
     if (!f->head_error && be32_to_cpu(f->head.type) != VPC_TYPE_FIXED) {
         s->footer = f->head;
         s->tail_lost = true;
+        s->footer_damaged = true;
         refuse_writing(s, "the footer at the end of the file is missing or "
                        "damaged");
         return 0;

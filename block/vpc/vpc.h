@@ -103,6 +103,7 @@ typedef struct VpcHold {
 typedef struct VpcState {
     VpcFooter footer;           /* as it is (to be) on the disk */
     bool tail_lost;             /* it is the copy at offset 0 */
+    bool footer_damaged;        /* one of the two, or they differ */
     VpcDynHeader header;
     uint32_t type;              /* VPC_TYPE_* */
     uint64_t size;              /* bytes */
