@@ -325,8 +325,8 @@ static void test_no_allocations(void)
     Fixture f = fixture_new();
     unsigned before;
 
-    if (!COUNT_ALLOCATIONS) {
-        g_test_skip("a sanitizer replaces malloc");
+    if (!COUNT_ALLOCATIONS || allocations == 0) {
+        g_test_skip("a sanitizer or valgrind replaces malloc");
         fixture_free(&f);
         return;
     }
@@ -334,7 +334,6 @@ static void test_no_allocations(void)
         f.bs->bl.request_alignment = align;
         do_requests(&f, 10);
         before = allocations;
-        g_assert_cmpuint(before, >, 0);
         do_requests(&f, 100);
         g_assert_cmpuint(allocations - before, ==, 0);
     }
