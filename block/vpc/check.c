@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Check: the findings of opening, and a count of the blocks.
+ *
+ * Nothing is repaired: an image with findings is not opened for writing.
  */
 #include "qemu/osdep.h"
 #include "vpc.h"
@@ -32,9 +34,6 @@ int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
 {
     VpcState *s = bs->opaque;
 
-    if (fix) {
-        return -ENOTSUP;
-    }
     result->corruptions = MIN(s->stats.misplaced + s->stats.overlapping,
                               INT_MAX - 1) + s->footer_damaged;
     if (s->type != VPC_TYPE_FIXED) {
