@@ -15,7 +15,6 @@
 #include "qapi/qmp/qdict.h"
 #include "qapi/qobject-input-visitor.h"
 #include "qemu/bswap.h"
-#include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "sysemu/block-backend.h"
 #include "vpc.h"
@@ -215,23 +214,16 @@ int coroutine_fn vpc_co_create(BlockdevCreateOptions *opts, Error **errp)
 
 /* ---- creation by options ------------------------------------------------------------------ */
 
-/* A size that options ask for is rounded up; the terminal is told. */
+/* A size that options ask for is rounded up. */
 static void round_size(BlockdevCreateOptionsVpc *opts)
 {
-    uint64_t asked = opts->size;
-
-    if (asked > VPC_MAX_SIZE) {
+    if (opts->size > VPC_MAX_SIZE) {
         return;
     }
-    opts->size = ROUND_UP(asked, VPC_SECTOR);
+    opts->size = ROUND_UP(opts->size, VPC_SECTOR);
     if (!opts->has_force_size || !opts->force_size) {
         opts->size = vpc_round_to_geometry(opts->size / VPC_SECTOR) *
                      VPC_SECTOR;
-    }
-    if (opts->size != asked && isatty(STDERR_FILENO)) {
-        info_report("The disk gets %" PRIu64 " bytes instead of %" PRIu64
-                    ", the next size with a CHS geometry; force_size keeps "
-                    "the size", opts->size, asked);
     }
 }
 
