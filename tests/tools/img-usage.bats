@@ -163,7 +163,7 @@ snapshot'
 
 @test 'errors begin with the base name of the program' {
     ln -s "$MINBLK_IMG" other-name
-    run --separate-stderr ./other-name info nosuch
+    say ./other-name info nosuch
     expect_status 1
     expect_err "other-name: Could not open 'nosuch': Could not open 'nosuch': \
 No such file or directory"
@@ -171,14 +171,14 @@ No such file or directory"
 
 @test 'the hint at the help has the base name of the program' {
     ln -s "$MINBLK_IMG" other-name
-    run --separate-stderr ./other-name
+    say ./other-name
     expect_err "other-name: Not enough arguments
 Try 'other-name --help' for more information"
 }
 
 @test 'output that cannot be written' {
     [ -e /dev/full ] || skip 'no /dev/full'
-    run --separate-stderr bash -c '"$MINBLK_IMG" --help >/dev/full'
+    say bash -c '"$MINBLK_IMG" --help >/dev/full'
     expect_status 1
     expect_err 'minblk-img: Could not write the output: No space left on device'
 }
