@@ -103,7 +103,9 @@ static int get_entry(BlockDriverState *bs, int64_t offset, int64_t bytes,
     e->data = ret & BDRV_BLOCK_DATA;
     e->zero = ret & BDRV_BLOCK_ZERO;
     e->present = ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED);
-    e->has_offset = ret & BDRV_BLOCK_OFFSET_VALID;
+    /* Where nobody answers for the range, there is no place either. */
+    e->has_offset = (ret & BDRV_BLOCK_OFFSET_VALID) &&
+                    (ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO));
     e->offset = e->has_offset ? map : 0;
     if (file && e->has_offset) {
         e->filename = g_strdup(bdrv_get_filename(file));
