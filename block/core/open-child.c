@@ -104,11 +104,11 @@ int bdrv_open_backing(BlockDriverState *bs, QDict *options, Error **errp)
     ERRP_GUARD();
     BlockDriverState *backing = NULL;
 
-    if (!bs->drv->supports_backing) {
-        return 0;
-    }
     if (backing_is_disabled(options)) {
         qdict_del(options, "backing");
+        return 0;
+    }
+    if (!bs->drv->supports_backing) {
         return 0;
     }
     if (qdict_haskey(options, "backing") ||
