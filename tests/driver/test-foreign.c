@@ -55,12 +55,10 @@ static void put_be64(uint8_t *p, uint64_t v)
     memcpy(p, &v, sizeof(v));
 }
 
-/* ---- ftable -------------------------------------------------------------------- */
-
-static int create_ftable(const char *filename, const char *params,
-                         Error **errp)
+static int create(const char *format, const char *filename,
+                  const char *params, Error **errp)
 {
-    BlockDriver *drv = bdrv_find_format("ftable");
+    BlockDriver *drv = bdrv_find_format(format);
     QemuOptsList *list =
         qemu_opts_append(qemu_opts_append(NULL, bdrv_driver_create_opts(drv)),
                          bdrv_mem.create_opts);
@@ -72,6 +70,14 @@ static int create_ftable(const char *filename, const char *params,
     qemu_opts_del(opts);
     qemu_opts_free(list);
     return ret;
+}
+
+/* ---- ftable -------------------------------------------------------------------- */
+
+static int create_ftable(const char *filename, const char *params,
+                         Error **errp)
+{
+    return create("ftable", filename, params, errp);
 }
 
 static void test_ftable(void)
@@ -426,6 +432,56 @@ static void test_faio(void)
     blk_unref(blk);
 }
 
+/* ---- fle, fco ----------------------------------------------------------------- */
+
+static void test_fle(void)
+{
+    BlockBackend *blk;
+    MemFile *f;
+    char buf[3];
+    Error *err = NULL;
+
+    mem_reset();
+    g_assert_cmpint(create("fle", "mem:l", "size=1000,static=on,label=a",
+                           &error_abort), ==, 0);
+    f = mem_find("l");
+    g_assert_cmpint(f->size, ==, 512 + 1024);
+    blk = open_blk("mem:l", NULL, BDRV_O_RDWR);
+    g_assert_cmpstr(bdrv_get_format_name(blk_bs(blk)), ==, "fle");
+    g_assert_cmpint(blk_getlength(blk), ==, 1024);
+    g_assert_cmpint(blk_pwrite(blk, 1000, "abc", 3, 0), ==, 3);
+    g_assert_cmpint(blk_pread(blk, 1000, buf, 3), ==, 3);
+    g_assert_cmpmem(buf, 3, "abc", 3);
+    g_assert_cmpmem(f->data + 1512, 3, "abc", 3);
+    g_assert_cmpint(bdrv_make_empty(blk_bs(blk)), ==, 0);
+    blk_unref(blk);
+
+    f->data[34 + 3] = 1; /* in the parent's UUID */
+    assert_open_fails("mem:l", NULL, 0,
+                      "unsupported image: non-NULL parent UUID");
+    f->data[0] ^= 1;
+    g_assert_null(blk_new_open("mem:l", NULL, opts_of("{'driver': 'fle'}"), 0,
+                               &err));
+    g_assert_true(g_str_has_prefix(error_get_pretty(err),
+                                   "Image not in fle format"));
+    error_free(err);
+
+    g_assert_cmpint(create("fle", "mem:l", "size=1000", &error_abort), ==, 0);
+    g_assert_cmpint(mem_find("l")->size, <, 512);
+}
+
+static void test_fco(void)
+{
+    BlockBackend *blk = open_blk(NULL, "{'driver': 'fco'}", BDRV_O_RDWR);
+    char c = 1;
+
+    g_assert_cmpint(blk_pread(blk, 5, &c, 1), ==, 1);
+    g_assert_cmpint(c, ==, 0);
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_cmpint(blk_pwrite(blk, 0, &c, 1, 0), ==, -ENOTSUP);
+    blk_unref(blk);
+}
+
 static void register_drivers(void)
 {
     bdrv_register(&bdrv_mem);
@@ -448,5 +504,7 @@ int main(int argc, char **argv)
     g_test_add_func("/foreign/fpass-measure", test_fpass_measure);
     g_test_add_func("/foreign/fpass-copy-range", test_fpass_copy_range);
     g_test_add_func("/foreign/faio", test_faio);
+    g_test_add_func("/foreign/fle", test_fle);
+    g_test_add_func("/foreign/fco", test_fco);
     return g_test_run();
 }
