@@ -9,8 +9,9 @@
  *     it points at (0 without one): its parent is stopped exactly as often as
  *     the node is drained.
  *   - The graph has no cycles.
- *   - An edge's permissions are among those that its node's other parents share,
- *     except inside one function that moves edges, checks, and moves them back.
+ *   - An edge's permissions are among those that its node's other parents
+ *     share, except inside one function that moves edges, checks, and moves
+ *     them back.
  */
 #include "qemu/osdep.h"
 #include "block/core/core.h"

@@ -16,7 +16,7 @@
 #include "qapi/qmp/qstring.h"
 #include "qemu/cutils.h"
 
-/* ---- paths ----------------------------------------------------------------- */
+/* ---- paths -------------------------------------------------------------- */
 
 bool path_has_protocol(const char *path)
 {
@@ -41,7 +41,7 @@ char *path_combine(const char *base, const char *filename)
                            base, filename);
 }
 
-/* ---- json: names ------------------------------------------------------------ */
+/* ---- json: names -------------------------------------------------------- */
 
 QDict *bdrv_parse_json_filename(const char *filename, Error **errp)
 {
@@ -82,7 +82,7 @@ int bdrv_take_json_name(const char **filename, QDict *options, Error **errp)
     return 0;
 }
 
-/* ---- descriptions of nodes --------------------------------------------------- */
+/* ---- descriptions of nodes ---------------------------------------------- */
 
 /* @pattern ends with a dot: all keys that begin so; else that key. */
 static bool key_matches(const char *key, const char *pattern)

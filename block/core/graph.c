@@ -6,8 +6,8 @@
  *   - A node stands in the list of its AioContext from bdrv_new() until it is
  *     freed, and always has a name that is unique in that list.
  *   - Names that the layer makes begin with '#', names that users give do not.
- *   - A node is closed exactly once, outside coroutines, when its last reference
- *     is gone; nobody can take a new one from then on but its closing.
+ *   - A node is closed exactly once, outside coroutines, when its last
+ *     reference is gone; only its closing can take new ones from then on.
  */
 #include "qemu/osdep.h"
 #include <pthread.h>
@@ -143,7 +143,7 @@ BlockDriverState *bdrv_find_node(const char *node_name)
     return bs && !bs->opening ? bs : NULL;
 }
 
-/* ---- names ---------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 /* A letter, then letters, digits, '-', '.' and '_'. */
 static bool node_name_wellformed(const char *name)
@@ -194,7 +194,7 @@ int bdrv_assign_node_name(BlockDriverState *bs, const char *node_name,
     return 0;
 }
 
-/* ---- life ------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 BlockDriverState *bdrv_new(void)
 {

@@ -62,7 +62,7 @@ BdrvChild *bdrv_open_child(const char *filename, QDict *options,
     return c;
 }
 
-/* ---- backing ------------------------------------------------------------- */
+/* ---- backing ------------------------------------------------------------ */
 
 static bool has_prefix_key(QDict *options, const char *prefix)
 {
@@ -133,7 +133,7 @@ int bdrv_open_backing(BlockDriverState *bs, QDict *options, Error **errp)
     return *errp ? -EINVAL : 0;
 }
 
-/* ---- nodes of the schema -------------------------------------------------- */
+/* ---- nodes of the schema ------------------------------------------------ */
 
 static QDict *definition_to_options(BlockdevOptions *definition, Error **errp)
 {

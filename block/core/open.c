@@ -21,7 +21,7 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
-/* ---- the driver's part --------------------------------------------------- */
+/* ---- the driver's part -------------------------------------------------- */
 
 static void detach_children(BlockDriverState *bs)
 {
@@ -138,7 +138,7 @@ static int open_node(BlockDriverState *bs, BlockDriver *drv, QDict *options,
     return 0;
 }
 
-/* ---- one node ------------------------------------------------------------- */
+/* ---- one node ----------------------------------------------------------- */
 
 /* The driver by probing @file. */
 static BlockDriver *probe_driver(BlockDriverState *bs, BlockDriverState *file,
@@ -272,7 +272,7 @@ static int open_new(BlockDriverState *bs, const char *filename, QDict *options,
     return ret;
 }
 
-/* ---- entry points --------------------------------------------------------- */
+/* ---- entry points ------------------------------------------------------- */
 
 static BlockDriverState *open_reference(const char *reference,
                                         const char *filename, QDict *options,
@@ -381,7 +381,7 @@ BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
     return bs;
 }
 
-/* ---- closing ---------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------ */
 
 void bdrv_close(BlockDriverState *bs)
 {

@@ -25,7 +25,7 @@
     (BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED |    \
      BLK_PERM_RESIZE)
 
-/* ---- what a node needs of a child ---------------------------------------- */
+/* ---- what a node needs of a child --------------------------------------- */
 
 void bdrv_filter_default_perms(BlockDriverState *bs, BdrvChild *c,
                                const BdrvChildRole *role,
@@ -196,7 +196,7 @@ static GPtrArray *nodes_below(BlockDriverState *bs)
     return nodes;
 }
 
-/* ---- check, set, abort ----------------------------------------------------- */
+/* ---- check, set, abort -------------------------------------------------- */
 
 static void edge_update(BdrvChild *c, uint64_t perm, uint64_t shared)
 {

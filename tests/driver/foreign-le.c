@@ -304,7 +304,7 @@ static BlockDriver bdrv_fle = {
     .create_opts = &fle_create_opts,
 };
 
-/* ---- fco -------------------------------------------------------------------- */
+/* ---- fco ---------------------------------------------------------------- */
 
 static int fco_file_open(BlockDriverState *bs, QDict *options, int flags,
                          Error **errp)

@@ -72,7 +72,7 @@ static int create(const char *format, const char *filename,
     return ret;
 }
 
-/* ---- ftable -------------------------------------------------------------------- */
+/* ---- ftable ------------------------------------------------------------- */
 
 static int create_ftable(const char *filename, const char *params,
                          Error **errp)
@@ -219,7 +219,7 @@ static void test_ftable_parallel(void)
     g_assert_cmpint(mem_find("t")->size, ==, 1024 + 2 * 4096);
 }
 
-/* ---- finflate --------------------------------------------------------------- */
+/* ---- finflate ----------------------------------------------------------- */
 
 #ifdef TEST_WITH_ZLIB
 static void make_finflate(const char *name, uint32_t blocks)
@@ -270,7 +270,7 @@ static void test_finflate(void)
 }
 #endif
 
-/* ---- fpass -------------------------------------------------------------------- */
+/* ---- fpass -------------------------------------------------------------- */
 
 static void test_fpass(void)
 {
@@ -392,7 +392,7 @@ static void test_fpass_copy_range(void)
     blk_unref(c.blk);
 }
 
-/* ---- faio ---------------------------------------------------------------------- */
+/* ---- faio --------------------------------------------------------------- */
 
 static void use_faio(const char *json)
 {
@@ -432,7 +432,7 @@ static void test_faio(void)
     blk_unref(blk);
 }
 
-/* ---- fle, fco ----------------------------------------------------------------- */
+/* ---- fle, fco ----------------------------------------------------------- */
 
 static void test_fle(void)
 {

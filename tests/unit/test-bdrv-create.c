@@ -15,7 +15,7 @@
 #include "qemu/module.h"
 #include "sysemu/block-backend.h"
 
-/* ---- a format named vpc, which the schema can describe --------------------- */
+/* ---- a format named vpc, which the schema can describe ------------------ */
 
 static struct {
     bool in_coroutine;
@@ -168,7 +168,7 @@ static BlockDriver bdrv_nocreate = {
     .protocol_name = "nocreate",
 };
 
-/* ---- helpers ------------------------------------------------------------------ */
+/* ---- helpers ------------------------------------------------------------ */
 
 static void setup(void)
 {
@@ -192,7 +192,7 @@ static int create(const char *filename, const char *params, Error **errp)
     return ret;
 }
 
-/* ---- tests -------------------------------------------------------------------- */
+/* ---- tests -------------------------------------------------------------- */
 
 static void test_by_options(void)
 {

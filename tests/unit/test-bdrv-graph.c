@@ -9,7 +9,7 @@
 #include "qemu/module.h"
 #include "sysemu/block-backend.h"
 
-/* ---- a filter that records the order of its end ---------------------------- */
+/* ---- a filter that records the order of its end ------------------------- */
 
 static int closes;
 static int flushes_at_close;
@@ -100,7 +100,7 @@ static MemFile *setup(void)
     return mem_file("x", 4096);
 }
 
-/* ---- references ------------------------------------------------------------- */
+/* ---- references --------------------------------------------------------- */
 
 static void test_references(void)
 {
@@ -166,7 +166,7 @@ static void test_unref_in_coroutine(void)
     g_assert_null(bdrv_next_node(NULL));
 }
 
-/* ---- edges -------------------------------------------------------------------- */
+/* ---- edges -------------------------------------------------------------- */
 
 static void test_attach_detach(void)
 {
@@ -335,7 +335,7 @@ static void test_replace_while_drained(void)
     g_assert_null(bdrv_next_node(NULL));
 }
 
-/* ---- lists -------------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------- */
 
 static gpointer thread_looks(gpointer opaque)
 {
@@ -364,7 +364,7 @@ static void test_list_per_thread(void)
     bdrv_unref(bs);
 }
 
-/* ---- drivers ------------------------------------------------------------------- */
+/* ---- drivers ------------------------------------------------------------ */
 
 static void count_name(void *opaque, const char *name)
 {

@@ -156,7 +156,7 @@ static void close_all(BlockDriverState *bs)
     g_assert_null(bdrv_next_node(NULL));
 }
 
-/* ---- what the driver finds ------------------------------------------------ */
+/* ---- what the driver finds ---------------------------------------------- */
 
 static void test_before_open(void)
 {
@@ -208,7 +208,7 @@ static void test_protocol_names(void)
     g_assert_true(bs->drv == &bdrv_mem);
     close_all(bs);
 
-    /* A colon behind a slash is part of a path; a prefix in file.filename too. */
+    /* A colon behind a slash is part of a path. */
     assert_open_fails("./mem:x", NULL, BDRV_O_PROTOCOL,
                       "Unknown protocol 'file'");
     assert_open_fails("foo:x", NULL, 0, "Unknown protocol 'foo'");
@@ -249,7 +249,7 @@ static void test_bad_options(void)
     g_assert_cmpint(mem_find("x")->open_count, ==, 0);
 }
 
-/* ---- failures --------------------------------------------------------------- */
+/* ---- failures ----------------------------------------------------------- */
 
 static void test_driver_fails(void)
 {
@@ -298,7 +298,7 @@ static void test_fails_without_errp(void)
     g_assert_null(bdrv_next_node(NULL));
 }
 
-/* ---- references --------------------------------------------------------------- */
+/* ---- references --------------------------------------------------------- */
 
 static void test_references(void)
 {
@@ -367,7 +367,7 @@ static void test_node_names(void)
                       "Node name too long");
 }
 
-/* ---- json: ------------------------------------------------------------------------ */
+/* ---- json: -------------------------------------------------------------- */
 
 static void test_json_names(void)
 {
@@ -435,7 +435,7 @@ static void test_refresh_filename(void)
                     " \"file\": {\"driver\": \"mem\", \"filename\": \"x\"}}}");
 }
 
-/* ---- inheritance -------------------------------------------------------------------- */
+/* ---- inheritance -------------------------------------------------------- */
 
 static void test_inherit(void)
 {
@@ -531,7 +531,7 @@ static void test_consumes_options(void)
     qobject_unref(copy);
 }
 
-/* ---- backing ------------------------------------------------------------------------- */
+/* ---- backing ------------------------------------------------------------ */
 
 static void test_backing_options(void)
 {
@@ -589,7 +589,7 @@ static void test_implicit_policy(void)
     close_all(bs);
 }
 
-/* ---- contexts -------------------------------------------------------------------------- */
+/* ---- contexts ----------------------------------------------------------- */
 
 static void coroutine_fn open_in_co(void *opaque)
 {

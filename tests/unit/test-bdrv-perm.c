@@ -16,7 +16,7 @@
 #define GM BLK_PERM_GRAPH_MOD
 #define ALL BLK_PERM_ALL
 
-/* ---- parents ---------------------------------------------------------------- */
+/* ---- parents ------------------------------------------------------------ */
 
 static int null_child_calls;  /* child_perm with c == NULL */
 static int order;             /* of the driver's callbacks */
@@ -111,7 +111,7 @@ static void assert_perms(BdrvChild *c, uint64_t perm, uint64_t shared)
     g_assert_false(c->has_backup_perm);
 }
 
-/* ---- defaults ------------------------------------------------------------------ */
+/* ---- defaults ----------------------------------------------------------- */
 
 static void test_filter_defaults(void)
 {
@@ -165,7 +165,7 @@ static void test_names(void)
                     "resize, change children");
 }
 
-/* ---- conflicts ------------------------------------------------------------------ */
+/* ---- conflicts ---------------------------------------------------------- */
 
 static void test_conflict(void)
 {
@@ -290,7 +290,7 @@ static void test_rollback(void)
     bdrv_unref(top);
 }
 
-/* Two ways down to one node: its users' needs are added up before it is asked. */
+/* Two ways down to one node: what its users need is added up first. */
 static void test_diamond(void)
 {
     MemFile *f = setup();

@@ -9,7 +9,7 @@
 #include "qemu/module.h"
 #include "sysemu/block-backend.h"
 
-/* ---- drivers ------------------------------------------------------------------ */
+/* ---- drivers ------------------------------------------------------------ */
 
 static int tails_asked;
 static int last_tail_size;
@@ -106,7 +106,7 @@ static const char *probed_format(void)
     return name;
 }
 
-/* ---- scores ---------------------------------------------------------------------- */
+/* ---- scores ------------------------------------------------------------- */
 
 static void test_scores(void)
 {
@@ -148,7 +148,7 @@ static void test_small_files(void)
     g_assert_cmpstr(probed_format(), ==, "weak");
 }
 
-/* ---- tails -------------------------------------------------------------------------- */
+/* ---- tails -------------------------------------------------------------- */
 
 static void test_tails(void)
 {
@@ -201,7 +201,7 @@ static void test_tail_is_read_only(void)
     bdrv_unref(bs);
 }
 
-/* ---- the guard and its warning --------------------------------------------------- */
+/* ---- the guard and its warning ------------------------------------------ */
 
 static void test_guard_is_set(void)
 {
@@ -272,7 +272,7 @@ static void test_silence(void)
     g_test_trap_assert_stderr("");
 }
 
-/* ---- failures ------------------------------------------------------------------------ */
+/* ---- failures ----------------------------------------------------------- */
 
 static int coroutine_fn bad_preadv(BlockDriverState *bs, uint64_t offset,
                                    uint64_t bytes, QEMUIOVector *qiov,
