@@ -6,14 +6,14 @@
  * (permissions), open (one node; closing), open-child (children, backing),
  * options (those of every node), inherit (the three roles), implicit (what an
  * image names), probe (formats), filename (descriptions of nodes, paths),
- * create, reopen, drain (drained sections; bdrv_inc_in_flight and its reverse), limits
- * (limits, lengths, aligned memory), tracked (requests in flight,
+ * create, reopen, drain (drained sections; bdrv_inc_in_flight and its reverse),
+ * limits (limits, lengths, aligned memory), tracked (requests in flight,
  * serialising), io (reads and writes), driver-io (the drivers' callbacks,
  * splitting), pad (unaligned requests, buffers), zeroes (write-zeroes,
- * discard), flush, truncate, copy-range, status, io-sync (mixed forms; bdrv_run_co and
- * bdrv_run_outside_co), guard (probed raw images), info (what a node or its
- * driver answers, names, removable media, debug events, words of the command
- * line), backend, overlay.
+ * discard), flush, truncate, copy-range, status, io-sync (mixed forms;
+ * bdrv_run_co and bdrv_run_outside_co), guard (probed raw images), info (what a
+ * node or its driver answers, names, removable media, debug events, words of
+ * the command line), backend, overlay.
  */
 #ifndef BLOCK_CORE_CORE_H
 #define BLOCK_CORE_CORE_H
