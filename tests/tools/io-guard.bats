@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# Raw images whose format was guessed: a guest cannot give itself another format.
+
+load helpers
+
+make_vhds()
+{
+    needs vpc
+    quietly "$MINBLK_IMG" create -q -f vpc -o subformat=fixed,force_size \
+        fixed.vhd 1M
+    quietly "$MINBLK_IMG" create -q -f vpc dynamic.vhd 10M
+    tail -c 512 fixed.vhd >footer
+    head -c 511 footer >footer511
+    head -c 512 dynamic.vhd >head
+}
+
+# refuses SIZE COMMAND: on zeroes of that size, with the reason, once.
+refuses()
+{
+    truncate -s 0 disk
+    truncate -s "$1" disk
+    io -c "$2" disk
+    expect_status 1
+    [[ "$stderr" == *"format 'vpc'"*"give '-f raw'"* ]]
+    img info -f raw disk
+    expect_status 0
+    img info disk
+    [[ "$output" == *'file format: raw'* ]]
+}
+
+@test 'a header cannot be written to the first sector' {
+    make_vhds
+    refuses 1048576 'write -s head 0 512'
+}
+
+@test 'a footer cannot be written to the last sector' {
+    make_vhds
+    refuses 1049088 'write -s footer 1M 512'
+}
+
+@test 'a footer of 511 bytes cannot be written to the end' {
+    make_vhds
+    refuses 1049087 'write -s footer511 1M 511'
+}
+
+@test 'a footer cannot become the last sector' {
+    make_vhds
+    truncate -s 1049600 disk
+    io -c 'write -s footer 1M 512' disk
+    expect_status 0
+    io -c 'truncate 1049088' disk
+    expect_status 1
+    [ "$(stat -c %s disk)" -eq 1049600 ]
+}
+
+@test 'two halves of a header do not come together' {
+    make_vhds
+    truncate -s 1M disk
+    head -c 4 head >first
+    tail -c +5 head >second
+    io -c 'write -s first 0 4' -c 'write -s second 4 508' disk
+    expect_status 1
+    io -c 'read -P 0 4 508' disk
+    expect_status 0
+}
+
+@test 'with -f raw everything may be written' {
+    make_vhds
+    truncate -s 1049088 disk
+    io -f raw -c 'write -s footer 1M 512' -c 'write -s head 0 512' disk
+    expect_status 0
+    expect_err ''
+}
+
+@test 'all else of a guessed image may be written' {
+    make_vhds
+    truncate -s 1M disk
+    io -c 'write -s head 512 512' -c 'write -P 1 0 512' \
+        -c 'write -P 2 1048064 512' -c 'discard 0 2' disk
+    expect_status 0
+    [[ "$stderr" == *'WARNING: Image format was not specified'* ]]
+}
