@@ -11,7 +11,6 @@
 #include "qemu/osdep.h"
 #include "common.h"
 #include "qapi/qapi-visit-block-core.h"
-#include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qstring.h"
 #include "qapi/qobject-output-visitor.h"
@@ -35,11 +34,19 @@ static const char map_help[] =
     "  --image-opts          FILE is a list of options\n"
     "  -U, --force-share     also while another process writes to it\n";
 
+/* A range of the disk, and the node that holds its bytes (borrowed), if any. */
+typedef struct Extent {
+    MapEntry entry;
+    BlockDriverState *file;
+} Extent;
+
 /* ---- printing ------------------------------------------------------------ */
 
-/* False, and reported, when the table has no way to show @e. */
-static bool print_human(const MapEntry *e)
+/* False, and reported, when the table has no way to show @x. */
+static bool print_human(const Extent *x)
 {
+    const MapEntry *e = &x->entry;
+
     if (e->data && !e->has_offset) {
         error_report("File contains external, encrypted or compressed "
                      "clusters.");
@@ -47,15 +54,15 @@ static bool print_human(const MapEntry *e)
     }
     if (e->data && !e->zero) {
         printf("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", e->start,
-               e->length, e->has_offset ? e->offset : 0,
-               e->filename ? e->filename : "");
+               e->length, e->offset, x->file ? bdrv_get_filename(x->file) : "");
     }
     return true;
 }
 
-/* One object a line, with a blank behind its brace; the name is left out. */
-static void print_json(MapEntry *e, bool last)
+/* One object a line, with a blank behind its brace. */
+static void print_json(Extent *x, bool last)
 {
+    MapEntry *e = &x->entry;
     QObject *obj;
     QString *text;
     Visitor *v = qobject_output_visitor_new(&obj);
@@ -63,98 +70,89 @@ static void print_json(MapEntry *e, bool last)
     visit_type_MapEntry(v, NULL, &e, &error_abort);
     visit_complete(v, &obj);
     visit_free(v);
-    qdict_del(qobject_to(QDict, obj), "filename");
     text = qobject_to_json(obj);
     printf("{ %s%s", qstring_get_str(text) + 1, last ? "" : ",\n");
     qobject_unref(text);
     qobject_unref(obj);
 }
 
-static bool print_entry(MapEntry *e, bool json, bool last)
+static bool print_extent(Extent *x, bool json, bool last)
 {
     if (json) {
-        print_json(e, last);
+        print_json(x, last);
         return true;
     }
-    return print_human(e);
+    return print_human(x);
 }
 
 /* ---- collecting ---------------------------------------------------------- */
 
-/*
- * Fills the zeroed @e with the extent at @offset, at most @bytes long.  Its
- * file name is the caller's to free.  0 or -errno.
- */
-static int get_entry(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                     MapEntry *e)
+/* The extent at @offset, at most @bytes long.  0 or -errno. */
+static int get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                      Extent *x)
 {
-    BlockDriverState *file = NULL;
-    int64_t pnum = 0, map = 0;
+    int64_t length = 0, map = 0;
     int depth = 0;
-    int ret = bdrv_block_status_above(bs, NULL, offset, bytes, &pnum, &map,
-                                      &file, &depth);
+    int ret;
 
+    *x = (Extent) { .entry.start = offset };
+    ret = bdrv_block_status_above(bs, NULL, offset, bytes, &length, &map,
+                                  &x->file, &depth);
     if (ret < 0) {
         return ret;
     }
-    e->start = offset;
-    e->length = pnum;
-    e->depth = depth;
-    e->data = ret & BDRV_BLOCK_DATA;
-    e->zero = ret & BDRV_BLOCK_ZERO;
-    e->present = ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED);
+    x->entry.length = length;
+    x->entry.depth = depth;
+    x->entry.data = ret & BDRV_BLOCK_DATA;
+    x->entry.zero = ret & BDRV_BLOCK_ZERO;
+    x->entry.present = ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED);
     /* Where nobody answers for the range, there is no place either. */
-    e->has_offset = (ret & BDRV_BLOCK_OFFSET_VALID) &&
-                    (ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO));
-    e->offset = e->has_offset ? map : 0;
-    if (file && e->has_offset) {
-        e->filename = g_strdup(bdrv_get_filename(file));
+    x->entry.has_offset = (ret & BDRV_BLOCK_OFFSET_VALID) &&
+                          (ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO));
+    if (x->entry.has_offset) {
+        x->entry.offset = map;
+    } else {
+        x->file = NULL;
     }
-    return pnum > 0 ? 0 : -EIO;
+    return length > 0 ? 0 : -EIO;
 }
 
-/* Does @next only go on where @e ends? */
-static bool goes_on(const MapEntry *e, const MapEntry *next)
+/* Does @next only go on where @x ends? */
+static bool goes_on(const Extent *x, const Extent *next)
 {
-    return e->data == next->data && e->zero == next->zero &&
-           e->present == next->present && e->depth == next->depth &&
-           e->has_offset == next->has_offset &&
-           (!e->has_offset || e->offset + e->length == next->offset) &&
-           g_strcmp0(e->filename, next->filename) == 0;
+    const MapEntry *a = &x->entry, *b = &next->entry;
+
+    return a->length > 0 && a->data == b->data && a->zero == b->zero &&
+           a->present == b->present && a->depth == b->depth &&
+           a->has_offset == b->has_offset && x->file == next->file &&
+           (!a->has_offset || a->offset + a->length == b->offset);
 }
 
 /* Maps [@args->start, @end); an exit status. */
 static int map_range(BlockDriverState *bs, const MapArgs *args, int64_t end)
 {
-    MapEntry cur = { .start = args->start };
-    bool ok = true;
-    int ret = 0;
+    Extent cur = { .entry.start = args->start };
+    int64_t offset = args->start;
 
-    while (ok && cur.start + cur.length < end) {
-        int64_t offset = cur.start + cur.length;
-        MapEntry next = { 0 };
+    while (offset < end) {
+        Extent next;
+        int ret = get_extent(bs, offset, end - offset, &next);
 
-        ret = get_entry(bs, offset, end - offset, &next);
         if (ret < 0) {
             error_report("Failed to read image metadata: %s", strerror(-ret));
-            break;
+            return 1;
         }
-        if (cur.length > 0 && goes_on(&cur, &next)) {
-            cur.length += next.length;
-            g_free(next.filename);
+        offset += next.entry.length;
+        if (goes_on(&cur, &next)) {
+            cur.entry.length += next.entry.length;
             continue;
         }
-        if (cur.length > 0) {
-            ok = print_entry(&cur, args->json, false);
+        if (cur.entry.length > 0 && !print_extent(&cur, args->json, false)) {
+            return 1;
         }
-        g_free(cur.filename);
         cur = next;
     }
-    if (ok && ret == 0) {
-        ok = print_entry(&cur, args->json, true);
-    }
-    g_free(cur.filename);
-    return ok && ret == 0 ? 0 : 1;
+    return print_extent(&cur, args->json, true) ? 0 : 1;
 }
 
 /* ---- the command --------------------------------------------------------- */
