@@ -28,12 +28,13 @@ typedef struct CheckArgs {
 } CheckArgs;
 
 static const char check_help[] =
-    "Looks for damage in an image's metadata. Exit status: 0 none, 1 the check\n"
-    "failed, 2 corruptions, 3 only leaks, 63 the format has no check.\n"
+    "Looks for damage in an image's metadata. Exit status: 0 none, 1 the\n"
+    "check failed, 2 corruptions, 3 only leaks, 63 the format has no check.\n"
     "\n"
     "  -f, --format=FMT   format of the image (default: probed)\n"
     "  --output=FORM      human (default) or json\n"
-    "  -r, --repair=WHAT  leaks: free what nothing uses; all: corruptions, too\n"
+    "  -r, --repair=WHAT  leaks: free what nothing uses; all: corruptions,\n"
+    "                     too\n"
     "  -T CACHE           cache mode (default: writeback)\n"
     "  -q                 print nothing but errors\n"
     "  --image-opts       FILE is a list of options\n"

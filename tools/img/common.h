@@ -183,7 +183,7 @@ int img_print_create_help(const char *filename, const char *format);
 void img_note_rounding(BlockDriver *drv, const char *filename,
                        int64_t asked);
 
-/* ---- output --------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------- */
 
 /*
  * Writes out what was printed.  Returns @status, or 1 instead of 0 when that

@@ -114,8 +114,8 @@ int64_t img_parse_size_range(const char *what, const char *text, int64_t min,
     if (ret == 0 && value <= (uint64_t)max && (int64_t)value >= min) {
         return value;
     }
-    error_report("Invalid %s specified. Must be between %" PRId64 " and %" PRId64
-                 ".", what, min, max);
+    error_report("Invalid %s specified. Must be between %" PRId64 " and "
+                 "%" PRId64 ".", what, min, max);
     return -ERANGE;
 }
 
