@@ -171,10 +171,12 @@ class Disk:
     def __init__(self, image):
         self.image = image
         padded = image + bytes(-len(image) % SECTOR)
+        self.length = len(padded)
         tail, head = padded[-SECTOR:], padded[:SECTOR]
         self.footer = None
         if footer_sound(tail):
             self.footer = tail
+            self.length -= SECTOR
         if self.footer is None or \
                 (get(tail, FOOTER, 'type') == FIXED and
                  get(tail, FOOTER, 'current_size') != len(padded) - SECTOR):
@@ -182,6 +184,7 @@ class Disk:
                     self._at(get(head, FOOTER, 'data_offset'), 8) == \
                     b'cxsparse':
                 self.footer = head
+                self.length = len(padded)
         if self.footer is None:
             raise Refused('no footer')
         self.kind = get(self.footer, FOOTER, 'type')
@@ -220,11 +223,20 @@ class Disk:
         self.reserved = [(0, SECTOR), (start, start + 1024),
                          (table, table + 4 * self.blocks)]
         if table < start + 1024 and table + 4 * self.blocks > start or \
-                table < SECTOR < SECTOR + self.blocks:
+                self.blocks and table < SECTOR:
             raise Refused('table over headers')
+        # Entries behind the disk's end mean nothing, but have their space.
+        self.reserved.append((table, table + 4 * entries))
         self.table = struct.unpack('>%dI' % self.blocks,
                                    self._at(table, 4 * self.blocks)
                                    .ljust(4 * self.blocks, b'\0'))
+
+    def _alone(self, entry):
+        """Is that a place for a block, and of one block only?"""
+        stride = bitmap_bytes(self.block_size) + self.block_size
+        start, end = entry * SECTOR, entry * SECTOR + stride
+        return (end <= self.length and
+                not any(start < e and end > s for s, e in self.reserved))
 
     def read_block(self, index):
         """The data of a block, or None where it is all zeroes."""
@@ -233,16 +245,17 @@ class Disk:
             return None
         start = entry * SECTOR
         data = start + bitmap_bytes(self.block_size)
-        end = data + self.block_size
-        if end > len(self.image) or \
-                any(start < e and end > s for s, e in self.reserved):
+        sectors = (data - start + self.block_size) // SECTOR
+        rivals = [e for e in self.table
+                  if abs(e - entry) < sectors and self._alone(e)]
+        if not self._alone(entry) or len(rivals) > 1:
             raise Refused('block %d' % index)
         bitmap = self._at(start, data - start)
         out = bytearray(self.block_size)
         for i in range(self.block_size // SECTOR):
             if bitmap[i // 8] & (0x80 >> i % 8):
                 out[i * SECTOR:(i + 1) * SECTOR] = \
-                    self._at(data + i * SECTOR, SECTOR)
+                    self._at(data + i * SECTOR, SECTOR).ljust(SECTOR, b'\0')
         return bytes(out)
 
     def extents(self):
