@@ -63,6 +63,11 @@ static int blk_check_range(BlockBackend *blk, int64_t offset, int64_t bytes)
     if (blk->allow_write_beyond_eof) {
         return 0;
     }
+    length = blk_bs(blk)->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+    if (offset <= length && bytes <= length - offset) {
+        return 0;
+    }
+    /* The image may have grown behind the node's back: ask the driver. */
     length = blk_getlength(blk);
     if (length < 0) {
         return length;
