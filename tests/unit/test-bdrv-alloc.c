@@ -11,6 +11,7 @@
 
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
+#include "qemu/option.h"
 #include "sysemu/block-backend.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
@@ -211,6 +212,36 @@ static void test_raw(gconstpointer opaque)
     unlink(path);
 }
 
+/* The blocks are allocated by a first pass over the disk. */
+static void test_vpc(gconstpointer opaque)
+{
+    const char *params = opaque;
+    g_autofree char *path = make_file();
+    BlockDriver *drv = bdrv_find_format("vpc");
+    QemuOptsList *list;
+    QemuOpts *opts;
+    BlockBackend *blk;
+
+    if (!COUNTS) {
+        g_test_skip("malloc() is the sanitizer's");
+        unlink(path);
+        return;
+    }
+    list = qemu_opts_append(NULL, bdrv_driver_create_opts(drv));
+    list = qemu_opts_append(
+        list, bdrv_driver_create_opts(bdrv_find_format("file")));
+    opts = qemu_opts_create(list, NULL, 0, &error_abort);
+    g_assert_true(qemu_opts_do_parse(opts, params, NULL, &error_abort));
+    g_assert_cmpint(bdrv_create(drv, path, opts, &error_abort), ==, 0);
+    qemu_opts_del(opts);
+    qemu_opts_free(list);
+
+    blk = open_disk("vpc", path, 0);
+    check_all(blk);
+    blk_unref(blk);
+    unlink(path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -220,6 +251,14 @@ int main(int argc, char **argv)
                              test_raw);
         g_test_add_data_func("/bdrv-alloc/raw-direct",
                              GINT_TO_POINTER(BDRV_O_NOCACHE), test_raw);
+    }
+    if (bdrv_find_format("vpc") && bdrv_find_format("file")) {
+        g_test_add_data_func("/bdrv-alloc/vpc-fixed",
+                             "subformat=fixed,force_size=on,size=8M",
+                             test_vpc);
+        g_test_add_data_func("/bdrv-alloc/vpc-dynamic",
+                             "subformat=dynamic,force_size=on,size=8M",
+                             test_vpc);
     }
     return g_test_run();
 }
