@@ -85,6 +85,8 @@ static BlockDriver *find_target_format(ConvertArgs *args)
 static bool create_target(ConvertArgs *args, int64_t size)
 {
     BlockDriver *drv = find_target_format(args);
+    g_autofree char *task = NULL;
+    CopyTarget target;
     Error *err = NULL;
 
     if (!drv) {
@@ -94,8 +96,17 @@ static bool create_target(ConvertArgs *args, int64_t size)
         error_report("Compression not supported for this file format");
         return false;
     }
-    if (!copy_images_create(drv, args->filename, args->options, args->backing,
-                            args->backing_format, size, &err)) {
+    task = g_strdup_printf("converting %s", bdrv_driver_name(drv));
+    target = (CopyTarget) {
+        .drv = drv,
+        .filename = args->filename,
+        .size = size,
+        .options = args->options,
+        .backing = args->backing,
+        .backing_format = args->backing_format,
+        .task = task,
+    };
+    if (!copy_images_create(&target, &err)) {
         error_report_err(err);
         return false;
     }

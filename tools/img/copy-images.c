@@ -208,39 +208,35 @@ static bool has_option(const QemuOptsList *list, const char *name)
 /* Sets an option that the format must have. */
 static bool set_if_known(QemuOpts *opts, QemuOptsList *list, const char *name,
                          const char *value, const char *complaint,
-                         BlockDriver *drv, Error **errp)
+                         const CopyTarget *target, Error **errp)
 {
     if (!value) {
         return true;
     }
     if (!has_option(list, name)) {
         error_setg(errp, "%s not supported for file format '%s'", complaint,
-                   bdrv_driver_name(drv));
+                   bdrv_driver_name(target->drv));
         return false;
     }
     return qemu_opt_set(opts, name, value, errp);
 }
 
 /* All that can be judged before anything is made. */
-static bool set_options(QemuOpts *opts, QemuOptsList *list, BlockDriver *drv,
-                        const char *options, const char *backing,
-                        const char *backing_format, int64_t size,
-                        Error **errp)
+static bool set_options(QemuOpts *opts, QemuOptsList *list,
+                        const CopyTarget *target, Error **errp)
 {
-    return (!options || qemu_opts_do_parse(opts, options, NULL, errp)) &&
-           qemu_opt_set_number(opts, "size", size, errp) &&
-           set_if_known(opts, list, "backing_file", backing, "Backing file",
-                        drv, errp) &&
-           set_if_known(opts, list, "backing_fmt", backing_format,
-                        "Backing file format", drv, errp);
+    return (!target->options ||
+            qemu_opts_do_parse(opts, target->options, NULL, errp)) &&
+           qemu_opt_set_number(opts, "size", target->size, errp) &&
+           set_if_known(opts, list, "backing_file", target->backing,
+                        "Backing file", target, errp) &&
+           set_if_known(opts, list, "backing_fmt", target->backing_format,
+                        "Backing file format", target, errp);
 }
 
-bool copy_images_create(BlockDriver *drv, const char *filename,
-                        const char *options, const char *backing,
-                        const char *backing_format, int64_t size,
-                        Error **errp)
+bool copy_images_create(const CopyTarget *target, Error **errp)
 {
-    QemuOptsList *list = img_create_list(drv, filename, errp);
+    QemuOptsList *list = img_create_list(target->drv, target->filename, errp);
     QemuOpts *opts;
     bool good;
 
@@ -248,11 +244,10 @@ bool copy_images_create(BlockDriver *drv, const char *filename,
         return false;
     }
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    good = set_options(opts, list, drv, options, backing, backing_format, size,
-                       errp);
-    if (good && bdrv_create(drv, filename, opts, errp) < 0) {
-        error_prepend(errp, "%s: error while converting %s: ", filename,
-                      bdrv_driver_name(drv));
+    good = set_options(opts, list, target, errp);
+    if (good && bdrv_create(target->drv, target->filename, opts, errp) < 0) {
+        error_prepend(errp, "%s: error while %s: ", target->filename,
+                      target->task);
         good = false;
     }
     qemu_opts_del(opts);

@@ -44,14 +44,19 @@ int64_t copy_images_length(const CopyImages *images);
 /* Lets go of the sources and of the target; members not set are skipped. */
 void copy_images_close(CopyImages *images);
 
-/*
- * Creates @filename as an image of @drv and of @size bytes, with the comma list
- * @options (NULL: none).  False and an error when that fails.
- */
-bool copy_images_create(BlockDriver *drv, const char *filename,
-                        const char *options, const char *backing,
-                        const char *backing_format, int64_t size,
-                        Error **errp);
+/* What target to create. */
+typedef struct CopyTarget {
+    BlockDriver *drv;
+    const char *filename;
+    int64_t size;               /* bytes */
+    const char *options;        /* a comma list; NULL: none */
+    const char *backing;        /* NULL: none */
+    const char *backing_format; /* NULL: not given */
+    const char *task;           /* what an error of creating it interrupts */
+} CopyTarget;
+
+/* Creates it.  False and an error when that fails. */
+bool copy_images_create(const CopyTarget *target, Error **errp);
 
 /* From here on SIGINT and SIGTERM are noted; a second one ends the process. */
 void copy_interrupt_begin(void);

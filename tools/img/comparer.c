@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The comparer.
+ *
+ * Invariants:
+ *   - Chunks are taken under the lock in ascending order; each gets the next
+ *     ticket.
+ *   - They are judged, and the progress is told, in the order of the tickets;
+ *     the first finding ends the comparison.
+ *   - A slot of the waiting line belongs to one ticket: no more tickets are out
+ *     than there are coroutines.
+ */
+#include "qemu/osdep.h"
+#include "comparer.h"
+#include "progress.h"
+#include "qemu/cutils.h"
+#include "qemu/lockable.h"
+
+#define CHUNK_MAX (2 * 1024 * 1024)
+#define WORKERS 4
+
+/* What is known of an image from the present place on. */
+typedef struct Extent {
+    int64_t end;                /* bytes; up to where it holds */
+    int status;                 /* BDRV_BLOCK_* */
+} Extent;
+
+typedef struct Comparer {
+    const CompareJob *job;
+    CoMutex lock;
+    int64_t pos, end;
+    Extent extent[2];
+    uint64_t next_ticket;
+    uint64_t turn;              /* the ticket that is judged next */
+    CoQueue turns[WORKERS];
+    CompareFinding finding;
+    uint64_t total;             /* of the progress */
+    int running;
+} Comparer;
+
+typedef struct Worker {
+    Comparer *comparer;
+    int64_t offset;
+    int64_t bytes;
+    uint64_t ticket;
+    CompareFinding finding;     /* in the chunk */
+    bool zero[2];               /* need not be read */
+    uint8_t *buf[2];
+    int ret;                    /* of the reading of image 1 */
+    bool reading;               /* image 1 is being read */
+    Coroutine *waiting;         /* for that to end */
+} Worker;
+
+static void found(Worker *w, CompareKind kind, int64_t offset, int image,
+                  int ret)
+{
+    w->finding = (CompareFinding) {
+        .kind = kind, .offset = offset, .image = image, .ret = ret,
+    };
+}
+
+/* ---- what to read ---------------------------------------------------------- */
+
+/* Makes sure that the extent of image @i holds at pos.  False: an error. */
+static bool coroutine_fn refresh_extent(Worker *w, int i)
+{
+    Comparer *c = w->comparer;
+    Extent *extent = &c->extent[i];
+    int64_t length = c->job->length[i];
+    int64_t pnum;
+
+    if (c->pos < extent->end) {
+        return true;
+    }
+    if (c->pos >= length) {
+        *extent = (Extent) { .end = c->end, .status = BDRV_BLOCK_ZERO };
+        return true;
+    }
+    extent->status = bdrv_block_status_above(
+        blk_bs(c->job->blk[i]), NULL, c->pos, MIN(c->end, length) - c->pos,
+        &pnum, NULL, NULL, NULL);
+    if (extent->status < 0 || pnum == 0) {
+        found(w, COMPARE_STATUS_ERROR, c->pos, i,
+              extent->status < 0 ? extent->status : -EIO);
+        return false;
+    }
+    extent->end = c->pos + pnum;
+    return true;
+}
+
+/*
+ * Takes the next chunk; one that need not be read may have any length.  The
+ * status may be what is found.  False: there is no more.
+ */
+static bool coroutine_fn next_chunk(Worker *w)
+{
+    Comparer *c = w->comparer;
+    int i;
+
+    QEMU_LOCK_GUARD(&c->lock);
+
+    if (c->pos >= c->end || c->finding.kind != COMPARE_EQUAL) {
+        return false;
+    }
+    w->finding = (CompareFinding) { .kind = COMPARE_EQUAL };
+    w->offset = c->pos;
+    w->ticket = c->next_ticket++;
+    if (!refresh_extent(w, 0) || !refresh_extent(w, 1)) {
+        c->pos = c->end;
+        return true;
+    }
+    if (c->job->strict && c->extent[0].status != c->extent[1].status) {
+        found(w, COMPARE_STATUS, c->pos, 0, 0);
+        c->pos = c->end;
+        return true;
+    }
+    w->bytes = MIN(c->extent[0].end, c->extent[1].end) - c->pos;
+    for (i = 0; i < 2; i++) {
+        w->zero[i] = c->extent[i].status & BDRV_BLOCK_ZERO;
+    }
+    if (!w->zero[0] || !w->zero[1]) {
+        w->bytes = MIN(w->bytes, CHUNK_MAX);
+    }
+    c->pos += w->bytes;
+    return true;
+}
+
+/* ---- reading ----------------------------------------------------------------- */
+
+static int coroutine_fn read_image(Worker *w, int i)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, w->buf[i], w->bytes);
+
+    return w->zero[i] ? 0
+                      : blk_co_preadv(w->comparer->job->blk[i], w->offset,
+                                      w->bytes, &qiov, 0);
+}
+
+static void coroutine_fn read_second(void *opaque)
+{
+    Worker *w = opaque;
+
+    w->ret = read_image(w, 1);
+    w->reading = false;
+    if (w->waiting) {
+        qemu_coroutine_enter(w->waiting);
+    }
+}
+
+/* Reads both at the same time.  False: an error. */
+static bool coroutine_fn read_both(Worker *w)
+{
+    int ret;
+
+    w->reading = true;
+    qemu_coroutine_enter(qemu_coroutine_create(read_second, w));
+    ret = read_image(w, 0);
+    if (w->reading) {
+        w->waiting = qemu_coroutine_self();
+        qemu_coroutine_yield();
+        w->waiting = NULL;
+    }
+    if (ret < 0) {
+        found(w, COMPARE_READ_ERROR, w->offset, 0, ret);
+    } else if (w->ret < 0) {
+        found(w, COMPARE_READ_ERROR, w->offset, 1, w->ret);
+    }
+    return ret >= 0 && w->ret >= 0;
+}
+
+/* Are the @n bytes at @at of the chunk the same? */
+static bool same_bytes(const Worker *w, int64_t at, int64_t n)
+{
+    if (w->zero[0] || w->zero[1]) {
+        return buffer_is_zero(w->buf[w->zero[0] ? 1 : 0] + at, n);
+    }
+    return memcmp(w->buf[0] + at, w->buf[1] + at, n) == 0;
+}
+
+static void compare_chunk(Worker *w)
+{
+    int64_t at = 0;
+
+    if (same_bytes(w, 0, w->bytes)) {
+        return;
+    }
+    while (same_bytes(w, at, MIN(w->bytes - at, (int64_t)BDRV_SECTOR_SIZE))) {
+        at += BDRV_SECTOR_SIZE;
+    }
+    found(w, COMPARE_CONTENT, w->offset + at, 0, 0);
+}
+
+/* ---- judging ------------------------------------------------------------------ */
+
+/* Waits for the turn of the chunk; then it counts, unless all is over. */
+static void coroutine_fn judge(Worker *w)
+{
+    Comparer *c = w->comparer;
+    int i;
+
+    while (c->turn != w->ticket && c->finding.kind == COMPARE_EQUAL) {
+        qemu_co_queue_wait(&c->turns[w->ticket % WORKERS], NULL);
+    }
+    if (c->finding.kind != COMPARE_EQUAL) {
+        return;
+    }
+    c->finding = w->finding;
+    if (c->finding.kind != COMPARE_EQUAL) {
+        for (i = 0; i < WORKERS; i++) {
+            qemu_co_queue_restart_all(&c->turns[i]);
+        }
+        return;
+    }
+    img_progress_set(w->offset + w->bytes, c->total);
+    c->turn++;
+    qemu_co_queue_next(&c->turns[c->turn % WORKERS]);
+}
+
+static void coroutine_fn work(void *opaque)
+{
+    Worker *w = opaque;
+
+    while (next_chunk(w)) {
+        if (w->finding.kind == COMPARE_EQUAL && !(w->zero[0] && w->zero[1]) &&
+            read_both(w)) {
+            compare_chunk(w);
+        }
+        judge(w);
+    }
+    w->comparer->running--;
+}
+
+CompareFinding compare_run(const CompareJob *job, int64_t start, int64_t end)
+{
+    Comparer c = {
+        .job = job,
+        .pos = start,
+        .end = end,
+        .total = MAX(job->length[0], job->length[1]),
+    };
+    Worker workers[WORKERS] = { 0 };
+    size_t align = bdrv_opt_mem_align(NULL);
+    int i;
+
+    qemu_co_mutex_init(&c.lock);
+    for (i = 0; i < WORKERS; i++) {
+        qemu_co_queue_init(&c.turns[i]);
+        workers[i].comparer = &c;
+        workers[i].buf[0] = qemu_memalign(align, CHUNK_MAX);
+        workers[i].buf[1] = qemu_memalign(align, CHUNK_MAX);
+    }
+    for (i = 0; i < WORKERS; i++) {
+        c.running++;
+        qemu_coroutine_enter(qemu_coroutine_create(work, &workers[i]));
+    }
+    AIO_WAIT_WHILE(qemu_get_current_aio_context(), c.running > 0);
+    for (i = 0; i < WORKERS; i++) {
+        qemu_vfree(workers[i].buf[0]);
+        qemu_vfree(workers[i].buf[1]);
+    }
+    return c.finding;
+}
