@@ -4,157 +4,24 @@
  * when it is called, and what is undone when opening fails.
  */
 #include "qemu/osdep.h"
-#include "mem-driver.h"
-#include "block/qdict.h"
-#include "qapi/qmp/qdict.h"
-#include "qapi/qmp/qjson.h"
+#include "fmt-driver.h"
 #include "qemu/module.h"
 
-/* ---- a format that records how it is used ------------------------------- */
-
-typedef struct FmtState {
-    int touched;                  /* must be zero when open begins */
-} FmtState;
-
-static struct {
-    int opens, closes;
-    int ret;                      /* what open is to return ... */
-    bool silent;                  /* ... without an error */
-    bool fail_length;
-    bool wants_write;             /* calls bdrv_apply_auto_read_only */
-    bool opaque_was_zero;
-    char node_name[32];
-    char file_ref[64];            /* options["file"] as open saw it */
-    int flags;
-    bool read_only, probed;
-    BlockDriver *drv;
-    int64_t getlength;
-} seen;
-
-static int fmt_open(BlockDriverState *bs, QDict *options, int flags,
-                    Error **errp)
+/* A filter over an image of any format. */
+static int over_open(BlockDriverState *bs, QDict *options, int flags,
+                     Error **errp)
 {
-    FmtState *s = bs->opaque;
-    const char *ref = qdict_get_try_str(options, "file");
-
-    seen.opens++;
-    seen.opaque_was_zero = s->touched == 0;
-    s->touched = 1;
-    seen.flags = flags;
-    seen.read_only = bs->read_only;
-    seen.probed = bs->probed;
-    seen.drv = bs->drv;
-    g_strlcpy(seen.node_name, bs->node_name, sizeof(seen.node_name));
-    g_strlcpy(seen.file_ref, ref ? ref : "", sizeof(seen.file_ref));
-    qdict_del(options, "take");
-    qdict_del(options, "offset");
-    if (seen.wants_write &&
-        bdrv_apply_auto_read_only(bs, NULL, errp) < 0) {
-        return -EACCES;
-    }
-    bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
-                               errp);
-    if (!bs->file) {
-        return -EINVAL;
-    }
-    if (seen.ret < 0) {
-        if (!seen.silent) {
-            error_setg(errp, "fmt does not like it");
-        }
-        return seen.ret;
-    }
-    bs->total_sectors = 8;
-    return seen.ret;
+    bs->file = bdrv_open_child(NULL, options, "image", bs, &child_format,
+                               false, errp);
+    return bs->file ? 0 : -EINVAL;
 }
 
-static void fmt_close(BlockDriverState *bs)
-{
-    g_assert_nonnull(bs->file);
-    g_assert_nonnull(bs->opaque);
-    seen.closes++;
-}
-
-static int64_t fmt_getlength(BlockDriverState *bs)
-{
-    return seen.fail_length ? -ENOMEDIUM : seen.getlength;
-}
-
-static int fmt_probe(const uint8_t *buf, int buf_size, const char *filename)
-{
-    return buf_size >= 4 && !memcmp(buf, "FMT!", 4) ? 100 : 0;
-}
-
-static const char *const fmt_strong_opts[] = { "take", "offset", NULL };
-
-static BlockDriver bdrv_fmt = {
-    .format_name = "fmt",
-    .instance_size = sizeof(FmtState),
-    .supports_backing = true,
-    .strong_runtime_opts = fmt_strong_opts,
-    .bdrv_probe = fmt_probe,
-    .bdrv_open = fmt_open,
-    .bdrv_close = fmt_close,
-    .bdrv_getlength = fmt_getlength,
-    .bdrv_child_perm = bdrv_format_default_perms,
+static BlockDriver bdrv_over = {
+    .format_name = "over",
+    .is_filter = true,
+    .bdrv_open = over_open,
+    .bdrv_child_perm = bdrv_filter_default_perms,
 };
-
-static void reset_seen(void)
-{
-    memset(&seen, 0, sizeof(seen));
-    seen.getlength = 4096;
-}
-
-static MemFile *setup(void)
-{
-    MemFile *f;
-
-    reset_seen();
-    mem_reset();
-    f = mem_file("x", 4096);
-    memcpy(f->data, "FMT!", 4);
-    return f;
-}
-
-static QDict *opts_of(const char *json)
-{
-    QObject *obj = qobject_from_json(json, &error_abort);
-    QDict *d = qobject_to(QDict, obj);
-
-    qdict_flatten(d);
-    return d;
-}
-
-/* Opens what @json says, which must fail with @msg. */
-static void assert_open_fails(const char *filename, const char *json, int flags,
-                              const char *msg)
-{
-    Error *err = NULL;
-    BlockDriverState *bs =
-        bdrv_open(filename, NULL, json ? opts_of(json) : NULL, flags, &err);
-
-    g_assert_null(bs);
-    g_assert_nonnull(err);
-    g_assert_cmpstr(error_get_pretty(err), ==, msg);
-    error_free(err);
-    g_assert_null(bdrv_next_node(NULL));
-}
-
-static BlockDriverState *open_ok(const char *filename, const char *json,
-                                 int flags)
-{
-    BlockDriverState *bs =
-        bdrv_open(filename, NULL, json ? opts_of(json) : NULL, flags,
-                  &error_abort);
-
-    g_assert_nonnull(bs);
-    return bs;
-}
-
-static void close_all(BlockDriverState *bs)
-{
-    bdrv_unref(bs);
-    g_assert_null(bdrv_next_node(NULL));
-}
 
 /* ---- what the driver finds ---------------------------------------------- */
 
@@ -283,6 +150,14 @@ static void test_later_step_fails(void)
                       "Could not refresh total sector count: No medium found");
     g_assert_cmpint(seen.opens, ==, 1);
     g_assert_cmpint(seen.closes, ==, 1);
+    g_assert_cmpint(f->open_count, ==, 0);
+
+    seen.fail_length = false;
+    seen.fail_limits = true;
+    assert_open_fails("mem:x", "{'driver': 'fmt'}", 0,
+                      "Limits cannot be told");
+    g_assert_cmpint(seen.opens, ==, 2);
+    g_assert_cmpint(seen.closes, ==, 2);
     g_assert_cmpint(f->open_count, ==, 0);
 }
 
@@ -531,62 +406,41 @@ static void test_consumes_options(void)
     qobject_unref(copy);
 }
 
-/* ---- backing ------------------------------------------------------------ */
+/* ---- other kinds of names ---------------------------------------------------- */
 
-static void test_backing_options(void)
+static void test_child_format(void)
 {
     BlockDriverState *bs;
 
     setup();
-    bs = open_ok("mem:x", "{'driver': 'fmt', 'backing': {'driver': 'mem', "
-                 "'filename': 'x'}}", BDRV_O_RDWR);
-    g_assert_true(bs->backing->bs->drv == &bdrv_mem);
-    g_assert_true(bs->backing->bs->read_only);
-    g_assert_cmpstr(bs->backing->name, ==, "backing");
+    bs = open_ok(NULL, "{'driver': 'over', 'image': {'file': {"
+                 "'driver': 'mem', 'filename': 'x'}}}", BDRV_O_RDWR);
+    g_assert_true(bs->file->bs->drv == &bdrv_fmt);
+    g_assert_true(bdrv_is_probed(bs->file->bs));
+    g_assert_false(bs->file->bs->read_only);
     close_all(bs);
-    bs = open_ok("mem:x", "{'driver': 'fmt', 'backing': null}", 0);
-    g_assert_null(bs->backing);
-    close_all(bs);
-    bs = open_ok("mem:x", "{'driver': 'fmt', 'backing': ''}", 0);
-    g_assert_null(bs->backing);
-    close_all(bs);
-    /* Who cannot have one may well be told to have none. */
-    close_all(open_ok("mem:x", "{'driver': 'mem', 'backing': null}", 0));
-    assert_open_fails("mem:x", "{'driver': 'mem', 'backing': 'x'}", 0,
-                      "Block protocol 'mem' doesn't support the option "
-                      "'backing'");
 }
 
-static bool permit(BlockDriverState *parent, const char *filename,
-                   void *opaque, Error **errp)
+static void assert_combined(const char *base, const char *name,
+                            const char *expect)
 {
-    g_assert_cmpstr(parent->filename, ==, "x");
-    *(char **)opaque = g_strdup(filename);
-    return true;
+    g_autofree char *path = path_combine(base, name);
+
+    g_assert_cmpstr(path, ==, expect);
 }
 
-static void test_implicit_policy(void)
+static void test_paths(void)
 {
-    Error *err = NULL;
-    char *asked = NULL;
-    BlockDriverState *bs;
-
-    setup();
-    bs = open_ok("mem:x", "{'driver': 'fmt'}", 0);
-    g_assert_null(bdrv_open_implicit(bs, "/secret", NULL, 0, &err));
-    g_assert_cmpstr(error_get_pretty(err), ==, "Image 'x' refers to '/secret', "
-                    "and opening what an image refers to is not permitted");
-    error_free_or_abort(&err);
-
-    /* Permitted, it is a path of the host's and nothing else. */
-    bdrv_set_implicit_open_policy(permit, &asked);
-    g_assert_null(bdrv_open_implicit(bs, "mem:x", NULL, 0, &err));
-    g_assert_cmpstr(asked, ==, "mem:x");
-    g_assert_cmpstr(error_get_pretty(err), ==, "Unknown driver 'file'");
-    error_free_or_abort(&err);
-    bdrv_set_implicit_open_policy(NULL, NULL);
-    g_free(asked);
-    close_all(bs);
+    g_assert_true(path_has_protocol("mem:x"));
+    g_assert_false(path_has_protocol("./mem:x"));
+    g_assert_false(path_has_protocol("x"));
+    assert_combined("a/b/c", "d", "a/b/d");
+    assert_combined("c", "d", "d");
+    assert_combined("/c", "e/d", "/e/d");
+    assert_combined("a/c", "/d", "/d");
+    assert_combined("a/c", "mem:d", "mem:d");
+    assert_combined("mem:a/c", "d", "mem:a/d");
+    assert_combined("mem:c", "d", "mem:d");
 }
 
 /* ---- contexts ----------------------------------------------------------- */
@@ -658,6 +512,7 @@ static void register_drivers(void)
 {
     bdrv_register(&bdrv_mem);
     bdrv_register(&bdrv_fmt);
+    bdrv_register(&bdrv_over);
 }
 block_init(register_drivers)
 
@@ -680,8 +535,8 @@ int main(int argc, char **argv)
     g_test_add_func("/open/auto-read-only", test_auto_read_only);
     g_test_add_func("/open/own-options", test_own_options);
     g_test_add_func("/open/consumes-options", test_consumes_options);
-    g_test_add_func("/open/backing-options", test_backing_options);
-    g_test_add_func("/open/implicit-policy", test_implicit_policy);
+    g_test_add_func("/open/child-format", test_child_format);
+    g_test_add_func("/open/paths", test_paths);
     g_test_add_func("/open/in-coroutine", test_in_coroutine);
     g_test_add_func("/open/two-threads", test_two_threads);
     return g_test_run();
