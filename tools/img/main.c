@@ -12,6 +12,7 @@
 /* All subcommands, by name. */
 static const ImgCommand *const commands[] = {
     &img_amend,
+    &img_bench,
     &img_bitmap,
     &img_check,
     &img_commit,
