@@ -412,13 +412,6 @@ static int raw_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     return bdrv_get_info(bs->file->bs, bdi);
 }
 
-static void raw_refresh_limits(BlockDriverState *bs, Error **errp)
-{
-    if (bs->probed) {
-        bs->bl.request_alignment = BDRV_SECTOR_SIZE;
-    }
-}
-
 static int raw_has_zero_init(BlockDriverState *bs)
 {
     return bdrv_has_zero_init(bs->file->bs);
@@ -478,7 +471,6 @@ BlockDriver bdrv_raw = {
     .bdrv_getlength = raw_getlength,
     .bdrv_measure = raw_measure,
     .bdrv_get_info = raw_get_info,
-    .bdrv_refresh_limits = raw_refresh_limits,
     .bdrv_has_zero_init = raw_has_zero_init,
     .bdrv_has_zero_init_truncate = raw_has_zero_init_truncate,
     .bdrv_eject = raw_eject,
