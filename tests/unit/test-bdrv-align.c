@@ -363,6 +363,54 @@ static void test_concurrent(gconstpointer opaque)
     }
 }
 
+/* A read beside an unaligned write sees all of it or nothing. */
+static void coroutine_fn reader_entry(void *opaque)
+{
+    Writer *w = opaque;
+    uint8_t data[700];
+    int i;
+
+    for (i = 0; i < 20; i++) {
+        g_assert_cmpint(bdrv_co_pread(w->d->child, 10, sizeof(data), data, 0),
+                        ==, 0);
+        g_assert_cmpint(data[0], ==, data[699]);
+        g_assert_cmpint(data[0], ==, data[400]);
+    }
+    (*w->left)--;
+}
+
+static void coroutine_fn rewriter_entry(void *opaque)
+{
+    Writer *w = opaque;
+    uint8_t data[700];
+    int i;
+
+    for (i = 0; i < 20; i++) {
+        memset(data, i, sizeof(data));
+        g_assert_cmpint(bdrv_co_pwrite(w->d->child, 10, sizeof(data), data, 0),
+                        ==, 0);
+    }
+    (*w->left)--;
+}
+
+static void test_read_waits(void)
+{
+    FakeDisk *d = open_aligned(4096, 512);
+    int left = 4, i;
+    Writer w = { .d = d, .left = &left };
+
+    d->slow = true;
+    memset(d->data, 0, 4096);
+    for (i = 0; i < 4; i++) {
+        qemu_coroutine_enter(
+            qemu_coroutine_create(i % 2 ? reader_entry : rewriter_entry, &w));
+    }
+    while (left) {
+        aio_poll(qemu_get_current_aio_context(), true);
+    }
+    fake_close(d);
+}
+
 /* A request that waits its turn is not overtaken for ever. */
 typedef struct Turn {
     FakeDisk *d;
@@ -419,6 +467,7 @@ int main(int argc, char **argv)
                          test_concurrent);
     g_test_add_data_func("/bdrv-align/concurrent-4096",
                          GUINT_TO_POINTER(4096), test_concurrent);
+    g_test_add_func("/bdrv-align/read-waits", test_read_waits);
     g_test_add_func("/bdrv-align/order", test_order);
     return g_test_run();
 }
