@@ -241,9 +241,10 @@ operations on block 0 will be restricted.
     needs vpc
     needs_command qemu-io
     "$MINBLK_IMG" create -q -f vpc v 1M
-    coproc USER { exec qemu-io -f vpc v 2>&1; }
-    echo 'length' >&"${USER[1]}"
-    read -r -u "${USER[0]}" _
+    coproc HOLDER { exec qemu-io -f vpc v 2>&1; }
+    pid=$HOLDER_PID
+    echo 'length' >&"${HOLDER[1]}"
+    read -r -u "${HOLDER[0]}" _
     img info v
     expect_status 1
     expect_out ''
@@ -251,22 +252,23 @@ operations on block 0 will be restricted.
 Is another process using the image [v]?"
     img info -U v
     expect_status 0
-    echo quit >&"${USER[1]}"
-    wait "$USER_PID"
+    echo quit >&"${HOLDER[1]}"
+    wait "$pid"
 }
 
 @test 'sharing: a raw image in use is read but not written' {
     needs_command qemu-io
     setup_raw
-    coproc USER { exec qemu-io -f raw r 2>&1; }
-    echo 'length' >&"${USER[1]}"
-    read -r -u "${USER[0]}" _
+    coproc HOLDER { exec qemu-io -f raw r 2>&1; }
+    pid=$HOLDER_PID
+    echo 'length' >&"${HOLDER[1]}"
+    read -r -u "${HOLDER[0]}" _
     img info -f raw r
     expect_status 0
     img resize -f raw r 2M
     expect_status 1
     [[ $stderr == *'Failed to get'*'lock'* ]]
-    echo quit >&"${USER[1]}"
-    wait "$USER_PID"
+    echo quit >&"${HOLDER[1]}"
+    wait "$pid"
     [ "$(size_of r)" -eq 1048576 ]
 }
