@@ -224,7 +224,7 @@ static int convert(ConvertArgs *args)
     img_progress_begin(args->progress && !args->quiet);
     img_progress_set(0, 1);
     good = copy_images_open(&images, args->sources, args->nr_sources,
-                            &args->source) &&
+                            &args->source, false) &&
            prepare_target(args, &images) && copy(args, &images);
     img_progress_end();
     copy_images_close(&images);

@@ -156,17 +156,16 @@ static void coroutine_fn throttle(Copier *c, int64_t bytes)
 /* Finds the extent at pos.  False after an error. */
 static bool coroutine_fn next_extent(Copier *c)
 {
-    int64_t pnum = c->job->size - c->pos;
-    bool zero = false;
-    int ret = 0;
+    int64_t pnum;
+    bool zero;
+    int ret;
 
-    if (c->job->sparse > 0 &&
-        !ask_status(c->job, c->pos, &pnum, &zero, &ret)) {
+    if (!ask_status(c->job, c->pos, &pnum, &zero, &ret)) {
         fail(c, COPY_STATUS, c->pos, ret);
         return false;
     }
     c->extent_end = c->pos + pnum;
-    c->extent_zero = zero;
+    c->extent_zero = zero && c->job->sparse > 0;
     c->extent_ret = ret;
     return true;
 }

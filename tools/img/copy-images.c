@@ -30,8 +30,25 @@ static BlockBackend *source_at(const CopyImages *images, int64_t offset,
     return source->blk;
 }
 
+/* Keeps others from writing to a source.  Reports. */
+static bool keep_writers_out(BlockBackend *blk, const char *name, bool lenient)
+{
+    const uint64_t shared = BLK_PERM_ALL & ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
+    Error *err = NULL;
+
+    if (blk_set_perm(blk, BLK_PERM_CONSISTENT_READ, shared, &err) == 0) {
+        return true;
+    }
+    if (lenient) {
+        error_free(err);
+        return true;
+    }
+    error_reportf_err(err, "Could not open '%s': ", name);
+    return false;
+}
+
 bool copy_images_open(CopyImages *images, char **names, int n,
-                      const ImgOpen *how)
+                      const ImgOpen *how, bool lenient)
 {
     int64_t start = 0;
     int i;
@@ -45,6 +62,10 @@ bool copy_images_open(CopyImages *images, char **names, int n,
             return false;
         }
         images->nr_sources++;
+        if (!how->force_share &&
+            !keep_writers_out(source->blk, names[i], lenient)) {
+            return false;
+        }
         source->start = start;
         source->length = blk_getlength(source->blk);
         if (source->length < 0) {

@@ -33,10 +33,13 @@ extern const CopyOps copy_images_ops;
 
 /*
  * Opens the @n files @names, to be released with copy_images_close() also after
- * a failure.  Reports, and returns false, when one cannot be opened.
+ * a failure.  Reports, and returns false, when one cannot be opened.  Nobody
+ * may write to a source from then on (unless sharing is forced), the target
+ * that is a source too least of all; with @lenient a source that has a writer
+ * already is taken as it is.
  */
 bool copy_images_open(CopyImages *images, char **names, int n,
-                      const ImgOpen *how);
+                      const ImgOpen *how, bool lenient);
 
 /* All bytes of the sources together. */
 int64_t copy_images_length(const CopyImages *images);

@@ -127,7 +127,7 @@ static int dd(DdArgs *args)
 {
     CopyImages images = { 0 };
     char *names[] = { (char *)args->input };
-    bool good = copy_images_open(&images, names, 1, &args->how) &&
+    bool good = copy_images_open(&images, names, 1, &args->how, true) &&
                 dd_images(args, &images);
 
     copy_images_close(&images);
