@@ -20,7 +20,7 @@
 
 #include "block/block_int.h"
 
-/* ---- one lock for opening and closing ----------------------------------- */
+/* ---- one lock for opening and closing ---------------------------------- */
 
 /*
  * Serialises opening, closing, creating and reopening between threads, for the
@@ -29,7 +29,7 @@
 void bdrv_graph_lock(void);
 void bdrv_graph_unlock(void);
 
-/* ---- mixed functions ---------------------------------------------------- */
+/* ---- mixed functions --------------------------------------------------- */
 
 /*
  * Runs @entry(@opaque): inside a coroutine directly; outside in a new
@@ -53,7 +53,7 @@ void bdrv_run_outside_co(AioContext *ctx, void (*cb)(void *opaque),
         }                                                                      \
     } while (0)
 
-/* ---- graph: nodes and edges --------------------------------------------- */
+/* ---- graph: nodes and edges -------------------------------------------- */
 
 /* A closed node with one reference in this thread's context.  Plain. */
 BlockDriverState *bdrv_new(void);
@@ -84,7 +84,7 @@ void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs);
 /* Drains, flushes and closes; called for the last reference. */
 void bdrv_close(BlockDriverState *bs);
 
-/* ---- permissions -------------------------------------------------------- */
+/* ---- permissions ------------------------------------------------------- */
 
 /* A change of one edge: check, then set or abort. */
 int bdrv_child_check_perm(BdrvChild *c, BlockReopenQueue *q, uint64_t perm,
@@ -113,12 +113,12 @@ void bdrv_child_perm(BlockDriverState *bs, BdrvChild *c,
 /* Is @bs writable after the reopening of @q (NULL: now)? */
 bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q);
 
-/* ---- drivers ------------------------------------------------------------ */
+/* ---- drivers ----------------------------------------------------------- */
 
 /* The first registered driver; QLIST_NEXT(drv, list) gives the others. */
 BlockDriver *bdrv_first_driver(void);
 
-/* ---- opening ------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------- */
 
 /*
  * An open node's options and explicit_options hold its own options only, flat
@@ -197,7 +197,7 @@ QDict *bdrv_parse_json_filename(const char *filename, Error **errp);
  */
 int bdrv_take_json_name(const char **filename, QDict *options, Error **errp);
 
-/* ---- limits ------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------ */
 
 /* Recomputes bs->bl: after open, reopen and a change of children. */
 void bdrv_refresh_limits(BlockDriverState *bs, Error **errp);
@@ -205,7 +205,7 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp);
 /* Asks the driver for its length; @hint sectors without a callback. */
 int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint);
 
-/* ---- requests ----------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
 enum BdrvTrackedRequestType {
     BDRV_TRACKED_READ,
@@ -252,7 +252,7 @@ void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req);
 int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset,
                             int64_t bytes);
 
-/* ---- guard of probed raw images ----------------------------------------- */
+/* ---- guard of probed raw images ---------------------------------------- */
 
 /*
  * When the format raw was found by probing, the raw node has has_guard set, and
@@ -289,7 +289,7 @@ int coroutine_fn bdrv_guard_copy(BdrvChild *child, int64_t offset,
                                  int64_t bytes);
 void coroutine_fn bdrv_guard_end(BdrvChild *child);
 
-/* ---- draining ----------------------------------------------------------- */
+/* ---- draining ---------------------------------------------------------- */
 
 /*
  * Invariant: the parent of an edge is quiesced by it as often as the edge's
@@ -332,7 +332,7 @@ void bdrv_drain_kick(void);
 void bdrv_drain_wait_while(AioContext *ctx, bool (*cond)(void *opaque),
                            void *opaque);
 
-/* ---- overlay ------------------------------------------------------------ */
+/* ---- overlay ----------------------------------------------------------- */
 
 /*
  * Puts a throw-away node in memory above @bs, whose reference it takes also on

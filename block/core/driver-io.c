@@ -147,7 +147,7 @@ static void cursor_advance(IovCursor *cur, const QEMUIOVector *qiov,
     cur->offset = bytes;
 }
 
-/* How many of the next @max bytes lie in *@count (at most @max_iov) elements? */
+/* How many of the next @max bytes lie in *@count, at most @max_iov, elements? */
 static size_t cursor_span(const IovCursor *cur, const QEMUIOVector *qiov,
                           size_t max, int max_iov, int *count)
 {

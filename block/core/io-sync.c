@@ -9,7 +9,7 @@
 
 #include "block/core/io.h"
 
-/* ---- the two bridges ----------------------------------------------------------------- */
+/* ---- the two bridges --------------------------------------------------- */
 
 typedef struct RunCo {
     CoroutineEntry *entry;
@@ -66,7 +66,7 @@ void bdrv_run_outside_co(AioContext *ctx, void (*cb)(void *opaque),
     qemu_coroutine_yield();
 }
 
-/* ---- reads and writes ------------------------------------------------------------------ */
+/* ---- reads and writes -------------------------------------------------- */
 
 typedef struct Rw {
     BdrvChild *child;
@@ -140,7 +140,7 @@ int bdrv_pwrite_zeroes(BdrvChild *child, int64_t offset, int bytes,
     return run_rw(&rw);
 }
 
-/* ---- flush, truncate ---------------------------------------------------------------- */
+/* ---- flush, truncate --------------------------------------------------- */
 
 typedef struct Flush {
     BlockDriverState *bs;
@@ -188,7 +188,7 @@ int bdrv_truncate(BdrvChild *child, int64_t offset, bool exact,
     return t.ret;
 }
 
-/* ---- block status ---------------------------------------------------------------------------- */
+/* ---- block status ------------------------------------------------------ */
 
 typedef struct Status {
     BlockDriverState *bs;

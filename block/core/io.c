@@ -5,8 +5,8 @@
  * Invariants:
  *   - The driver is never asked to read past its length rounded up to its
  *     alignment; what lies behind the length reads as zeroes.
- *   - An unaligned write holds the blocks that it shares with others for itself,
- *     from the read of their old contents to the end of the write.
+ *   - An unaligned write holds the blocks that it shares with others for
+ *     itself, from the read of their old contents to the end of the write.
  *   - A file ends after a write where it ended before or where the request
  *     ends, whichever is further: when whole blocks must be written behind it,
  *     everything to the end of the file waits until it has been cut back.
@@ -18,7 +18,7 @@
 #include "qapi/error.h"
 #include "block/core/io.h"
 
-/* ---- reads ---------------------------------------------------------------------- */
+/* ---- reads ------------------------------------------------------------- */
 
 int coroutine_fn bdrv_aligned_read(BlockDriverState *bs, int64_t offset,
                                    int64_t bytes, QEMUIOVector *qiov,
@@ -93,7 +93,7 @@ int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
     return ret;
 }
 
-/* ---- a write from begin to end -------------------------------------------------------- */
+/* ---- a write from begin to end ----------------------------------------- */
 
 int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes,
                      BdrvRequestFlags flags)
@@ -223,7 +223,7 @@ int coroutine_fn bdrv_write_end(BdrvWrite *w, int ret)
     return ret;
 }
 
-/* ---- the parts of a write --------------------------------------------------------------- */
+/* ---- the parts of a write ---------------------------------------------- */
 
 static int coroutine_fn write_aligned(BdrvWrite *w, int64_t offset,
                                       int64_t bytes, QEMUIOVector *qiov,

@@ -45,7 +45,7 @@ bool bdrv_end_in_motion(BlockDriverState *bs);
 /* Tells the parents of @bs that its length has changed.  Plain. */
 void bdrv_parents_resize(BlockDriverState *bs);
 
-/* ---- buffers (pad.c) --------------------------------------------------------- */
+/* ---- buffers (pad.c) --------------------------------------------------- */
 
 /*
  * Memory fit for direct I/O on @bs from the thread's store, to be given back
@@ -62,7 +62,7 @@ void bdrv_bounce_put(BlockDriverState *bs, void *buf, size_t size);
 #define BDRV_ZERO_BUF 65536
 void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes);
 
-/* ---- padding (pad.c) ------------------------------------------------------------ */
+/* ---- padding (pad.c) --------------------------------------------------- */
 
 /*
  * A request rounded out to the alignment.  @buf holds the first block at its
@@ -101,7 +101,7 @@ void bdrv_pad_get_data(BdrvPad *pad);
 /* Reads what the padding covers.  0 or -errno. */
 int coroutine_fn bdrv_pad_read(BdrvPad *pad, BlockDriverState *bs);
 
-/* ---- down to the driver (driver-io.c) ---------------------------------------------- */
+/* ---- down to the driver (driver-io.c) ---------------------------------- */
 
 /*
  * Read or write an aligned range in as many calls of the driver's callback as
@@ -126,7 +126,7 @@ typedef struct BdrvAioWait {
 void bdrv_aio_wait_cb(void *opaque, int ret);
 int coroutine_fn bdrv_aio_wait(BdrvAioWait *wait, BlockAIOCB *acb);
 
-/* ---- reads and writes (io.c) --------------------------------------------------------- */
+/* ---- reads and writes (io.c) ------------------------------------------- */
 
 /* An aligned read that begins no request: zeroes past the end. */
 int coroutine_fn bdrv_aligned_read(BlockDriverState *bs, int64_t offset,
@@ -173,13 +173,13 @@ int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
  */
 int coroutine_fn bdrv_write_end(BdrvWrite *w, int ret);
 
-/* ---- write-zeroes (zeroes.c) ------------------------------------------------------------ */
+/* ---- write-zeroes (zeroes.c) ------------------------------------------- */
 
 /* A part of a begun write becomes zero; 0 or -errno. */
 int coroutine_fn bdrv_write_zeroes_part(BdrvWrite *w, int64_t offset,
                                         int64_t bytes, BdrvRequestFlags flags);
 
-/* ---- status (status.c) -------------------------------------------------------------------- */
+/* ---- status (status.c) ------------------------------------------------- */
 
 int coroutine_fn bdrv_co_block_status_above(BlockDriverState *bs,
                                             BlockDriverState *base,

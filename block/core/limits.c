@@ -12,7 +12,7 @@
 #include "qapi/error.h"
 #include "block/core/io.h"
 
-/* ---- limits ----------------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------ */
 
 static void merge_limits(BlockLimits *bl, const BlockLimits *child)
 {
@@ -64,7 +64,7 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
     error_propagate(errp, local_err);
 }
 
-/* ---- lengths ------------------------------------------------------------------------ */
+/* ---- lengths ----------------------------------------------------------- */
 
 int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint)
 {
@@ -105,7 +105,7 @@ int64_t bdrv_getlength(BlockDriverState *bs)
     return bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
 }
 
-/* ---- memory --------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------ */
 
 size_t bdrv_opt_mem_align(BlockDriverState *bs)
 {

@@ -10,7 +10,7 @@
 
 #include "block/core/io.h"
 
-/* ---- the store ---------------------------------------------------------------- */
+/* ---- the store --------------------------------------------------------- */
 
 #define STORE_ALIGN   4096
 #define STORE_CLASSES 6                /* 4 KiB ... 128 KiB */
@@ -120,7 +120,7 @@ void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes)
     qemu_iovec_init_external(qiov, space, n);
 }
 
-/* ---- padding -------------------------------------------------------------------- */
+/* ---- padding ----------------------------------------------------------- */
 
 /* The vector over head, the request's memory and tail. */
 static void pad_vector(BdrvPad *pad, BlockDriverState *bs)

@@ -3,8 +3,8 @@
  * Changing the length of a node.
  *
  * Invariants:
- *   - While it runs nothing else touches what lies behind the smaller of the old
- *     and the new end.
+ *   - While it runs nothing else touches what lies behind the smaller of the
+ *     old and the new end.
  *   - What is new reads as zeroes: the driver says so, or zeroes are written.
  *   - errp is set whenever the result is negative.
  */

@@ -14,7 +14,7 @@
 #include "qemu/checked.h"
 #include "block/core/io.h"
 
-/* ---- write-zeroes ----------------------------------------------------------------- */
+/* ---- write-zeroes ------------------------------------------------------ */
 
 typedef int coroutine_fn ZeroWriter(BdrvWrite *w, int64_t offset,
                                     int64_t bytes, QEMUIOVector *qiov,
@@ -184,7 +184,7 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
     return bdrv_write_end(&w, ret);
 }
 
-/* ---- discard ------------------------------------------------------------------------ */
+/* ---- discard ----------------------------------------------------------- */
 
 static int coroutine_fn call_pdiscard(BlockDriverState *bs, int64_t offset,
                                       int bytes)

@@ -20,7 +20,7 @@ static FakeDisk *disk_of(BlockDriverState *bs)
     return s->disk;
 }
 
-/* ---- records and errors ---------------------------------------------------- */
+/* ---- records and errors ------------------------------------------------ */
 
 static void record(FakeDisk *d, FakeOp op, int64_t offset, int64_t bytes,
                    int flags, int niov)
@@ -73,7 +73,7 @@ static void check_transfer(FakeDisk *d, int64_t offset, int64_t bytes,
     }
 }
 
-/* ---- reads and writes -------------------------------------------------------- */
+/* ---- reads and writes -------------------------------------------------- */
 
 static int coroutine_fn fake_preadv(BlockDriverState *bs, uint64_t offset,
                                     uint64_t bytes, QEMUIOVector *qiov,
@@ -202,7 +202,7 @@ static int coroutine_fn fake_pdiscard(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
-/* ---- the others --------------------------------------------------------------- */
+/* ---- the others -------------------------------------------------------- */
 
 static int coroutine_fn simple(BlockDriverState *bs, FakeOp op)
 {
@@ -347,7 +347,7 @@ static int fake_driver_open(BlockDriverState *bs, QDict *options, int flags,
     return 0;
 }
 
-/* ---- callback-style requests --------------------------------------------------- */
+/* ---- callback-style requests ------------------------------------------- */
 
 typedef struct FakeAIOCB {
     BlockAIOCB common;
@@ -426,7 +426,7 @@ static BlockAIOCB *fake_aio_pdiscard(BlockDriverState *bs, int64_t offset,
     return fake_aio(bs, outcome(d, FAKE_DISCARD), cb, opaque);
 }
 
-/* ---- disks ------------------------------------------------------------------------ */
+/* ---- disks ------------------------------------------------------------- */
 
 static const BlockDriver fake_base = {
     .format_name = "fake",

@@ -28,7 +28,7 @@ static int write_fill(FakeDisk *d, int64_t offset, int bytes, int fill)
     return MIN(ret, 0);
 }
 
-/* ---- one request ------------------------------------------------------------------ */
+/* ---- one request ------------------------------------------------------- */
 
 static void test_read(void)
 {
@@ -129,7 +129,7 @@ static void test_rmw_errors(void)
     fake_close(d);
 }
 
-/* ---- the end of a file ------------------------------------------------------------------ */
+/* ---- the end of a file ------------------------------------------------- */
 
 static void test_length(gconstpointer opaque)
 {
@@ -226,7 +226,7 @@ static void test_length_fua(void)
     fake_close(d);
 }
 
-/* ---- many at once --------------------------------------------------------------------------- */
+/* ---- many at once ------------------------------------------------------ */
 
 #define WRITERS 24
 #define SPAN    40000

@@ -177,7 +177,7 @@ static void test_not_needed(void)
     fake_close(d);
 }
 
-/* ---- several at once ---------------------------------------------------------------- */
+/* ---- several at once --------------------------------------------------- */
 
 typedef struct Flusher {
     FakeDisk *d;

@@ -61,7 +61,7 @@ static void assert_zero(const uint8_t *p, size_t n)
     }
 }
 
-/* ---- bounds -------------------------------------------------------------------- */
+/* ---- bounds ------------------------------------------------------------ */
 
 static void test_bounds(void)
 {
@@ -122,7 +122,7 @@ static void test_results(void)
     fake_close(d);
 }
 
-/* ---- the end ---------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------- */
 
 static void test_read_past_end(void)
 {
@@ -219,7 +219,7 @@ static void test_variable_length(void)
     fake_close(d);
 }
 
-/* ---- permissions and flags ---------------------------------------------------------- */
+/* ---- permissions and flags --------------------------------------------- */
 
 static void test_permissions(void)
 {
@@ -290,7 +290,7 @@ static void test_fua(void)
     fake_close(d);
 }
 
-/* ---- splitting ---------------------------------------------------------------------- */
+/* ---- splitting --------------------------------------------------------- */
 
 static void test_split_transfer(void)
 {
@@ -386,7 +386,7 @@ static void test_split_vector_bounced(void)
     fake_close(d);
 }
 
-/* ---- other kinds of drivers ------------------------------------------------------------ */
+/* ---- other kinds of drivers -------------------------------------------- */
 
 static void test_aio(void)
 {
@@ -444,7 +444,7 @@ static void test_events(void)
     fake_close(d);
 }
 
-/* ---- several threads, each with its own graph -------------------------------------------- */
+/* ---- several threads, each with its own graph -------------------------- */
 
 static gpointer thread_main(gpointer opaque)
 {

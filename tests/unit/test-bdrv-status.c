@@ -20,7 +20,7 @@ static int status(FakeDisk *d, int64_t offset, int64_t bytes)
     return bdrv_block_status(d->bs, offset, bytes, &pnum, &map, &file_bs);
 }
 
-/* ---- one node ------------------------------------------------------------------- */
+/* ---- one node ---------------------------------------------------------- */
 
 static int answer_bits, answer_pnum;
 
@@ -138,7 +138,7 @@ static void test_bits(void)
     fake_close(d);
 }
 
-/* ---- RAW and RECURSE --------------------------------------------------------------- */
+/* ---- RAW and RECURSE --------------------------------------------------- */
 
 /* Data up to 70000, a hole behind. */
 static int file_answer(FakeDisk *d, int64_t offset, int64_t bytes,
@@ -216,7 +216,7 @@ static void test_recurse(void)
     fake_close(file);
 }
 
-/* ---- chains --------------------------------------------------------------------------- */
+/* ---- chains ------------------------------------------------------------ */
 
 /* Only [from, to) is allocated in each of the disks. */
 static int range_answer(FakeDisk *d, int64_t offset, int64_t bytes,

@@ -179,7 +179,7 @@ static void test_filter(void)
     fake_close(file);
 }
 
-/* ---- with other requests in flight -------------------------------------------------- */
+/* ---- with other requests in flight ------------------------------------- */
 
 typedef struct Race {
     FakeDisk *d;

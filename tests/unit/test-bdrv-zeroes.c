@@ -43,7 +43,7 @@ static void assert_zero(FakeDisk *d, int64_t from, int64_t to)
     }
 }
 
-/* ---- write-zeroes ------------------------------------------------------------------ */
+/* ---- write-zeroes ------------------------------------------------------ */
 
 static void test_driver(void)
 {
@@ -267,7 +267,7 @@ static void test_extend(void)
     fake_close(d);
 }
 
-/* ---- discard --------------------------------------------------------------------------- */
+/* ---- discard ----------------------------------------------------------- */
 
 static void test_discard(void)
 {
