@@ -105,7 +105,7 @@ static int coroutine_fn resize_sparse(IoEngine *engine, IoFile *file,
         ret = write_zero_bytes(engine, file, 0, MIN(size, FIRST_BLOCK));
     }
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Failed to resize file");
+        error_setg_errno(errp, -ret, "Could not resize file");
     }
     return ret;
 }
@@ -121,7 +121,7 @@ int coroutine_fn file_resize(IoEngine *engine, IoFile *file, int64_t size,
         return old;
     }
     if (prealloc != PREALLOC_MODE_OFF && size < old) {
-        error_setg(errp, "Preallocation can only be used for growing images");
+        error_setg(errp, "Cannot use preallocation for shrinking files");
         return -ENOTSUP;
     }
 
