@@ -110,6 +110,13 @@ expect_golden()
         "$(printf '%s\n' "$output" | filter)"
 }
 
+# expect_lines LINE...: these are standard output, times filtered out.
+expect_lines()
+{
+    local IFS=$'\n'
+    same_text 'standard output' "$*" "$(printf '%s\n' "$output" | filter)"
+}
+
 # Takes out what differs from run to run and from one file system to another.
 filter()
 {

@@ -227,12 +227,12 @@ static int aio_write_words(IoAio *aio, int argc, char **argv)
         printf("-z supports only a single length parameter\n");
         return -EINVAL;
     }
+    if (aio->invalid) {
+        return 0;
+    }
     if ((aio->req.flags & BDRV_REQ_MAY_UNMAP) && !aio->zeroes) {
         printf("-u requires -z to be specified\n");
         return -EINVAL;
-    }
-    if (aio->invalid) {
-        return 0;
     }
     return aio->zeroes ? aio_zeroes(aio, argv)
                        : aio_vector(aio, argc, argv, aio->pattern);

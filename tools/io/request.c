@@ -76,8 +76,12 @@ void io_request_start(IoRequest *req)
 
 int io_request_run(IoRequest *req)
 {
+    AioContext *ctx = blk_get_aio_context(req->blk);
+
+    /* What has completed before is reported before. */
+    aio_poll(ctx, false);
     io_request_start(req);
-    AIO_WAIT_WHILE(blk_get_aio_context(req->blk), !req->done);
+    AIO_WAIT_WHILE(ctx, !req->done);
     return req->ret;
 }
 
