@@ -183,7 +183,7 @@ expect_error()
     truncate -s 1M r
     io r -c length
     expect_status 0
-    [[ ${stderr_lines[0]} == "WARNING: Image format was not specified for\
+    [[ $stderr == "WARNING: Image format was not specified for\
  'r'"* ]]
     io -r r -c length
     expect_err ''
