@@ -6,7 +6,7 @@
 #include "fmt-driver.h"
 #include "qemu/module.h"
 
-/* ---- by options, by the image ------------------------------------------------------------ */
+/* ---- by options, by the image ------------------------------------------- */
 
 static void test_backing_options(void)
 {

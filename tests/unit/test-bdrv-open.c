@@ -406,7 +406,7 @@ static void test_consumes_options(void)
     qobject_unref(copy);
 }
 
-/* ---- other kinds of names ---------------------------------------------------- */
+/* ---- other kinds of names ----------------------------------------------- */
 
 static void test_child_format(void)
 {
