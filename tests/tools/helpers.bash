@@ -14,9 +14,17 @@ export LC_ALL=C
 : "${MINBLK_IMG:?names no program}"
 golden=$BATS_TEST_DIRNAME/golden
 
+setup_file()
+{
+    formats=" $("$MINBLK_IMG" --help | sed -n 's/^Supported formats: //p') "
+    export formats
+}
+
+# A file may have a setup of its own instead, which does this too.
 setup()
 {
     cd "$BATS_TEST_TMPDIR" || return 1
+    needs file raw
 }
 
 # say COMMAND...: runs it with nothing on standard input; sets status, output,
@@ -58,9 +66,8 @@ quietly()
 needs()
 {
     local name
-    img --help
     for name in "$@"; do
-        [[ "${lines[-1]} " == *" $name "* ]] || skip "no driver $name"
+        [[ $formats == *" $name "* ]] || skip "no driver $name"
     done
 }
 

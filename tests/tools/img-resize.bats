@@ -8,6 +8,7 @@ load helpers
 setup()
 {
     cd "$BATS_TEST_TMPDIR" || return 1
+    needs file raw
     head -c 1M /dev/zero | tr '\0' x >r
 }
 

@@ -5,8 +5,17 @@
 
 load helpers
 
-commands='amend bitmap check commit create info map measure rebase resize
-snapshot'
+commands='amend bench bitmap check commit compare convert create dd info map
+measure rebase resize snapshot'
+
+# bad_usage_of COMMAND: the exit status of bad usage.
+bad_usage_of()
+{
+    case $1 in
+    compare) echo 2 ;;
+    *) echo 1 ;;
+    esac
+}
 
 @test 'no arguments' {
     img
@@ -80,7 +89,8 @@ snapshot'
 @test 'a long option that there is not, in every command' {
     for command in $commands; do
         img $command --frobnicate a b
-        expect_bad_usage "unrecognized option '--frobnicate'"
+        expect_bad_usage "unrecognized option '--frobnicate'" \
+            "$(bad_usage_of $command)"
     done
 }
 
@@ -97,7 +107,7 @@ snapshot'
 @test 'a short option that there is not, in every command' {
     for command in $commands; do
         img $command -Z a b
-        expect_bad_usage "unrecognized option '-Z'"
+        expect_bad_usage "unrecognized option '-Z'" "$(bad_usage_of $command)"
     done
 }
 
