@@ -276,7 +276,7 @@ static int file_check_perm(BlockDriverState *bs, uint64_t perm,
     Error *local_err = NULL;
     int ret;
 
-    if (!s->use_locks) {
+    if (!s->use_locks && !s->reopen_locks) {
         return 0;
     }
     ret = file_lock_acquire(s->file.fd, perm, shared, s->locked_perm,
@@ -291,8 +291,11 @@ static int file_check_perm(BlockDriverState *bs, uint64_t perm,
                           "[%s]?\n", bs->filename);
         error_propagate(errp, local_err);
         file_lock_release(s->file.fd, s->locked_perm, old_shared);
+        return ret;
     }
-    return ret;
+    s->checked_perm = perm & BLK_PERM_ALL;
+    s->checked_unshared = ~shared & BLK_PERM_ALL;
+    return 0;
 }
 
 static void file_set_perm(BlockDriverState *bs, uint64_t perm,
@@ -300,6 +303,7 @@ static void file_set_perm(BlockDriverState *bs, uint64_t perm,
 {
     FileState *s = bs->opaque;
 
+    s->checked_perm = s->checked_unshared = 0;
     if (s->use_locks) {
         file_lock_release(s->file.fd, perm, shared);
         s->locked_perm = perm & BLK_PERM_ALL;
@@ -311,7 +315,8 @@ static void file_abort_perm_update(BlockDriverState *bs)
 {
     FileState *s = bs->opaque;
 
-    if (s->use_locks) {
+    s->checked_perm = s->checked_unshared = 0;
+    if (s->use_locks || s->reopen_locks) {
         file_lock_release(s->file.fd, s->locked_perm,
                           BLK_PERM_ALL & ~s->locked_unshared);
     }
@@ -376,6 +381,12 @@ static int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
     }
     r->engine = probe.engine;
     r->use_locks = probe.use_locks && file_lock_supported(s->file.fd);
+    if (probe.locks_required && !r->use_locks) {
+        error_setg(errp, "'%s' does not support file locks, which locking=on "
+                   "requires", bs->filename);
+        ret = -ENOTSUP;
+        goto out;
+    }
     if (changed) {
         ret = open_again(bs, s->file.fd, state->flags, errp);
         if (ret < 0) {
@@ -383,6 +394,7 @@ static int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
         }
         s->reopen_fd = ret;
     }
+    s->reopen_locks = r->use_locks;
     state->opaque = g_steal_pointer(&r);
     ret = 0;
 out:
@@ -401,11 +413,13 @@ static void file_reopen_commit(BDRVReopenState *state)
     }
     s->engine = r->engine;
     s->use_locks = r->use_locks;
+    s->reopen_locks = false;
     if (s->reopen_fd >= 0) {
         if (s->use_locks) {
             /* Shared locks: they cannot meet an exclusive one here. */
-            file_lock_acquire(s->reopen_fd, s->locked_perm,
-                              ~s->locked_unshared, 0, 0, NULL);
+            file_lock_acquire(s->reopen_fd, s->locked_perm | s->checked_perm,
+                              ~(s->locked_unshared | s->checked_unshared), 0,
+                              0, NULL);
         }
         close(s->file.fd);
         io_file_init(&s->file, s->reopen_fd);
@@ -417,6 +431,7 @@ static void file_reopen_abort(BDRVReopenState *state)
 {
     FileState *s = state->bs->opaque;
 
+    s->reopen_locks = false;
     if (s->reopen_fd >= 0) {
         close(s->reopen_fd);
         s->reopen_fd = -1;
@@ -456,12 +471,21 @@ static bool ask_direct_alignment(int fd, BlockLimits *bl)
     return false;
 }
 
-/* By reading, since a misaligned direct read is refused. */
+/*
+ * By reading, since a misaligned direct read is refused: of anything but an
+ * empty file, or a file system that copies.  There the largest is right.
+ */
 static void try_direct_alignment(int fd, BlockLimits *bl)
 {
     char *buf = qemu_memalign(MAX_ALIGN, 2 * MAX_ALIGN);
     size_t align;
 
+    if (direct_read_works(fd, buf, 0, 1)) {
+        bl->request_alignment = MAX_ALIGN;
+        bl->min_mem_alignment = MAX_ALIGN;
+        qemu_vfree(buf);
+        return;
+    }
     for (align = 512; align < MAX_ALIGN; align <<= 1) {
         if (direct_read_works(fd, buf, 0, align)) {
             break;

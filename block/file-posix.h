@@ -3,8 +3,9 @@
  * What the files of the file driver share: its state, locks and allocation.
  *
  * Invariants:
- *   - locked_perm and locked_unshared are what the descriptor holds locks for
- *     (and the one that a reopening has prepared, while there is one).
+ *   - locked_perm and locked_unshared are what the descriptor holds locks for,
+ *     and so are checked_perm and checked_unshared between the check of new
+ *     permissions and their being set or given up.
  *   - Once fdatasync has failed, every later flush of the node fails too: the
  *     kernel reports a lost page once.
  */
@@ -23,7 +24,10 @@ typedef struct FileState {
     bool locks_required;       /* locking=on: a file without locks is refused */
     uint64_t locked_perm;      /* BLK_PERM_* that are held */
     uint64_t locked_unshared;  /* BLK_PERM_* that others must not have */
-    int reopen_fd;             /* -1: no reopening has been prepared */
+    uint64_t checked_perm;     /* the same for permissions not yet set */
+    uint64_t checked_unshared;
+    int reopen_fd;             /* -1: no descriptor waits for a commit */
+    bool reopen_locks;         /* a reopening that waits will use locks */
 
     bool no_punch;             /* the file system refused to make holes */
     bool no_zero_range;        /* ... or to zero a range */
