@@ -15,6 +15,9 @@
 /* Elements that are copied when a transfer begins inside of one. */
 #define WINDOW_MAX 64
 
+/* An offset that is a multiple of it will do for any file with O_DIRECT. */
+#define DIRECT_ALIGN 4096
+
 void io_file_init(IoFile *file, int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -185,6 +188,8 @@ static bool is_end_of_file(int fd, int64_t end)
 static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
 {
     struct iovec window[WINDOW_MAX];
+    const IoCursor start = *c;
+    const int64_t start_offset = x->offset;
     int64_t done = 0;
     int64_t ret;
 
@@ -205,9 +210,16 @@ static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
                 return done;
             }
             /* What O_DIRECT has cut at the end of a file is not aligned. */
-            if (x->file->direct && !x->write && (uint64_t)ret < x->bytes &&
-                is_end_of_file(x->file->fd, x->offset)) {
-                return done;
+            if (x->file->direct && !x->write && (uint64_t)ret < x->bytes) {
+                if (is_end_of_file(x->file->fd, x->offset)) {
+                    return done;
+                }
+                if (x->offset % DIRECT_ALIGN) {
+                    /* It has grown meanwhile: there is no going on from here. */
+                    *c = start;
+                    x->offset = start_offset;
+                    done = 0;
+                }
             }
             cursor_window(c, x, window);
         } else if (ret != -EAGAIN && ret != -EINTR) {

@@ -473,6 +473,39 @@ static void test_end(gconstpointer way)
     disk_end(&d);
 }
 
+static bool short_read;
+
+/* Once the kernel finds the end of the file where it is not any more. */
+ssize_t preadv(int fd, const struct iovec *iov, int niov, off_t offset)
+{
+    if (__atomic_exchange_n(&short_read, false, __ATOMIC_RELAXED)) {
+        return 512;
+    }
+    return syscall(SYS_preadv, fd, iov, niov, offset, 0);
+}
+
+static void test_short_read(void)
+{
+    static const Way way = { "file", "threads", BDRV_O_NOCACHE };
+    uint8_t *buf;
+    LoopFs fs;
+    Disk d;
+
+    if (!loop_fs_begin(&fs, 4096, 32 * MiB)) {
+        return;
+    }
+    if (disk_begin(&d, fs.folder, &way, 16 * KiB)) {
+        buf = blk_blockalign(d.blk, 8 * KiB);
+        __atomic_store_n(&short_read, true, __ATOMIC_RELAXED);
+        g_assert_cmpint(blk_pread(d.blk, 4096, buf, 8 * KiB), ==, 8 * KiB);
+        g_assert_false(__atomic_load_n(&short_read, __ATOMIC_RELAXED));
+        g_assert_cmpmem(buf, 8 * KiB, d.model + 4096, 8 * KiB);
+        qemu_vfree(buf);
+        disk_end(&d);
+    }
+    loop_fs_end(&fs);
+}
+
 static void test_long_vector(gconstpointer way)
 {
     enum { ELEMENTS = 3 * IOV_MAX + 7 };
@@ -609,6 +642,7 @@ int main(int argc, char **argv)
     add("long-vector", test_long_vector);
     add("holes", test_holes);
     add("zero-growth", test_zero_growth);
+    g_test_add_func("/file/short-read", test_short_read);
     g_test_add_func("/file/no-unmap", test_no_unmap);
     ret = g_test_run();
     image_folder_end();
