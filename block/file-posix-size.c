@@ -5,6 +5,7 @@
  * Invariant: a resize that fails leaves the file as long as it was.
  */
 #include "qemu/osdep.h"
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <linux/fs.h>
 #include "qapi/error.h"
@@ -35,9 +36,8 @@ int64_t file_fd_length(int fd)
     return st.st_size;
 }
 
-/* Writes zeroes, not a hole, to the range. */
-static int coroutine_fn write_zero_bytes(IoEngine *engine, IoFile *file,
-                                         int64_t offset, int64_t bytes)
+static int coroutine_fn write_zero_chunks(IoEngine *engine, IoFile *file,
+                                          int64_t offset, int64_t bytes)
 {
     const size_t chunk = MIN(bytes, 1 * MiB);
     void *buf = qemu_try_memalign(4096, MAX(chunk, 4096));
@@ -58,6 +58,31 @@ static int coroutine_fn write_zero_bytes(IoEngine *engine, IoFile *file,
         bytes -= iov.iov_len;
     }
     qemu_vfree(buf);
+    return ret;
+}
+
+/*
+ * Writes zeroes, not a hole, to the range; past O_DIRECT, whose alignment
+ * neither the old nor the new end need have.
+ */
+static int coroutine_fn write_zero_bytes(IoEngine *engine, IoFile *file,
+                                         int64_t offset, int64_t bytes)
+{
+    g_autofree char *self = NULL;
+    IoFile buffered;
+    int fd, ret;
+
+    if (!file->direct) {
+        return write_zero_chunks(engine, file, offset, bytes);
+    }
+    self = g_strdup_printf("/proc/self/fd/%d", file->fd);
+    fd = open(self, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    io_file_init(&buffered, fd);
+    ret = write_zero_chunks(engine, &buffered, offset, bytes);
+    close(fd);
     return ret;
 }
 
@@ -99,9 +124,7 @@ static int coroutine_fn resize_sparse(IoEngine *engine, IoFile *file,
 {
     int ret = io_engine_ftruncate(engine, file, size);
 
-    /* With O_DIRECT too little would be written to tell anything by. */
-    if (ret == 0 && old == 0 && size > 0 &&
-        (!file->direct || size >= FIRST_BLOCK)) {
+    if (ret == 0 && old == 0 && size > 0) {
         ret = write_zero_bytes(engine, file, 0, MIN(size, FIRST_BLOCK));
     }
     if (ret < 0) {

@@ -63,14 +63,16 @@ static int coroutine_fn zero_range(FileState *s, int64_t offset, int64_t bytes)
 }
 
 /*
- * Makes a file that ends before @end reach it, by a zero at its last byte, which
- * cannot shorten a file that another request has made longer meanwhile.
+ * Makes a file that ends before @end reach it.  Space for the last byte, which
+ * stays a hole to those who ask, can neither shorten a file that another
+ * request has made longer meanwhile nor undo what that has written.
  */
 static int coroutine_fn reach_end(FileState *s, int64_t end)
 {
     int64_t length = file_fd_length(s->file.fd);
     char zero = 0;
     struct iovec iov = { .iov_base = &zero, .iov_len = 1 };
+    int ret;
 
     if (length < 0) {
         return length;
@@ -78,10 +80,11 @@ static int coroutine_fn reach_end(FileState *s, int64_t end)
     if (s->is_device || length >= end) {
         return 0;
     }
-    if (s->file.direct) {
-        /* A single byte cannot be written: space instead of a hole. */
-        return not_supported(io_engine_fallocate(s->engine, &s->file, 0,
-                                                 end - 1, 1));
+    ret = not_supported(io_engine_fallocate(s->engine, &s->file, 0, end - 1,
+                                            1));
+    if (ret != -ENOTSUP || s->file.direct) {
+        /* A single byte cannot be written with O_DIRECT. */
+        return ret;
     }
     return io_engine_pwritev(s->engine, &s->file, &iov, 1, 1, end - 1);
 }
@@ -181,8 +184,13 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
         /* A file system that cannot tell: all of it may be data. */
         return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
     }
-    if (end < INT64_MAX - align) {
-        end = QEMU_ALIGN_UP(end, align);
+    if (ret == 0 && end < INT64_MAX) {
+        /* What is data in part is data. */
+        end = QEMU_ALIGN_DOWN(end, align);
+        ret = end <= offset;
+    }
+    if (ret == 1) {
+        end = QEMU_ALIGN_UP(MAX(end, offset + 1), align);
     }
     *pnum = MIN(bytes, end - offset);
     return (ret ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO) |
