@@ -110,15 +110,31 @@ static int check_attach(BlockDriverState *parent, BlockDriverState *child,
     return 0;
 }
 
-BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
-                             const char *name, const BdrvChildRole *role,
-                             Error **errp)
+/* A node without an edge from @parent does not inherit from it any more. */
+static void forget_inheritance(BlockDriverState *child,
+                               BlockDriverState *parent)
+{
+    BdrvChild *c;
+
+    if (child->inherits_from != parent) {
+        return;
+    }
+    QLIST_FOREACH(c, &parent->children, next) {
+        if (c->bs == child) {
+            return;
+        }
+    }
+    child->inherits_from = NULL;
+}
+
+static BdrvChild *attach_child(BlockDriverState *parent,
+                               BlockDriverState *child, const char *name,
+                               const BdrvChildRole *role, Error **errp)
 {
     uint64_t perm, shared;
     BdrvChild *c;
 
     if (check_attach(parent, child, errp) < 0) {
-        bdrv_unref(child);
         return NULL;
     }
     bdrv_get_cumulative_perm(parent, &perm, &shared);
@@ -126,6 +142,7 @@ BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
     if (child->force_share) {
         shared = BLK_PERM_ALL;
     }
+    bdrv_ref(child);
     c = bdrv_root_attach_child(child, name, role, perm, shared, parent, errp);
     if (c) {
         QLIST_INSERT_HEAD(&parent->children, c, next);
@@ -133,15 +150,22 @@ BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
     return c;
 }
 
+BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
+                             const char *name, const BdrvChildRole *role,
+                             Error **errp)
+{
+    BdrvChild *c = attach_child(parent, child, name, role, errp);
+
+    forget_inheritance(child, parent);
+    bdrv_unref(child);
+    return c;
+}
+
 void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child)
 {
-    BlockDriverState *bs;
-    BdrvChild *c;
-
     if (!child) {
         return;
     }
-    bs = child->bs;
     QLIST_REMOVE(child, next);
     if (parent->file == child) {
         parent->file = NULL;
@@ -149,14 +173,7 @@ void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child)
     if (parent->backing == child) {
         parent->backing = NULL;
     }
-    QLIST_FOREACH(c, &parent->children, next) {
-        if (c->bs == bs) {
-            break;
-        }
-    }
-    if (!c && bs->inherits_from == parent) {
-        bs->inherits_from = NULL;
-    }
+    forget_inheritance(child->bs, parent);
     bdrv_root_unref_child(child);
 }
 

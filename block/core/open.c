@@ -230,6 +230,9 @@ static int open_with_options(BlockDriverState *bs, const char *filename,
         }
     }
     ret = open_over_file(bs, file, filename, options, errp);
+    if (ret < 0 && file && file->inherits_from == bs) {
+        file->inherits_from = NULL; /* others may keep the node */
+    }
     bdrv_unref(file);
     return ret;
 }

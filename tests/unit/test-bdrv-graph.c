@@ -177,6 +177,7 @@ static void test_attach_detach(void)
     bs = open_mem("m");
     top = open_par("m", "top");
     bdrv_ref(bs);
+    bs->inherits_from = top;
     c = bdrv_attach_child(top, bs, "extra", &child_backing, &error_abort);
     g_assert_true(c->bs == bs);
     g_assert_true(c->opaque == top);
@@ -184,10 +185,12 @@ static void test_attach_detach(void)
     g_assert_cmpint(bs->refcnt, ==, 3);
     bdrv_unref_child(top, c);
     g_assert_cmpint(bs->refcnt, ==, 2);
+    g_assert_true(bs->inherits_from == top); /* by its other edge */
     bdrv_unref_child(top, NULL);
     bdrv_unref_child(top, top->file);
     g_assert_null(top->file);
     g_assert_cmpint(bs->refcnt, ==, 1);
+    g_assert_null(bs->inherits_from);
 
     /* par's own close wants its child: give it back. */
     bdrv_ref(bs);
