@@ -5,7 +5,7 @@
  * Invariants:
  *   - After a refresh request_alignment is a power of two, at most
  *     BDRV_MAX_ALIGNMENT.
- *   - total_sectors * 512 does not overflow.
+ *   - A length that is given out can be rounded up to any alignment.
  */
 #include "qemu/osdep.h"
 
@@ -99,7 +99,9 @@ int64_t bdrv_getlength(BlockDriverState *bs)
             return ret;
         }
     }
-    if (bs->total_sectors > INT64_MAX / (int64_t)BDRV_SECTOR_SIZE) {
+    /* A driver may have taken it from an image: any number is possible. */
+    if (bs->total_sectors < 0 ||
+        bs->total_sectors > BDRV_MAX_LENGTH / (int64_t)BDRV_SECTOR_SIZE) {
         return -EFBIG;
     }
     return bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;

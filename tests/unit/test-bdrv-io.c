@@ -219,6 +219,27 @@ static void test_variable_length(void)
     fake_close(d);
 }
 
+/* A length that no file can have, as an image may claim one. */
+static void test_absurd_length(void)
+{
+    static const int64_t sectors[] = { INT64_MAX, -1, INT64_MAX / 512 };
+    FakeDisk *d = fake_format_new(4 * KIB);
+    int64_t pnum;
+    size_t i;
+
+    d->drv.bdrv_co_block_status = NULL;
+    fake_open(d, BDRV_O_RDWR);
+    for (i = 0; i < G_N_ELEMENTS(sectors); i++) {
+        d->bs->total_sectors = sectors[i];
+        g_assert_cmpint(bdrv_getlength(d->bs), ==, -EFBIG);
+        g_assert_cmpint(bdrv_block_status(d->bs, 0, 512, &pnum, NULL, NULL),
+                        ==, -EFBIG);
+    }
+    d->bs->total_sectors = INT64_MAX / 512 - (1 << 23);
+    g_assert_cmpint(bdrv_getlength(d->bs), >, 0);
+    fake_close(d);
+}
+
 /* ---- permissions and flags --------------------------------------------- */
 
 static void test_permissions(void)
@@ -487,6 +508,7 @@ int main(int argc, char **argv)
                     test_read_past_end_aligned);
     g_test_add_func("/bdrv-io/write-past-end", test_write_past_end);
     g_test_add_func("/bdrv-io/variable-length", test_variable_length);
+    g_test_add_func("/bdrv-io/absurd-length", test_absurd_length);
     g_test_add_func("/bdrv-io/permissions", test_permissions);
     g_test_add_func("/bdrv-io/flags", test_flags);
     g_test_add_func("/bdrv-io/fua", test_fua);
