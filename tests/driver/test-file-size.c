@@ -182,9 +182,9 @@ static void check_truncate(int flags)
     assert_contents(path, 1000);
 
     assert_truncate(blk, 500, PREALLOC_MODE_FALLOC, -ENOTSUP,
-                    "Preallocation can only be used for growing images");
+                    "Cannot use preallocation for shrinking files");
     assert_truncate(blk, 500, PREALLOC_MODE_FULL, -ENOTSUP,
-                    "Preallocation can only be used for growing images");
+                    "Cannot use preallocation for shrinking files");
     assert_truncate(blk, 1 * MiB, PREALLOC_MODE_METADATA, -ENOTSUP,
                     "Unsupported preallocation mode: metadata");
     g_assert_cmpint(length_of(path), ==, 600001);
@@ -224,9 +224,9 @@ static void test_truncate_faults(void)
         const char *message;
     } cases[] = {
         { PREALLOC_MODE_OFF, CALL_FTRUNCATE, EIO,
-          "Failed to resize file: Input/output error" },
+          "Could not resize file: Input/output error" },
         { PREALLOC_MODE_OFF, CALL_FTRUNCATE, EPERM,
-          "Failed to resize file: Operation not permitted" },
+          "Could not resize file: Operation not permitted" },
         { PREALLOC_MODE_FALLOC, CALL_FALLOCATE, ENOSPC,
           "Could not preallocate new data: No space left on device" },
         { PREALLOC_MODE_FALLOC, CALL_FALLOCATE, EDQUOT,
@@ -283,7 +283,7 @@ static void test_limit(void)
     limit.rlim_cur = 1 * MiB;
     g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
     assert_truncate(blk, 2 * MiB, PREALLOC_MODE_OFF, -EFBIG,
-                    "Failed to resize file: File too large");
+                    "Could not resize file: File too large");
     assert_truncate(blk, 2 * MiB, PREALLOC_MODE_FALLOC, -EFBIG,
                     "Could not preallocate new data: File too large");
     assert_truncate(blk, 2 * MiB, PREALLOC_MODE_FULL, -EFBIG,
