@@ -6,8 +6,8 @@
  * Invariants:
  *   - Chunks are taken under the lock, in ascending order and without gaps but
  *     zeroes that need no writing; each gets the next ticket.
- *   - The turn passes from ticket to ticket when the holder's last write is
- *     about to begin, so that writes begin in order and may overlap.
+ *   - The turn passes from ticket to ticket when the holder has written: two
+ *     writes at a time to one file would only fight for its lock.
  *   - A slot of the waiting line belongs to one ticket: no more tickets are out
  *     than there are coroutines.
  */
@@ -22,6 +22,11 @@
 #define SECTOR 512
 /* The largest range that one request only zeroes. */
 #define ZERO_MAX (64 * 1024 * 1024)
+/*
+ * Requests are read and written in pieces of so many bytes, which a processor's
+ * cache still holds when they are written.
+ */
+#define PIECE_MAX (512 * 1024)
 /* The longest sleep between two looks at the interrupt. */
 #define NAP_NS (100 * 1000 * 1000)
 
@@ -33,6 +38,7 @@ typedef struct Copier {
     int64_t extent_end;         /* up to where the last status holds */
     bool extent_zero;
     int extent_ret;             /* with salvage: why the status is not known */
+    int64_t request_end;        /* where the present request ends */
     uint64_t next_ticket;
     int64_t free_at;            /* when the rate allows more, ns */
     uint64_t turn;              /* the ticket whose turn it is */
@@ -42,11 +48,14 @@ typedef struct Copier {
     uint64_t done, total;       /* bytes of data */
 } Copier;
 
+/* A piece of a request, or a whole one that needs no buffer. */
 typedef struct Chunk {
     int64_t offset;
     int64_t bytes;
     uint64_t ticket;
     bool zero;
+    bool by_range;              /* to be tried without a buffer */
+    bool last;                  /* ends the request */
     int status_ret;
 } Chunk;
 
@@ -171,7 +180,7 @@ static bool coroutine_fn next_extent(Copier *c)
 }
 
 /* How much of the extent at pos one request takes. */
-static int64_t chunk_length(const Copier *c)
+static int64_t request_length(const Copier *c)
 {
     int64_t left = c->extent_end - c->pos;
     int64_t max = c->extent_zero ? ZERO_MAX : COPY_REQUEST_MAX;
@@ -182,6 +191,28 @@ static int64_t chunk_length(const Copier *c)
         max = end > c->pos ? end - c->pos : max;
     }
     return MIN(left, max);
+}
+
+/* The next piece of the request at pos. */
+static Chunk take_piece(Copier *c)
+{
+    bool by_range = c->copy_range_works && !c->extent_zero;
+    int64_t max = c->extent_zero || by_range ? INT64_MAX : PIECE_MAX;
+    Chunk chunk;
+
+    if (c->pos >= c->request_end) {
+        c->request_end = c->pos + request_length(c);
+    }
+    chunk = (Chunk) {
+        .offset = c->pos,
+        .bytes = MIN(max, c->request_end - c->pos),
+        .ticket = c->next_ticket,
+        .zero = c->extent_zero,
+        .by_range = by_range,
+        .status_ret = c->extent_ret,
+    };
+    chunk.last = c->pos + chunk.bytes == c->request_end;
+    return chunk;
 }
 
 /* Takes the next chunk that needs a request.  False: there is none. */
@@ -197,13 +228,7 @@ static bool coroutine_fn next_chunk(Copier *c, Chunk *chunk)
             c->pos = c->extent_end;
             continue;
         }
-        *chunk = (Chunk) {
-            .offset = c->pos,
-            .bytes = chunk_length(c),
-            .zero = c->extent_zero,
-            .status_ret = c->extent_ret,
-            .ticket = c->next_ticket,
-        };
+        *chunk = take_piece(c);
         if (!chunk->zero) {
             throttle(c, chunk->bytes);
             if (failed(c) || interrupted(c)) {
@@ -301,11 +326,10 @@ static void warn_of_losses(Worker *w)
     }
 }
 
-/* Writes the chunk, but leaves holes where it is zero; passes the turn. */
+/* Writes the chunk, but leaves holes where it is zero. */
 static int coroutine_fn write_chunk(Worker *w)
 {
-    Copier *c = w->copier;
-    const CopyJob *job = c->job;
+    const CopyJob *job = w->copier->job;
     const Chunk *chunk = &w->chunk;
     int64_t done = 0;
     int ret = 0;
@@ -318,15 +342,12 @@ static int coroutine_fn write_chunk(Worker *w)
         if (job->sparse > 0) {
             n = copy_piece(w->buf + done, at, n, job->sparse, &zero);
         }
-        done += n;
-        if (done == chunk->bytes) {
-            pass_turn(c);
-        }
         if (!zero) {
-            ret = job->ops->write(job->opaque, at, n, w->buf + done - n);
+            ret = job->ops->write(job->opaque, at, n, w->buf + done);
         } else if (!job->target_zero) {
             ret = job->ops->write_zeroes(job->opaque, at, n);
         }
+        done += n;
     }
     return ret;
 }
@@ -339,56 +360,63 @@ static void coroutine_fn copy_zeroes(Worker *w)
     if (!wait_turn(c, &w->chunk)) {
         return;
     }
-    pass_turn(c);
     ret = c->job->ops->write_zeroes(c->job->opaque, w->chunk.offset,
                                     w->chunk.bytes);
     if (ret < 0) {
         fail(c, COPY_WRITE, w->chunk.offset, ret);
     }
+    pass_turn(c);
 }
 
-/* Copies without a buffer, if that goes; the turn is passed then. */
+/* Copies without a buffer.  False: that does not go; copy with one. */
 static bool coroutine_fn copy_by_range(Worker *w)
 {
     Copier *c = w->copier;
     const CopyJob *job = c->job;
-    int ret;
 
-    if (!c->copy_range_works || !wait_turn(c, &w->chunk)) {
+    if (!w->chunk.by_range || !wait_turn(c, &w->chunk)) {
         return false;
     }
-    ret = job->ops->copy_range(job->opaque, w->chunk.offset, w->chunk.bytes);
-    if (ret < 0) {
+    if (job->ops->copy_range(job->opaque, w->chunk.offset,
+                             w->chunk.bytes) < 0) {
         c->copy_range_works = false;
         return false;
     }
-    pass_turn(c);
     return true;
+}
+
+/* With a buffer.  False after an error. */
+static bool coroutine_fn copy_by_buffer(Worker *w)
+{
+    Copier *c = w->copier;
+    int ret = read_chunk(w);
+
+    if (ret < 0) {
+        fail(c, COPY_READ, w->chunk.offset, ret);
+    }
+    if (!wait_turn(c, &w->chunk)) {
+        return false;
+    }
+    warn_of_losses(w);
+    ret = write_chunk(w);
+    if (ret < 0) {
+        fail(c, COPY_WRITE, w->chunk.offset, ret);
+    }
+    return ret == 0;
 }
 
 static void coroutine_fn copy_data(Worker *w)
 {
     Copier *c = w->copier;
-    int ret;
 
-    if (!copy_by_range(w)) {
-        ret = read_chunk(w);
-        if (ret < 0) {
-            fail(c, COPY_READ, w->chunk.offset, ret);
-        }
-        if (!wait_turn(c, &w->chunk)) {
-            return;
-        }
-        warn_of_losses(w);
-        ret = write_chunk(w);
-        if (ret < 0) {
-            fail(c, COPY_WRITE, w->chunk.offset, ret);
-        }
+    if (!copy_by_range(w) && !copy_by_buffer(w)) {
+        return;
     }
-    if (!failed(c)) {
-        c->done += w->chunk.bytes;
+    c->done += w->chunk.bytes;
+    if (w->chunk.last) {
         img_progress_set(MIN(c->done, c->total), c->total);
     }
+    pass_turn(c);
 }
 
 static void coroutine_fn work(void *opaque)

@@ -5,10 +5,10 @@
  * (order, holes, sparseness, rate, what to do about errors) is the copier's.
  *
  * Invariants:
- *   - A request is 2 MiB at most; a request that only writes zeroes may be
- *     larger.
- *   - Without out_of_order, writes begin in ascending order, whatever order
- *     the reads end in.
+ *   - A request is 2 MiB at most, and the progress is told when it is done; a
+ *     request that only writes zeroes may be larger.
+ *   - Without out_of_order, one write at a time is under way, in ascending
+ *     order, whatever order the reads end in.
  *   - Each coroutine has one buffer, allocated before the first request.
  *   - After the first error or an interrupt no request begins; copy_run()
  *     returns when those in flight are done.
