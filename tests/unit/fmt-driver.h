@@ -24,6 +24,7 @@ static struct {
     int opens, closes;
     int ret;                      /* what open is to return ... */
     bool silent;                  /* ... without an error */
+    bool stray_error;             /* sets one and succeeds */
     bool fail_length;
     bool wants_write;             /* calls bdrv_apply_auto_read_only */
     bool fail_limits;
@@ -75,6 +76,9 @@ static int fmt_open(BlockDriverState *bs, QDict *options, int flags,
         seen.names_backing = NULL; /* the backing image has none */
     }
     bs->total_sectors = 8;
+    if (seen.stray_error) {
+        error_setg(errp, "no error at all");
+    }
     return seen.ret;
 }
 

@@ -22,6 +22,7 @@ static struct {
     bool file_was_read_only;
     int fail;             /* -errno of co_create, with a hint, or ... */
     bool silent;          /* ... without an error */
+    bool stray_error;     /* sets one and succeeds */
     uint64_t size;
     bool has_subformat, fixed;
     int nodes_left;
@@ -80,6 +81,9 @@ static int coroutine_fn fmt_co_create(BlockdevCreateOptions *opts,
     }
     blk_unref(blk);
     bdrv_unref(bs);
+    if (seen.stray_error) {
+        error_setg(errp, "no error at all");
+    }
     return ret;
 }
 
@@ -214,6 +218,10 @@ static void test_by_options(void)
     g_assert_cmpmem(f->data, 4, "HEAD", 4);
     memcpy(&size, f->data + 8, 8);
     g_assert_cmpuint(size, ==, 3 << 20);
+
+    /* The result counts, whatever else the driver has set. */
+    seen.stray_error = true;
+    g_assert_cmpint(create("mem:new", "size=1M", &error_abort), ==, 0);
 }
 
 static void test_failures(void)
