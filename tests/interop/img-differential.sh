@@ -42,6 +42,7 @@ run_in()
     (cd "$work/$side/d" && exec ../qemu-img "$@") >"$work/$side/says/out" \
         2>"$work/$side/says/err" </dev/null
     echo "status $?" >"$work/$side/says/status"
+    sed -i 's/in [0-9.]* seconds/in TIME seconds/' "$work/$side/says/out"
 }
 
 # absent ARGUMENT...: names a driver that the arguments need and ours lacks.
@@ -367,6 +368,205 @@ part_amend()
     same rebase -u -b '' -f vpc v
     same rebase -u -b v r
     same snapshot -l nosuch
+}
+
+part_compare()
+{
+    both cp r r2
+    both cp v v2
+    both qemu-img convert -f raw -O vpc -o force_size r rv
+    both sh -c 'cp r longer; truncate -s 2M longer'
+    both sh -c 'cp r changed; printf x | dd of=changed bs=1 seek=70000 conv=notrunc status=none'
+    both sh -c 'cp longer tail; printf x | dd of=tail bs=1 seek=1500000 conv=notrunc status=none'
+    same compare r r2
+    same compare -f raw -F raw r r2
+    same compare -q r r2
+    same compare -s r r2
+    same compare -U r r2
+    same compare -T none r r2
+    same compare v v2
+    same compare r rv
+    same compare -s r rv
+    same compare -f raw -F vpc r rv
+    same compare r changed
+    same compare -q r changed
+    same compare -s r changed
+    same compare r longer
+    same compare longer r
+    same compare -q r longer
+    same compare -s r longer
+    same compare -s -q longer r
+    same compare r tail
+    same compare tail r
+    same compare changed tail
+    same compare -p r r2
+    same compare nosuch r
+    same compare r nosuch
+    same compare -f nosuch r r2
+    same compare -F nosuch r r2
+    same compare -T nosuch r r2
+    same compare --image-opts driver=raw,file.filename=r \
+        driver=raw,file.filename=r2
+    same compare --image-opts -f raw driver=raw,file.filename=r r2
+}
+
+part_dd()
+{
+    same dd
+    same dd if=r
+    same dd of=x
+    same dd if=r of=x nosuch=1
+    same dd if=r of=x nosuch
+    same dd -f raw -O raw if=r of=x
+    same_file x
+    same dd if=r of=x bs=1000
+    same_file x
+    same dd if=r of=x bs=64k count=2
+    same_file x
+    same dd if=r of=x bs=64k skip=1
+    same_file x
+    same dd if=r of=x bs=64k skip=1 count=1
+    same_file x
+    same dd if=r of=x bs=64k skip=100
+    same_file x
+    same dd if=r of=x bs=1 count=700 skip=65000
+    same_file x
+    same dd -f vpc -O raw if=v of=x bs=1M
+    same_file x
+    same dd if=r of=x bs=0
+    same dd if=r of=x bs=-1
+    same dd if=r of=x bs=4G
+    same dd if=r of=x bs=nosuch
+    same dd if=r of=x count=0
+    same dd if=r of=x count=nosuch
+    same dd if=r of=x skip=nosuch
+    same dd if=nosuch of=x
+    same dd -f nosuch if=r of=x
+    same dd -O nosuch if=r of=x
+    same dd if=r of=nosuch/x
+    same dd -U if=r of=x bs=4k
+    same dd -f raw -O vpc if=r of=x bs=1M
+    same info x
+    same dd --image-opts if=driver=raw,file.filename=r of=x
+}
+
+part_convert()
+{
+    both sh -c 'cp r big; truncate -s 2M big'
+    both qemu-img create -q -f raw small 64k
+    both qemu-img create -q -f raw target 1M
+    same convert
+    same convert r
+    same convert -q r x
+    same_file x
+    same convert -f raw -O raw r x
+    same_file x
+    same convert -f raw r x
+    same_file x
+    same convert -p r x
+    same_file x
+    same convert -p -f vpc v x
+    same_file x
+    same convert -O raw v x
+    same_file x
+    same convert -O raw f x
+    same convert -O vpc -o force_size r x
+    same info x
+    same map --output=json x
+    same convert -O vpc v x
+    same map --output=json x
+    same convert -O vpc -o subformat=fixed,force_size r x
+    same info -f vpc x
+    same convert -S 0 r x
+    same map --output=json -f raw x
+    same convert -S 4k r x
+    same convert -S 64k r x
+    same map --output=json -f raw x
+    same convert -S 1 r x
+    same convert -S 1000 r x
+    same convert -S nosuch r x
+    same convert -m 1 r x
+    same convert -m 16 -W r x
+    same_file x
+    same convert -m 0 r x
+    same convert -m 17 r x
+    same convert -m nosuch r x
+    same convert -n r target
+    same convert -n -f raw -O raw r target
+    same_file target
+    same convert -n -f raw -O raw r small
+    same convert -n -f raw -O raw r missing
+    same convert -n -f raw -O raw r big
+    same convert --target-is-zero r x
+    same convert -n --target-is-zero -f raw -O raw r target
+    same convert -n -o size=1M r target
+    same convert r small x
+    same_file x
+    same convert -f raw r r small x
+    same_file x
+    same convert -C r x
+    same_file x
+    same convert -C -S 4k r x
+    same convert -c r x
+    same convert -c -O vpc r x
+    same convert --salvage r x
+    same_file x
+    same convert --salvage -C r x
+    same convert -r 100M r x
+    same convert -r nosuch r x
+    same convert -t nosuch r x
+    same convert -T nosuch r x
+    same convert -t none -T none r x
+    same convert -O nosuch r x
+    same convert -f nosuch r x
+    same convert -O null-co r x
+    same convert -o nosuch=1 r x
+    same convert -o size=4k r x
+    same convert -o preallocation=full r x
+    same_file x
+    same convert -o help
+    same convert -O vpc -o help
+    same convert -B base r x
+    same convert -B base -F raw r x
+    same convert -F raw r x
+    same convert nosuch x
+    same convert r nosuch/x
+    same convert -O vpc r nosuch/x
+    same convert --image-opts driver=raw,file.filename=r x
+    same convert --image-opts -f raw driver=raw,file.filename=r x
+    same convert -n --target-image-opts r driver=raw,file.filename=target
+    same convert --target-image-opts r driver=raw,file.filename=target
+    same convert -n --target-image-opts -O raw r driver=raw,file.filename=target
+    same convert -U r x
+    same convert r r
+    same convert -o , r x
+}
+
+part_bench()
+{
+    same bench
+    same bench r v
+    same bench -c 0 -q r
+    same bench -c nosuch r
+    same bench -d nosuch r
+    same bench -s nosuch r
+    same bench -S nosuch r
+    same bench -o nosuch r
+    same bench --pattern=256 r
+    same bench --pattern=nosuch r
+    same bench --flush-interval=nosuch r
+    same bench -c 10 --flush-interval=4 r
+    same bench -c 10 --flush-interval=4 -d 8 -w -f raw r
+    same bench -c 10 --no-drain r
+    same bench -c 10 --no-drain -w -f raw r
+    same bench -t nosuch r
+    same bench -i nosuch r
+    same bench nosuch
+    same bench -f nosuch r
+    same bench -q -c 10 -f raw r
+    same bench -q -c 10 -d 4 -s 512 -S 512 -f raw r
+    same bench -q -w -c 10 -o 4k --pattern=7 -f raw r
+    same_file r
 }
 
 if [[ $drivers != *' raw '* || $drivers != *' file '* ]]; then
