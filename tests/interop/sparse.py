@@ -75,6 +75,7 @@ def first_difference(a, b):
 
 
 def same(a, b, tail='0'):
+    """None, or how they differ."""
     more = b.size - a.size
     if more < 0 or tail != 'any' and more != int(tail):
         return '%s has %d bytes, %s has %d' % (a.name, a.size, b.name, b.size)

@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# Images that one program makes and fills are read by the others; the contents
+# are the same random writes, whoever does them, and a raw file has them too.
+
+load helpers
+
+MIB=1048576
+GIB=1073741824
+SIZES="512 1000001 $MIB $((64 * MIB)) $((127 * GIB)) $((136 * GIB))
+       $((1024 * GIB)) $((2040 * GIB))"
+
+# make CREATE IO OPTIONS SIZE: image.vhd with the writes in it, ref.raw beside.
+make()
+{
+    local size
+    rm -f image.vhd ref.raw
+    "$1" create -q -f vpc -o "$3" image.vhd "$4"
+    size=$(virtual_size "$1" image.vhd -f vpc)
+    "$python" "$here/writes.py" "$4" "$size" 30 >commands
+    "$python" "$here/writes.py" "$4" "$size" 30 ref.raw
+    "$2" -f vpc image.vhd <commands >said 2>&1
+    if grep -q failed said; then
+        cat said
+        return 1
+    fi
+}
+
+read_by_minblk()
+{
+    [ "$(virtual_size "$MINBLK_IMG" image.vhd -f vpc)" = "$(size_of ref.raw)" ]
+    silently img convert -f vpc -O raw image.vhd out.raw
+    same ref.raw out.raw
+    silently img compare -q -f raw -F vpc ref.raw image.vhd
+    silently img check -q -f vpc image.vhd
+}
+
+from_qemu()
+{
+    local options=$1 size
+    needs qemu-img qemu-io
+    for size in $SIZES; do
+        echo "$options $size"
+        make qemu-img qemu-io "$options" "$size"
+        read_by_minblk
+    done
+}
+
+for_others()
+{
+    local options=$1 size
+    needs qemu-img vhdiinfo
+    needs_pyvhdi
+    for size in $SIZES; do
+        echo "$options $size"
+        make "$MINBLK_IMG" "$MINBLK_IO" "$options" "$size"
+        read_by_minblk
+        qemu-img compare -f raw -F vpc ref.raw image.vhd
+        vhdiinfo image.vhd >info
+        grep -q "Media size.*($(size_of ref.raw) bytes)" info
+        vhdi_same image.vhd ref.raw
+    done
+}
+
+# Both programs write into one image, in turns.
+in_turns()
+{
+    local options=$1 size=$((64 * MIB))
+    needs qemu-img qemu-io
+    make qemu-img qemu-io "$options" "$size"
+    size=$(size_of ref.raw)
+    "$python" "$here/writes.py" 1 "$size" 30 >commands
+    io -f vpc image.vhd <commands >said
+    "$python" "$here/writes.py" 2 "$size" 30 >commands.2
+    qemu-io -f vpc image.vhd <commands.2 >said
+    cat commands commands.2 | qemu-io -f raw ref.raw >said
+    read_by_minblk
+    qemu-img compare -f raw -F vpc ref.raw image.vhd
+}
+
+@test "qemu-img's dynamic images" { from_qemu subformat=dynamic; }
+@test "qemu-img's fixed images" { from_qemu subformat=fixed; }
+@test "qemu-img's dynamic images, forced sizes" {
+    from_qemu subformat=dynamic,force_size
+}
+@test "qemu-img's fixed images, forced sizes" {
+    from_qemu subformat=fixed,force_size
+}
+
+@test "dynamic images for others" { for_others subformat=dynamic; }
+@test "fixed images for others" { for_others subformat=fixed; }
+@test "dynamic images for others, forced sizes" {
+    for_others subformat=dynamic,force_size
+}
+@test "fixed images for others, forced sizes" {
+    for_others subformat=fixed,force_size
+}
+
+@test "a dynamic image written in turns" { in_turns subformat=dynamic; }
+@test "a fixed image written in turns" { in_turns subformat=fixed; }
+
+@test "empty disks" {
+    needs qemu-img
+    local options tool
+    for options in subformat=dynamic subformat=fixed \
+        subformat=dynamic,force_size subformat=fixed,force_size; do
+        for tool in qemu-img "$MINBLK_IMG"; do
+            "$tool" create -q -f vpc -o "$options" image.vhd 0
+            [ "$(virtual_size "$MINBLK_IMG" image.vhd -f vpc)" = 0 ]
+            silently img convert -f vpc -O raw image.vhd out.raw
+            [ "$(size_of out.raw)" = 0 ]
+        done
+    done
+}
+
+@test "a disk that a running qemu-io uses" {
+    needs qemu-io
+    img create -q -f vpc image.vhd 1M
+    mkfifo commands
+    # 3 and 4 are bats's own.
+    qemu-io -f vpc image.vhd <commands >said 2>&1 3>&- 4>&- &
+    exec 9>commands
+    echo 'write -q 0 512' >&9
+    echo 'read -P 0xcd 0 512' >&9
+    timeout 20 sh -c 'until grep -q 512/512 said; do sleep 0.05; done'
+    refused io -f vpc -c 'write 0 512' image.vhd
+    grep -q 'Failed to get "write" lock' stderr
+    refused img info -f vpc image.vhd
+    io -f vpc -r -U -c 'read -q 0 512' image.vhd
+    img info -U -f vpc image.vhd
+    exec 9>&-
+    wait
+    silently io -f vpc -c 'read -q -P 0xcd 0 512' image.vhd
+}
+
+@test "a disk that a running minblk-io uses" {
+    needs qemu-io qemu-img
+    img create -q -f vpc image.vhd 1M
+    mkfifo commands
+    io -f vpc image.vhd <commands >said 2>&1 3>&- 4>&- &
+    exec 9>commands
+    echo 'write -q 0 512' >&9
+    echo 'read -P 0xcd 0 512' >&9
+    timeout 20 sh -c 'until grep -q 512/512 said; do sleep 0.05; done'
+    for tool in qemu-io "$MINBLK_IO"; do
+        refused "$tool" -f vpc -c 'write 0 512' image.vhd
+        grep -q 'Failed to get "write" lock' stderr
+    done
+    refused qemu-img info -f vpc image.vhd
+    qemu-img info -U -f vpc image.vhd
+    exec 9>&-
+    wait
+}
