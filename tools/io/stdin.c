@@ -3,7 +3,8 @@
  * Commands from standard input, line by line after a prompt.
  *
  * Invariants: while there is nothing to read, requests in flight go on and
- * report; a line that is there already is run first.
+ * report; a line that was read already is run first.  However much there is to
+ * read, the event loop gets its turn each time that something is read.
  */
 #include "qemu/osdep.h"
 #include "io.h"
@@ -30,6 +31,7 @@ static void wait_for_input(IoInput *in)
     struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
 
     if (poll(&pfd, 1, 0) != 0) {
+        aio_poll(ctx, false);
         return;
     }
     in->readable = false;
