@@ -114,41 +114,49 @@ in_turns()
     done
 }
 
+# hold PROGRAM: it has image.vhd open for writing until `let_go`.
+hold()
+{
+    mkfifo commands
+    # 3 and 4 are bats's own.
+    "$1" -f vpc image.vhd <commands >said 2>&1 3>&- 4>&- &
+    exec 9>commands
+    echo 'write -q 0 512' >&9
+    # Its output may wait in a buffer, its locks do not.
+    timeout 60 sh -c 'while "$0" info -f vpc image.vhd >/dev/null 2>&1; do
+        sleep 0.05; done' "$MINBLK_IMG"
+}
+
+let_go()
+{
+    exec 9>&-
+    wait
+}
+
 @test "a disk that a running qemu-io uses" {
     needs qemu-io
     img create -q -f vpc image.vhd 1M
-    mkfifo commands
-    # 3 and 4 are bats's own.
-    qemu-io -f vpc image.vhd <commands >said 2>&1 3>&- 4>&- &
-    exec 9>commands
-    echo 'write -q 0 512' >&9
-    echo 'read -P 0xcd 0 512' >&9
-    timeout 20 sh -c 'until grep -q 512/512 said; do sleep 0.05; done'
+    hold qemu-io
     refused io -f vpc -c 'write 0 512' image.vhd
     grep -q 'Failed to get "write" lock' stderr
     refused img info -f vpc image.vhd
     io -f vpc -r -U -c 'read -q 0 512' image.vhd
     img info -U -f vpc image.vhd
-    exec 9>&-
-    wait
+    let_go
     silently io -f vpc -c 'read -q -P 0xcd 0 512' image.vhd
 }
 
 @test "a disk that a running minblk-io uses" {
     needs qemu-io qemu-img
     img create -q -f vpc image.vhd 1M
-    mkfifo commands
-    io -f vpc image.vhd <commands >said 2>&1 3>&- 4>&- &
-    exec 9>commands
-    echo 'write -q 0 512' >&9
-    echo 'read -P 0xcd 0 512' >&9
-    timeout 20 sh -c 'until grep -q 512/512 said; do sleep 0.05; done'
+    hold "$MINBLK_IO"
     for tool in qemu-io "$MINBLK_IO"; do
         refused "$tool" -f vpc -c 'write 0 512' image.vhd
         grep -q 'Failed to get "write" lock' stderr
     done
     refused qemu-img info -f vpc image.vhd
     qemu-img info -U -f vpc image.vhd
-    exec 9>&-
-    wait
+    let_go
+    qemu-io -f vpc -c 'read -P 0xcd 0 512' image.vhd >said
+    grep -q '^read 512/512' said
 }

@@ -88,12 +88,13 @@ rounded_size()
 import vhd; print(vhd.rounded(int(sys.argv[2])))' "$here" "$1"
 }
 
-# refused COMMAND...: fails with one line that says something, no signal.
+# refused COMMAND...: fails, no signal, with one line that says why (a hint may
+# follow).
 refused()
 {
     local status=0
     "$@" >stdout 2>stderr || status=$?
-    if [ "$status" != 1 ] || [ "$(wc -l <stderr)" != 1 ]; then
+    if [ "$status" != 1 ] || [ "$(grep -c '^[a-z-]*: [^ ]' stderr)" != 1 ]; then
         echo "status $status: $*"
         cat stdout stderr
         return 1

@@ -7,8 +7,7 @@ load helpers
 
 killed()
 {
-    img create -q -f vpc -o force_size image.vhd 256M
-    "$python" "$here/kill.py" 12 $((256 * 1048576)) "$1" "$MINBLK_IO"
+    "$python" "$here/kill.py" "$2" "$1" "$MINBLK_IO"
     silently img info -f vpc image.vhd
     silently img check -q -f vpc image.vhd
     silently img convert -f vpc -O raw image.vhd out.raw
@@ -17,6 +16,6 @@ killed()
     fi
 }
 
-@test "killed with cache=writeback" { killed writeback; }
-@test "killed with cache=writethrough" { killed writethrough; }
-@test "killed with cache=none" { killed none; }
+@test "killed with cache=writeback" { killed writeback 10; }
+@test "killed with cache=writethrough" { killed writethrough 4; }
+@test "killed with cache=none" { killed none 4; }
