@@ -25,7 +25,7 @@ SLOW = int(os.environ.get('MINBLK_SLOW', '1'))
 SECONDS = 5 * SLOW
 MEMORY = 64 << 10               # KiB
 PROMPT = b'minblk-io> '
-DISK = 64 << 10
+DISK = 32 << 10
 BLOCK = 4096
 STRIDE = 512 + BLOCK
 TABLE = 1536
@@ -102,7 +102,7 @@ def base_image(kind, creator=b'win '):
     table = [vhd.UNALLOCATED] * (512 // 4)
     image = bytearray(footer + vhd.new_header(DISK // BLOCK, BLOCK) +
                       bytes(512))
-    for block in (7, 0, 3, 15, 2):
+    for block in (7, 0, 3, 5, 2):
         table[block] = len(image) // 512
         # Some sectors are not there, with stale bytes in their place.
         image += bytes([rng.choice((0xff, 0x3a))] + [0] * 511)
@@ -188,12 +188,16 @@ class Checker:
         if 'failed' not in self.session.run('read -q %d 512' % disk.size):
             self.fail(name, 'there is more than %d bytes' % disk.size)
         step = DISK if disk.kind == vhd.FIXED else disk.block_size
-        for start in range(0, min(disk.size, DISK), step):
-            length = min(step, disk.size - start, DISK)
-            self.check_range(name, disk, start, length)
+        end = min(disk.size, DISK)
+        parts = [(start, min(step, end - start))
+                 for start in range(0, end, step)]
+        contents = [self.expected(disk, *part) for part in parts]
+        if end and None not in contents:
+            parts, contents = [(0, end)], [b''.join(contents)]
+        for (start, length), want in zip(parts, contents):
+            self.check_range(name, start, length, want)
 
-    def check_range(self, name, disk, start, length):
-        want = self.expected(disk, start, length)
+    def check_range(self, name, start, length, want):
         dump = self.session.run('read -v %d %d' % (start, length))
         if want is None:
             if 'read failed: Input/output error' not in dump:
@@ -302,7 +306,7 @@ def test_geometry(check):
     end = len(base_image(vhd.DYNAMIC)) - 512
     for creator in (b'vpc ', b'qemu', b'vs  ', b'qem2'):
         mutate(check, vhd.FIXED, vhd.FOOTER, [DISK], names, creator)
-        mutate(check, vhd.DYNAMIC, vhd.FOOTER, [0, end], names, creator)
+    mutate(check, vhd.DYNAMIC, vhd.FOOTER, [0, end], names, b'vpc ')
 
 
 def test_table(check):

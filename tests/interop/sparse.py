@@ -59,7 +59,7 @@ class Vhdi:
 
     def extents(self):
         """All of a small disk; of a large one, parts spread over it."""
-        step = max(CHUNK, self.size // 256 // 512 * 512)
+        step = max(CHUNK, self.size // 32 // 512 * 512)
         for start in range(0, self.size, step):
             yield start, min(start + CHUNK, self.size)
 
