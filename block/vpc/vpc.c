@@ -13,25 +13,37 @@ static int vpc_probe(const uint8_t *buf, int buf_size, const char *filename)
     return buf_size >= 8 && vpc_has_footer_cookie(buf) ? 100 : 0;
 }
 
-/* A fixed disk has no head: its footer must fit the file exactly. */
-static int vpc_probe_tail(const uint8_t *tail, int size, int64_t file_size)
+/*
+ * Is this the footer of a fixed disk that fills a file of @file_size bytes?
+ * Old ones lack the last of 512 bytes, which counts as zero.
+ */
+static bool fits_fixed_disk(const uint8_t *bytes, int size, int64_t file_size)
 {
     VpcFooter footer;
     uint64_t current;
 
-    if (size < VPC_SECTOR - 1 || size > VPC_SECTOR) {
-        return 0;
-    }
     memset(&footer, 0, sizeof(footer));
-    memcpy(&footer, tail, size);
+    memcpy(&footer, bytes, size);
     current = be64_to_cpu(footer.current_size);
-    if (!vpc_footer_valid(&footer, NULL) ||
-        be32_to_cpu(footer.type) != VPC_TYPE_FIXED ||
-        current > INT64_MAX - VPC_SECTOR) {
-        return 0;
+    return vpc_footer_valid(&footer, NULL) &&
+           be32_to_cpu(footer.type) == VPC_TYPE_FIXED &&
+           current <= INT64_MAX - VPC_SECTOR &&
+           (int64_t)current + size == file_size;
+}
+
+/* A fixed disk has no head: its footer must fit the file exactly. */
+static int vpc_probe_tail(const uint8_t *tail, int size, int64_t file_size)
+{
+    const int lacking = VPC_SECTOR - 1;
+
+    if (size == VPC_SECTOR && fits_fixed_disk(tail, size, file_size)) {
+        return 100;
     }
-    return (int64_t)current + VPC_SECTOR == file_size ||
-           (int64_t)current + VPC_SECTOR - 1 == file_size ? 100 : 0;
+    if (size >= lacking && size <= VPC_SECTOR &&
+        fits_fixed_disk(tail + size - lacking, lacking, file_size)) {
+        return 100;
+    }
+    return 0;
 }
 
 static void vpc_refresh_limits(BlockDriverState *bs, Error **errp)

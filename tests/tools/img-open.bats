@@ -227,6 +227,16 @@ operations on block 0 will be restricted.
     [ "${lines[1]}" = 'file format: vpc' ]
 }
 
+@test 'a fixed VHD is found by a footer that lacks its last byte' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o subformat=fixed,force_size f 1M
+    truncate -s 1049087 f
+    img info f
+    expect_status 0
+    [ "${lines[1]}" = 'file format: vpc' ]
+    [ "${lines[2]}" = 'virtual size: 1 MiB (1048576 bytes)' ]
+}
+
 @test 'a footer with a wrong checksum does not make a fixed VHD' {
     needs vpc
     "$MINBLK_IMG" create -q -f vpc -o subformat=fixed f 1M
