@@ -569,6 +569,9 @@ part_bench()
     same_file r
 }
 
+# shellcheck source=tests/interop/progress-parts.sh
+. "$(dirname "$0")/progress-parts.sh"
+
 if [[ $drivers != *' raw '* || $drivers != *' file '* ]]; then
     echo '1..0 # SKIP no driver raw or file'
     exit 0
