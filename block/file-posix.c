@@ -77,8 +77,9 @@ static int choose_engine(FileState *s, AioContext *ctx, QemuOpts *opts,
         [BLOCKDEV_AIO_OPTIONS_NATIVE] = IO_ENGINE_AUTO,
         [BLOCKDEV_AIO_OPTIONS_IO_URING] = IO_ENGINE_IO_URING,
     };
-    IoEngineType type = flags & BDRV_O_IO_URING ? IO_ENGINE_IO_URING
-                                                : IO_ENGINE_AUTO;
+    IoEngineType type = flags & BDRV_O_IO_URING  ? IO_ENGINE_IO_URING
+                        : flags & BDRV_O_THREADS ? IO_ENGINE_THREADS
+                                                 : IO_ENGINE_AUTO;
     const char *word = qemu_opt_get(opts, "aio");
     Error *local_err = NULL;
     IoEngine *engine;

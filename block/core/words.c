@@ -49,7 +49,7 @@ int bdrv_parse_aio(const char *mode, int *flags)
     int engine;
 
     if (!strcmp(mode, "threads")) {
-        engine = 0;
+        engine = BDRV_O_THREADS;
     } else if (!strcmp(mode, "native")) {
         engine = BDRV_O_NATIVE_AIO;
     } else if (!strcmp(mode, "io_uring")) {
@@ -57,6 +57,7 @@ int bdrv_parse_aio(const char *mode, int *flags)
     } else {
         return -1;
     }
-    *flags = (*flags & ~(BDRV_O_NATIVE_AIO | BDRV_O_IO_URING)) | engine;
+    *flags &= ~(BDRV_O_NATIVE_AIO | BDRV_O_IO_URING | BDRV_O_THREADS);
+    *flags |= engine;
     return 0;
 }

@@ -65,6 +65,7 @@ typedef enum {
 #define BDRV_O_NO_IO       0x10000
 #define BDRV_O_AUTO_RDONLY 0x20000 /* auto-read-only=on */
 #define BDRV_O_IO_URING    0x40000
+#define BDRV_O_THREADS     0x80000 /* aio=threads; minblk's own */
 
 #define BDRV_O_CACHE_MASK (BDRV_O_NOCACHE | BDRV_O_NO_FLUSH)
 

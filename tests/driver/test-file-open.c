@@ -504,6 +504,45 @@ static void test_reopen_locked(void)
     blk_unref(blk);
 }
 
+/* Has this process a thread besides the one that runs the tests? */
+static bool has_worker(void)
+{
+    GDir *dir = g_dir_open("/proc/self/task", 0, NULL);
+    int count = 0;
+
+    while (g_dir_read_name(dir)) {
+        count++;
+    }
+    g_dir_close(dir);
+    return count > 1;
+}
+
+/* The engine that a flag asks for does the work: only one has threads. */
+static void test_engine_flags(void)
+{
+    static const int flags[] = { BDRV_O_THREADS, BDRV_O_IO_URING };
+    g_autofree char *path = new_file("disk");
+    BlockBackend *blk;
+    char *buf;
+
+    if (!image_engine_available("io_uring")) {
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        /* A context of its own, so that there are no threads so far. */
+        qemu_set_current_aio_context(NULL);
+        blk = image_open("raw", path, NULL, BDRV_O_NOCACHE | flags[i],
+                         &error_abort);
+        buf = blk_blockalign(blk, 4096);
+        g_assert_false(has_worker());
+        g_assert_cmpint(blk_pread(blk, 4096, buf, 4096), ==, 4096);
+        g_assert_cmpint(has_worker(), ==, flags[i] == BDRV_O_THREADS);
+        qemu_vfree(buf);
+        blk_unref(blk);
+    }
+    qemu_set_current_aio_context(NULL);
+}
+
 static void test_reopen_refused(void)
 {
     g_autofree char *path = new_file("disk");
@@ -722,6 +761,7 @@ int main(int argc, char **argv)
     g_test_add_func("/file/locks/two-processes", test_two_processes);
     g_test_add_func("/file/locks/qemu-holds", test_qemu_holds);
     g_test_add_func("/file/locks/qemu-is-refused", test_qemu_is_refused);
+    g_test_add_func("/file/open/engine-flags", test_engine_flags);
     g_test_add_func("/file/reopen/access", test_reopen_access);
     g_test_add_func("/file/reopen/format", test_reopen_format);
     g_test_add_func("/file/reopen/options", test_reopen_options);

@@ -299,7 +299,7 @@ static void test_words(void)
     g_assert_cmpint(bdrv_parse_aio("io_uring", &flags), ==, 0);
     g_assert_cmpint(flags, ==, BDRV_O_RDWR | BDRV_O_IO_URING);
     g_assert_cmpint(bdrv_parse_aio("threads", &flags), ==, 0);
-    g_assert_cmpint(flags, ==, BDRV_O_RDWR);
+    g_assert_cmpint(flags, ==, BDRV_O_RDWR | BDRV_O_THREADS);
     g_assert_cmpint(bdrv_parse_aio("x", &flags), ==, -1);
 }
 
