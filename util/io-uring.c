@@ -26,10 +26,12 @@
 #define RING_ENTRIES 128
 
 /*
- * Buffered reads of this size and more are copied by another core if there
- * are others to overlap with; below it, handing over costs more than copying.
+ * Buffered reads of this size and more are copied by another core if there are
+ * enough others to overlap with: the larger ones one, the smaller ones two.
+ * Else, and below, handing over costs more than it brings.
  */
-#define WORKER_READ_MIN (512 * 1024)
+#define WORKER_READ_MIN   (128 * 1024)
+#define WORKER_READ_LARGE (512 * 1024)
 
 typedef struct RingRequest {
     void (*prep)(struct RingRequest *req, struct io_uring_sqe *sqe);
@@ -160,13 +162,16 @@ static void prep_xfer(RingRequest *req, struct io_uring_sqe *sqe)
  */
 static bool wants_worker(RingEngine *e, const IoXfer *x)
 {
+    unsigned others = e->queued + e->unsubmitted + e->in_flight;
+
     if (x->file->direct) {
         return false;
     }
     if (x->write) {
         return x->bytes > IO_ENGINE_INLINE_MAX || x->file->no_inline_write;
     }
-    return x->bytes >= WORKER_READ_MIN && (e->in_flight || e->queued);
+    return others >= (x->bytes >= WORKER_READ_LARGE ? 1 : 2) &&
+           x->bytes >= WORKER_READ_MIN;
 }
 
 /* memcheck does not see the kernel write; tell it of @bytes read by @x. */
