@@ -32,8 +32,10 @@ NODE = re.compile(r"#block\d+")
 
 OFFSETS = ['0', '1', '511', '512', '1k', '4095', '65536', '1048575', '1M',
            '1048577', '2M', '6E', '0x10', '0x1000', '1.5k', '0.5M']
+# The largest request, 2147483136, is left to commands without a buffer: the
+# original fills one of 2 GiB before it looks at the range.
 LENGTHS = ['0', '1', '511', '512', '513', '4k', '64k', '100000', '1M',
-           '1048577', '2147483136', '2147483137', '2g', '3g', '7E']
+           '1048577', '2147483137', '2g', '3g', '7E']
 BAD_NUMBERS = ['abc', '-1', '1z', '1kB', '1KK', '1KiB', '0xg', '', '1e3',
                '8E', '9999999999999999999', '99999999999999999999', '0x',
                '.5k', '1.5', '+', 'k', '1,5', '1_000', '"0"']
@@ -57,6 +59,8 @@ def raw_cases():
     yield from each(*(f'write -zu 3 {n}' for n in LENGTHS))
     yield from each(*(f'discard {o} 512' for o in OFFSETS))
     yield from each(*(f'discard 0 {n}' for n in LENGTHS))
+    yield from each('write -z 0 2147483136', 'discard 0 2147483136',
+                    'alloc 0 2147483136', 'aio_write -z 0 2147483136')
     yield from each(*(f'readv {o} 512 1 7' for o in OFFSETS))
     yield from each(*(f'writev {o} 512 1 7' for o in OFFSETS))
     yield from each(*(f'readv 0 {n}' for n in LENGTHS))
@@ -292,7 +296,7 @@ CMDLINES = [
      '-c', 'write 0 1'],
     ['--image-opts', '-r', 'driver=raw,file.filename=disk', '-c', 'length'],
     ['--image-opts', 'driver=null-co,size=1T', '-c', 'length', '-c', 'map',
-     '-c', 'read 1023g 1g', '-c', 'write -zn 0 3g', '-c', 'alloc 0 1T'],
+     '-c', 'read 1023g 1M', '-c', 'write -zn 0 3g', '-c', 'alloc 0 1T'],
     ['-c', 'length', '-f', 'raw', 'disk', '-c', 'info'],
     ['-f', 'vpc', '-f', 'raw', 'disk', '-c', 'length'],
     ['-c', 'length'], ['-c', 'help read'], ['-c', ''],
@@ -468,7 +472,8 @@ def main():
                 _, args, stdin, _ = runs[n - 1]
                 label = ' '.join(args) + (f' <<< {stdin!r}' if stdin else '')
                 label = label.replace('#', '(hash)')[:200]
-                print(('not ' if lines else '') + f'ok {n} - {label}')
+                print(('not ' if lines else '') + f'ok {n} - {label}',
+                      flush=True)
                 failed += bool(lines)
                 for line in lines:
                     print(line, flush=True)
