@@ -66,11 +66,12 @@ def judge():
     if not vhd.footer_sound(image[-512:]):
         sys.exit('no sound footer at the end, %d bytes' % len(image))
     for offset, data in vhd.Disk(image).extents():
-        for at in range(0, len(data), PAGE):
-            page = data[at:at + PAGE]
-            if page.count(0) != PAGE and \
-                    page.count(pattern(offset + at)) != PAGE:
-                sys.exit('offset %d holds something else' % (offset + at))
+        for at in range(0, len(data), vhd.SECTOR):
+            sector = data[at:at + vhd.SECTOR]
+            # A page may be torn between its sectors, a sector may not.
+            if sector.strip(bytes([pattern(offset + at)])) and any(sector):
+                sys.exit('offset %d holds something else: %s...' % (
+                    offset + at, sector[:64].hex()))
 
 
 def main():
