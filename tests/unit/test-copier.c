@@ -144,8 +144,9 @@ static Fake *fake_new(int64_t size, bool target_zero)
     Fake *f = g_new0(Fake, 1);
     int64_t i;
 
-    f->from = g_malloc(size);
-    f->to = g_malloc(size);
+    /* g_malloc() of nothing is NULL. */
+    f->from = g_malloc(size + 1);
+    f->to = g_malloc(size + 1);
     f->size = size;
     for (i = 0; i < size; i++) {
         f->from[i] = g_test_rand_int() | 1;

@@ -16,7 +16,13 @@
 #include "qemu/cutils.h"
 #include "qemu/lockable.h"
 
-#define CHUNK_MAX (2 * 1024 * 1024)
+/* The progress is told at each so many bytes of what must be read. */
+#define REQUEST_MAX (2 * 1024 * 1024)
+/*
+ * The most that is read at once: a processor's cache still holds it when it is
+ * compared.
+ */
+#define CHUNK_MAX (512 * 1024)
 #define WORKERS 4
 
 /* What is known of an image from the present place on. */
@@ -30,6 +36,7 @@ typedef struct Comparer {
     CoMutex lock;
     int64_t pos, end;
     Extent extent[2];
+    int64_t request_end;        /* where the present request ends */
     uint64_t next_ticket;
     uint64_t turn;              /* the ticket that is judged next */
     CoQueue turns[WORKERS];
@@ -45,6 +52,7 @@ typedef struct Worker {
     uint64_t ticket;
     CompareFinding finding;     /* in the chunk */
     bool zero[2];               /* need not be read */
+    bool last;                  /* ends the request */
     uint8_t *buf[2];
     int ret;                    /* of the reading of image 1 */
     bool reading;               /* image 1 is being read */
@@ -119,9 +127,13 @@ static bool coroutine_fn next_chunk(Worker *w)
         w->zero[i] = c->extent[i].status & BDRV_BLOCK_ZERO;
     }
     if (!w->zero[0] || !w->zero[1]) {
-        w->bytes = MIN(w->bytes, CHUNK_MAX);
+        if (c->pos >= c->request_end) {
+            c->request_end = c->pos + MIN(w->bytes, REQUEST_MAX);
+        }
+        w->bytes = MIN(c->request_end - c->pos, CHUNK_MAX);
     }
     c->pos += w->bytes;
+    w->last = c->pos >= c->request_end;
     return true;
 }
 
@@ -211,7 +223,9 @@ static void coroutine_fn judge(Worker *w)
         }
         return;
     }
-    img_progress_set(w->offset + w->bytes, c->total);
+    if (w->last) {
+        img_progress_set(w->offset + w->bytes, c->total);
+    }
     c->turn++;
     qemu_co_queue_next(&c->turns[c->turn % WORKERS]);
 }
