@@ -11,17 +11,19 @@
 
 #include <sys/random.h>
 
+/* By bytes: drivers pass the member of a packed structure, not aligned. */
 void qemu_uuid_generate(QemuUUID *out)
 {
+    uint8_t *data = (uint8_t *)out;
     size_t i;
 
-    if (getrandom(out->data, sizeof(out->data), 0) != sizeof(out->data)) {
-        for (i = 0; i < sizeof(out->data); i++) {
-            out->data[i] = g_random_int_range(0, 256);
+    if (getrandom(data, sizeof(*out), 0) != sizeof(*out)) {
+        for (i = 0; i < sizeof(*out); i++) {
+            data[i] = g_random_int_range(0, 256);
         }
     }
-    out->data[6] = 0x40 | (out->data[6] & 0x0f); /* version: random */
-    out->data[8] = 0x80 | (out->data[8] & 0x3f); /* variant: RFC 4122 */
+    data[6] = 0x40 | (data[6] & 0x0f); /* version: random */
+    data[8] = 0x80 | (data[8] & 0x3f); /* variant: RFC 4122 */
 }
 
 int qemu_uuid_is_null(const QemuUUID *uu)

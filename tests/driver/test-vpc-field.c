@@ -229,7 +229,7 @@ typedef struct SizeCase {
 static const SizeCase size_cases[] = {
     { "vbox", { 300, 4, 17 }, false, 20480 * 512 },
     { "d2v", { 300, 4, 17 }, false, 20480 * 512 },
-    { "wa", { 300, 4, 17 }, false, 20480 * 512 },
+    { "wa\0", { 300, 4, 17 }, false, 20480 * 512 },
     { "win ", { 300, 4, 17 }, false, 20480 * 512 },
     { "tap", { 300, 4, 17 }, false, 20480 * 512 },
     { "CTXS", { 300, 4, 17 }, false, 20480 * 512 },
