@@ -35,7 +35,7 @@ int qemu_uuid_is_null(const QemuUUID *uu)
 
 bool qemu_uuid_is_equal(const QemuUUID *lhv, const QemuUUID *rhv)
 {
-    return memcmp(lhv->data, rhv->data, sizeof(lhv->data)) == 0;
+    return memcmp(lhv, rhv, sizeof(*lhv)) == 0;
 }
 
 /* True when a dash stands before byte @i. */
@@ -46,15 +46,16 @@ static bool dash_before(size_t i)
 
 void qemu_uuid_unparse(const QemuUUID *uuid, char *out)
 {
+    const uint8_t *data = (const uint8_t *)uuid;
     static const char digits[] = "0123456789abcdef";
     size_t i;
 
-    for (i = 0; i < sizeof(uuid->data); i++) {
+    for (i = 0; i < sizeof(*uuid); i++) {
         if (dash_before(i)) {
             *out++ = '-';
         }
-        *out++ = digits[uuid->data[i] >> 4];
-        *out++ = digits[uuid->data[i] & 0xf];
+        *out++ = digits[data[i] >> 4];
+        *out++ = digits[data[i] & 0xf];
     }
     *out = '\0';
 }
