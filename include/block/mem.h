@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks in memory, which the protocol driver `mem` opens by name.
+ *
+ * A disk is sparse (pages of 4 KiB; those never written take no memory), lives
+ * in its process until it is freed, and belongs to one thread at a time.
+ *
+ * Options of the driver: `disk` (the name; without it the node has a disk of
+ * its own that ends with it), `size` (bytes; makes the disk if there is none),
+ * `stale` (see mem_disk_set_stale).  Names like `mem:NAME` open it, too, and
+ * creating `mem:NAME` makes or empties it.
+ */
+#ifndef BLOCK_MEM_H
+#define BLOCK_MEM_H
+
+#include "block/block.h"
+
+typedef struct MemDisk MemDisk;
+
+/* What a disk counts. */
+typedef enum MemOp {
+    MEM_READ,
+    MEM_WRITE,
+    MEM_ZERO,
+    MEM_DISCARD,
+    MEM_FLUSH,
+    MEM_TRUNCATE,
+    MEM_STATUS,
+    MEM_OP__MAX,
+} MemOp;
+
+/* An empty disk; @name must not be in use.  Plain, as all of these. */
+MemDisk *mem_disk_new(const char *name);
+
+/* The disk of that name, borrowed, or NULL. */
+MemDisk *mem_disk_find(const char *name);
+
+/* A copy under another name; pages are shared until one of them is written. */
+MemDisk *mem_disk_copy(const MemDisk *disk, const char *name);
+
+/* No node may have it open. */
+void mem_disk_free(MemDisk *disk);
+
+/* The length in bytes; a new one cuts or adds zeroes (or stale bytes). */
+int64_t mem_disk_length(const MemDisk *disk);
+void mem_disk_set_length(MemDisk *disk, int64_t length);
+
+/* Bytes past the end read as zeroes; a write past it makes the disk longer. */
+void mem_disk_read(const MemDisk *disk, int64_t offset, void *buf,
+                   size_t bytes);
+void mem_disk_write(MemDisk *disk, int64_t offset, const void *buf,
+                    size_t bytes);
+
+/*
+ * With @stale, what was never written since the disk became so long holds old
+ * bytes (0xa5), as on a block device that was used before: growth is no longer
+ * zero, and the driver says so (has_zero_init).
+ */
+void mem_disk_set_stale(MemDisk *disk, bool stale);
+
+/* How many operations of that kind nodes have asked for since it was made. */
+unsigned mem_disk_count(const MemDisk *disk, MemOp op);
+
+#endif
