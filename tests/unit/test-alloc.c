@@ -12,75 +12,13 @@
  */
 #include "qemu/osdep.h"
 #include <pthread.h>
+#include "alloc-count.h"
 #include "block/aio.h"
 #include "../image-files.h"
 #include "qemu/io-engine.h"
 #include "qemu/iov.h"
 
 /* ---- counting --------------------------------------------------------------- */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define OWN_MALLOC 0
-#endif
-#endif
-#ifndef OWN_MALLOC
-#define OWN_MALLOC 1
-#endif
-
-static int allocations;
-
-#if OWN_MALLOC
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *ptr, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void *memalign(size_t alignment, size_t size);
-
-static void count(void)
-{
-    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
-}
-
-void *malloc(size_t size)
-{
-    count();
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-    count();
-    return __libc_calloc(n, size);
-}
-
-void *realloc(void *ptr, size_t size)
-{
-    count();
-    return __libc_realloc(ptr, size);
-}
-
-void *memalign(size_t alignment, size_t size)
-{
-    count();
-    return __libc_memalign(alignment, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    count();
-    return __libc_memalign(alignment, size);
-}
-
-int posix_memalign(void **ptr, size_t alignment, size_t size)
-{
-    count();
-    *ptr = __libc_memalign(alignment, size);
-    return *ptr ? 0 : ENOMEM;
-}
-#endif
 
 static void test_counting(void)
 {
@@ -93,18 +31,18 @@ static void test_counting(void)
     void *aligned = NULL;
     int before;
 
-    if (!OWN_MALLOC) {
+    if (!alloc_counts()) {
         g_test_skip("the sanitizer has the allocator");
         return;
     }
-    before = allocations;
+    before = alloc_count();
     free(do_malloc(1));
     free(do_calloc(1, 1));
     free(do_realloc(NULL, 1));
     free(do_aligned(4096, 4096));
     g_assert_cmpint(do_posix(&aligned, 4096, 1), ==, 0);
     free(aligned);
-    g_assert_cmpint(allocations, ==, before + 5);
+    g_assert_cmpint(alloc_count(), ==, before + 5);
 }
 
 /* ---- all worker threads of the context ----------------------------------------- */
@@ -255,7 +193,7 @@ static void start_next(Run *run, Slot *slots)
 static int run_requests(Run *run, Slot *slots)
 {
     AioContext *ctx = blk_get_aio_context(run->blk);
-    int before = __atomic_load_n(&allocations, __ATOMIC_RELAXED);
+    int before = alloc_count();
 
     run->started = run->finished = 0;
     run->seed = 42;
@@ -268,7 +206,7 @@ static int run_requests(Run *run, Slot *slots)
             aio_poll(ctx, true);
         }
     }
-    return __atomic_load_n(&allocations, __ATOMIC_RELAXED) - before;
+    return alloc_count() - before;
 }
 
 /* Gives every block of the image data. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Test that requests allocate nothing in the steady state: the program's own
- * malloc() counts, over 1000 requests at a depth of 32.
+ * Test that requests allocate nothing in the steady state, over 1000 requests
+ * at a depth of 32.
  *
  * Skipped where a sanitizer has taken malloc() for itself.
  */
@@ -13,72 +13,7 @@
 #include "qapi/qmp/qdict.h"
 #include "qemu/option.h"
 #include "sysemu/block-backend.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-    !defined(__GLIBC__)
-#define COUNTS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define COUNTS 0
-#endif
-#endif
-#ifndef COUNTS
-#define COUNTS 1
-#endif
-
-static int allocations;
-
-#if COUNTS
-/* glibc's own entry points, for those who replace the public ones. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
-static void count(void)
-{
-    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
-}
-
-void *malloc(size_t size)
-{
-    count();
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-    count();
-    return __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t size)
-{
-    count();
-    return __libc_realloc(p, size);
-}
-
-void *memalign(size_t alignment, size_t size);
-void *memalign(size_t alignment, size_t size)
-{
-    count();
-    return __libc_memalign(alignment, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    count();
-    return __libc_memalign(alignment, size);
-}
-
-int posix_memalign(void **p, size_t alignment, size_t size)
-{
-    count();
-    *p = __libc_memalign(alignment, size);
-    return *p ? 0 : ENOMEM;
-}
-#endif
+#include "alloc-count.h"
 
 #define DEPTH    32
 #define REQUESTS 1000
@@ -131,7 +66,7 @@ static void coroutine_fn load_entry(void *opaque)
 static int run_load(Load *l, int requests)
 {
     AioContext *ctx = qemu_get_current_aio_context();
-    int before = allocations;
+    int before = alloc_count();
     int i;
 
     l->todo = requests;
@@ -143,7 +78,7 @@ static int run_load(Load *l, int requests)
         aio_poll(ctx, true);
     }
     g_assert_cmpint(l->errors, ==, 0);
-    return allocations - before;
+    return alloc_count() - before;
 }
 
 static void check_load(BlockBackend *blk, Kind kind, int bytes, int shift)
@@ -201,7 +136,7 @@ static void test_raw(gconstpointer opaque)
     g_autofree char *path = make_file();
     BlockBackend *blk;
 
-    if (!COUNTS) {
+    if (!alloc_counts()) {
         g_test_skip("malloc() is the sanitizer's");
         unlink(path);
         return;
@@ -222,7 +157,7 @@ static void test_vpc(gconstpointer opaque)
     QemuOpts *opts;
     BlockBackend *blk;
 
-    if (!COUNTS) {
+    if (!alloc_counts()) {
         g_test_skip("malloc() is the sanitizer's");
         unlink(path);
         return;
