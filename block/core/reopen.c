@@ -314,8 +314,8 @@ static int check_leftovers(ReopenEntry *entry, Error **errp)
 static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
                           Error **errp)
 {
-    ERRP_GUARD();
     BlockDriverState *bs = entry->state.bs;
+    Error *local_err = NULL;
     int ret;
 
     if (!bs->drv->bdrv_reopen_prepare) {
@@ -323,14 +323,17 @@ static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
                    "reopening files", bs->drv->format_name, bs->node_name);
         return -ENOTSUP;
     }
-    ret = bs->drv->bdrv_reopen_prepare(&entry->state, queue, errp);
+    ret = bs->drv->bdrv_reopen_prepare(&entry->state, queue, &local_err);
     if (ret < 0) {
-        if (!*errp) {
-            error_setg_errno(errp, -ret, "Could not reopen '%s'",
+        if (!local_err) {
+            error_setg_errno(&local_err, -ret, "Could not reopen '%s'",
                              bdrv_get_filename(bs));
         }
+        error_propagate(errp, local_err);
         return ret;
     }
+    /* An error object with a good result is no error. */
+    error_free(local_err);
     entry->prepared = true;
     return 0;
 }

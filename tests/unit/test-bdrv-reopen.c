@@ -18,6 +18,7 @@ typedef struct TapeState {
     bool drained;               /* as prepare found it */
     bool flushed;
     int fail;                   /* -errno of the next prepare */
+    bool stray;                 /* the next prepare sets an error, returns 0 */
     bool limits_refreshed;
 } TapeState;
 
@@ -79,6 +80,10 @@ static int tape_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
         ret = s->fail;
         s->fail = 0;
         return ret;
+    }
+    if (s->stray) {
+        s->stray = false;
+        error_setg(errp, "stray");
     }
     ret = take_speed(state->options, &speed, errp);
     if (ret == 0) {
@@ -333,6 +338,26 @@ static void test_failing_prepare(void)
     fixture_free(&f);
 }
 
+/* A driver that works and sets an error all the same has worked. */
+static void test_stray_error(void)
+{
+    Fixture f = fixture_new(BDRV_O_RDWR);
+    Error *err = NULL;
+
+    tape_of(f.box)->stray = true;
+    g_assert_cmpint(reopen(&f, dict("speed", "5", NULL), true, &err), ==, 0);
+    g_assert(err == NULL);
+    g_assert_cmpint(tape_of(f.box)->speed, ==, 5);
+
+    /* Nor does it stand in the way of a later one's. */
+    tape_of(f.box)->stray = true;
+    tape_of(f.tape)->fail = -ENXIO;
+    g_assert_cmpint(reopen(&f, NULL, true, &err), ==, -ENXIO);
+    g_assert(strstr(error_get_pretty(err), "Could not reopen"));
+    error_free(err);
+    fixture_free(&f);
+}
+
 static void test_no_callback(void)
 {
     Fixture f;
@@ -462,6 +487,7 @@ int main(int argc, char **argv)
     g_test_add_func("/reopen/same-again", test_same_again);
     g_test_add_func("/reopen/defaults", test_defaults);
     g_test_add_func("/reopen/failing-prepare", test_failing_prepare);
+    g_test_add_func("/reopen/stray-error", test_stray_error);
     g_test_add_func("/reopen/no-callback", test_no_callback);
     g_test_add_func("/reopen/read-only", test_read_only);
     g_test_add_func("/reopen/permissions-restored",
