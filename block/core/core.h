@@ -199,8 +199,14 @@ int bdrv_take_json_name(const char **filename, QDict *options, Error **errp);
 
 /* ---- limits ------------------------------------------------------------ */
 
-/* Recomputes bs->bl: after open, reopen and a change of children. */
+/*
+ * Recomputes bs->bl: after open, reopen and a change of children.  With an
+ * error the limits are what they were.
+ */
 void bdrv_refresh_limits(BlockDriverState *bs, Error **errp);
+
+/* The same for all nodes above @bs, which is drained; errors are ignored. */
+void bdrv_refresh_parent_limits(BlockDriverState *bs);
 
 /* Asks the driver for its length; @hint sectors without a callback. */
 int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint);

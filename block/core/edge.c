@@ -177,19 +177,6 @@ void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child)
     bdrv_root_unref_child(child);
 }
 
-/* The limits of a node follow those of its children. */
-static void refresh_parent_limits(BlockDriverState *bs)
-{
-    BdrvChild *c;
-
-    QLIST_FOREACH(c, &bs->parents, next_parent) {
-        if (c->role->parent_is_bds) {
-            bdrv_refresh_limits(c->opaque, NULL);
-            refresh_parent_limits(c->opaque);
-        }
-    }
-}
-
 int bdrv_set_backing_hd(BlockDriverState *bs, BlockDriverState *backing,
                         Error **errp)
 {
@@ -214,7 +201,7 @@ int bdrv_set_backing_hd(BlockDriverState *bs, BlockDriverState *backing,
         bs->backing_format[0] = '\0';
     }
     bdrv_refresh_limits(bs, NULL);
-    refresh_parent_limits(bs);
+    bdrv_refresh_parent_limits(bs);
     return 0;
 }
 
@@ -256,7 +243,7 @@ static int replace_node_drained(BlockDriverState *from, BlockDriverState *to,
         bdrv_ref(to);
         bdrv_unref(from);
     }
-    refresh_parent_limits(to);
+    bdrv_refresh_parent_limits(to);
     return 0;
 }
 

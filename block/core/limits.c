@@ -5,6 +5,7 @@
  * Invariants:
  *   - After a refresh request_alignment is a power of two, at most
  *     BDRV_MAX_ALIGNMENT.
+ *   - A refresh that fails leaves the limits as they were.
  *   - A length that is given out can be rounded up to any alignment.
  */
 #include "qemu/osdep.h"
@@ -36,6 +37,7 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     BlockDriver *drv = bs->drv;
     BlockLimits *bl = &bs->bl;
+    BlockLimits before = *bl;
     Error *local_err = NULL;
 
     memset(bl, 0, sizeof(*bl));
@@ -61,7 +63,22 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
                    "alignment (%" PRIu32 ")", drv->format_name,
                    bl->request_alignment);
     }
-    error_propagate(errp, local_err);
+    if (local_err) {
+        *bl = before;
+        error_propagate(errp, local_err);
+    }
+}
+
+void bdrv_refresh_parent_limits(BlockDriverState *bs)
+{
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        if (c->role->parent_is_bds) {
+            bdrv_refresh_limits(c->opaque, NULL);
+            bdrv_refresh_parent_limits(c->opaque);
+        }
+    }
 }
 
 /* ---- lengths ----------------------------------------------------------- */

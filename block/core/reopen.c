@@ -407,6 +407,7 @@ static void refresh_entry(ReopenEntry *entry)
 
     bdrv_refresh_total_sectors(bs, bs->total_sectors);
     bdrv_refresh_limits(bs, NULL);
+    bdrv_refresh_parent_limits(bs); /* they need not be in the queue */
     bdrv_refresh_filename(bs);
 }
 

@@ -20,6 +20,7 @@ typedef struct TapeState {
     int fail;                   /* -errno of the next prepare */
     bool stray;                 /* the next prepare sets an error, returns 0 */
     bool limits_refreshed;
+    bool limits_fail;           /* the next refresh of the limits */
 } TapeState;
 
 static TapeState *tape_of(BlockDriverState *bs)
@@ -116,7 +117,15 @@ static void tape_reopen_abort(BDRVReopenState *state)
 
 static void tape_refresh_limits(BlockDriverState *bs, Error **errp)
 {
-    tape_of(bs)->limits_refreshed = true;
+    TapeState *s = tape_of(bs);
+
+    s->limits_refreshed = true;
+    /* So that what comes from below can be seen. */
+    bs->bl.max_transfer = s->speed * 4096;
+    if (s->limits_fail) {
+        s->limits_fail = false;
+        error_setg(errp, "no limits");
+    }
 }
 
 static int64_t tape_getlength(BlockDriverState *bs)
@@ -358,6 +367,29 @@ static void test_stray_error(void)
     fixture_free(&f);
 }
 
+/* A child that is reopened alone changes what its parents can do. */
+static void test_parent_limits(void)
+{
+    Fixture f = fixture_new(BDRV_O_RDWR);
+
+    g_assert_cmpuint(f.box->bl.max_transfer, ==, 4096);
+    g_assert_cmpint(bdrv_reopen_multiple(
+        bdrv_reopen_queue(NULL, f.tape, dict("speed", "3", NULL), true),
+        &error_abort), ==, 0);
+    g_assert_cmpuint(f.tape->bl.max_transfer, ==, 3 * 4096);
+    g_assert_cmpuint(f.box->bl.max_transfer, ==, 3 * 4096);
+
+    /* Limits that cannot be had leave those that there were. */
+    tape_of(f.tape)->limits_fail = true;
+    g_assert_cmpint(bdrv_reopen_multiple(
+        bdrv_reopen_queue(NULL, f.tape, dict("speed", "5", NULL), true),
+        &error_abort), ==, 0);
+    g_assert_cmpuint(f.tape->bl.max_transfer, ==, 3 * 4096);
+    g_assert_cmpuint(f.tape->bl.max_iov, >, 0);
+    g_assert_cmpuint(f.box->bl.max_transfer, ==, 3 * 4096);
+    fixture_free(&f);
+}
+
 static void test_no_callback(void)
 {
     Fixture f;
@@ -488,6 +520,7 @@ int main(int argc, char **argv)
     g_test_add_func("/reopen/defaults", test_defaults);
     g_test_add_func("/reopen/failing-prepare", test_failing_prepare);
     g_test_add_func("/reopen/stray-error", test_stray_error);
+    g_test_add_func("/reopen/parent-limits", test_parent_limits);
     g_test_add_func("/reopen/no-callback", test_no_callback);
     g_test_add_func("/reopen/read-only", test_read_only);
     g_test_add_func("/reopen/permissions-restored",
