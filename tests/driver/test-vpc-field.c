@@ -873,6 +873,32 @@ static void test_two_sizes(void)
     end(&f);
 }
 
+/* What the schema lets one say, the driver does. */
+static void test_size_rules(void)
+{
+    VhdSpec spec = { .size = 20480 * 512, .geometry = { 300, 4, 17 } };
+    Fixture f;
+
+    begin(&f, &spec);
+    vhd_finish(f.disk, &f.image);
+    for (int i = 0; i < BLOCKDEV_VPC_FORCE_SIZE_CALC__MAX; i++) {
+        QDict *options = qdict_new();
+        BlockDriverState *bs;
+
+        qdict_put_str(options, "driver", "vpc");
+        qdict_put_str(options, "file.driver", "test-mem");
+        qdict_put_str(options, "file.disk", f.disk->name);
+        qdict_put_str(options, "force_size_calc",
+                      BlockdevVpcForceSizeCalc_str(i));
+        bs = bdrv_open(NULL, NULL, options, 0, &error_abort);
+        g_assert_cmpint(bdrv_getlength(bs), ==,
+                        i == BLOCKDEV_VPC_FORCE_SIZE_CALC_CHS
+                            ? 300 * 4 * 17 * 512 : 20480 * 512);
+        bdrv_unref(bs);
+    }
+    end(&f);
+}
+
 /* ---- mutations -------------------------------------------------------------------------------- */
 
 /* Opens, reads all, closes: an error or data, and the file is as it was. */
@@ -1021,6 +1047,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/size-limits", test_sizes_too_large);
     g_test_add_func("/vpc/amend", test_amend);
     g_test_add_func("/vpc/two-sizes", test_two_sizes);
+    g_test_add_func("/vpc/size-rules", test_size_rules);
     g_test_add_func("/vpc/cut", test_cut);
     g_test_add_func("/vpc/mutate", test_mutate);
     add_header_cases();
