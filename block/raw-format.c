@@ -8,8 +8,6 @@
  *     moves with it.
  *   - No request passes the end of a window with `size`, whatever its
  *     alignment.
- *   - When the format was found by probing, requests are whole sectors, so that
- *     those who guard the first and the last one see them whole.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
