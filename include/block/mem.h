@@ -3,12 +3,16 @@
  * Disks in memory, which the protocol driver `mem` opens by name.
  *
  * A disk is sparse (pages of 4 KiB; those never written take no memory), lives
- * in its process until it is freed, and belongs to one thread at a time.
+ * in its process until it is freed, and belongs to one thread at a time, which
+ * for disks that share pages (mem_disk_copy()) is the same one.
  *
  * Options of the driver: `disk` (the name; without it the node has a disk of
  * its own that ends with it), `size` (bytes; makes the disk if there is none),
  * `stale` (see mem_disk_set_stale).  Names like `mem:NAME` open it, too, and
  * creating `mem:NAME` makes or empties it.
+ *
+ * Each request lets the loop make a turn and is carried out at once then.
+ * Zeroes and discards make holes, which read as zeroes.
  */
 #ifndef BLOCK_MEM_H
 #define BLOCK_MEM_H
@@ -16,6 +20,12 @@
 #include "block/block.h"
 
 typedef struct MemDisk MemDisk;
+
+/* What a stale disk holds where nothing was written. */
+#define MEM_STALE_BYTE 0xa5
+
+/* Bytes; no disk is longer. */
+#define MEM_MAX_LENGTH ((int64_t)1 << 44)
 
 /* What a disk counts. */
 typedef enum MemOp {
@@ -41,20 +51,26 @@ MemDisk *mem_disk_copy(const MemDisk *disk, const char *name);
 /* No node may have it open. */
 void mem_disk_free(MemDisk *disk);
 
-/* The length in bytes; a new one cuts or adds zeroes (or stale bytes). */
+/*
+ * The length in bytes; a new one, 0 to MEM_MAX_LENGTH, cuts or adds zeroes (or
+ * stale bytes).
+ */
 int64_t mem_disk_length(const MemDisk *disk);
 void mem_disk_set_length(MemDisk *disk, int64_t length);
 
-/* Bytes past the end read as zeroes; a write past it makes the disk longer. */
+/*
+ * Bytes past the end read as zeroes; a write past it makes the disk longer, up
+ * to MEM_MAX_LENGTH.
+ */
 void mem_disk_read(const MemDisk *disk, int64_t offset, void *buf,
                    size_t bytes);
 void mem_disk_write(MemDisk *disk, int64_t offset, const void *buf,
                     size_t bytes);
 
 /*
- * With @stale, what was never written since the disk became so long holds old
- * bytes (0xa5), as on a block device that was used before: growth is no longer
- * zero, and the driver says so (has_zero_init).
+ * With @stale, what the disk grows by from now on holds old bytes until it is
+ * written, as on a block device that was used before: growth is no longer zero,
+ * and the driver says so (has_zero_init).  Without, growth is zero again.
  */
 void mem_disk_set_stale(MemDisk *disk, bool stale);
 

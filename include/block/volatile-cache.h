@@ -6,12 +6,18 @@
  *
  * Invariants:
  *   - Reads see all that was written.
- *   - The child holds exactly what the last successful flush made durable.
- *   - A flush that fails, here or below, leaves its writes unflushed.
+ *   - The child holds what the last successful flush made durable; while a
+ *     flush runs, and after one that failed, also the first of the entries.
+ *   - A flush that fails, here or below, leaves its writes unflushed; what
+ *     comes while it runs belongs to the next one.
  *   - Writes, zeroes, discards, truncations and preallocation are entries of
- *     one log, in the order of their completion.
+ *     one log, in the order of their completion.  A discard is zeroes that may
+ *     be unmapped, preallocation is zeroes behind a new length.
+ *   - Each request lets the loop make a turn before it does anything.
  *
- * It needs no options but `file`.
+ * It needs no options but `file`, and flushes whatever `cache.no-flush` says.
+ * Where the child's growth is not zero (bdrv_has_zero_init_truncate), what a
+ * write past the end skips reads as MEM_STALE_BYTE (block/mem.h).
  */
 #ifndef BLOCK_VOLATILE_CACHE_H
 #define BLOCK_VOLATILE_CACHE_H
@@ -29,13 +35,21 @@ typedef enum PowerCutKind {
     POWER_CUT__MAX,
 } PowerCutKind;
 
+/* How long the file is afterwards. */
+typedef enum PowerCutLength {
+    POWER_CUT_LENGTH_WRITTEN,   /* what the entries that are there make of it */
+    POWER_CUT_LENGTH_OLD,       /* as at the last flush: truncations are lost,
+                                   and what was written past the old end */
+    POWER_CUT_LENGTH_NEW,       /* as it was last, whatever else is lost */
+    POWER_CUT_LENGTH__MAX,
+} PowerCutLength;
+
 typedef struct PowerCut {
     PowerCutKind kind;
+    PowerCutLength length;
     unsigned count;             /* PREFIX: 0 to volatile_log_entries() */
-    uint64_t seed;              /* SUBSET, TORN */
-    bool new_length;            /* the last length is there, whatever is lost;
-                                   else only what the entries that are there
-                                   make of the old one */
+    uint64_t seed;              /* TORN; SUBSET: bit i is entry i, and for the
+                                   entries from 64 on it is a seed */
 } PowerCut;
 
 /*
@@ -53,12 +67,16 @@ void volatile_log_free(VolatileLog *log);
 /* How many entries.  Plain. */
 unsigned volatile_log_entries(const VolatileLog *log);
 
-/* Forgets all unflushed writes, as a power cut that keeps none.  Plain. */
+/*
+ * Forgets all unflushed writes, as a power cut that keeps none; no flush may be
+ * running.  Plain.
+ */
 void volatile_cache_drop(BlockDriverState *bs);
 
 /*
  * Writes to @target, which holds the content of the child at the moment of the
- * log, what a power cut @cut leaves of @log.  0 or -errno.  Mixed.
+ * log, what a power cut @cut leaves of @log.  @target may be written and
+ * resized; writing past its end is allowed from then on.  0 or -errno.  Mixed.
  */
 int volatile_log_apply(const VolatileLog *log, const PowerCut *cut,
                        BlockBackend *target);
