@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver of docs/driver-guide.md, built as a foreign driver, against a model
+ * in memory: random requests, failing operations, power cuts, damaged images.
+ *
+ * The model holds, for each sector of the disk, a bit for each value that it may
+ * have: those of the last flush and of all writes since.
+ */
+#include "qemu/osdep.h"
+#include "../unit/mem-driver.h"
+#include "memdisk.h"
+#include "qemu/bswap.h"
+#include "qemu/module.h"
+#include "qemu/units.h"
+#include "sysemu/block-backend.h"
+
+#define DISK_BYTES (20 * 64 * KiB - 512)
+#define SECTORS (DISK_BYTES / 512)
+#define BLOCK (64 * KiB)
+
+/* Bit N: the sector may be full of bytes N; bit 0: zeroes. */
+typedef uint64_t Model[SECTORS];
+
+static int create(const char *filename, int64_t size, Error **errp)
+{
+    BlockDriver *drv = bdrv_find_format("tiny");
+    QemuOptsList *list =
+        qemu_opts_append(qemu_opts_append(NULL, bdrv_driver_create_opts(drv)),
+                         bdrv_mem.create_opts);
+    QemuOpts *opts = qemu_opts_create(list, NULL, 0, &error_abort);
+    int ret;
+
+    qemu_opt_set_number(opts, BLOCK_OPT_SIZE, size, &error_abort);
+    ret = bdrv_create(drv, filename, opts, errp);
+    qemu_opts_del(opts);
+    qemu_opts_free(list);
+    return ret;
+}
+
+/* A new disk that holds an empty image. */
+static MemDisk *new_image(void)
+{
+    static unsigned counter;
+    g_autofree char *name = g_strdup_printf("disk%u", counter++);
+    MemDisk *disk = mem_disk_new(name);
+    MemFile *f;
+
+    mem_reset();
+    g_assert_cmpint(create("mem:t", DISK_BYTES, &error_abort), ==, 0);
+    f = mem_find("t");
+    g_byte_array_append(disk->data, f->data, f->size);
+    mem_disk_settle(disk);
+    return disk;
+}
+
+static BlockBackend *open_image(MemDisk *disk)
+{
+    BlockDriverState *bs = mem_disk_open_format(disk, "tiny", BDRV_O_RDWR,
+                                                &error_abort);
+    BlockBackend *blk = blk_new(qemu_get_current_aio_context(),
+                                BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE,
+                                BLK_PERM_ALL);
+
+    blk_insert_bs(blk, bs, &error_abort);
+    bdrv_unref(bs);
+    return blk;
+}
+
+/* Every sector has one value, and that is one of the model's. */
+static void check_content(BlockBackend *blk, const uint64_t *model)
+{
+    g_autofree uint8_t *buf = g_malloc(DISK_BYTES);
+
+    g_assert_cmpint(blk_getlength(blk), ==, DISK_BYTES);
+    g_assert_cmpint(blk_pread(blk, 0, buf, DISK_BYTES), ==, DISK_BYTES);
+    for (int i = 0; i < SECTORS; i++) {
+        uint8_t *sector = buf + i * 512;
+
+        g_assert_cmpint(memcmp(sector, sector + 1, 511), ==, 0);
+        g_assert_cmpint(sector[0], <, 64);
+        g_assert_true(model[i] >> sector[0] & 1);
+    }
+}
+
+/* A random write of bytes @value; the model knows what may be there now. */
+static int write_some(BlockBackend *blk, GRand *rand, int value,
+                      uint64_t *model)
+{
+    g_autofree uint8_t *buf = g_malloc(3 * BLOCK);
+    int first = g_rand_int_range(rand, 0, SECTORS);
+    int count = g_rand_int_range(rand, 1, MIN(SECTORS - first, 300) + 1);
+    int ret;
+
+    memset(buf, value, count * 512);
+    ret = blk_pwrite(blk, first * 512, buf, count * 512, 0);
+    for (int i = first; i < first + count; i++) {
+        model[i] |= 1ULL << value;
+    }
+    /* A retry must work, whatever failed. */
+    if (ret < 0) {
+        g_assert_cmpint(blk_pwrite(blk, first * 512, buf, count * 512, 0), ==,
+                        count * 512);
+    }
+    return ret;
+}
+
+/* The model of what the image reads as at this moment. */
+static void read_model(BlockBackend *blk, uint64_t *model)
+{
+    g_autofree uint8_t *buf = g_malloc(DISK_BYTES);
+
+    g_assert_cmpint(blk_pread(blk, 0, buf, DISK_BYTES), ==, DISK_BYTES);
+    for (int i = 0; i < SECTORS; i++) {
+        model[i] = 1ULL << buf[i * 512];
+    }
+}
+
+static void test_bytes(void)
+{
+    g_autofree uint8_t *want = g_malloc0(DISK_BYTES);
+    g_autofree uint8_t *buf = g_malloc(DISK_BYTES);
+    MemDisk *disk = new_image();
+    BlockBackend *blk = open_image(disk);
+
+    for (int i = 1; i < 200; i++) {
+        int offset = g_test_rand_int_range(0, DISK_BYTES);
+        int bytes = g_test_rand_int_range(1, MIN(DISK_BYTES - offset,
+                                                 3 * BLOCK) + 1);
+
+        memset(want + offset, i, bytes);
+        g_assert_cmpint(blk_pwrite(blk, offset, want + offset, bytes, 0), ==,
+                        bytes);
+        g_assert_cmpint(blk_pread(blk, 0, buf, DISK_BYTES), ==, DISK_BYTES);
+        g_assert_cmpmem(buf, DISK_BYTES, want, DISK_BYTES);
+        if (i % 20 == 0) {
+            blk_unref(blk);
+            blk = open_image(disk);
+        }
+    }
+    blk_unref(blk);
+    mem_disk_free(disk);
+}
+
+static void test_status(void)
+{
+    MemDisk *disk = new_image();
+    BlockBackend *blk = open_image(disk);
+    int64_t pnum, map;
+    BlockDriverState *file;
+    int ret;
+
+    g_assert_cmpint(blk_pwrite(blk, 3 * BLOCK + 5, "x", 1, 0), ==, 1);
+    ret = bdrv_block_status(blk_bs(blk), 512, DISK_BYTES - 512, &pnum, &map,
+                            &file);
+    g_assert_cmpint(ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO), ==,
+                    BDRV_BLOCK_ZERO);
+    g_assert_cmpint(pnum, ==, BLOCK - 512);
+    ret = bdrv_block_status(blk_bs(blk), 3 * BLOCK + 512, BLOCK, &pnum, &map,
+                            &file);
+    g_assert_cmpint(ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID), ==,
+                    BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID);
+    g_assert_cmpint(pnum, ==, BLOCK - 512);
+    g_assert_cmpint(map, ==, BLOCK + 512);
+    g_assert_true(file == bdrv_file_bs(blk_bs(blk)));
+    g_assert_cmpint(bdrv_has_zero_init(blk_bs(blk)), ==, 1);
+    blk_unref(blk);
+    mem_disk_free(disk);
+}
+
+/* An allocating write does not flush, a flush does so once before the map. */
+static void test_flushes(void)
+{
+    MemDisk *disk = new_image();
+    BlockBackend *blk = open_image(disk);
+    unsigned before = disk->ops[MEM_FLUSH];
+
+    g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
+    g_assert_cmpint(blk_pwrite(blk, BLOCK, "x", 1, 0), ==, 1);
+    g_assert_cmpint(disk->ops[MEM_FLUSH], ==, before);
+    g_assert_cmpint(ldl_be_p(disk->data->data + 16), ==, 0);
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_cmpint(disk->ops[MEM_FLUSH], ==, before + 2);
+    g_assert_cmpint(ldl_be_p(disk->data->data + 16), ==, 1);
+    g_assert_cmpint(ldl_be_p(disk->data->data + 20), ==, 2);
+    blk_unref(blk);
+    mem_disk_free(disk);
+}
+
+/* Some writes and flushes, with or without failures. */
+static void scenario(BlockBackend *blk, GRand *rand, uint64_t *model,
+                     unsigned *failures)
+{
+    for (int value = 1; value < 12; value++) {
+        *failures += write_some(blk, rand, value, model) < 0;
+        if (value % 4 == 0) {
+            *failures += blk_flush(blk) < 0;
+        }
+    }
+}
+
+/*
+ * The nth operation of a kind fails: the error is seen, a retry works, and what
+ * was acknowledged is there, now and after closing.
+ */
+static void test_failures(void)
+{
+    static const MemOp kinds[] = { MEM_WRITE, MEM_FLUSH };
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++) {
+        unsigned failures = 1;
+
+        for (int nth = 1; failures; nth++) {
+            g_autofree uint64_t *model = g_new0(uint64_t, SECTORS);
+            GRand *rand = g_rand_new_with_seed(nth);
+            MemDisk *disk = new_image();
+            BlockBackend *blk = open_image(disk);
+
+            failures = 0;
+            read_model(blk, model);
+            mem_disk_fail(disk, kinds[k], nth, false);
+            scenario(blk, rand, model, &failures);
+            g_assert_cmpint(failures, <=, 1);
+            g_assert_cmpint(nth, <, 100);
+            mem_disk_fail(disk, kinds[k], 0, false);
+            check_content(blk, model);
+            read_model(blk, model);
+            blk_unref(blk);
+            blk = open_image(disk);
+            check_content(blk, model);
+            blk_unref(blk);
+            mem_disk_free(disk);
+            g_rand_free(rand);
+            g_assert_true(failures || nth > 2);
+        }
+    }
+}
+
+/* A flush that failed has to be done again, all of it. */
+static void test_failed_flush(void)
+{
+    static const struct {
+        MemOp op;
+        unsigned nth;
+    } steps[] = { { MEM_FLUSH, 1 }, { MEM_WRITE, 1 }, { MEM_FLUSH, 2 } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
+        MemDisk *disk = new_image();
+        BlockBackend *blk = open_image(disk);
+        char c;
+
+        g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
+        mem_disk_fail(disk, steps[i].op, steps[i].nth, false);
+        g_assert_cmpint(blk_flush(blk), ==, -EIO);
+        g_assert_cmpint(blk_flush(blk), ==, 0);
+        g_assert_cmpint(disk->log->len, ==, 0);
+        blk_unref(blk);
+        blk = open_image(disk);
+        g_assert_cmpint(blk_pread(blk, 0, &c, 1), ==, 1);
+        g_assert_cmpint(c, ==, 'x');
+        blk_unref(blk);
+        mem_disk_free(disk);
+    }
+}
+
+/* A power cut leaves an image that opens and holds what was flushed. */
+static void test_power_cuts(void)
+{
+    for (int seed = 0; seed < 200; seed++) {
+        g_autofree uint64_t *model = g_new0(uint64_t, SECTORS);
+        GRand *rand = g_rand_new_with_seed(seed);
+        MemDisk *disk = new_image(), *left;
+        BlockBackend *blk = open_image(disk);
+        int cut = g_rand_int_range(rand, 1, 12);
+
+        disk->stale_growth = seed % 2;
+        read_model(blk, model);
+        for (int value = 1; value <= cut; value++) {
+            g_assert_cmpint(write_some(blk, rand, value, model), >, 0);
+            if (g_rand_int_range(rand, 0, 3) == 0) {
+                g_assert_cmpint(blk_flush(blk), ==, 0);
+                read_model(blk, model);
+            }
+        }
+        /* Half way through a flush, behind its first or second step. */
+        mem_disk_fail(disk, MEM_FLUSH, g_rand_int_range(rand, 1, 3), true);
+        blk_flush(blk);
+        left = mem_disk_crash(disk, "left", seed % MEM_CRASH__MAX, rand);
+        blk_unref(blk);
+        blk = open_image(left);
+        check_content(blk, model);
+        blk_unref(blk);
+        mem_disk_free(left);
+        mem_disk_free(disk);
+        g_rand_free(rand);
+    }
+}
+
+static void assert_refused(MemDisk *disk, const char *msg)
+{
+    Error *err = NULL;
+
+    g_assert_null(mem_disk_open_format(disk, "tiny", 0, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, msg);
+    error_free(err);
+}
+
+static void test_damaged(void)
+{
+    MemDisk *disk = new_image();
+    BlockBackend *blk = open_image(disk);
+    uint8_t *entry = disk->data->data + 16;
+
+    g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
+    blk_unref(blk);
+    entry = disk->data->data + 16;
+    g_assert_cmpint(ldl_be_p(entry), ==, 1);
+
+    stl_be_p(entry, 2);
+    assert_refused(disk, "Block 0 cannot be where the map says");
+    stl_be_p(entry, 0xffffffff);
+    assert_refused(disk, "Block 0 cannot be where the map says");
+    stl_be_p(entry, 1);
+    stl_be_p(entry + 40, 1);
+    assert_refused(disk, "Block 10 cannot be where the map says");
+    stl_be_p(entry + 40, 0);
+    disk->data->data[15] = 1;
+    assert_refused(disk, "Not a tiny image, or a damaged one");
+    disk->data->data[15] = 0;
+    disk->data->data[8] = 1;
+    assert_refused(disk, "Not a tiny image, or a damaged one");
+    disk->data->data[8] = 0;
+    blk_unref(open_image(disk));
+    mem_disk_free(disk);
+}
+
+static void test_create(void)
+{
+    const int64_t max = (64 * KiB / 4 - 4) * 64 * KiB;
+    BlockBackend *blk;
+    Error *err = NULL;
+
+    mem_reset();
+    for (int64_t size = 0; size <= max; size = size * 5 + 511) {
+        g_assert_cmpint(create("mem:t", size, &error_abort), ==, 0);
+        blk = blk_new_open("mem:t", NULL, NULL, BDRV_O_RDWR, &error_abort);
+        g_assert_cmpstr(bdrv_get_format_name(blk_bs(blk)), ==, "tiny");
+        g_assert_cmpint(blk_getlength(blk), ==, ROUND_UP(size, 512));
+        blk_unref(blk);
+    }
+    g_assert_cmpint(create("mem:t", max, &error_abort), ==, 0);
+    blk = blk_new_open("mem:t", NULL, NULL, BDRV_O_RDWR, &error_abort);
+    g_assert_cmpint(blk_pwrite(blk, max - 1, "x", 1, 0), ==, 1);
+    blk_unref(blk);
+    g_assert_cmpint(create("mem:t", max + 1, &err), ==, -EINVAL);
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "A tiny image has at most 1073479680 bytes");
+    error_free(err);
+}
+
+static void register_drivers(void)
+{
+    bdrv_register(&bdrv_mem);
+}
+block_init(register_drivers)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    bdrv_init();
+    mem_disk_init();
+    g_test_add_func("/guide/bytes", test_bytes);
+    g_test_add_func("/guide/status", test_status);
+    g_test_add_func("/guide/flushes", test_flushes);
+    g_test_add_func("/guide/failures", test_failures);
+    g_test_add_func("/guide/failed-flush", test_failed_flush);
+    g_test_add_func("/guide/power-cuts", test_power_cuts);
+    g_test_add_func("/guide/damaged", test_damaged);
+    g_test_add_func("/guide/create", test_create);
+    return g_test_run();
+}
