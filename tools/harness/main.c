@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * minblk-harness: says of one format driver whether it can be trusted.
+ *
+ * Invariants:
+ *   - Bad usage is told before anything is run: a line that names the option
+ *     and one that says how to get help; status 2.
+ *   - The suites run in the order of their table.
+ *   - A driver that creates no images gets only the suites that can work on
+ *     those of --image; the others are skipped by name.
+ */
+#include "harness.h"
+
+#include <getopt.h>
+
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "qemu/option.h"
+
+#define EXIT_USAGE 2
+
+#define DEFAULT_SEED    1
+#define DEFAULT_TIMEOUT 30
+
+static const HarnessSuite *const suites[] = {
+    &suite_model,
+};
+
+typedef struct Cmdline {
+    GPtrArray *only;            /* HarnessSuite; empty: all */
+    const char *image_dir;
+} Cmdline;
+
+enum {
+    OPT_DRIVER = 256,
+    OPT_IMAGE,
+    OPT_ONLY,
+    OPT_OPS,
+    OPT_SEED,
+    OPT_TIMEOUT,
+};
+
+static const struct option long_options[] = {
+    { "driver", required_argument, NULL, OPT_DRIVER },
+    { "help", no_argument, NULL, 'h' },
+    { "image", required_argument, NULL, OPT_IMAGE },
+    { "only", required_argument, NULL, OPT_ONLY },
+    { "ops", required_argument, NULL, OPT_OPS },
+    { "seed", required_argument, NULL, OPT_SEED },
+    { "timeout", required_argument, NULL, OPT_TIMEOUT },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 },
+};
+
+static const char help_text[] =
+"  --driver=NAME   the format driver to be tested\n"
+"  -o LIST         options of creation, as of minblk-img create -o\n"
+"  --seed=N        another choice of operations (default 1)\n"
+"  --ops=N         so many operations in a list (default: what fits into\n"
+"                  two minutes)\n"
+"  --only=SUITE    this suite; may be repeated\n"
+"  --image=DIR     images to be tested; DIR/NAME.content, if there is one, is\n"
+"                  what the image DIR/NAME must read as\n"
+"  --timeout=SEC   a case that takes longer hangs (default 30)\n"
+"  -h, --help      print this and exit\n"
+"  -V, --version   print the version and exit\n";
+
+static void print_format(void *opaque, const char *name)
+{
+    printf(" %s", name);
+}
+
+static void print_help(void)
+{
+    printf("Usage: %s --driver NAME [OPTIONS]...\n"
+           "Tests a format driver and prints TAP, a line a property; the "
+           "status is 0 when\nall hold, else 1.\n\n%s\nSuites:\n",
+           error_get_progname(), help_text);
+    for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
+        printf("  %-9s %s\n", suites[i]->name, suites[i]->what);
+    }
+    printf("\nDrivers:");
+    bdrv_iterate_format(print_format, NULL);
+    printf("\n");
+}
+
+static void usage_error(const char *fmt, ...) GCC_FMT_ATTR(1, 2)
+    QEMU_NORETURN;
+
+static void usage_error(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    error_vreport(fmt, ap);
+    va_end(ap);
+    error_printf("Try '%s --help' for more information\n",
+                 error_get_progname());
+    exit(EXIT_USAGE);
+}
+
+/* Reports what getopt has refused. */
+static void refuse_option(int c, char **argv)
+{
+    const char *what = c == ':' ? "missing argument for option"
+                                : "unrecognized option";
+
+    if (optopt > 0 && optopt < OPT_DRIVER &&
+        strncmp(argv[optind - 1], "--", 2) != 0) {
+        usage_error("%s '-%c'", what, optopt);
+    }
+    usage_error("%s '%s'", what, argv[optind - 1]);
+}
+
+static uint64_t parse_number(const char *option, const char *text,
+                             uint64_t min, uint64_t max)
+{
+    uint64_t value;
+
+    if (qemu_strtou64(text, NULL, 0, &value) < 0 || value < min ||
+        value > max || strchr(text, '-')) {
+        usage_error("option '%s' wants a number from %" PRIu64 " to %" PRIu64
+                    ", not '%s'", option, min, max, text);
+    }
+    return value;
+}
+
+static void add_suite(Cmdline *line, const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
+        if (strcmp(suites[i]->name, name) == 0) {
+            g_ptr_array_add(line->only, (void *)suites[i]);
+            return;
+        }
+    }
+    usage_error("option '--only' names no suite: '%s'", name);
+}
+
+static void add_create_options(Harness *h, const char *list)
+{
+    h->create = h->create ? g_strdup_printf("%s,%s", h->create, list)
+                          : g_strdup(list);
+}
+
+static void take_option(Harness *h, Cmdline *line, int c, char **argv)
+{
+    switch (c) {
+    case OPT_DRIVER:
+        h->driver = optarg;
+        break;
+    case OPT_IMAGE:
+        line->image_dir = optarg;
+        break;
+    case OPT_ONLY:
+        add_suite(line, optarg);
+        break;
+    case OPT_OPS:
+        h->ops = parse_number("--ops", optarg, 1, 1000000);
+        break;
+    case OPT_SEED:
+        h->seed = parse_number("--seed", optarg, 0, UINT64_MAX);
+        break;
+    case OPT_TIMEOUT:
+        h->timeout = parse_number("--timeout", optarg, 1, 86400);
+        break;
+    case 'o':
+        add_create_options(h, optarg);
+        break;
+    case 'h':
+        print_help();
+        exit(0);
+    case 'V':
+        printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
+        exit(0);
+    default:
+        refuse_option(c, argv);
+    }
+}
+
+/* ---- what the options mean ------------------------------------------------- */
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void find_images(Harness *h, const char *folder)
+{
+    g_autoptr(GError) gerr = NULL;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, &gerr);
+    const char *name;
+
+    if (!dir) {
+        usage_error("option '--image': %s", gerr->message);
+    }
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_IS_REGULAR) &&
+            !g_str_has_suffix(name, ".content")) {
+            g_ptr_array_add(h->images, g_steal_pointer(&path));
+        }
+    }
+    if (h->images->len == 0) {
+        usage_error("option '--image': there is no image in '%s'", folder);
+    }
+    g_ptr_array_sort(h->images, compare_names);
+}
+
+/* Are the options of -o such as the driver has? */
+static void check_create_options(const Harness *h)
+{
+    QemuOptsList *list;
+    QemuOpts *opts;
+    Error *err = NULL;
+
+    if (!h->create) {
+        return;
+    }
+    if (!h->can_create) {
+        usage_error("option '-o': driver '%s' does not support image creation",
+                    h->driver);
+    }
+    list = qemu_opts_append(NULL, bdrv_driver_create_opts(h->drv));
+    opts = qemu_opts_create(list, NULL, 0, &error_abort);
+    if (!qemu_opts_do_parse(opts, h->create, NULL, &err)) {
+        usage_error("option '-o': %s", error_get_pretty(err));
+    }
+    qemu_opts_del(opts);
+    qemu_opts_free(list);
+}
+
+static void find_driver(Harness *h)
+{
+    if (!h->driver) {
+        usage_error("option '--driver' is missing");
+    }
+    h->drv = bdrv_find_format(h->driver);
+    if (!h->drv) {
+        usage_error("option '--driver' names no driver: '%s'", h->driver);
+    }
+    h->can_create = bdrv_driver_can_create(h->drv);
+    h->can_check = bdrv_driver_can_check(h->drv);
+}
+
+static void read_cmdline(Harness *h, Cmdline *line, int argc, char **argv)
+{
+    int c;
+
+    while ((c = getopt_long(argc, argv, ":ho:V", long_options, NULL)) != -1) {
+        take_option(h, line, c, argv);
+    }
+    if (optind < argc) {
+        usage_error("unexpected argument '%s'", argv[optind]);
+    }
+    find_driver(h);
+    check_create_options(h);
+    if (line->image_dir) {
+        find_images(h, line->image_dir);
+    }
+}
+
+/* ---- the suites -------------------------------------------------------------- */
+
+static void run_suite(Harness *h, const HarnessSuite *suite)
+{
+    h->suite = suite->name;
+    if (!h->can_create && !suite->on_images) {
+        harness_skip(h, "the driver creates no images", "%s", suite->what);
+    } else if (!h->can_create && h->images->len == 0) {
+        harness_skip(h, "the driver creates no images and there is no --image",
+                     "%s", suite->what);
+    } else {
+        suite->run(h);
+    }
+}
+
+uint64_t harness_seed(const Harness *h, const char *what, unsigned index)
+{
+    uint64_t x = h->seed * UINT64_C(0x9e3779b97f4a7c15) + index;
+
+    for (const char *p = what; *p; p++) {
+        x = (x ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+    }
+    x ^= x >> 31;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    return x ^ x >> 29;
+}
+
+int main(int argc, char **argv)
+{
+    Harness h = {
+        .seed = DEFAULT_SEED,
+        .timeout = DEFAULT_TIMEOUT,
+        .images = g_ptr_array_new_with_free_func(g_free),
+    };
+    Cmdline line = { .only = g_ptr_array_new() };
+    int status;
+
+    error_init(argv[0]);
+    bdrv_init();
+    read_cmdline(&h, &line, argc, argv);
+    harness_note("driver %s%s%s, seed %" PRIu64, h.driver,
+                 h.create ? ", " : "", h.create ? h.create : "", h.seed);
+    for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
+        if (line.only->len == 0 ||
+            g_ptr_array_find(line.only, suites[i], NULL)) {
+            run_suite(&h, suites[i]);
+        }
+    }
+    status = harness_finish(&h);
+    g_ptr_array_free(line.only, TRUE);
+    g_ptr_array_free(h.images, TRUE);
+    g_free((char *)h.create);
+    return status;
+}

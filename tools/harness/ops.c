@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lists of operations; see ops.h.
+ *
+ * Invariants: most requests meet near a few hot places (both ends, the borders
+ * of clusters), where drivers have their special cases; the others lie
+ * anywhere, aligned or not.
+ */
+#include "ops.h"
+
+#define HOT_PLACES 7
+
+typedef struct Maker {
+    Rng rng;
+    const OpsPlan *plan;
+    int64_t length;             /* now */
+    int64_t hot[HOT_PLACES];
+} Maker;
+
+/* Splitmix64. */
+uint64_t rng_next(Rng *rng)
+{
+    uint64_t x = rng->state += UINT64_C(0x9e3779b97f4a7c15);
+
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+uint64_t rng_below(Rng *rng, uint64_t below)
+{
+    return rng_next(rng) % below;
+}
+
+static bool chance(Maker *m, unsigned percent)
+{
+    return rng_below(&m->rng, 100) < percent;
+}
+
+/* ---- making ------------------------------------------------------------------ */
+
+static void choose_hot_places(Maker *m)
+{
+    int64_t cluster = m->plan->cluster > 0 ? m->plan->cluster : 64 << 10;
+    int64_t borders = MAX(1, m->length / cluster);
+
+    m->hot[0] = 0;
+    m->hot[1] = m->length;
+    for (int i = 2; i < HOT_PLACES; i++) {
+        m->hot[i] = i % 2 ? (int64_t)rng_below(&m->rng, borders) * cluster
+                          : (int64_t)rng_below(&m->rng, m->length);
+    }
+}
+
+static int64_t choose_bytes(Maker *m)
+{
+    unsigned dice = rng_below(&m->rng, 100);
+    int64_t max = m->plan->max_bytes ? m->plan->max_bytes : 3 << 20;
+    int64_t n = dice < 25 ? 1 + rng_below(&m->rng, 4096)
+                : dice < 60 ? 512 * (1 + rng_below(&m->rng, 64))
+                : dice < 80 ? 4096 * (1 + rng_below(&m->rng, 16))
+                : dice < 96 ? 1 + rng_below(&m->rng, 256 << 10)
+                            : 1 + rng_below(&m->rng, 3 << 20);
+
+    return MIN(n, max);
+}
+
+static int64_t choose_offset(Maker *m, int64_t bytes)
+{
+    int64_t at;
+
+    if (chance(m, 55)) {
+        at = m->hot[rng_below(&m->rng, HOT_PLACES)];
+        at += rng_below(&m->rng, 8192);
+        at -= rng_below(&m->rng, 2) ? bytes / 2 + 4096 : bytes;
+    } else {
+        at = rng_below(&m->rng, m->length);
+    }
+    return CLAMP(at, 0, m->length - 1);
+}
+
+static void choose_range(Maker *m, Op *op)
+{
+    op->bytes = choose_bytes(m);
+    op->offset = choose_offset(m, op->bytes);
+    if (chance(m, 60)) {
+        int64_t align = chance(m, 50) ? 4096 : 512;
+
+        op->offset = QEMU_ALIGN_DOWN(op->offset, align);
+        op->bytes = QEMU_ALIGN_UP(op->bytes, align);
+    }
+    op->bytes = MIN(op->bytes, m->length - op->offset);
+    op->pieces = chance(m, 30) ? 2 + rng_below(&m->rng, OP_MAX_PIECES - 1) : 1;
+    op->pieces = MIN((int64_t)op->pieces, op->bytes);
+}
+
+/* Lengths stay within half and one and a half of the first one. */
+static void choose_length(Maker *m, Op *op)
+{
+    int64_t first = m->plan->length;
+    int64_t align = chance(m, 50) ? 512 : 64 << 10;
+    int64_t length = first / 2 + rng_below(&m->rng, MAX(1, first));
+
+    m->length = op->offset = MAX(512, QEMU_ALIGN_DOWN(length, align));
+}
+
+static OpKind choose_kind(Maker *m)
+{
+    unsigned dice = rng_below(&m->rng, 1000);
+
+    if (dice < 20) {
+        return m->plan->truncate ? OP_TRUNCATE : OP_WRITE;
+    }
+    if (dice < 35) {
+        return m->plan->reopen ? OP_REOPEN : OP_READ;
+    }
+    return dice < 250 ? OP_READ
+           : dice < 720 ? OP_WRITE
+           : dice < 850 ? OP_ZERO
+           : dice < 920 ? OP_DISCARD
+                        : OP_FLUSH;
+}
+
+static Op make_op(Maker *m)
+{
+    Op op = { .kind = choose_kind(m), .pieces = 1 };
+
+    switch (op.kind) {
+    case OP_TRUNCATE:
+        choose_length(m, &op);
+        break;
+    case OP_FLUSH:
+    case OP_REOPEN:
+        break;
+    default:
+        choose_range(m, &op);
+    }
+    op.pattern = 1 + rng_below(&m->rng, 255);
+    op.salted = op.kind == OP_WRITE && chance(m, 50);
+    op.unmap = op.kind == OP_ZERO && chance(m, 50);
+    op.fua = (op.kind == OP_WRITE || op.kind == OP_ZERO) && chance(m, 8);
+    return op;
+}
+
+GArray *ops_new(const OpsPlan *plan)
+{
+    GArray *ops = g_array_sized_new(FALSE, FALSE, sizeof(Op), plan->count);
+    Maker m = {
+        .rng.state = plan->seed,
+        .plan = plan,
+        .length = plan->length,
+    };
+
+    choose_hot_places(&m);
+    for (unsigned i = 0; i < plan->count; i++) {
+        Op op = make_op(&m);
+
+        g_array_append_val(ops, op);
+    }
+    return ops;
+}
+
+void ops_clip(GArray *ops, int64_t length)
+{
+    guint kept = 0;
+
+    for (guint i = 0; i < ops->len; i++) {
+        Op op = g_array_index(ops, Op, i);
+
+        if (op.kind == OP_TRUNCATE) {
+            length = op.offset;
+        } else if (op.kind != OP_FLUSH && op.kind != OP_REOPEN) {
+            if (op.offset >= length) {
+                continue;
+            }
+            op.bytes = MIN(op.bytes, length - op.offset);
+            op.pieces = MIN((int64_t)op.pieces, op.bytes);
+        }
+        g_array_index(ops, Op, kept++) = op;
+    }
+    g_array_set_size(ops, kept);
+}
+
+bool op_writes(const Op *op)
+{
+    return op->kind == OP_WRITE || op->kind == OP_ZERO ||
+           op->kind == OP_DISCARD || op->kind == OP_TRUNCATE;
+}
+
+/* ---- printing ---------------------------------------------------------------- */
+
+/* The lengths of the pieces, or the whole one. */
+static void print_pieces(GString *text, const Op *op)
+{
+    for (unsigned i = 0; i < op->pieces; i++) {
+        int64_t n = op->bytes / op->pieces;
+
+        if (i == op->pieces - 1) {
+            n = op->bytes - n * i;
+        }
+        g_string_append_printf(text, " %" PRId64, n);
+    }
+}
+
+char *op_print(const Op *op)
+{
+    GString *text = g_string_new("");
+    const char *v = op->pieces > 1 ? "v" : "";
+
+    switch (op->kind) {
+    case OP_READ:
+        g_string_printf(text, "read%s %" PRId64, v, op->offset);
+        print_pieces(text, op);
+        break;
+    case OP_WRITE:
+        g_string_printf(text, "write%s%s -P 0x%02x %" PRId64, v,
+                        op->fua ? " -f" : "", op->pattern, op->offset);
+        print_pieces(text, op);
+        if (op->salted) {
+            g_string_append(text, "  # plus the number of the sector");
+        }
+        break;
+    case OP_ZERO:
+        g_string_printf(text, "write%s -z%s %" PRId64 " %" PRId64,
+                        op->fua ? " -f" : "", op->unmap ? " -u" : "",
+                        op->offset, op->bytes);
+        break;
+    case OP_DISCARD:
+        g_string_printf(text, "discard %" PRId64 " %" PRId64, op->offset,
+                        op->bytes);
+        break;
+    case OP_TRUNCATE:
+        g_string_printf(text, "truncate %" PRId64, op->offset);
+        break;
+    case OP_REOPEN:
+        g_string_assign(text, "close; open");
+        break;
+    default:
+        g_string_assign(text, "flush");
+    }
+    return g_string_free(text, FALSE);
+}
+
+char *ops_print(const GArray *ops)
+{
+    GString *text = g_string_new("");
+
+    for (guint i = 0; i < ops->len; i++) {
+        g_autofree char *line = op_print(&g_array_index(ops, Op, i));
+
+        g_string_append_printf(text, "%3u  %s\n", i + 1, line);
+    }
+    return g_string_free(text, FALSE);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lists of operations, made of a seed.
+ *
+ * Invariants: an operation is whole in itself (nothing of it depends on those
+ * before), so any part of a list is a list; equal plans give equal lists,
+ * whatever the machine.
+ */
+#ifndef HARNESS_OPS_H
+#define HARNESS_OPS_H
+
+#include "harness.h"
+
+/* A generator of numbers that is the same everywhere. */
+typedef struct Rng {
+    uint64_t state;
+} Rng;
+
+uint64_t rng_next(Rng *rng);
+/* From 0 to @below - 1; @below > 0. */
+uint64_t rng_below(Rng *rng, uint64_t below);
+
+typedef enum OpKind {
+    OP_READ,
+    OP_WRITE,
+    OP_ZERO,
+    OP_DISCARD,
+    OP_FLUSH,
+    OP_TRUNCATE,                /* offset is the new length */
+    OP_REOPEN,                  /* close and open again */
+    OP__MAX,
+} OpKind;
+
+typedef struct Op {
+    OpKind kind;
+    int64_t offset;
+    int64_t bytes;
+    unsigned pieces;            /* of the vector; 1 to OP_MAX_PIECES */
+    uint8_t pattern;            /* OP_WRITE: of every byte ... */
+    bool salted;                /* ... plus the number of its sector */
+    bool fua;
+    bool unmap;                 /* OP_ZERO */
+} Op;
+
+#define OP_MAX_PIECES 8
+
+/* What a list is made of. */
+typedef struct OpsPlan {
+    uint64_t seed;
+    unsigned count;
+    int64_t length;             /* of the image, bytes */
+    int64_t cluster;            /* what it allocates in, or 0: unknown */
+    bool truncate;              /* can its length be changed? */
+    bool reopen;
+    unsigned max_bytes;         /* of a request; 0: as it comes */
+} OpsPlan;
+
+/* A list of Op; free with g_array_unref(). */
+GArray *ops_new(const OpsPlan *plan);
+
+/*
+ * Cuts what lies past the end of an image that is @length bytes long before the
+ * first of @ops, and drops what lies there wholly; truncations count.
+ */
+void ops_clip(GArray *ops, int64_t length);
+
+/* Does it change the bytes of the image? */
+bool op_writes(const Op *op);
+
+/* The byte that OP_WRITE puts at @offset. */
+static inline uint8_t op_byte(const Op *op, int64_t offset)
+{
+    return op->pattern + (op->salted ? offset >> 9 : 0);
+}
+
+/* The operation as a command of minblk-io; g_free(). */
+char *op_print(const Op *op);
+
+/* The list, a line each; g_free(). */
+char *ops_print(const GArray *ops);
+
+#endif

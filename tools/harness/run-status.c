@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is the block status of an image true?
+ *
+ * Invariants: what it says is compared with what is read: zeroes are zeroes,
+ * and where an offset is given, the same bytes are there in that node.
+ */
+#include "run.h"
+
+typedef struct Extent {
+    int64_t offset;
+    int64_t bytes;
+    int64_t map;
+    BlockDriverState *file;
+    int status;
+} Extent;
+
+static void fail_extent(Run *run, const Extent *e, const char *what)
+    QEMU_NORETURN;
+
+static void fail_extent(Run *run, const Extent *e, const char *what)
+{
+    case_fail(run->c, "block status 0x%x of %" PRId64 " bytes at %" PRId64
+              ": %s", e->status, e->bytes, e->offset, what);
+}
+
+/* The bytes of the extent as the node that it names has them. */
+static void compare_with_file(Run *run, const Extent *e, const uint8_t *buf)
+{
+    BlockBackend *blk = blk_new(qemu_get_current_aio_context(),
+                                BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL);
+    g_autofree uint8_t *there = g_malloc(e->bytes);
+    int64_t length, known;
+    int ret = blk_insert_bs(blk, e->file, NULL);
+
+    if (ret < 0) {
+        fail_extent(run, e, "the node that it names cannot be read");
+    }
+    length = blk_getlength(blk);
+    if (e->map < 0 || e->map > length) {
+        fail_extent(run, e, "its offset lies past the end of the file");
+    }
+    known = MIN(e->bytes, length - e->map);
+    memset(there, 0, e->bytes);
+    ret = run_read(blk, e->map, there, known);
+    if (ret < 0) {
+        fail_extent(run, e, "the file cannot be read there");
+    }
+    if (memcmp(there, buf, e->bytes)) {
+        fail_extent(run, e, "the file holds other bytes at its offset");
+    }
+    blk_unref(blk);
+}
+
+static void check_extent(Run *run, const Extent *e)
+{
+    g_autofree uint8_t *buf = g_malloc(e->bytes);
+    int ret = run_read(run->blk, e->offset, buf, e->bytes);
+
+    if (ret < 0) {
+        fail_extent(run, e, "it cannot be read");
+    }
+    if (e->status & BDRV_BLOCK_ZERO &&
+        (buf[0] || memcmp(buf, buf + 1, e->bytes - 1))) {
+        fail_extent(run, e, "it is not zero");
+    }
+    /* A zero extent need not look so in the file: nobody reads it there. */
+    if (e->status & BDRV_BLOCK_OFFSET_VALID && e->file &&
+        e->status & BDRV_BLOCK_DATA) {
+        compare_with_file(run, e, buf);
+    }
+}
+
+void run_verify_status(Run *run)
+{
+    int64_t length = blk_getlength(run->blk);
+    Extent e = { 0 };
+
+    while (e.offset < length) {
+        e.file = NULL;
+        e.status = bdrv_block_status(blk_bs(run->blk), e.offset,
+                                     length - e.offset, &e.bytes, &e.map,
+                                     &e.file);
+        if (e.status < 0) {
+            case_fail(run->c, "no block status at %" PRId64 ": %s", e.offset,
+                      strerror(-e.status));
+        }
+        if (e.bytes <= 0 || e.bytes > length - e.offset) {
+            fail_extent(run, &e, "it does not lie within what was asked for");
+        }
+        check_extent(run, &e);
+        e.offset += e.bytes;
+    }
+}

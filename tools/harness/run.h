@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running a list of operations on an image, against the model; in a case.
+ */
+#ifndef HARNESS_RUN_H
+#define HARNESS_RUN_H
+
+#include "model.h"
+
+/* What to do when a request fails. */
+typedef enum RunErrors {
+    RUN_ERRORS_FAIL,            /* the case has failed */
+    RUN_ERRORS_RETRY,           /* it must succeed the second time */
+    RUN_ERRORS_STOP,            /* the list ends here */
+} RunErrors;
+
+typedef struct Run {
+    const Harness *h;
+    Case *c;
+    StackOptions how;
+    const GArray *ops;          /* Op */
+    unsigned depth;             /* requests in flight, at most */
+    RunErrors on_error;
+
+    BlockBackend *blk;          /* while it is open */
+    Model *model;
+    unsigned in_flight;
+    unsigned errors;            /* requests that failed */
+    bool stopped;
+} Run;
+
+/* Opens the image; a failure fails the case. */
+void run_open(Run *run);
+void run_close(Run *run);
+
+/*
+ * A model that begins with what the open image reads as, which must be zeroes
+ * where the driver says so; the image is just created.
+ */
+void run_adopt(Run *run);
+
+/* Runs the list and waits until nothing is in flight. */
+void run_ops(Run *run);
+
+/* The length and every byte are what the model allows. */
+void run_verify(Run *run);
+
+/* All that bdrv_block_status() says is true; nothing is in flight. */
+void run_verify_status(Run *run);
+
+/* bdrv_check(), where there is one, finds no corruption. */
+void run_verify_check(Run *run);
+
+/*
+ * Reads @bytes at @offset of @blk, in pieces; 0 or -errno.
+ */
+int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes);
+
+#endif
