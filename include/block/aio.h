@@ -23,12 +23,16 @@ typedef struct BlockAIOCB BlockAIOCB;
 
 /* What a driver tells of its request structure; static storage. */
 typedef struct AIOCBInfo {
-    void (*cancel_async)(BlockAIOCB *acb); /* never called */
-    AioContext *(*get_aio_context)(BlockAIOCB *acb);
+    void (*cancel_async)(BlockAIOCB *acb); /* never called; may be NULL */
+    AioContext *(*get_aio_context)(BlockAIOCB *acb); /* may be NULL */
     size_t aiocb_size; /* of the whole structure, in bytes */
 } AIOCBInfo;
 
-/* First member of a driver's own request structure. */
+/*
+ * First member of a driver's own request structure: made by qemu_aio_get() in
+ * the aio callback, which returns it; later, from the loop, the driver calls
+ * cb(opaque, ret), and after that qemu_aio_unref().
+ */
 struct BlockAIOCB {
     const AIOCBInfo *aiocb_info;
     BlockDriverState *bs;

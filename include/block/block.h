@@ -372,6 +372,7 @@ int bdrv_truncate(BdrvChild *child, int64_t offset, bool exact,
 int bdrv_flush(BlockDriverState *bs);
 int coroutine_fn bdrv_co_flush(BlockDriverState *bs);
 
+/* A device's own request, as ioctl(2); -ENOTSUP without a callback. */
 int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf);
 
 /* ---- block status ----------------------------------------------------------- */
@@ -415,8 +416,10 @@ int bdrv_has_zero_init(BlockDriverState *bs);
 int bdrv_has_zero_init_truncate(BlockDriverState *bs);
 /* Checks, and repairs what @fix says; *@res is zeroed before.  Mixed. */
 int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix);
+/* Lets the backing answer for everything; -ENOTSUP: not of this format. */
 int bdrv_make_empty(BlockDriverState *bs);
 
+/* Of the node as it is now.  Plain. */
 bool bdrv_is_read_only(BlockDriverState *bs);
 bool bdrv_is_inserted(BlockDriverState *bs);
 bool bdrv_can_write_zeroes_with_unmap(BlockDriverState *bs);
@@ -449,6 +452,10 @@ bool bdrv_is_probed(const BlockDriverState *bs);
 /* The driver of a node. */
 BlockDriver *bdrv_get_driver(const BlockDriverState *bs);
 
+/*
+ * The driver's callbacks of these names; without one eject and lock_medium do
+ * nothing, the others are -ENOTSUP.  Plain.
+ */
 void bdrv_eject(BlockDriverState *bs, bool eject_flag);
 void bdrv_lock_medium(BlockDriverState *bs, bool locked);
 int bdrv_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz);

@@ -6,7 +6,9 @@
  * named with block_init().  All callbacks are optional unless said otherwise.
  *
  * Contexts:
- *   - "co" callbacks run in a coroutine of the node's AioContext and may yield.
+ *   - "co" callbacks run in a coroutine of the node's AioContext and may yield;
+ *     several of them, of one node, at a time.  The layer holds no lock of the
+ *     driver's: what must not be seen half done needs a CoMutex.
  *   - aio callbacks are called from a coroutine and never yield; they return
  *     at once and complete later from a bottom half or timer.
  *   - all others ("plain") are called inside or outside a coroutine and must
@@ -58,43 +60,73 @@ struct BlockDriver {
 
     bool is_filter;                /* passes its file child on unchanged */
     bool bdrv_needs_filename;      /* keep "filename" after parse_filename */
-    bool supports_backing;
+    bool supports_backing;         /* may have a backing child */
     bool has_variable_length;      /* bdrv_getlength is asked each time */
 
+    /* ---- finding and opening ---- */
+
     /*
-     * Score 0..100: how surely is the image whose first @buf_size bytes are
-     * @buf of this format?  @filename may be NULL.
+     * How surely (0: not, 100: it says so itself) is the image whose first
+     * @buf_size bytes are @buf of this format?  Plain, must only look at @buf:
+     * a shorter file was filled up with zeroes to 512 bytes.  @filename may be
+     * NULL.  raw answers 1; the highest score wins.  Without it the format has
+     * to be named.
      */
     int (*bdrv_probe)(const uint8_t *buf, int buf_size, const char *filename);
 
     /* Protocols: the prefix before ":" in file names. */
     const char *protocol_name;
-    /* Protocols: turns @filename into options; plain. */
+    /*
+     * Protocols: puts what @filename says (with its prefix) into @options.
+     * Plain, before there is a node.  Sets @errp on failure, and only then.
+     * Afterwards "filename" is removed, unless bdrv_needs_filename.
+     */
     void (*bdrv_parse_filename)(const char *filename, QDict *options,
                                 Error **errp);
 
     /*
-     * Opens.  Takes the keys that it knows out of @options (a private dict);
-     * what it leaves is refused as an unknown option.  0 or -errno; a failure
-     * without @errp gets a generic message.  On failure it frees what it
-     * allocated; bs->file and opaque are the layer's.
+     * Opens.  Plain, once per node, before it can be found by name or have
+     * users; may do I/O by mixed functions.
+     *   Given: bs->opaque zeroed; bs->open_flags, read_only, probed, node_name;
+     *   @flags are bs->open_flags without SNAPSHOT, NO_BACKING and PROTOCOL;
+     *   @options, a private dict without the options of the layer, in which
+     *   "file" names the node that the layer has opened.
+     *   Does: takes its keys out of @options (what is left is refused); opens
+     *   children by bdrv_open_child(), usually bs->file; believes no number of
+     *   the image unchecked; sets bs->total_sectors (or has bdrv_getlength),
+     *   supported_write_flags, supported_zero_flags; bs->read_only only by
+     *   bdrv_apply_auto_read_only(), before the children.
+     *   Returns 0 or -errno; without @errp set the layer words a message.  On
+     *   failure it frees what it allocated; children and opaque are the
+     *   layer's, and bdrv_close is not called.
      */
     int (*bdrv_open)(BlockDriverState *bs, QDict *options, int flags,
                      Error **errp);
-    /* Protocols, instead of bdrv_open. */
+    /* The same for protocols, instead of bdrv_open; "filename" may be there. */
     int (*bdrv_file_open)(BlockDriverState *bs, QDict *options, int flags,
                           Error **errp);
-    /* Frees what open made.  Nothing is in flight, all is flushed. */
+    /*
+     * Frees what open made.  Plain, once if open returned >= 0, even if a later
+     * step of opening failed.  The node is drained and was flushed (a failure
+     * of that flush cannot be reported); the children are still there, and are
+     * the layer's to close.
+     */
     void (*bdrv_close)(BlockDriverState *bs);
 
     /*
-     * Takes what it knows out of state->options and prepares; what is left must
-     * equal the present options.  commit or abort follows exactly once if it
-     * returned 0.  A format without it cannot be reopened.
+     * Is the change to state->flags and state->options possible?  Plain, the
+     * node drained and flushed; may do I/O by mixed functions, must not change
+     * what the node does.  Takes what it knows out of state->options (all, not
+     * only new ones); what is left must equal the present options.  Keeps what
+     * it prepared in state->opaque.  0: exactly one of commit and abort
+     * follows, before any request.  -errno: neither does, so it frees its own.
+     * A format without it cannot be reopened.
      */
     int (*bdrv_reopen_prepare)(BDRVReopenState *reopen_state,
                                BlockReopenQueue *queue, Error **errp);
+    /* Plain; cannot fail.  bs->open_flags and read_only change behind it. */
     void (*bdrv_reopen_commit)(BDRVReopenState *reopen_state);
+    /* Plain; frees what prepare made, the node stays as it is. */
     void (*bdrv_reopen_abort)(BDRVReopenState *reopen_state);
 
     /* Options that reopen resets when they are missing; NULL-terminated. */
@@ -102,25 +134,65 @@ struct BlockDriver {
     /* Options that change what the guest sees; NULL-terminated. */
     const char *const *strong_runtime_opts;
 
-    /* Creation: in a coroutine that the layer starts; errp is never NULL. */
+    /* ---- creating ---- */
+
+    /* The options of bdrv_co_create_opts; static storage. */
     QemuOptsList *create_opts;
+    /*
+     * Creates the image that the schema's @opts (the caller's) describe, in the
+     * node opts->u.*.file.  In a coroutine that the layer starts; may call
+     * mixed functions.  Refuses what it cannot do exactly.  @errp is never
+     * NULL.  0, or -errno with @errp set.
+     */
     int coroutine_fn (*bdrv_co_create)(BlockdevCreateOptions *opts,
                                        Error **errp);
+    /*
+     * Creates @filename, its protocol file first (bdrv_create_file()), by
+     * options: @opts has those of this driver and of the protocol, without
+     * defaults; takes its own out of them before it passes them on.  May round
+     * the size up.  Context and result as bdrv_co_create.
+     */
     int coroutine_fn (*bdrv_co_create_opts)(BlockDriver *drv,
                                             const char *filename,
                                             QemuOpts *opts, Error **errp);
 
+    /* ---- descriptions: after opening, and when they may have changed ---- */
+
     /*
-     * Sets bs->exact_filename (emptied before) where a plain name describes
-     * the node wholly.
+     * Plain, after the children's.  bs->full_open_options describes the node;
+     * bs->exact_filename is "", and is set where a plain name does so wholly.
      */
     void (*bdrv_refresh_filename)(BlockDriverState *bs);
-    /* Fills bs->bl, which holds defaults merged from the children. */
+    /*
+     * Plain, after open, reopen and changes of children.  bs->bl holds defaults
+     * merged with the children's limits; request_alignment is 1 and is not
+     * merged.  An error keeps the old limits (while opening: fails it).
+     */
     void (*bdrv_refresh_limits)(BlockDriverState *bs, Error **errp);
 
     /*
-     * Reads and writes.  0 or -errno; a positive value is no error.  A driver
-     * has the co or the aio form.
+     * ---- requests ----
+     *
+     * In a coroutine of the node, from open to close but not while the node is
+     * drained.  No lock is held: requests of a node run at the same time, also
+     * overlapping ones, and each callback that yields lets others run.  What
+     * the driver keeps in memory must be right across that.  (The layer alone
+     * orders its read-modify-write, truncation, and SERIALISING requests.)
+     *
+     * Ranges are aligned to bl.request_alignment, hold at least one byte and at
+     * most what bl allows.  Negative results are errors, all others success.
+     * After an error the caller may try again.
+     */
+
+    /*
+     * Reads into, or writes from, @qiov; bytes == qiov->size.  @qiov's memory
+     * is the caller's and must not be changed by a write.  Reads are never
+     * asked past the end rounded up to the alignment; writes past it only with
+     * has_variable_length or of protocols.  @flags: those of
+     * supported_write_flags; reads: 0.  A write need not be durable before a
+     * flush, unless @flags has FUA.  After a failed write the range may hold
+     * old or new bytes, all else is untouched.  A driver has the co or the aio
+     * form; without either such requests are -ENOTSUP.
      */
     int coroutine_fn (*bdrv_co_preadv)(BlockDriverState *bs, uint64_t offset,
                                        uint64_t bytes, QEMUIOVector *qiov,
@@ -128,6 +200,14 @@ struct BlockDriver {
     int coroutine_fn (*bdrv_co_pwritev)(BlockDriverState *bs, uint64_t offset,
                                         uint64_t bytes, QEMUIOVector *qiov,
                                         int flags);
+    /*
+     * The same by callbacks: called from a coroutine, never yield, return at
+     * once a request got by qemu_aio_get(), which calls @cb(@opaque, ret) once,
+     * later, from the node's event loop (bottom half, timer, descriptor), never
+     * before they return; then the driver drops its reference.  NULL: the
+     * request fails with -EIO, and @cb is not called.  @qiov is valid until
+     * @cb.
+     */
     BlockAIOCB *(*bdrv_aio_preadv)(BlockDriverState *bs, uint64_t offset,
                                    uint64_t bytes, QEMUIOVector *qiov,
                                    int flags, BlockCompletionFunc *cb,
@@ -136,25 +216,41 @@ struct BlockDriver {
                                     uint64_t bytes, QEMUIOVector *qiov,
                                     int flags, BlockCompletionFunc *cb,
                                     void *opaque);
+    /* Instead of bdrv_co_flush_to_disk. */
     BlockAIOCB *(*bdrv_aio_flush)(BlockDriverState *bs,
                                   BlockCompletionFunc *cb, void *opaque);
+    /* Instead of bdrv_co_pdiscard. */
     BlockAIOCB *(*bdrv_aio_pdiscard)(BlockDriverState *bs, int64_t offset,
                                      int bytes, BlockCompletionFunc *cb,
                                      void *opaque);
 
-    /* -ENOTSUP: the layer writes zeroes from a buffer, if allowed. */
+    /*
+     * Makes the range read as zeroes, faster than by writing them.  Inside the
+     * node as writes are; cut at bl.pwrite_zeroes_alignment (heads and tails
+     * come apart) and max_pwrite_zeroes.  @flags: those of
+     * supported_zero_flags; MAY_UNMAP permits to give space up; NO_FALLBACK
+     * promises to be fast or to return -ENOTSUP.  After -ENOTSUP, which has
+     * changed nothing, the layer writes zeroes from a buffer, unless
+     * NO_FALLBACK was set.
+     */
     int coroutine_fn (*bdrv_co_pwrite_zeroes)(BlockDriverState *bs,
                                               int64_t offset, int bytes,
                                               BdrvRequestFlags flags);
     /*
-     * -ENOTSUP counts as done.  A head or tail that is not aligned to
-     * bl.request_alignment comes in a call of its own.
+     * The range is not needed: its content may become anything of a format's
+     * choice.  Only with the UNMAP open flag; cut as write-zeroes is, by
+     * pdiscard_alignment and max_pdiscard.  A head or tail that is not aligned
+     * to bl.request_alignment comes in a call of its own, and may be refused
+     * with -ENOTSUP, which counts as done.
      */
     int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset,
                                          int bytes);
     /*
-     * _from walks down the source by the drivers' callbacks, the protocol's
-     * calls bdrv_co_copy_range_to(), which walks down the target.
+     * A copy that no buffer sees, or -ENOTSUP with nothing written.  _from
+     * (@bs is @src's node) translates its offset and goes on down the source
+     * with bdrv_co_copy_range_from(bs->file, ...); a protocol calls
+     * bdrv_co_copy_range_to(), and _to (@bs is @dst's node) goes down the
+     * target likewise.  Ranges are inside the nodes and aligned.
      */
     int coroutine_fn (*bdrv_co_copy_range_from)(
         BlockDriverState *bs, BdrvChild *src, uint64_t offset, BdrvChild *dst,
@@ -166,10 +262,16 @@ struct BlockDriver {
         BdrvRequestFlags read_flags, BdrvRequestFlags write_flags);
 
     /*
-     * What is at the range: DATA, ZERO, OFFSET_VALID, RAW, RECURSE.  The range
-     * lies inside the node and is aligned; sets *pnum > 0, aligned (more than
-     * asked is clamped); *map and *file (0 and NULL before) only with
-     * OFFSET_VALID.  @want_zero false: only allocation matters.
+     * What is at the range?  It lies inside the node (rounded up to the
+     * alignment) and @bytes > 0.  Sets *@pnum > 0, aligned; more than asked is
+     * cut.  Bits of the answer, true for all *@pnum bytes:
+     *   DATA          has to be read; ZERO: reads as zeroes; neither: the image
+     *                 has nothing here (its backing answers, or none)
+     *   OFFSET_VALID  the same bytes are in *@file at *@map (0 and NULL before)
+     *   RAW           with OFFSET_VALID: ask *@file instead
+     *   RECURSE       with DATA, OFFSET_VALID: *@file may know of holes
+     * @want_zero false: only allocation matters, ZERO need not be found out.
+     * Without it: all is DATA.
      */
     int coroutine_fn (*bdrv_co_block_status)(BlockDriverState *bs,
                                              bool want_zero, int64_t offset,
@@ -177,56 +279,111 @@ struct BlockDriver {
                                              int64_t *map,
                                              BlockDriverState **file);
 
-    /* Instead of the three below and without going on to bs->file. */
-    int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
-    /* Writes the driver's own caches to its file. */
+    /*
+     * Flush: what was acknowledged before it began becomes durable.  One at a
+     * time per node, other requests go on meanwhile; never on a read-only node.
+     * After an error nothing counts as flushed, and the next flush comes here
+     * again.  In this order: _to_os writes the driver's caches to its file;
+     * _to_disk (not with cache.no-flush, nor when nothing was written since the
+     * last one) makes the driver's own medium durable; then the layer flushes
+     * bs->file.  A driver that orders its writes calls
+     * bdrv_co_flush(bs->file->bs) in between them itself.
+     */
     int coroutine_fn (*bdrv_co_flush_to_os)(BlockDriverState *bs);
-    /* Makes the medium durable. */
     int coroutine_fn (*bdrv_co_flush_to_disk)(BlockDriverState *bs);
+    /* Instead of both, and the layer does not go on to bs->file. */
+    int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
 
+    /*
+     * Makes the disk @offset bytes long.  A request, but none runs behind the
+     * smaller of the two ends.  @exact false: may end up longer (devices).  New
+     * space reads as zeroes if bdrv_has_zero_init_truncate says so, else the
+     * layer clears it.  Refuses a @prealloc that it does not know.  The new
+     * length is @offset, or what bdrv_getlength says.  0 or -errno, with @errp
+     * set best.  Without it the format cannot be resized.
+     */
     int coroutine_fn (*bdrv_co_truncate)(BlockDriverState *bs, int64_t offset,
                                          bool exact, PreallocMode prealloc,
                                          Error **errp);
-    int64_t (*bdrv_getlength)(BlockDriverState *bs);
-    int64_t (*bdrv_get_allocated_file_size)(BlockDriverState *bs);
-    BlockMeasureInfo *(*bdrv_measure)(QemuOpts *opts, BlockDriverState *in_bs,
-                                      Error **errp);
-    int (*bdrv_get_info)(BlockDriverState *bs, BlockDriverInfo *bdi);
-    ImageInfoSpecific *(*bdrv_get_specific_info)(BlockDriverState *bs,
-                                                 Error **errp);
-    int (*bdrv_has_zero_init)(BlockDriverState *bs);
-    int (*bdrv_has_zero_init_truncate)(BlockDriverState *bs);
-    int (*bdrv_make_empty)(BlockDriverState *bs);
+    /*
+     * Checks the metadata, and repairs what @fix says (the file is writable
+     * then).  As a request; others may run, so it takes the driver's locks.
+     * @result is zeroed before; counts what is wrong there, also what it has
+     * repaired.  -errno: the check could not be made at all.
+     */
     int coroutine_fn (*bdrv_co_check)(BlockDriverState *bs,
                                       BdrvCheckResult *result,
                                       BdrvCheckMode fix);
+
+    /* ---- questions: plain, at any time while the node is open ---- */
+
+    /* Bytes, rounded up to 512 by the layer; without it: total_sectors. */
+    int64_t (*bdrv_getlength)(BlockDriverState *bs);
+    /* Bytes that it takes on its medium; without it: its children's sum. */
+    int64_t (*bdrv_get_allocated_file_size)(BlockDriverState *bs);
+    /*
+     * The bytes that creation by @opts (owned by the caller; values may be
+     * taken out) needs, for the content of @in_bs if not NULL.  NULL with @errp
+     * set, else both members set, g_new() memory.  No node of this driver.
+     */
+    BlockMeasureInfo *(*bdrv_measure)(QemuOpts *opts, BlockDriverState *in_bs,
+                                      Error **errp);
+    /* Fills what it knows of the zeroed *@bdi.  0 or -errno. */
+    int (*bdrv_get_info)(BlockDriverState *bs, BlockDriverInfo *bdi);
+    /* For `info`; the caller frees it.  NULL: nothing, or @errp is set. */
+    ImageInfoSpecific *(*bdrv_get_specific_info)(BlockDriverState *bs,
+                                                 Error **errp);
+    /* 1: an image just created reads as zeroes everywhere; without it: 0. */
+    int (*bdrv_has_zero_init)(BlockDriverState *bs);
+    /* 1: so does what bdrv_co_truncate adds. */
+    int (*bdrv_has_zero_init_truncate)(BlockDriverState *bs);
+
+    /* ---- changes: plain, may do I/O by mixed functions ---- */
+
+    /* After a commit: lets the backing answer for everything.  0 or -errno. */
+    int (*bdrv_make_empty)(BlockDriverState *bs);
+    /* Changes what @opts (of amend_opts) says.  @force: also what may break. */
     int (*bdrv_amend_options)(BlockDriverState *bs, QemuOpts *opts, bool force,
                               Error **errp);
 
-    /* Removable media. */
+    /* ---- removable media and devices; all plain but ioctl ---- */
+
+    /* Without it: the children are asked. */
     bool (*bdrv_is_inserted)(BlockDriverState *bs);
     void (*bdrv_eject)(BlockDriverState *bs, bool eject_flag);
     void (*bdrv_lock_medium)(BlockDriverState *bs, bool locked);
+    /* A request.  @buf is the caller's; -ENOTSUP for what it does not know. */
     int coroutine_fn (*bdrv_co_ioctl)(BlockDriverState *bs,
                                       unsigned long int req, void *buf);
+    /* 0 with all members set, or -ENOTSUP. */
     int (*bdrv_probe_blocksizes)(BlockDriverState *bs, BlockSizes *bsz);
     int (*bdrv_probe_geometry)(BlockDriverState *bs, HDGeometry *geo);
 
-    /* Debugging. */
+    /* ---- debugging: for a driver that is put between others ---- */
+
+    /* In a request of the node above; may yield.  Without it: nothing. */
     void (*bdrv_debug_event)(BlockDriverState *bs, BlkdebugEvent event);
+    /* Plain.  The first request at @event stops, to be found by @tag. */
     int (*bdrv_debug_breakpoint)(BlockDriverState *bs, const char *event,
                                  const char *tag);
     int (*bdrv_debug_remove_breakpoint)(BlockDriverState *bs, const char *tag);
     int (*bdrv_debug_resume)(BlockDriverState *bs, const char *tag);
     bool (*bdrv_debug_is_suspended)(BlockDriverState *bs, const char *tag);
 
-    /* Around a drained section of the node; may yield. */
+    /* ---- drained sections and permissions ---- */
+
+    /*
+     * In a coroutine of its own, alternating.  begin: users send nothing more,
+     * requests on their way still end; stop work of the driver's own that makes
+     * requests.  end: go on.  The section waits for begin to return.
+     */
     void coroutine_fn (*bdrv_co_drain_begin)(BlockDriverState *bs);
     void coroutine_fn (*bdrv_co_drain_end)(BlockDriverState *bs);
 
     /*
-     * A change of the cumulative permissions of the node's users: check (0 or
-     * -errno with @errp), then exactly one of set and abort.
+     * A change of what all users together do (@perm) and share: check, 0 or
+     * -errno with @errp set; after a 0 exactly one of set and abort, which
+     * cannot fail.  Plain.
      */
     int (*bdrv_check_perm)(BlockDriverState *bs, uint64_t perm,
                            uint64_t shared, Error **errp);
@@ -236,7 +393,8 @@ struct BlockDriver {
     /*
      * What this node needs of the child @c with @role (@c is NULL while the
      * edge is being made), and lets others do to it, when its own users need
-     * @parent_perm and share @parent_shared.  Default: a format's.
+     * @parent_perm and share @parent_shared.  Plain, often, changes nothing.
+     * Default: bdrv_format_default_perms.
      */
     void (*bdrv_child_perm)(BlockDriverState *bs, BdrvChild *c,
                             const BdrvChildRole *role,
@@ -244,7 +402,7 @@ struct BlockDriver {
                             uint64_t parent_perm, uint64_t parent_shared,
                             uint64_t *nperm, uint64_t *nshared);
 
-    QLIST_ENTRY(BlockDriver) list;
+    QLIST_ENTRY(BlockDriver) list; /* the registry's */
 
     /* ---- fields that QEMU 5.0 lacks: set them under #ifdef only --------- */
 
