@@ -4,7 +4,8 @@
  *
  * A disk is sparse (pages of 4 KiB; those never written take no memory), lives
  * in its process until it is freed, and belongs to one thread at a time, which
- * for disks that share pages (mem_disk_copy()) is the same one.
+ * for disks that share pages (mem_disk_copy()) is the same one.  Disks are
+ * made, found and freed in the main thread.
  *
  * Options of the driver: `disk` (the name; without it the node has a disk of
  * its own that ends with it), `size` (bytes; makes the disk if there is none),
@@ -12,7 +13,7 @@
  * creating `mem:NAME` makes or empties it.
  *
  * Each request lets the loop make a turn and is carried out at once then.
- * Zeroes and discards make holes, which read as zeroes.
+ * Zeroes and discards make holes of the pages that they cover.
  */
 #ifndef BLOCK_MEM_H
 #define BLOCK_MEM_H
@@ -70,7 +71,8 @@ void mem_disk_write(MemDisk *disk, int64_t offset, const void *buf,
 /*
  * With @stale, what the disk grows by from now on holds old bytes until it is
  * written, as on a block device that was used before: growth is no longer zero,
- * and the driver says so (has_zero_init).  Without, growth is zero again.
+ * and the driver says so (has_zero_init).  Without, all that was not written is
+ * zero.
  */
 void mem_disk_set_stale(MemDisk *disk, bool stale);
 

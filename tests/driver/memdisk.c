@@ -56,7 +56,7 @@ static void clear_log(MemDisk *disk)
     g_array_set_size(disk->log, 0);
 }
 
-void mem_disk_settle(MemDisk *disk)
+void test_disk_settle(MemDisk *disk)
 {
     clear_log(disk);
     g_byte_array_set_size(disk->stable, disk->data->len);
@@ -76,7 +76,7 @@ static void append(MemDisk *disk, uint64_t offset, uint64_t bytes,
 
 /* ---- life ------------------------------------------------------------------------ */
 
-MemDisk *mem_disk_new(const char *name)
+MemDisk *test_disk_new(const char *name)
 {
     MemDisk *disk = g_new0(MemDisk, 1);
 
@@ -88,7 +88,7 @@ MemDisk *mem_disk_new(const char *name)
     return disk;
 }
 
-void mem_disk_free(MemDisk *disk)
+void test_disk_free(MemDisk *disk)
 {
     g_hash_table_remove(disks, disk->name);
     clear_log(disk);
@@ -99,7 +99,7 @@ void mem_disk_free(MemDisk *disk)
     g_free(disk);
 }
 
-void mem_disk_fail(MemDisk *disk, MemOp op, unsigned nth, bool forever)
+void test_disk_fail(MemDisk *disk, MemOp op, unsigned nth, bool forever)
 {
     disk->fail_op = op;
     disk->fail_nth = nth;
@@ -129,10 +129,10 @@ static void apply_torn(GByteArray *array, const MemLogEntry *entry,
     }
 }
 
-MemDisk *mem_disk_crash(const MemDisk *disk, const char *name, MemCrash kind,
+MemDisk *test_disk_crash(const MemDisk *disk, const char *name, MemCrash kind,
                         GRand *rand)
 {
-    MemDisk *after = mem_disk_new(name);
+    MemDisk *after = test_disk_new(name);
     guint count = disk->log->len;
 
     put(after->data, 0, disk->stable->len, disk->stable->data);
@@ -150,7 +150,7 @@ MemDisk *mem_disk_crash(const MemDisk *disk, const char *name, MemCrash kind,
             apply(after->data, entry);
         }
     }
-    mem_disk_settle(after);
+    test_disk_settle(after);
     return after;
 }
 
@@ -270,7 +270,7 @@ static int coroutine_fn mem_co_flush_to_disk(BlockDriverState *bs)
     pause_request(bs);
     ret = begin(disk, MEM_FLUSH);
     if (ret == 0) {
-        mem_disk_settle(disk);
+        test_disk_settle(disk);
     }
     return ret;
 }
@@ -313,13 +313,13 @@ static BlockDriver bdrv_test_mem = {
     .bdrv_has_zero_init_truncate = mem_has_zero_init,
 };
 
-void mem_disk_init(void)
+void test_disk_init(void)
 {
     disks = g_hash_table_new(g_str_hash, g_str_equal);
     bdrv_register(&bdrv_test_mem);
 }
 
-BlockDriverState *mem_disk_open(MemDisk *disk)
+BlockDriverState *test_disk_open(MemDisk *disk)
 {
     QDict *options = qdict_new();
 
@@ -330,7 +330,7 @@ BlockDriverState *mem_disk_open(MemDisk *disk)
                      &error_abort);
 }
 
-BlockDriverState *mem_disk_open_format(MemDisk *disk, const char *driver,
+BlockDriverState *test_disk_open_format(MemDisk *disk, const char *driver,
                                        int flags, Error **errp)
 {
     QDict *options = qdict_new();

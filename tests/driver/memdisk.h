@@ -49,27 +49,27 @@ typedef struct MemDisk {
 } MemDisk;
 
 /* Registers the driver "test-mem"; after bdrv_init(), once. */
-void mem_disk_init(void);
+void test_disk_init(void);
 
 /* An empty disk that the option disk=@name finds. */
-MemDisk *mem_disk_new(const char *name);
-void mem_disk_free(MemDisk *disk);
+MemDisk *test_disk_new(const char *name);
+void test_disk_free(MemDisk *disk);
 
 /* The @nth operation @op from now on fails with EIO, and, maybe, all later. */
-void mem_disk_fail(MemDisk *disk, MemOp op, unsigned nth, bool forever);
+void test_disk_fail(MemDisk *disk, MemOp op, unsigned nth, bool forever);
 
 /* A new disk as a power cut at this moment may leave @disk. */
-MemDisk *mem_disk_crash(const MemDisk *disk, const char *name, MemCrash kind,
+MemDisk *test_disk_crash(const MemDisk *disk, const char *name, MemCrash kind,
                         GRand *rand);
 
 /* Everything is durable now: what has been written so far is the past. */
-void mem_disk_settle(MemDisk *disk);
+void test_disk_settle(MemDisk *disk);
 
 /* A protocol node on the disk, named like it; a strong reference. */
-BlockDriverState *mem_disk_open(MemDisk *disk);
+BlockDriverState *test_disk_open(MemDisk *disk);
 
 /* A node of format @driver on the disk; NULL sets @errp. */
-BlockDriverState *mem_disk_open_format(MemDisk *disk, const char *driver,
+BlockDriverState *test_disk_open_format(MemDisk *disk, const char *driver,
                                        int flags, Error **errp);
 
 #endif

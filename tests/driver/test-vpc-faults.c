@@ -41,14 +41,14 @@ static MemDisk *new_disk(void)
 {
     g_autofree char *name = unique_name();
 
-    return mem_disk_new(name);
+    return test_disk_new(name);
 }
 
 /* ---- images ----------------------------------------------------------------------- */
 
 static void create_image(MemDisk *disk, bool fixed)
 {
-    BlockDriverState *bs = mem_disk_open(disk);
+    BlockDriverState *bs = test_disk_open(disk);
     BlockdevRef ref = {
         .type = QTYPE_QSTRING,
         .u.reference = disk->name,
@@ -92,7 +92,7 @@ static void shrink_blocks(MemDisk *disk)
     }
     stl_be_p(header + 36, ~sum);
     memcpy(disk->data->data + 1536 + table, footer, 512);
-    mem_disk_settle(disk);
+    test_disk_settle(disk);
 }
 
 static MemDisk *new_image(bool fixed)
@@ -103,13 +103,13 @@ static MemDisk *new_image(bool fixed)
     if (!fixed) {
         shrink_blocks(disk);
     }
-    mem_disk_settle(disk);
+    test_disk_settle(disk);
     return disk;
 }
 
 static BlockBackend *open_image(MemDisk *disk, int flags)
 {
-    BlockDriverState *bs = mem_disk_open_format(disk, "vpc", flags,
+    BlockDriverState *bs = test_disk_open_format(disk, "vpc", flags,
                                                 &error_abort);
     uint64_t perm = BLK_PERM_CONSISTENT_READ |
                     (flags & BDRV_O_RDWR ? BLK_PERM_WRITE : 0);
@@ -330,7 +330,7 @@ static void test_model(gconstpointer fixed)
     blk = open_image(disk, 0);
     verify(blk, m, true);
     blk_unref(blk);
-    mem_disk_free(disk);
+    test_disk_free(disk);
 }
 
 /*
@@ -345,11 +345,11 @@ static bool run_with_failure(bool fixed, MemOp op, unsigned nth, bool twice)
     BlockBackend *blk = open_image(disk, BDRV_O_RDWR);
     bool reached;
 
-    mem_disk_fail(disk, op, nth, false);
+    test_disk_fail(disk, op, nth, false);
     for (int i = 0; i < 6; i++) {
         run_wave(blk, m, rand, 4);
         if (twice && !disk->fail_nth) {
-            mem_disk_fail(disk, op, 2, false);
+            test_disk_fail(disk, op, 2, false);
             twice = false;
         }
         if (i % 2) {
@@ -362,7 +362,7 @@ static bool run_with_failure(bool fixed, MemOp op, unsigned nth, bool twice)
         }
     }
     reached = disk->fail_nth == 0;
-    mem_disk_fail(disk, op, 0, false);
+    test_disk_fail(disk, op, 0, false);
     verify(blk, m, true);
     g_assert_cmpint(blk_flush(blk), ==, 0);
     blk_unref(blk);
@@ -371,7 +371,7 @@ static bool run_with_failure(bool fixed, MemOp op, unsigned nth, bool twice)
     verify(blk, m, true);
     verify_check(blk);
     blk_unref(blk);
-    mem_disk_free(disk);
+    test_disk_free(disk);
     return reached;
 }
 
@@ -398,7 +398,7 @@ static void test_failure_for_ever(void)
         BlockBackend *blk = open_image(disk, BDRV_O_RDWR);
 
         run_wave(blk, m, rand, 8);
-        mem_disk_fail(disk, MEM_WRITE, nth, true);
+        test_disk_fail(disk, MEM_WRITE, nth, true);
         while (blk_pwrite_zeroes(blk, 0, 512, 0) == 0 && disk->fail_nth > 1) {
             uint8_t buf[512];
             uint32_t sector = g_rand_int_range(rand, 0, DISK_SECTORS);
@@ -408,12 +408,12 @@ static void test_failure_for_ever(void)
             model_add(m, 0, 1, 0);
             model_add(m, sector, 1, value);
             if (blk_pwrite(blk, (int64_t)sector * 512, buf, 512, 0) < 0) {
-                mem_disk_fail(disk, MEM_WRITE, 0, false);
+                test_disk_fail(disk, MEM_WRITE, 0, false);
                 g_assert_cmpint(blk_pwrite(blk, (int64_t)sector * 512, buf,
                                            512, 0), ==, 512);
             }
         }
-        mem_disk_fail(disk, MEM_WRITE, 0, false);
+        test_disk_fail(disk, MEM_WRITE, 0, false);
         model_add(m, 0, 1, 0);
         g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 512, 0), ==, 0);
         g_assert_cmpint(blk_flush(blk), ==, 0);
@@ -423,7 +423,7 @@ static void test_failure_for_ever(void)
         verify(blk, m, true);
         verify_check(blk);
         blk_unref(blk);
-        mem_disk_free(disk);
+        test_disk_free(disk);
     }
 }
 
@@ -432,12 +432,12 @@ static void cut_power(const MemDisk *disk, const Model *m, GRand *rand)
 {
     for (MemCrash kind = 0; kind < MEM_CRASH__MAX; kind++) {
         g_autofree char *name = unique_name();
-        MemDisk *after = mem_disk_crash(disk, name, kind, rand);
+        MemDisk *after = test_disk_crash(disk, name, kind, rand);
         BlockBackend *blk = open_image(after, 0);
 
         verify(blk, m, false);
         blk_unref(blk);
-        mem_disk_free(after);
+        test_disk_free(after);
     }
 }
 
@@ -463,7 +463,7 @@ static void test_power_cut(gconstpointer fixed)
         blk_unref(blk);
         model_flush(m);
         cut_power(disk, m, rand);
-        mem_disk_free(disk);
+        test_disk_free(disk);
     }
 }
 
@@ -485,14 +485,14 @@ static void test_stale_growth(void)
     blk = open_image(disk, 0);
     verify(blk, m, true);
     blk_unref(blk);
-    mem_disk_free(disk);
+    test_disk_free(disk);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
-    mem_disk_init();
+    test_disk_init();
     /* A cut-off footer is warned of, which is not what is tested here. */
     g_assert_nonnull(freopen("/dev/null", "w", stderr));
 

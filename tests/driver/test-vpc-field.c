@@ -20,18 +20,18 @@ typedef struct Fixture {
 
 static void begin(Fixture *f, const VhdSpec *spec)
 {
-    f->disk = mem_disk_new("disk");
+    f->disk = test_disk_new("disk");
     vhd_begin(f->disk, &f->image, spec);
 }
 
 static void end(Fixture *f)
 {
-    mem_disk_free(f->disk);
+    test_disk_free(f->disk);
 }
 
 static BlockBackend *open_flags(Fixture *f, int flags, Error **errp)
 {
-    BlockDriverState *bs = mem_disk_open_format(f->disk, "vpc", flags, errp);
+    BlockDriverState *bs = test_disk_open_format(f->disk, "vpc", flags, errp);
     BlockBackend *blk;
 
     if (!bs) {
@@ -348,7 +348,7 @@ static void test_s3_bitmap_write_fails(void)
     vhd_finish(f.disk, &f.image);
     blk = open_rw(&f);
     write_value(blk, 8 * 512, 512, 0x42);
-    mem_disk_fail(f.disk, MEM_WRITE, 1, false);
+    test_disk_fail(f.disk, MEM_WRITE, 1, false);
     g_assert_cmpint(blk_flush(blk), ==, -EIO);
     g_assert_cmphex(f.disk->data->data[2048 + 1], ==, 0);
     write_value(blk, 9 * 512, 512, 0x43);
@@ -372,7 +372,7 @@ static void test_s1_failed_allocation(void)
         begin(&f, &virtualbox);
         vhd_finish(f.disk, &f.image);
         blk = open_rw(&f);
-        mem_disk_fail(f.disk, MEM_WRITE, nth, false);
+        test_disk_fail(f.disk, MEM_WRITE, nth, false);
         ret = blk_pwrite(blk, 512, buf, 512, 0);
         if (ret >= 0) {
             /* It was the table's. */
@@ -409,7 +409,7 @@ static void test_s8_order(void)
     g_assert_cmphex(vhd_get_entry(f.disk, &f.image, 0), ==, VPC_UNALLOCATED);
 
     /* The flush between data and table fails: the table stays. */
-    mem_disk_fail(f.disk, MEM_FLUSH, 1, false);
+    test_disk_fail(f.disk, MEM_FLUSH, 1, false);
     g_assert_cmpint(blk_flush(blk), ==, -EIO);
     g_assert_cmphex(vhd_get_entry(f.disk, &f.image, 0), ==, VPC_UNALLOCATED);
 
@@ -835,7 +835,7 @@ static void test_amend(void)
     for (unsigned nth = 1; nth <= 2; nth++) {
         Error *err = NULL;
 
-        mem_disk_fail(f.disk, MEM_WRITE, nth, false);
+        test_disk_fail(f.disk, MEM_WRITE, nth, false);
         g_assert_cmpint(amend(blk, "creator=dead", &err), ==, -EIO);
         error_free(err);
         g_assert_cmpmem(f.disk->data->data + 28, 4, "abcd", 4);
@@ -1007,7 +1007,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
-    mem_disk_init();
+    test_disk_init();
     /* Damaged images are warned of; the tests look at the reasons. */
     g_assert_nonnull(freopen("/dev/null", "w", stderr));
 

@@ -132,7 +132,7 @@ void vhd_rewrite(MemDisk *disk, VhdImage *image)
         vhd_poke(disk, 0, &image->footer, VPC_SECTOR);
         vhd_poke(disk, 512, &image->header, sizeof(image->header));
     }
-    mem_disk_settle(disk);
+    test_disk_settle(disk);
 }
 
 void vhd_finish(MemDisk *disk, VhdImage *image)
