@@ -42,20 +42,20 @@ static MemDisk *new_image(void)
 {
     static unsigned counter;
     g_autofree char *name = g_strdup_printf("disk%u", counter++);
-    MemDisk *disk = mem_disk_new(name);
+    MemDisk *disk = test_disk_new(name);
     MemFile *f;
 
     mem_reset();
     g_assert_cmpint(create("mem:t", DISK_BYTES, &error_abort), ==, 0);
     f = mem_find("t");
     g_byte_array_append(disk->data, f->data, f->size);
-    mem_disk_settle(disk);
+    test_disk_settle(disk);
     return disk;
 }
 
 static BlockBackend *open_image(MemDisk *disk)
 {
-    BlockDriverState *bs = mem_disk_open_format(disk, "tiny", BDRV_O_RDWR,
+    BlockDriverState *bs = test_disk_open_format(disk, "tiny", BDRV_O_RDWR,
                                                 &error_abort);
     BlockBackend *blk = blk_new(qemu_get_current_aio_context(),
                                 BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE,
@@ -138,7 +138,7 @@ static void test_bytes(void)
         }
     }
     blk_unref(blk);
-    mem_disk_free(disk);
+    test_disk_free(disk);
 }
 
 static void test_status(void)
@@ -164,7 +164,7 @@ static void test_status(void)
     g_assert_true(file == bdrv_file_bs(blk_bs(blk)));
     g_assert_cmpint(bdrv_has_zero_init(blk_bs(blk)), ==, 1);
     blk_unref(blk);
-    mem_disk_free(disk);
+    test_disk_free(disk);
 }
 
 /* An allocating write does not flush, a flush does so once before the map. */
@@ -183,7 +183,7 @@ static void test_flushes(void)
     g_assert_cmpint(ldl_be_p(disk->data->data + 16), ==, 1);
     g_assert_cmpint(ldl_be_p(disk->data->data + 20), ==, 2);
     blk_unref(blk);
-    mem_disk_free(disk);
+    test_disk_free(disk);
 }
 
 /* Some writes and flushes, with or without failures. */
@@ -217,18 +217,18 @@ static void test_failures(void)
 
             failures = 0;
             read_model(blk, model);
-            mem_disk_fail(disk, kinds[k], nth, false);
+            test_disk_fail(disk, kinds[k], nth, false);
             scenario(blk, rand, model, &failures);
             g_assert_cmpint(failures, <=, 1);
             g_assert_cmpint(nth, <, 100);
-            mem_disk_fail(disk, kinds[k], 0, false);
+            test_disk_fail(disk, kinds[k], 0, false);
             check_content(blk, model);
             read_model(blk, model);
             blk_unref(blk);
             blk = open_image(disk);
             check_content(blk, model);
             blk_unref(blk);
-            mem_disk_free(disk);
+            test_disk_free(disk);
             g_rand_free(rand);
             g_assert_true(failures || nth > 2);
         }
@@ -249,7 +249,7 @@ static void test_failed_flush(void)
         char c;
 
         g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
-        mem_disk_fail(disk, steps[i].op, steps[i].nth, false);
+        test_disk_fail(disk, steps[i].op, steps[i].nth, false);
         g_assert_cmpint(blk_flush(blk), ==, -EIO);
         g_assert_cmpint(blk_flush(blk), ==, 0);
         g_assert_cmpint(disk->log->len, ==, 0);
@@ -258,7 +258,7 @@ static void test_failed_flush(void)
         g_assert_cmpint(blk_pread(blk, 0, &c, 1), ==, 1);
         g_assert_cmpint(c, ==, 'x');
         blk_unref(blk);
-        mem_disk_free(disk);
+        test_disk_free(disk);
     }
 }
 
@@ -282,15 +282,15 @@ static void test_power_cuts(void)
             }
         }
         /* Half way through a flush, behind its first or second step. */
-        mem_disk_fail(disk, MEM_FLUSH, g_rand_int_range(rand, 1, 3), true);
+        test_disk_fail(disk, MEM_FLUSH, g_rand_int_range(rand, 1, 3), true);
         blk_flush(blk);
-        left = mem_disk_crash(disk, "left", seed % MEM_CRASH__MAX, rand);
+        left = test_disk_crash(disk, "left", seed % MEM_CRASH__MAX, rand);
         blk_unref(blk);
         blk = open_image(left);
         check_content(blk, model);
         blk_unref(blk);
-        mem_disk_free(left);
-        mem_disk_free(disk);
+        test_disk_free(left);
+        test_disk_free(disk);
         g_rand_free(rand);
     }
 }
@@ -299,7 +299,7 @@ static void assert_refused(MemDisk *disk, const char *msg)
 {
     Error *err = NULL;
 
-    g_assert_null(mem_disk_open_format(disk, "tiny", 0, &err));
+    g_assert_null(test_disk_open_format(disk, "tiny", 0, &err));
     g_assert_cmpstr(error_get_pretty(err), ==, msg);
     error_free(err);
 }
@@ -330,7 +330,7 @@ static void test_damaged(void)
     assert_refused(disk, "Not a tiny image, or a damaged one");
     disk->data->data[8] = 0;
     blk_unref(open_image(disk));
-    mem_disk_free(disk);
+    test_disk_free(disk);
 }
 
 static void test_create(void)
@@ -367,7 +367,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
-    mem_disk_init();
+    test_disk_init();
     g_test_add_func("/guide/bytes", test_bytes);
     g_test_add_func("/guide/status", test_status);
     g_test_add_func("/guide/flushes", test_flushes);
