@@ -58,12 +58,12 @@ void bdrv_run_outside_co(AioContext *ctx, void (*cb)(void *opaque),
 {
     RunOutside run = { cb, opaque, qemu_coroutine_self() };
 
-    if (!qemu_in_coroutine()) {
+    if (qemu_in_coroutine()) {
+        aio_bh_schedule_oneshot(ctx, run_outside_bh, &run);
+        qemu_coroutine_yield();
+    } else {
         cb(opaque);
-        return;
     }
-    aio_bh_schedule_oneshot(ctx, run_outside_bh, &run);
-    qemu_coroutine_yield();
 }
 
 /* ---- reads and writes -------------------------------------------------- */
