@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver `volatile-cache`: a disk whose writes a power cut may lose, see
+ * block/volatile-cache.h.
+ *
+ * Invariants:
+ *   - The child changes in flushes only, entry after entry; an entry leaves the
+ *     log when the child was flushed after it, so that the log over the child
+ *     is what was written, at any time.
+ *   - A read whose child was flushed meanwhile reads it again: the entries that
+ *     left the log may not have been there yet.
+ *   - The child's length is the log's old_length while no flush is under way.
+ */
+#include "qemu/osdep.h"
+#include "block/block_int.h"
+#include "qapi/error.h"
+#include "qemu/module.h"
+#include "volatile-log.h"
+
+typedef struct BDRVVolatileCacheState {
+    VolatileLog *log;
+    unsigned settled;           /* how often entries have left the log */
+    VolatileFlushHook *hook;
+    void *hook_opaque;
+} BDRVVolatileCacheState;
+
+static BlockDriver bdrv_volatile_cache;
+
+/* ---- open -------------------------------------------------------------------- */
+
+static int volatile_cache_open(BlockDriverState *bs, QDict *options, int flags,
+                               Error **errp)
+{
+    BDRVVolatileCacheState *s = bs->opaque;
+    int64_t length;
+
+    bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
+                               errp);
+    if (!bs->file) {
+        return -EINVAL;
+    }
+    length = bdrv_getlength(bs->file->bs);
+    if (length < 0) {
+        error_setg_errno(errp, -length, "Could not get the length of the file");
+        return length;
+    }
+    s->log = volatile_log_new(length,
+                              !bdrv_has_zero_init_truncate(bs->file->bs));
+    bs->supported_zero_flags = (BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) &
+                               bs->file->bs->supported_zero_flags;
+    return 0;
+}
+
+static void volatile_cache_close(BlockDriverState *bs)
+{
+    BDRVVolatileCacheState *s = bs->opaque;
+
+    volatile_log_free(s->log);
+}
+
+static int volatile_cache_reopen_prepare(BDRVReopenState *state,
+                                         BlockReopenQueue *queue, Error **errp)
+{
+    return 0;
+}
+
+static void volatile_cache_refresh_filename(BlockDriverState *bs)
+{
+    /* No plain name opens the cache together with its file. */
+}
+
+static int64_t volatile_cache_getlength(BlockDriverState *bs)
+{
+    BDRVVolatileCacheState *s = bs->opaque;
+
+    return s->log->length;
+}
+
+/* ---- requests ---------------------------------------------------------------- */
+
+/* Lets others go on; what follows happens in one go. */
+static coroutine_fn VolatileLog *begin(BlockDriverState *bs)
+{
+    BDRVVolatileCacheState *s = bs->opaque;
+
+    aio_co_schedule(bdrv_get_aio_context(bs), qemu_coroutine_self());
+    qemu_coroutine_yield();
+    return s->log;
+}
+
+static int coroutine_fn volatile_cache_co_preadv(BlockDriverState *bs,
+                                                 uint64_t offset,
+                                                 uint64_t bytes,
+                                                 QEMUIOVector *qiov, int flags)
+{
+    BDRVVolatileCacheState *s = bs->opaque;
+    unsigned settled;
+    int ret;
+
+    begin(bs);
+    do {
+        settled = s->settled;
+        ret = bdrv_co_preadv(bs->file, offset, bytes, qiov, flags);
+        if (ret < 0) {
+            return ret;
+        }
+    } while (settled != s->settled);
+    volatile_log_overlay(s->log, offset, qiov);
+    return 0;
+}
+
+static int coroutine_fn volatile_cache_co_pwritev(BlockDriverState *bs,
+                                                  uint64_t offset,
+                                                  uint64_t bytes,
+                                                  QEMUIOVector *qiov,
+                                                  int flags)
+{
+    volatile_log_write(begin(bs), offset, qiov);
+    return 0;
+}
+
+static int coroutine_fn volatile_cache_co_pwrite_zeroes(BlockDriverState *bs,
+                                                        int64_t offset,
+                                                        int bytes,
+                                                        BdrvRequestFlags flags)
+{
+    volatile_log_zero(begin(bs), offset, bytes, flags & BDRV_REQ_MAY_UNMAP);
+    return 0;
+}
+
+static int coroutine_fn volatile_cache_co_pdiscard(BlockDriverState *bs,
+                                                   int64_t offset, int bytes)
+{
+    VolatileLog *log = begin(bs);
+
+    if (offset < log->length) {
+        volatile_log_zero(log, offset, MIN(bytes, log->length - offset),
+                          BDRV_REQ_MAY_UNMAP);
+    }
+    return 0;
+}
+
+static int coroutine_fn volatile_cache_co_truncate(BlockDriverState *bs,
+                                                   int64_t offset, bool exact,
+                                                   PreallocMode prealloc,
+                                                   Error **errp)
+{
+    VolatileLog *log = begin(bs);
+    int64_t old_length = log->length;
+
+    if (prealloc == PREALLOC_MODE_METADATA) {
+        error_setg(errp, "Unsupported preallocation mode: %s",
+                   PreallocMode_str(prealloc));
+        return -ENOTSUP;
+    }
+    volatile_log_truncate(log, offset);
+    if (prealloc != PREALLOC_MODE_OFF && offset > old_length) {
+        volatile_log_zero(log, old_length, offset - old_length, 0);
+    }
+    return 0;
+}
+
+static int coroutine_fn volatile_cache_co_block_status(
+    BlockDriverState *bs, bool want_zero, int64_t offset, int64_t bytes,
+    int64_t *pnum, int64_t *map, BlockDriverState **file)
+{
+    int ret;
+
+    *pnum = bytes;
+    ret = volatile_log_status(begin(bs), offset, pnum);
+    if (ret) {
+        return ret;
+    }
+    *map = offset;
+    *file = bs->file->bs;
+    return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
+}
+
+/* ---- flush ------------------------------------------------------------------- */
+
+static int coroutine_fn write_out_zeroes(BdrvChild *file,
+                                         const VolatileEntry *e)
+{
+    const int64_t most = 1 << 30;
+    int ret = 0;
+
+    for (int64_t done = 0; done < e->bytes && ret == 0; done += most) {
+        ret = bdrv_co_pwrite_zeroes(file, e->offset + done,
+                                    MIN(e->bytes - done, most), e->flags);
+    }
+    return ret;
+}
+
+/* Does to the child what @e says. */
+static int coroutine_fn write_out(BdrvChild *file, const VolatileEntry *e)
+{
+    switch (e->kind) {
+    case VOLATILE_WRITE:
+        return bdrv_co_pwrite(file, e->offset, e->bytes, e->data, 0);
+    case VOLATILE_ZERO:
+        return write_out_zeroes(file, e);
+    default:
+        return bdrv_co_truncate(file, e->offset, true, PREALLOC_MODE_OFF,
+                                NULL);
+    }
+}
+
+static int coroutine_fn volatile_cache_co_flush(BlockDriverState *bs)
+{
+    BDRVVolatileCacheState *s = bs->opaque;
+    VolatileLog *log = begin(bs);
+    unsigned count = log->entries->len;
+    int ret = 0;
+
+    if (s->hook) {
+        s->hook(bs, s->hook_opaque);
+    }
+    for (unsigned i = 0; i < count && ret == 0; i++) {
+        ret = write_out(bs->file, volatile_log_entry(log, i));
+    }
+    if (ret == 0) {
+        ret = bdrv_co_flush(bs->file->bs);
+    }
+    if (ret == 0) {
+        volatile_log_settle(log, count);
+        s->settled++;
+    }
+    return ret;
+}
+
+/* ---- what a power cut may leave ------------------------------------------------ */
+
+static BDRVVolatileCacheState *state_of(BlockDriverState *bs)
+{
+    assert(bs->drv == &bdrv_volatile_cache);
+    return bs->opaque;
+}
+
+void volatile_cache_set_hook(BlockDriverState *bs, VolatileFlushHook *hook,
+                             void *opaque)
+{
+    BDRVVolatileCacheState *s = state_of(bs);
+
+    s->hook = hook;
+    s->hook_opaque = opaque;
+}
+
+VolatileLog *volatile_cache_log(BlockDriverState *bs)
+{
+    return volatile_log_copy(state_of(bs)->log);
+}
+
+void volatile_cache_drop(BlockDriverState *bs)
+{
+    volatile_log_lose(state_of(bs)->log);
+}
+
+static BlockDriver bdrv_volatile_cache = {
+    .format_name = "volatile-cache",
+    .instance_size = sizeof(BDRVVolatileCacheState),
+    .is_filter = true,
+    .has_variable_length = true,
+
+    .bdrv_open = volatile_cache_open,
+    .bdrv_close = volatile_cache_close,
+    .bdrv_reopen_prepare = volatile_cache_reopen_prepare,
+    .bdrv_refresh_filename = volatile_cache_refresh_filename,
+    .bdrv_getlength = volatile_cache_getlength,
+
+    .bdrv_co_preadv = volatile_cache_co_preadv,
+    .bdrv_co_pwritev = volatile_cache_co_pwritev,
+    .bdrv_co_pwrite_zeroes = volatile_cache_co_pwrite_zeroes,
+    .bdrv_co_pdiscard = volatile_cache_co_pdiscard,
+    .bdrv_co_truncate = volatile_cache_co_truncate,
+    .bdrv_co_block_status = volatile_cache_co_block_status,
+    .bdrv_co_flush = volatile_cache_co_flush,
+};
+
+static void bdrv_volatile_cache_init(void)
+{
+    bdrv_register(&bdrv_volatile_cache);
+}
+
+block_init(bdrv_volatile_cache_init);
