@@ -482,6 +482,111 @@ static void test_fco(void)
     blk_unref(blk);
 }
 
+/* ---- null-co, null-aio, raw: names of ours -------------------------------- */
+
+static void use_null(const char *json, bool zeroes)
+{
+    BlockBackend *blk = open_blk(NULL, json, BDRV_O_RDWR);
+    char buf[] = "1234";
+    BlockDriverState *file;
+    int64_t pnum, map;
+    int ret;
+
+    g_assert_cmpint(blk_pwrite(blk, 600, buf, 4, BDRV_REQ_FUA), ==, 4);
+    g_assert_cmpint(blk_pread(blk, 600, buf, 4), ==, 4);
+    g_assert_cmpmem(buf, 4, zeroes ? "\0\0\0\0" : "1234", 4);
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    ret = bdrv_block_status(blk_bs(blk), 512, 512, &pnum, &map, &file);
+    g_assert_cmpint(!!(ret & BDRV_BLOCK_ZERO), ==, zeroes);
+    g_assert_cmpint(map, ==, 512);
+    g_assert_true(file == blk_bs(blk));
+    blk_unref(blk);
+}
+
+static void test_null(void)
+{
+    static const char *const names[] = { "null-co", "null-aio" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        g_autofree char *name = g_strdup_printf("%s://", names[i]);
+        g_autofree char *plain = g_strdup_printf("{'driver': '%s'}", names[i]);
+        g_autofree char *slow = g_strdup_printf(
+            "{'driver': '%s', 'size': '64K', 'read-zeroes': true, "
+            "'latency-ns': 1000000}", names[i]);
+        g_autofree char *bad = g_strdup_printf(
+            "{'driver': '%s', 'latency-ns': -1}", names[i]);
+        BlockBackend *blk;
+        Error *err = NULL;
+
+        blk = open_blk(name, NULL, BDRV_O_RDWR); /* raw over null */
+        g_assert_cmpint(blk_getlength(blk), ==, 1 << 30);
+        g_assert_cmpstr(bdrv_get_format_name(blk_bs(blk)), ==, "raw");
+        g_assert_cmpstr(bdrv_get_filename(bdrv_file_bs(blk_bs(blk))), ==,
+                        name);
+        blk_unref(blk);
+        use_null(plain, false);
+        use_null(slow, true);
+        g_assert_null(blk_new_open(NULL, NULL, opts_of(bad), 0, &err));
+        error_free_or_abort(&err);
+    }
+}
+
+static void test_raw(void)
+{
+    BlockReopenQueue *queue;
+    BlockBackend *blk;
+    char buf[512] = "";
+    MemFile *f;
+
+    mem_reset();
+    f = mem_file("r", 4096);
+    blk = open_blk("mem:r", "{'driver': 'raw', 'offset': 1024, 'size': 2048}",
+                   BDRV_O_RDWR);
+    g_assert_cmpint(blk_getlength(blk), ==, 2048);
+    g_assert_cmpint(blk_pwrite(blk, 2047, "abc", 1, 0), ==, 1);
+    g_assert_cmpint(f->data[3071], ==, 'a');
+    g_assert_cmpint(blk_pwrite(blk, 2047, "abc", 2, 0), ==, -EIO);
+    queue = bdrv_reopen_queue(NULL, blk_bs(blk),
+                              opts_of("{'offset': 3071, 'size': 0}"), true);
+    g_assert_cmpint(bdrv_reopen_multiple(queue, &error_abort), ==, 0);
+    g_assert_cmpint(blk_getlength(blk), ==, 0);
+    queue = bdrv_reopen_queue(NULL, blk_bs(blk), opts_of("{'offset': 3071}"),
+                              false);
+    g_assert_cmpint(bdrv_reopen_multiple(queue, &error_abort), ==, 0);
+    g_assert_cmpint(blk_getlength(blk), ==, 1536); /* 1025, rounded up */
+    g_assert_cmpint(blk_pread(blk, 0, buf, 1), ==, 1);
+    g_assert_cmpint(buf[0], ==, 'a');
+    blk_unref(blk);
+}
+
+/* Guessed: works in sectors, and never becomes another format. */
+static void test_raw_guessed(void)
+{
+    char head[512] = "ftable 1";
+    BlockBackend *blk;
+    MemFile *f;
+
+    mem_reset();
+    f = mem_file("r", 4096);
+    blk = open_blk("mem:r", NULL, BDRV_O_RDWR);
+    g_assert_cmpstr(bdrv_get_format_name(blk_bs(blk)), ==, "raw");
+    g_assert_cmpint(blk_get_request_alignment(blk), ==, 512);
+    g_assert_cmpint(blk_pwrite(blk, 1, "harmless", 8, 0), ==, 8);
+    g_assert_cmpint(blk_pwrite(blk, 0, head, sizeof(head), 0), ==, -EPERM);
+    g_assert_cmpmem(f->data, 9, "\0harmless", 9);
+    g_assert_cmpint(blk_pwrite(blk, 0, "ftable 1", 8, 0), ==, -EPERM);
+    g_assert_cmpint(blk_pwrite(blk, 512, head, sizeof(head), 0), ==, 512);
+    blk_unref(blk);
+
+    f = mem_file("empty", 0);
+    blk = open_blk("mem:empty", NULL, BDRV_O_RDWR | BDRV_O_RESIZE);
+    g_assert_cmpstr(bdrv_get_format_name(blk_bs(blk)), ==, "raw");
+    g_assert_cmpint(blk_truncate(blk, 1024, true, PREALLOC_MODE_OFF,
+                                 &error_abort), ==, 0);
+    g_assert_cmpint(f->size, ==, 1024);
+    blk_unref(blk);
+}
+
 static void register_drivers(void)
 {
     bdrv_register(&bdrv_mem);
@@ -506,5 +611,8 @@ int main(int argc, char **argv)
     g_test_add_func("/foreign/faio", test_faio);
     g_test_add_func("/foreign/fle", test_fle);
     g_test_add_func("/foreign/fco", test_fco);
+    g_test_add_func("/foreign/null", test_null);
+    g_test_add_func("/foreign/raw", test_raw);
+    g_test_add_func("/foreign/raw-guessed", test_raw_guessed);
     return g_test_run();
 }

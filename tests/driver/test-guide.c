@@ -265,7 +265,7 @@ static void test_failed_flush(void)
 /* A power cut leaves an image that opens and holds what was flushed. */
 static void test_power_cuts(void)
 {
-    for (int seed = 0; seed < 200; seed++) {
+    for (int seed = 0; seed < 120; seed++) {
         g_autofree uint64_t *model = g_new0(uint64_t, SECTORS);
         GRand *rand = g_rand_new_with_seed(seed);
         MemDisk *disk = new_image(), *left;
