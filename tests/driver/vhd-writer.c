@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes small VHD images into test disks; see vhd-writer.h.
+ * Writes small VHD images into disks in memory; see vhd-writer.h.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "vhd-writer.h"
-
-void vhd_poke(MemDisk *disk, uint64_t offset, const void *buf, size_t bytes)
-{
-    guint old = disk->data->len;
-
-    if (offset + bytes > old) {
-        g_byte_array_set_size(disk->data, offset + bytes);
-        memset(disk->data->data + old, 0, offset + bytes - old);
-    }
-    memcpy(disk->data->data + offset, buf, bytes);
-}
 
 static uint64_t table_offset(const VhdImage *image)
 {
@@ -39,8 +28,8 @@ static void write_batmap(MemDisk *disk, VhdImage *image)
         .checksum = cpu_to_be32(0xffffffff),
     };
 
-    vhd_poke(disk, image->end, &header, sizeof(header));
-    vhd_poke(disk, image->end + VPC_SECTOR, map, VPC_SECTOR);
+    mem_disk_write(disk, image->end, &header, sizeof(header));
+    mem_disk_write(disk, image->end + VPC_SECTOR, map, VPC_SECTOR);
     image->end += 2 * VPC_SECTOR;
 }
 
@@ -55,7 +44,7 @@ static void begin_dynamic(MemDisk *disk, VhdImage *image)
                    spec->block_size);
     table_end = spec->table_offset + ROUND_UP(image->blocks * 4, VPC_SECTOR);
     for (uint64_t at = spec->table_offset; at < table_end; at += 4) {
-        vhd_poke(disk, at, &ones, sizeof(ones));
+        mem_disk_write(disk, at, &ones, sizeof(ones));
     }
     image->end = MAX(table_end, 1536);
     if (spec->batmap) {
@@ -94,12 +83,15 @@ void vhd_set_entry(MemDisk *disk, VhdImage *image, uint32_t index,
 {
     uint32_t raw = cpu_to_be32(entry);
 
-    vhd_poke(disk, table_offset(image) + index * 4, &raw, sizeof(raw));
+    mem_disk_write(disk, table_offset(image) + index * 4, &raw, sizeof(raw));
 }
 
 uint32_t vhd_get_entry(MemDisk *disk, const VhdImage *image, uint32_t index)
 {
-    return ldl_be_p(disk->data->data + table_offset(image) + index * 4);
+    uint32_t raw;
+
+    mem_disk_read(disk, table_offset(image) + index * 4, &raw, sizeof(raw));
+    return be32_to_cpu(raw);
 }
 
 void vhd_add_block(MemDisk *disk, VhdImage *image, uint32_t index,
@@ -117,8 +109,8 @@ void vhd_add_block(MemDisk *disk, VhdImage *image, uint32_t index,
         vpc_set_bit(bitmap, i);
     }
     memset(data, fill, size);
-    vhd_poke(disk, at, bitmap, bitmap_size(image));
-    vhd_poke(disk, at + bitmap_size(image), data, size);
+    mem_disk_write(disk, at, bitmap, bitmap_size(image));
+    mem_disk_write(disk, at + bitmap_size(image), data, size);
     vhd_set_entry(disk, image, index, at / VPC_SECTOR);
     image->end = at + bitmap_size(image) + size;
 }
@@ -126,13 +118,12 @@ void vhd_add_block(MemDisk *disk, VhdImage *image, uint32_t index,
 void vhd_rewrite(MemDisk *disk, VhdImage *image)
 {
     vpc_footer_seal(&image->footer);
-    vhd_poke(disk, image->end, &image->footer, VPC_SECTOR);
+    mem_disk_write(disk, image->end, &image->footer, VPC_SECTOR);
     if (image->spec.type != VPC_TYPE_FIXED) {
         vpc_header_seal(&image->header);
-        vhd_poke(disk, 0, &image->footer, VPC_SECTOR);
-        vhd_poke(disk, 512, &image->header, sizeof(image->header));
+        mem_disk_write(disk, 0, &image->footer, VPC_SECTOR);
+        mem_disk_write(disk, 512, &image->header, sizeof(image->header));
     }
-    test_disk_settle(disk);
 }
 
 void vhd_finish(MemDisk *disk, VhdImage *image)

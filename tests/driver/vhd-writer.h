@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes small VHD images into test disks, in the layouts of various programs.
+ * Writes small VHD images into disks in memory, in the layouts of various programs.
  */
 #ifndef TESTS_DRIVER_VHD_WRITER_H
 #define TESTS_DRIVER_VHD_WRITER_H
 
 #include "block/vpc/format.h"
-#include "memdisk.h"
+#include "block/mem.h"
 
 /* What is written; fields left 0 get what QEMU writes. */
 typedef struct VhdSpec {
@@ -44,11 +44,8 @@ void vhd_set_entry(MemDisk *disk, VhdImage *image, uint32_t index,
                    uint32_t entry);
 uint32_t vhd_get_entry(MemDisk *disk, const VhdImage *image, uint32_t index);
 
-/* Footers at both ends (fixed: at the end), durable. */
+/* Footers at both ends (fixed: at the end). */
 void vhd_finish(MemDisk *disk, VhdImage *image);
-
-/* Raw access to the disk's bytes, which grow as needed. */
-void vhd_poke(MemDisk *disk, uint64_t offset, const void *buf, size_t bytes);
 
 /* Seals what was changed in image->footer or ->header and writes it again. */
 void vhd_rewrite(MemDisk *disk, VhdImage *image);
