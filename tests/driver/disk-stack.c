@@ -33,13 +33,13 @@ static void put_rule(QDict *options, unsigned i, const DiskFault *fault,
 static void put_faults(QDict *options, const DiskFault *fault)
 {
     qdict_put_str(options, "file.driver", "blkdebug");
-    put_rule(options, 0, fault, fault->nth - 1, !fault->forever);
-    if (fault->again) {
-        put_rule(options, 1, fault, fault->nth + fault->again - 2, true);
-    }
     /* Another rule that is active ends those; this one fails nothing. */
-    qdict_put_str(options, "file.inject-error.2.event", "read_backing_aio");
-    qdict_put_str(options, "file.inject-error.2.errno", "0");
+    qdict_put_str(options, "file.inject-error.0.event", "read_backing_aio");
+    qdict_put_str(options, "file.inject-error.0.errno", "0");
+    put_rule(options, 1, fault, fault->nth - 1, !fault->forever);
+    if (fault->again) {
+        put_rule(options, 2, fault, fault->nth + fault->again - 2, true);
+    }
 }
 
 BlockBackend *disk_open(const char *name, const char *driver, int flags,
