@@ -11,9 +11,10 @@
  * next block, and nothing points at it.
  *
  * Why the old footer never shows up as guest data: reserved space begins at the
- * footer (or behind it, for alignment), and begins with the block's bitmap, which
- * is at least as long.  What is between the end of the old file and the new
- * footer reads as zeroes, or is cleared where the file cannot promise that.
+ * footer (or behind it, for alignment, or where the table is said to be longer
+ * than the file), and begins with the block's bitmap, which is at least as long.
+ * What is between the end of the old file and the new footer reads as zeroes, or
+ * is cleared where the file cannot promise that.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"

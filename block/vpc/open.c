@@ -332,6 +332,8 @@ static int open_table(BlockDriverState *bs, uint64_t length, Error **errp)
     if (blocks) {
         s->reserved[s->reserved_count - 1].end = MIN(table_end, s->file_end);
     }
+    /* New blocks keep clear of those entries all the same. */
+    s->free_offset = MAX(table_end, s->file_end);
     ret = reserve_batmap(bs, table_end, length, errp);
     if (ret < 0) {
         return ret;
@@ -386,7 +388,6 @@ static int open_dynamic(BlockDriverState *bs, uint64_t length, Error **errp)
     judge_table(s);
     s->aligned = layout_is_aligned(s, length);
     s->footer_offset = s->file_end;
-    s->free_offset = s->file_end;
     s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);
     return 0;
 }

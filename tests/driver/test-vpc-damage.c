@@ -43,6 +43,31 @@ static void test_s10_table_larger_than_file(void)
     end(&f);
 }
 
+/* The entries that no block needs may be missing; their space is the table's. */
+static void test_table_longer_than_file(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &virtualbox);
+    f.image.header.max_table_entries = cpu_to_be32(100000);
+    vhd_finish(f.disk, &f.image);
+    for (int64_t at = 0; at < 10 * BLOCK; at += 3 * BLOCK) {
+        blk = open_rw(&f);
+        write_value(blk, at, BLOCK, 0x42);
+        blk_unref(blk);
+        assert_sound_ends(&f);
+    }
+    blk = open_rw(&f);
+    assert_reads(blk, 0, BLOCK, 0x42);
+    assert_reads(blk, BLOCK, 2 * BLOCK, 0);
+    assert_reads(blk, 9 * BLOCK, BLOCK, 0x42);
+    g_assert_cmpuint(vhd_get_entry(f.disk, &f.image, 0) * VPC_SECTOR, >=,
+                     1536 + 100000 * 4);
+    blk_unref(blk);
+    end(&f);
+}
+
 static void test_s9_block_of_2_gib(void)
 {
     Fixture f;
@@ -322,6 +347,8 @@ int main(int argc, char **argv)
 
     g_test_add_func("/vpc/S9-large-block", test_s9_block_of_2_gib);
     g_test_add_func("/vpc/S10-table", test_s10_table_larger_than_file);
+    g_test_add_func("/vpc/table-longer-than-file",
+                    test_table_longer_than_file);
     g_test_add_func("/vpc/S14-type", test_s14_type);
     g_test_add_func("/vpc/S15-S16-footers", test_s16_damaged_footers);
     g_test_add_func("/vpc/S21-misplaced", test_s21_misplaced_entry);
