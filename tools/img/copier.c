@@ -24,7 +24,8 @@
 #define ZERO_MAX (64 * 1024 * 1024)
 /*
  * Requests are read and written in pieces of so many bytes, which a processor's
- * cache still holds when they are written.
+ * cache still holds when they are written; as a whole when zeroes must be more
+ * than that to become a hole.
  */
 #define PIECE_MAX (512 * 1024)
 /* The longest sleep between two looks at the interrupt. */
@@ -197,7 +198,8 @@ static int64_t request_length(const Copier *c)
 static Chunk take_piece(Copier *c)
 {
     bool by_range = c->copy_range_works && !c->extent_zero;
-    int64_t max = c->extent_zero || by_range ? INT64_MAX : PIECE_MAX;
+    bool whole = c->extent_zero || by_range || c->job->sparse > PIECE_MAX;
+    int64_t max = whole ? INT64_MAX : PIECE_MAX;
     Chunk chunk;
 
     if (c->pos >= c->request_end) {
