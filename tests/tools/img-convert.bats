@@ -86,6 +86,14 @@ blocks_of() { stat -c %b "$1"; }
     [ "$(blocks_of dst)" -ge 2048 ]
 }
 
+@test 'zeroes shorter than -S are written, also when -S is large' {
+    dd if=/dev/zero of=src bs=1M count=4 conv=notrunc status=none
+    dd if=/dev/urandom of=src bs=512 count=1 conv=notrunc status=none
+    quietly "$MINBLK_IMG" convert -f raw -S 2M src dst
+    cmp src dst
+    [ "$(blocks_of dst)" -ge 4096 ]
+}
+
 @test '-S 0 allocates all' {
     truncate -s 4M src
     quietly "$MINBLK_IMG" convert -f raw -S 0 src dst
@@ -279,6 +287,23 @@ such file or directory"
     wait $pid || status=$?
     [ $status -eq 1 ]
     grep -q incomplete err
+}
+
+@test 'SIGTERM while the target is made: it is said to be incomplete' {
+    needs null-co
+    "$MINBLK_IMG" convert -O raw -o preallocation=full --image-opts \
+        driver=null-co,size=1G,latency-ns=1000000000 dst 2>err &
+    pid=$!
+    while ! [ -s dst ]; do
+        kill -0 $pid
+        sleep 0.01
+    done
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    [ $status -eq 1 ]
+    same_text 'standard error' \
+        "minblk-img: interrupted; the target 'dst' is incomplete" "$(cat err)"
 }
 
 @test '-r limits the rate' {

@@ -122,6 +122,7 @@ static bool prepare_target(ConvertArgs *args, CopyImages *images)
     int64_t size = copy_images_length(images);
     int64_t target_size;
 
+    copy_interrupt_begin(args->filename);
     if (!args->existing && !create_target(args, size)) {
         return false;
     }
@@ -153,7 +154,7 @@ static bool target_is_zero(const ConvertArgs *args, BlockDriverState *bs)
 
 /* ---- copying --------------------------------------------------------------- */
 
-static void report_failure(const ConvertArgs *args, const CopyResult *result)
+static void report_failure(const CopyResult *result)
 {
     const char *reason = strerror(-result->ret);
 
@@ -171,8 +172,7 @@ static void report_failure(const ConvertArgs *args, const CopyResult *result)
                      result->offset, reason);
         break;
     case COPY_NOTHING:
-        error_report("interrupted; the target '%s' is incomplete",
-                     args->filename);
+        copy_interrupt_report();
         break;
     }
 }
@@ -201,9 +201,9 @@ static bool copy(const ConvertArgs *args, CopyImages *images)
     if (bdrv_get_info(blk_bs(images->target), &info) >= 0) {
         job.cluster = info.cluster_size;
     }
-    copy_interrupt_begin();
+    copy_interrupt_note();
     if (!copy_run(&job, &result)) {
-        report_failure(args, &result);
+        report_failure(&result);
         return false;
     }
     ret = blk_flush(images->target);

@@ -280,6 +280,16 @@ bool copy_images_create(const CopyTarget *target, Error **errp)
 
 static volatile sig_atomic_t interrupt_seen;
 static AioContext *interrupt_context;
+/* The whole line, made before a handler needs it. */
+static char *interrupt_line;
+
+static void end_process(int signal_number)
+{
+    if (write(STDERR_FILENO, interrupt_line, strlen(interrupt_line)) < 0) {
+        /* Nobody listens. */
+    }
+    _exit(1);
+}
 
 static void note_interrupt(int signal_number)
 {
@@ -287,20 +297,35 @@ static void note_interrupt(int signal_number)
     aio_notify(interrupt_context);
 }
 
-void copy_interrupt_begin(void)
+static void catch_interrupts(void (*handler)(int), int flags)
 {
-    struct sigaction action = {
-        .sa_handler = note_interrupt,
-        .sa_flags = SA_RESTART | SA_RESETHAND,
-    };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
 
-    interrupt_context = qemu_get_current_aio_context();
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
 
+void copy_interrupt_begin(const char *target)
+{
+    interrupt_line = g_strdup_printf("%s: interrupted; the target '%s' is "
+                                     "incomplete\n", error_get_progname(),
+                                     target);
+    catch_interrupts(end_process, 0);
+}
+
+void copy_interrupt_note(void)
+{
+    interrupt_context = qemu_get_current_aio_context();
+    catch_interrupts(note_interrupt, SA_RESTART | SA_RESETHAND);
+}
+
 bool copy_interrupted(void)
 {
     return interrupt_seen;
+}
+
+void copy_interrupt_report(void)
+{
+    error_printf("%s", interrupt_line);
 }

@@ -61,9 +61,16 @@ typedef struct CopyTarget {
 /* Creates it.  False and an error when that fails. */
 bool copy_images_create(const CopyTarget *target, Error **errp);
 
-/* From here on SIGINT and SIGTERM are noted; a second one ends the process. */
-void copy_interrupt_begin(void);
-/* Was there one? */
+/*
+ * What SIGINT and SIGTERM do from here on: while the target is being made they
+ * end the process at once, saying that it is incomplete.
+ */
+void copy_interrupt_begin(const char *target);
+/* While it is being filled they are noted; a second one ends the process. */
+void copy_interrupt_note(void);
+/* Was one noted? */
 bool copy_interrupted(void);
+/* Reports it. */
+void copy_interrupt_report(void);
 
 #endif

@@ -69,11 +69,10 @@ static bool copy(const DdArgs *args, BlockDriver *drv, CopyImages *images,
     if (!images->target) {
         return false;
     }
-    copy_interrupt_begin();
+    copy_interrupt_note();
     if (!copy_run(&job, &result)) {
         if (result.step == COPY_NOTHING) {
-            error_report("interrupted; the target '%s' is incomplete",
-                         args->output);
+            copy_interrupt_report();
         } else {
             error_report("error while %s image file: %s",
                          result.step == COPY_WRITE ? "writing to output"
@@ -113,6 +112,7 @@ static bool dd_images(DdArgs *args, CopyImages *images)
     if (images->skip <= end) {
         target.size = end - images->skip;
     }
+    copy_interrupt_begin(args->output);
     if (!copy_images_create(&target, &err)) {
         error_report_err(err);
         return false;
