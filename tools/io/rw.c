@@ -12,6 +12,83 @@
 
 #include "qemu/timer.h"
 
+/* A size in *@value, which sets *@has; says so and returns false if not. */
+static bool take_size(const char *word, int64_t *value, bool *has)
+{
+    *value = io_parse_size(word);
+    *has = true;
+    return *value >= 0;
+}
+
+/* Takes one option; false when its value is none, which was said. */
+static bool take_option(IoWords *w, int c, bool reads)
+{
+    switch (c) {
+    case 'b':
+        w->vmstate = true;
+        break;
+    case 'c':
+        w->compressed = true;
+        break;
+    case 'C':
+        w->report.machine = true;
+        break;
+    case 'f':
+        w->flags |= BDRV_REQ_FUA;
+        break;
+    case 'l':
+        return take_size(optarg, &w->pattern_bytes, &w->has_pattern_bytes);
+    case 'n':
+        w->flags |= BDRV_REQ_NO_FALLBACK;
+        break;
+    case 'p':
+        break;
+    case 'P':
+        w->has_pattern = true;
+        return io_parse_pattern(optarg, &w->pattern);
+    case 'q':
+        w->report.quiet = true;
+        break;
+    case 's':
+        if (reads) {
+            return take_size(optarg, &w->pattern_offset,
+                             &w->has_pattern_offset);
+        }
+        w->source = optarg;
+        break;
+    case 'u':
+        w->flags |= BDRV_REQ_MAY_UNMAP;
+        break;
+    case 'v':
+        w->dump = true;
+        break;
+    case 'z':
+        w->zeroes = true;
+        break;
+    }
+    return true;
+}
+
+int io_words_options(IoWords *w, int argc, char **argv, const IoCommand *cmd,
+                     const char *letters, int max_words)
+{
+    bool reads = !(cmd->perm & BLK_PERM_WRITE);
+    int c;
+
+    w->report.verb = reads ? "read" : "wrote";
+    w->pattern = IO_WRITE_PATTERN;
+    while ((c = getopt(argc, argv, letters)) != -1) {
+        if (c == '?') {
+            return io_usage(cmd);
+        }
+        if (!take_option(w, c, reads)) {
+            return -EINVAL;
+        }
+    }
+    return argc - optind >= 2 && argc - optind <= max_words ? 0
+                                                            : io_usage(cmd);
+}
+
 int io_words_range(IoWords *w, char **words, bool has_bytes)
 {
     w->offset = io_parse_size(words[0]);
@@ -66,53 +143,6 @@ int io_words_finish_read(const IoWords *w, const void *buf)
 
 /* ---- read ------------------------------------------------------------------ */
 
-static int read_options(IoWords *w, int argc, char **argv)
-{
-    int c;
-
-    while ((c = getopt(argc, argv, "bCl:pP:qs:v")) != -1) {
-        switch (c) {
-        case 'b':
-            w->vmstate = true;
-            break;
-        case 'C':
-            w->report.machine = true;
-            break;
-        case 'l':
-            w->has_pattern_bytes = true;
-            w->pattern_bytes = io_parse_size(optarg);
-            if (w->pattern_bytes < 0) {
-                return -EINVAL;
-            }
-            break;
-        case 'p':
-            break;
-        case 'P':
-            w->has_pattern = true;
-            if (!io_parse_pattern(optarg, &w->pattern)) {
-                return -EINVAL;
-            }
-            break;
-        case 'q':
-            w->report.quiet = true;
-            break;
-        case 's':
-            w->has_pattern_offset = true;
-            w->pattern_offset = io_parse_size(optarg);
-            if (w->pattern_offset < 0) {
-                return -EINVAL;
-            }
-            break;
-        case 'v':
-            w->dump = true;
-            break;
-        default:
-            return io_usage(&io_read);
-        }
-    }
-    return optind == argc - 2 ? 0 : io_usage(&io_read);
-}
-
 /* The range to be verified lies within what is read. */
 static int check_read(IoWords *w, char **words)
 {
@@ -137,13 +167,13 @@ static int check_read(IoWords *w, char **words)
 
 static int run_read(IoSession *s, int argc, char **argv)
 {
-    IoWords w = { .report.verb = "read" };
+    IoWords w = { 0 };
     IoRequest req = { .op = IO_OP_READ };
     QEMUIOVector qiov;
     void *buf;
     int ret;
 
-    if (read_options(&w, argc, argv) < 0 ||
+    if (io_words_options(&w, argc, argv, &io_read, "bCl:pP:qs:v", 2) < 0 ||
         io_words_range(&w, argv + optind, true) < 0 ||
         check_read(&w, argv + optind) < 0) {
         return -EINVAL;
@@ -159,7 +189,8 @@ static int run_read(IoSession *s, int argc, char **argv)
     qemu_iovec_init_buf(&qiov, buf, w.bytes);
     req.qiov = &qiov;
     ret = io_words_run(s, &w, &req);
-    ret = ret < 0 ? io_report_failure("read", ret) : io_words_finish_read(&w, buf);
+    ret = ret < 0 ? io_report_failure("read", ret)
+                  : io_words_finish_read(&w, buf);
     io_free_buffer(s, buf);
     return ret;
 }
@@ -193,55 +224,6 @@ const IoCommand io_read = {
 };
 
 /* ---- write ------------------------------------------------------------------ */
-
-static int write_options(IoWords *w, int argc, char **argv)
-{
-    int c;
-
-    w->pattern = IO_WRITE_PATTERN;
-    while ((c = getopt(argc, argv, "bcCfnpP:qs:uz")) != -1) {
-        switch (c) {
-        case 'b':
-            w->vmstate = true;
-            break;
-        case 'c':
-            w->compressed = true;
-            break;
-        case 'C':
-            w->report.machine = true;
-            break;
-        case 'f':
-            w->flags |= BDRV_REQ_FUA;
-            break;
-        case 'n':
-            w->flags |= BDRV_REQ_NO_FALLBACK;
-            break;
-        case 'p':
-            break;
-        case 'P':
-            w->has_pattern = true;
-            if (!io_parse_pattern(optarg, &w->pattern)) {
-                return -EINVAL;
-            }
-            break;
-        case 'q':
-            w->report.quiet = true;
-            break;
-        case 's':
-            w->source = optarg;
-            break;
-        case 'u':
-            w->flags |= BDRV_REQ_MAY_UNMAP;
-            break;
-        case 'z':
-            w->zeroes = true;
-            break;
-        default:
-            return io_usage(&io_write);
-        }
-    }
-    return optind == argc - 2 ? 0 : io_usage(&io_write);
-}
 
 /* What is wrong with the combination of options, or NULL. */
 static const char *write_conflict(const IoWords *w)
@@ -352,10 +334,10 @@ static int do_write(IoSession *s, IoWords *w)
 
 static int run_write(IoSession *s, int argc, char **argv)
 {
-    IoWords w = { .report.verb = "wrote" };
+    IoWords w = { 0 };
     const char *conflict;
 
-    if (write_options(&w, argc, argv) < 0) {
+    if (io_words_options(&w, argc, argv, &io_write, "bcCfnpP:qs:uz", 2) < 0) {
         return -EINVAL;
     }
     conflict = write_conflict(&w);

@@ -3,7 +3,8 @@
  * What the words of read, readv, write and writev say, and what becomes of a
  * request that the command waits for.
  *
- * Invariants: a field that no option of the command sets stays zero.
+ * Invariants: a field that no option of the command sets stays zero, but for
+ * the pattern.
  */
 #ifndef TOOLS_IO_RW_H
 #define TOOLS_IO_RW_H
@@ -27,6 +28,14 @@ typedef struct IoWords {
     bool dump;                /* -v */
     BdrvRequestFlags flags;   /* -f -u -n */
 } IoWords;
+
+/*
+ * Reads the options @letters of @cmd, behind which there are 2 to @max_words
+ * words; a command that needs no permission to write reads.  Says what is wrong
+ * and returns a negative number.
+ */
+int io_words_options(IoWords *w, int argc, char **argv, const IoCommand *cmd,
+                     const char *letters, int max_words);
 
 /*
  * The offset, the first of @words, and with @has_bytes the length, the second

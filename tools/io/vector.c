@@ -10,63 +10,34 @@
 
 #include <getopt.h>
 
-static int vector_options(IoWords *w, int argc, char **argv,
-                          const IoCommand *cmd, const char *letters)
+static int run_vector(IoSession *s, const IoCommand *cmd, IoOp op,
+                      const char *letters, int argc, char **argv)
 {
-    int c;
-
-    while ((c = getopt(argc, argv, letters)) != -1) {
-        switch (c) {
-        case 'C':
-            w->report.machine = true;
-            break;
-        case 'f':
-            w->flags |= BDRV_REQ_FUA;
-            break;
-        case 'P':
-            w->has_pattern = true;
-            if (!io_parse_pattern(optarg, &w->pattern)) {
-                return -EINVAL;
-            }
-            break;
-        case 'q':
-            w->report.quiet = true;
-            break;
-        case 'v':
-            w->dump = true;
-            break;
-        default:
-            return io_usage(cmd);
-        }
-    }
-    return optind <= argc - 2 ? 0 : io_usage(cmd);
-}
-
-/* The part that the two have in common: @fill is what buffers hold first. */
-static int run_vector(IoSession *s, IoWords *w, IoRequest *req, int argc,
-                      char **argv, int fill)
-{
+    IoWords w = { 0 };
+    IoRequest req = { .op = op };
     QEMUIOVector qiov;
     void *buf;
-    int ret;
+    int fill, ret;
 
-    if (io_words_range(w, argv + optind, false) < 0) {
+    if (io_words_options(&w, argc, argv, cmd, letters, INT_MAX) < 0 ||
+        io_words_range(&w, argv + optind, false) < 0) {
         return -EINVAL;
     }
     optind++;
+    fill = op == IO_OP_READ ? IO_READ_FILL : w.pattern;
     buf = io_parse_vector(s, &qiov, argv + optind, argc - optind, fill);
     if (!buf) {
         return -EINVAL;
     }
-    w->bytes = w->pattern_bytes = qiov.size;
-    req->qiov = &qiov;
-    ret = io_words_run(s, w, req);
+    w.bytes = w.pattern_bytes = qiov.size;
+    req.qiov = &qiov;
+    ret = io_words_run(s, &w, &req);
     if (ret < 0) {
         io_report_failure(argv[0], ret);
-    } else if (req->op == IO_OP_READ) {
-        ret = io_words_finish_read(w, buf);
+    } else if (req.op == IO_OP_READ) {
+        ret = io_words_finish_read(&w, buf);
     } else {
-        io_report(&w->report, w->offset, w->bytes);
+        io_report(&w.report, w.offset, w.bytes);
     }
     qemu_iovec_destroy(&qiov);
     io_free_buffer(s, buf);
@@ -75,13 +46,7 @@ static int run_vector(IoSession *s, IoWords *w, IoRequest *req, int argc,
 
 static int run_readv(IoSession *s, int argc, char **argv)
 {
-    IoWords w = { .report.verb = "read" };
-    IoRequest req = { .op = IO_OP_READ };
-
-    if (vector_options(&w, argc, argv, &io_readv, "CP:qv") < 0) {
-        return -EINVAL;
-    }
-    return run_vector(s, &w, &req, argc, argv, IO_READ_FILL);
+    return run_vector(s, &io_readv, IO_OP_READ, "CP:qv", argc, argv);
 }
 
 const IoCommand io_readv = {
@@ -110,13 +75,7 @@ const IoCommand io_readv = {
 
 static int run_writev(IoSession *s, int argc, char **argv)
 {
-    IoWords w = { .report.verb = "wrote", .pattern = IO_WRITE_PATTERN };
-    IoRequest req = { .op = IO_OP_WRITE };
-
-    if (vector_options(&w, argc, argv, &io_writev, "CfqP:") < 0) {
-        return -EINVAL;
-    }
-    return run_vector(s, &w, &req, argc, argv, w.pattern);
+    return run_vector(s, &io_writev, IO_OP_WRITE, "CfqP:", argc, argv);
 }
 
 const IoCommand io_writev = {
