@@ -47,6 +47,9 @@ struct HarnessSuite {
 };
 
 extern const HarnessSuite suite_model;
+extern const HarnessSuite suite_read;
+extern const HarnessSuite suite_failure;
+extern const HarnessSuite suite_crash;
 
 /* A seed for the @index-th use of what @what names, made of the run's seed. */
 uint64_t harness_seed(const Harness *h, const char *what, unsigned index);
@@ -117,12 +120,20 @@ bool harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
 
 /* ---- the stack; in a case ----------------------------------------------------- */
 
+/* A rule of blkdebug: requests that fail with EIO. */
+typedef struct StackFault {
+    const char *iotype;         /* as blkdebug names them */
+    unsigned skip;              /* so many pass before */
+    bool once;                  /* else all fail from then on */
+} StackFault;
+
 /* What is put between the driver under test and the disk, and how. */
 typedef struct StackOptions {
     const char *disk;           /* the name of the disk */
     int flags;                  /* of bdrv_open: STACK_RDWR or 0 */
     bool delay;                 /* requests overtake each other ... */
     uint64_t delay_seed;        /* ... as this says */
+    const StackFault *fault;    /* or NULL */
     bool volatile_cache;
     const char *driver;         /* instead of the one under test, or NULL */
 } StackOptions;
@@ -131,9 +142,11 @@ typedef struct StackOptions {
 #define STACK_RDWR (BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_UNMAP)
 
 /* The nodes of a stack. */
-#define STACK_FORMAT   "format"
-#define STACK_CACHE    "cache"
-#define STACK_DISK     "disk"
+#define STACK_FORMAT "format"
+#define STACK_DELAY  "delay"
+#define STACK_FAULT  "fault"
+#define STACK_CACHE  "cache"
+#define STACK_DISK   "disk"
 
 /*
  * Makes the disk @name hold an image of the driver, of @size bytes, with the
@@ -159,6 +172,12 @@ typedef struct ImageFacts {
  * In the parent.
  */
 bool stack_learn(Harness *h, int64_t size, ImageFacts *facts);
+
+/*
+ * Tells in comments how many flushes a write that allocates costs, and one that
+ * overwrites.  In the parent.
+ */
+void harness_count_flushes(Harness *h);
 
 /* Opens the image on a disk; NULL with @errp set. */
 BlockBackend *stack_open(const Harness *h, const StackOptions *how,

@@ -24,6 +24,9 @@
 
 static const HarnessSuite *const suites[] = {
     &suite_model,
+    &suite_read,
+    &suite_failure,
+    &suite_crash,
 };
 
 typedef struct Cmdline {
@@ -232,12 +235,18 @@ static void check_create_options(const Harness *h)
 
 static void find_driver(Harness *h)
 {
+    g_autofree char *prefix = NULL;
+
     if (!h->driver) {
         usage_error("option '--driver' is missing");
     }
     h->drv = bdrv_find_format(h->driver);
     if (!h->drv) {
         usage_error("option '--driver' names no driver: '%s'", h->driver);
+    }
+    prefix = g_strdup_printf("%s:", h->driver);
+    if (bdrv_find_protocol(prefix, true, NULL) == h->drv) {
+        usage_error("option '--driver' names no format: '%s'", h->driver);
     }
     h->can_create = bdrv_driver_can_create(h->drv);
     h->can_check = bdrv_driver_can_check(h->drv);

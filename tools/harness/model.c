@@ -422,14 +422,20 @@ void model_cut_free(ModelCut *cut)
 
 bool model_cut_check_length(const ModelCut *cut, int64_t length, GString *why)
 {
+    int64_t low = INT64_MAX, high = 0;
+
     for (guint i = 0; i < cut->lengths->len; i++) {
         unsigned index = g_array_index(cut->lengths, unsigned, i);
+        int64_t one = get_record(cut->model, index)->op.offset;
 
-        if (get_record(cut->model, index)->op.offset == length) {
-            return true;
-        }
+        low = MIN(low, one);
+        high = MAX(high, one);
     }
-    g_string_append_printf(why, "the image is %" PRId64 " bytes long", length);
+    if (length >= low && length <= high) {
+        return true;
+    }
+    g_string_append_printf(why, "the image is %" PRId64 " bytes long, not %"
+                           PRId64 " to %" PRId64, length, low, high);
     return false;
 }
 

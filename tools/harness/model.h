@@ -59,7 +59,10 @@ typedef struct ModelCut ModelCut;
 ModelCut *model_cut_new(const Model *model, uint64_t moment);
 void model_cut_free(ModelCut *cut);
 
-/* May the image be that long then? */
+/*
+ * May the image be that long then?  Any length between those that it was given
+ * is as good, since a write that is lost in part may have made it.
+ */
 bool model_cut_check_length(const ModelCut *cut, int64_t length, GString *why);
 bool model_cut_check(const ModelCut *cut, int64_t offset, int64_t bytes,
                      const uint8_t *buf, GString *why);

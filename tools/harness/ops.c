@@ -114,7 +114,8 @@ static OpKind choose_kind(Maker *m)
     if (dice < 35) {
         return m->plan->reopen ? OP_REOPEN : OP_READ;
     }
-    return dice < 250 ? OP_READ
+    return dice < 230 ? OP_READ
+           : dice < 260 ? OP_STATUS
            : dice < 720 ? OP_WRITE
            : dice < 850 ? OP_ZERO
            : dice < 920 ? OP_DISCARD
@@ -227,6 +228,10 @@ char *op_print(const Op *op)
         break;
     case OP_DISCARD:
         g_string_printf(text, "discard %" PRId64 " %" PRId64, op->offset,
+                        op->bytes);
+        break;
+    case OP_STATUS:
+        g_string_printf(text, "alloc %" PRId64 " %" PRId64, op->offset,
                         op->bytes);
         break;
     case OP_TRUNCATE:

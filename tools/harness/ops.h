@@ -25,6 +25,7 @@ typedef enum OpKind {
     OP_WRITE,
     OP_ZERO,
     OP_DISCARD,
+    OP_STATUS,                  /* ask for the block status */
     OP_FLUSH,
     OP_TRUNCATE,                /* offset is the new length */
     OP_REOPEN,                  /* close and open again */

@@ -37,6 +37,21 @@ static void fail_op(Run *run, unsigned number, const char *fmt, ...)
 
 /* ---- opening ----------------------------------------------------------------- */
 
+void run_create(Run *run, int64_t size)
+{
+    Error *err = NULL;
+
+    if (!stack_create(run->h, run->how.disk, size, NULL, &err)) {
+        case_fail_err(run->c, err, "the image could not be created");
+    }
+}
+
+void run_finish(Run *run)
+{
+    g_clear_pointer(&run->model, model_free);
+    mem_disk_free(mem_disk_find(run->how.disk));
+}
+
 void run_open(Run *run)
 {
     Error *err = NULL;
@@ -76,6 +91,9 @@ static uint8_t *read_image(Run *run, int64_t length)
 
     memset(buf, RUBBISH, length);
     ret = run_read(run->blk, 0, buf, length);
+    if (ret < 0 && run->on_error != RUN_ERRORS_FAIL) {
+        ret = run_read(run->blk, 0, buf, length);
+    }
     if (ret < 0) {
         case_fail(run->c, "the image could not be read: %s", strerror(-ret));
     }
@@ -180,6 +198,23 @@ static int coroutine_fn run_read_op(Run *run, const Op *op, unsigned number)
     return ret;
 }
 
+/* All of the range, piece by piece; what it says is checked at the end. */
+static int coroutine_fn run_status_op(Run *run, const Op *op)
+{
+    int64_t at = op->offset, end = op->offset + op->bytes, n;
+
+    while (at < end) {
+        int ret = bdrv_block_status(blk_bs(run->blk), at, end - at, &n, NULL,
+                                    NULL);
+
+        if (ret < 0 || n <= 0) {
+            return ret;
+        }
+        at += n;
+    }
+    return 0;
+}
+
 static int coroutine_fn do_request(Run *run, const Op *op, unsigned number)
 {
     BdrvRequestFlags flags = (op->fua ? BDRV_REQ_FUA : 0) |
@@ -192,6 +227,8 @@ static int coroutine_fn do_request(Run *run, const Op *op, unsigned number)
         return run_write(run, op);
     case OP_ZERO:
         return blk_co_pwrite_zeroes(run->blk, op->offset, op->bytes, flags);
+    case OP_STATUS:
+        return run_status_op(run, op);
     case OP_DISCARD:
         return blk_co_pdiscard(run->blk, op->offset, op->bytes);
     default:

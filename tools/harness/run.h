@@ -14,7 +14,9 @@ typedef enum RunErrors {
     RUN_ERRORS_STOP,            /* the list ends here */
 } RunErrors;
 
-typedef struct Run {
+typedef struct Run Run;
+
+struct Run {
     const Harness *h;
     Case *c;
     StackOptions how;
@@ -26,12 +28,19 @@ typedef struct Run {
     Model *model;
     unsigned in_flight;
     unsigned errors;            /* requests that failed */
+    const char *where;          /* begins what is said of a failure, or NULL */
     bool stopped;
-} Run;
+};
+
+/* Makes a disk and creates an image on it; a failure fails the case. */
+void run_create(Run *run, int64_t size);
 
 /* Opens the image; a failure fails the case. */
 void run_open(Run *run);
 void run_close(Run *run);
+
+/* Ends the model and the disk. */
+void run_finish(Run *run);
 
 /*
  * A model that begins with what the open image reads as, which must be zeroes
@@ -50,6 +59,15 @@ void run_verify_status(Run *run);
 
 /* bdrv_check(), where there is one, finds no corruption. */
 void run_verify_check(Run *run);
+
+/*
+ * The image on the disk @name is one that a power cut may leave, seen from the
+ * moment of @cut: it opens to be read, its length and bytes are what the model
+ * allows, its check finds no corruption or repairs all, and then, with @write,
+ * it opens to be written to.
+ */
+void run_verify_cut(Run *run, const char *name, const ModelCut *cut,
+                    bool write);
 
 /*
  * Reads @bytes at @offset of @blk, in pieces; 0 or -errno.

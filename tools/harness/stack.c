@@ -138,13 +138,28 @@ static void put_node(QDict *options, GString *prefix, const char *driver,
     put(options, prefix, "node-name", name);
 }
 
+/* It waits for turns of the loop, which are the same in each run. */
 static void put_delay(QDict *options, GString *prefix, const StackOptions *how)
 {
     g_autofree char *seed = g_strdup_printf("%" PRIu64, how->delay_seed);
 
-    put_node(options, prefix, "delay", how->disk, "delay");
+    put_node(options, prefix, "delay", how->disk, STACK_DELAY);
     put(options, prefix, "seed", seed);
+    put(options, prefix, "max-ns", "0");
     g_string_append(prefix, "file.");
+}
+
+static void put_fault(QDict *options, GString *prefix, const StackOptions *how)
+{
+    const StackFault *fault = how->fault;
+    g_autofree char *skip = g_strdup_printf("%u", fault->skip);
+
+    put_node(options, prefix, "blkdebug", how->disk, STACK_FAULT);
+    put(options, prefix, "inject-error.0.event", "none");
+    put(options, prefix, "inject-error.0.iotype", fault->iotype);
+    put(options, prefix, "inject-error.0.skip", skip);
+    put(options, prefix, "inject-error.0.once", fault->once ? "on" : "off");
+    g_string_append(prefix, "image.");
 }
 
 static QDict *stack_options(const Harness *h, const StackOptions *how)
@@ -157,6 +172,9 @@ static QDict *stack_options(const Harness *h, const StackOptions *how)
     g_string_append(prefix, "file.");
     if (how->delay) {
         put_delay(options, prefix, how);
+    }
+    if (how->fault) {
+        put_fault(options, prefix, how);
     }
     if (how->volatile_cache) {
         put_node(options, prefix, "volatile-cache", how->disk, STACK_CACHE);

@@ -16,7 +16,6 @@
 
 static void model_case(Case *c, const ListCase *list, bool status)
 {
-    Error *err = NULL;
     Run run = {
         .h = list->h,
         .c = c,
@@ -30,9 +29,7 @@ static void model_case(Case *c, const ListCase *list, bool status)
         },
     };
 
-    if (!stack_create(list->h, run.how.disk, IMAGE_SIZE, NULL, &err)) {
-        case_fail_err(c, err, "the image could not be created");
-    }
+    run_create(&run, IMAGE_SIZE);
     run_open(&run);
     run_adopt(&run);
     run_ops(&run);
@@ -50,8 +47,7 @@ static void model_case(Case *c, const ListCase *list, bool status)
         run_verify_status(&run);
     }
     run_close(&run);
-    model_free(run.model);
-    mem_disk_free(mem_disk_find(run.how.disk));
+    run_finish(&run);
 }
 
 static void test_content(Case *c, void *opaque)
