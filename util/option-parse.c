@@ -135,8 +135,8 @@ bool is_valid_option_list(const char *params)
 
 /*
  * Take the first item of @p apart into two new strings.  A bare word is the
- * value of @implied, if there is one, else the name of something that is on.
- * Returns the next item.
+ * value of @implied, if there is one, else the name of something that is on, or
+ * with "no" before it off.  Returns the next item.
  */
 static const char *next_item(const char *p, const char *implied, char **name,
                              char **value)
@@ -150,8 +150,10 @@ static const char *next_item(const char *p, const char *implied, char **name,
         *name = g_strdup(implied);
         p = get_opt_value(p, value);
     } else {
-        *name = g_strndup(p, len);
-        *value = g_strdup("on");
+        bool off = strncmp(p, "no", 2) == 0;
+
+        *name = off ? g_strndup(p + 2, len - 2) : g_strndup(p, len);
+        *value = g_strdup(off ? "off" : "on");
         p += len;
     }
     return *p == ',' ? p + 1 : p;

@@ -101,6 +101,8 @@ extent_size_hint=0"
     needs vpc
     img create -f vpc v 64M
     expect_out "Formatting 'v', fmt=vpc size=67108864"
+    img create -f vpc -o noforce_size v 64M
+    expect_out "Formatting 'v', fmt=vpc size=67108864 force_size=off"
     img create -f vpc -o force_size=off,subformat=fixed v 64M
     expect_out "Formatting 'v', fmt=vpc size=67108864 subformat=fixed \
 force_size=off"

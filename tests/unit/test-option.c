@@ -315,7 +315,7 @@ static void test_parse(void)
         { "x", "f", "[f=x]" },
         { "x,,y,b", "f", "[f=x,y][b=on]" },
         { "a=x,y", "f", "[a=x][y=on]" },
-        { "noa", NULL, "[noa=on]" },
+        { "noa", NULL, "[a=off]" },
         { "a=1,,", NULL, "[a=1,]" },
         { "id=x", NULL, "[id=x]" },
     };
