@@ -59,8 +59,11 @@ void blkdebug_rules_free(BlkdebugRules *rules)
 
 static void deactivate_all(BlkdebugRules *rules)
 {
-    while (!QLIST_EMPTY(&rules->active)) {
-        QLIST_SAFE_REMOVE(QLIST_FIRST(&rules->active), active_next);
+    BlkdebugRule *rule;
+
+    /* The macro names its argument again after the removal. */
+    while ((rule = QLIST_FIRST(&rules->active))) {
+        QLIST_SAFE_REMOVE(rule, active_next);
     }
 }
 
