@@ -8,12 +8,12 @@
  * have one of them.
  */
 #include "qemu/osdep.h"
+#include "disk-stack.h"
 #include "qapi/error.h"
 #include "qapi/qapi-types-block-core.h"
+#include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
-#include "sysemu/block-backend.h"
-#include "memdisk.h"
 
 #define DISK_SECTORS (17 * 4 * 100)         /* a geometry, about 3.3 MiB */
 #define DISK_BYTES ((int64_t)DISK_SECTORS * 512)
@@ -30,28 +30,27 @@ typedef struct Model {
     uint32_t generation;
 } Model;
 
-static char *unique_name(void)
-{
-    static unsigned counter;
-
-    return g_strdup_printf("disk%u", counter++);
-}
-
-static MemDisk *new_disk(void)
-{
-    g_autofree char *name = unique_name();
-
-    return test_disk_new(name);
-}
-
 /* ---- images ----------------------------------------------------------------------- */
 
-static void create_image(MemDisk *disk, bool fixed)
+/* The disk itself, without a format. */
+static BlockBackend *open_disk(const char *name)
 {
-    BlockDriverState *bs = test_disk_open(disk);
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "mem");
+    qdict_put_str(options, "disk", name);
+    qdict_put_str(options, "node-name", "raw-disk");
+    return blk_new_open(NULL, NULL, options, BDRV_O_RDWR | BDRV_O_RESIZE,
+                        &error_abort);
+}
+
+static void create_image(bool fixed)
+{
+    BlockBackend *blk = open_disk("disk");
+    char node[] = "raw-disk";
     BlockdevRef ref = {
         .type = QTYPE_QSTRING,
-        .u.reference = disk->name,
+        .u.reference = node,
     };
     BlockdevCreateOptions opts = {
         .driver = BLOCKDEV_DRIVER_VPC,
@@ -66,24 +65,22 @@ static void create_image(MemDisk *disk, bool fixed)
         },
     };
 
+    blk_set_perm(blk, 0, BLK_PERM_ALL, &error_abort);
     g_assert_cmpint(bdrv_create_qapi(&opts, &error_abort), ==, 0);
-    bdrv_unref(bs);
+    blk_unref(blk);
 }
 
-/* Gives a dynamic image in @disk blocks of 64 KiB, so that it has many. */
+/* Gives a dynamic image blocks of 64 KiB, so that it has many. */
 static void shrink_blocks(MemDisk *disk)
 {
     const unsigned block_size = 64 * KiB;
     const unsigned entries = DIV_ROUND_UP(DISK_BYTES, block_size);
     const unsigned table = ROUND_UP(entries * 4, 512);
-    uint8_t footer[512];
-    uint8_t *header = disk->data->data + 512;
+    g_autofree uint8_t *footer = disk_copy(disk, 0, 512);
+    g_autofree uint8_t *header = disk_copy(disk, 512, 1024);
+    g_autofree uint8_t *ones = g_malloc(table);
     uint32_t sum = 0;
 
-    memcpy(footer, disk->data->data, 512);
-    g_byte_array_set_size(disk->data, 1536 + table + 512);
-    header = disk->data->data + 512;
-    memset(header + 1024, 0xff, table);
     stl_be_p(header + 28, entries);
     stl_be_p(header + 32, block_size);
     stl_be_p(header + 36, 0);
@@ -91,34 +88,28 @@ static void shrink_blocks(MemDisk *disk)
         sum += header[i];
     }
     stl_be_p(header + 36, ~sum);
-    memcpy(disk->data->data + 1536 + table, footer, 512);
-    test_disk_settle(disk);
+    memset(ones, 0xff, table);
+    mem_disk_set_length(disk, 1536 + table);
+    mem_disk_write(disk, 512, header, 1024);
+    mem_disk_write(disk, 1536, ones, table);
+    mem_disk_write(disk, 1536 + table, footer, 512);
 }
 
+/* The disk "disk" with a new image. */
 static MemDisk *new_image(bool fixed)
 {
-    MemDisk *disk = new_disk();
+    MemDisk *disk = mem_disk_new("disk");
 
-    create_image(disk, fixed);
+    create_image(fixed);
     if (!fixed) {
         shrink_blocks(disk);
     }
-    test_disk_settle(disk);
     return disk;
 }
 
-static BlockBackend *open_image(MemDisk *disk, int flags)
+static BlockBackend *open_image(int flags)
 {
-    BlockDriverState *bs = test_disk_open_format(disk, "vpc", flags,
-                                                &error_abort);
-    uint64_t perm = BLK_PERM_CONSISTENT_READ |
-                    (flags & BDRV_O_RDWR ? BLK_PERM_WRITE : 0);
-    BlockBackend *blk = blk_new(qemu_get_current_aio_context(), perm,
-                                BLK_PERM_ALL);
-
-    blk_insert_bs(blk, bs, &error_abort);
-    bdrv_unref(bs);
-    return blk;
+    return disk_open("disk", "vpc", flags, NULL, false, &error_abort);
 }
 
 /* ---- the model --------------------------------------------------------------------- */
@@ -318,7 +309,7 @@ static void test_model(gconstpointer fixed)
     BlockBackend *blk;
 
     for (int opened = 0; opened < 5; opened++) {
-        blk = open_image(disk, BDRV_O_RDWR);
+        blk = open_image(BDRV_O_RDWR);
         verify(blk, m, true);
         for (int i = 0; i < 10; i++) {
             g_assert_cmpuint(run_wave(blk, m, rand, 1 + i * 4), ==, 0);
@@ -327,118 +318,186 @@ static void test_model(gconstpointer fixed)
         verify_check(blk);
         blk_unref(blk);
     }
-    blk = open_image(disk, 0);
+    blk = open_image(0);
     verify(blk, m, true);
     blk_unref(blk);
-    test_disk_free(disk);
+    mem_disk_free(disk);
 }
 
-/*
- * One run of a fixed script in which the @nth @op fails.  Returns false when it
- * was not reached.
- */
-static bool run_with_failure(bool fixed, MemOp op, unsigned nth, bool twice)
-{
-    MemDisk *disk = new_image(fixed);
-    g_autoptr(GRand) rand = g_rand_new_with_seed(42 + nth);
-    g_autofree Model *m = g_new0(Model, 1);
-    BlockBackend *blk = open_image(disk, BDRV_O_RDWR);
-    bool reached;
+typedef struct FaultCase {
+    const char *iotype;
+    MemOp op;
+} FaultCase;
 
-    test_disk_fail(disk, op, nth, false);
+static const FaultCase fault_cases[] = {
+    { "read", MEM_READ },
+    { "write", MEM_WRITE },
+    { "write-zeroes", MEM_ZERO },
+    { "flush", MEM_FLUSH },
+};
+
+/* A fixed script of waves and flushes; returns how many of them failed. */
+static unsigned run_script(BlockBackend *blk, Model *m)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(42);
+    unsigned failed = 0;
+
     for (int i = 0; i < 6; i++) {
-        run_wave(blk, m, rand, 4);
-        if (twice && !disk->fail_nth) {
-            test_disk_fail(disk, op, 2, false);
-            twice = false;
-        }
-        if (i % 2) {
+        failed += run_wave(blk, m, rand, 4);
+        for (int tries = 0; i % 2; tries++) {
             int ret = blk_flush(blk);
 
-            g_assert_true(ret == 0 || ret == -EIO);
-            if (ret < 0) {
-                g_assert_cmpint(blk_flush(blk), ==, 0);
+            if (ret == 0) {
+                break;
             }
+            g_assert_cmpint(ret, ==, -EIO);
+            g_assert_cmpint(tries, <, 3);
+            failed++;
         }
     }
-    reached = disk->fail_nth == 0;
-    test_disk_fail(disk, op, 0, false);
+    return failed;
+}
+
+/* Nothing is lost by @fault; returns how many requests it let fail. */
+static unsigned run_with_failure(const DiskFault *fault)
+{
+    MemDisk *disk = new_image(false);
+    g_autofree Model *m = g_new0(Model, 1);
+    BlockBackend *blk = disk_open("disk", "vpc", BDRV_O_RDWR, fault, false,
+                                  &error_abort);
+    unsigned failed;
+
+    disk_arm(blk);
+    failed = run_script(blk, m);
+    disk_disarm(blk);
     verify(blk, m, true);
     g_assert_cmpint(blk_flush(blk), ==, 0);
     blk_unref(blk);
 
-    blk = open_image(disk, BDRV_O_RDWR);
+    blk = open_image(BDRV_O_RDWR);
     verify(blk, m, true);
     verify_check(blk);
     blk_unref(blk);
-    test_disk_free(disk);
-    return reached;
+    mem_disk_free(disk);
+    return failed;
 }
 
+/* How many operations @op the script makes when nothing fails. */
+static unsigned count_operations(MemOp op)
+{
+    MemDisk *disk = new_image(false);
+    g_autofree Model *m = g_new0(Model, 1);
+    BlockBackend *blk = open_image(BDRV_O_RDWR);
+    unsigned before = mem_disk_count(disk, op), count;
+
+    g_assert_cmpuint(run_script(blk, m), ==, 0);
+    count = mem_disk_count(disk, op) - before;
+    blk_unref(blk);
+    mem_disk_free(disk);
+    return count;
+}
+
+/* Each operation fails once, alone and with another one soon after. */
 static void test_failure(gconstpointer data)
 {
-    MemOp op = GPOINTER_TO_INT(data);
-    unsigned nth = 1;
+    const FaultCase *c = data;
+    unsigned count = count_operations(c->op), failed = 0;
 
-    while (run_with_failure(false, op, nth, false)) {
-        run_with_failure(false, op, nth, true);
-        nth++;
+    for (unsigned nth = 1; nth <= count; nth++) {
+        DiskFault fault = { .iotype = c->iotype, .nth = nth };
+
+        failed += run_with_failure(&fault);
+        fault.again = 2;
+        failed += run_with_failure(&fault);
     }
-    g_test_message("%u operations failed, one at a time", nth - 1);
-    g_assert_cmpuint(nth, >, 1);
+    g_test_message("%u operations failed, %u requests saw it", count, failed);
+    g_assert_cmpuint(count, >, 0);
+    g_assert_cmpuint(failed, >=, count);
 }
 
-/* After the failure nothing works any more; then the disk comes back. */
+/* Writes until nothing works any more; then the disk comes back. */
+static void write_until_failure(BlockBackend *blk, Model *m, GRand *rand)
+{
+    uint32_t sector = 0, value = 0;
+    uint8_t buf[512] = { 0 };
+    int ret;
+
+    disk_arm(blk);
+    do {
+        ret = blk_pwrite_zeroes(blk, 0, 512, 0);
+        model_add(m, 0, 1, 0);
+        if (ret == 0) {
+            sector = g_rand_int_range(rand, 0, DISK_SECTORS);
+            value = ++m->generation;
+            fill_sector(buf, value, sector);
+            model_add(m, sector, 1, value);
+            ret = blk_pwrite(blk, (int64_t)sector * 512, buf, 512, 0);
+        }
+    } while (ret >= 0);
+    g_assert_cmpint(ret, ==, -EIO);
+    g_assert_cmpint(blk_flush(blk), <=, 0);
+    disk_disarm(blk);
+    g_assert_cmpint(blk_pwrite(blk, (int64_t)sector * 512, buf, 512, 0), ==,
+                    512);
+    model_add(m, sector, 1, value);
+}
+
 static void test_failure_for_ever(void)
 {
     for (unsigned nth = 1; nth < 30; nth++) {
+        const DiskFault fault = {
+            .iotype = "write", .nth = nth, .forever = true,
+        };
         MemDisk *disk = new_image(false);
         g_autoptr(GRand) rand = g_rand_new_with_seed(nth);
         g_autofree Model *m = g_new0(Model, 1);
-        BlockBackend *blk = open_image(disk, BDRV_O_RDWR);
+        BlockBackend *blk = disk_open("disk", "vpc", BDRV_O_RDWR, &fault,
+                                      false, &error_abort);
 
         run_wave(blk, m, rand, 8);
-        test_disk_fail(disk, MEM_WRITE, nth, true);
-        while (blk_pwrite_zeroes(blk, 0, 512, 0) == 0 && disk->fail_nth > 1) {
-            uint8_t buf[512];
-            uint32_t sector = g_rand_int_range(rand, 0, DISK_SECTORS);
-            uint32_t value = ++m->generation;
-
-            fill_sector(buf, value, sector);
-            model_add(m, 0, 1, 0);
-            model_add(m, sector, 1, value);
-            if (blk_pwrite(blk, (int64_t)sector * 512, buf, 512, 0) < 0) {
-                test_disk_fail(disk, MEM_WRITE, 0, false);
-                g_assert_cmpint(blk_pwrite(blk, (int64_t)sector * 512, buf,
-                                           512, 0), ==, 512);
-            }
-        }
-        test_disk_fail(disk, MEM_WRITE, 0, false);
+        write_until_failure(blk, m, rand);
         model_add(m, 0, 1, 0);
         g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 512, 0), ==, 0);
         g_assert_cmpint(blk_flush(blk), ==, 0);
         verify(blk, m, true);
         blk_unref(blk);
-        blk = open_image(disk, 0);
+        blk = open_image(0);
         verify(blk, m, true);
         verify_check(blk);
         blk_unref(blk);
-        test_disk_free(disk);
+        mem_disk_free(disk);
     }
 }
 
-/* Looks at what a power cut at this moment may leave. */
+/* Looks at what @cut leaves of the disk. */
+static void look_after(const MemDisk *disk, const VolatileLog *log,
+                       const PowerCut *cut, const Model *m)
+{
+    MemDisk *after = mem_disk_copy(disk, "after");
+    BlockBackend *blk = open_disk("after");
+
+    g_assert_cmpint(volatile_log_apply(log, cut, blk), ==, 0);
+    blk_unref(blk);
+    blk = disk_open("after", "vpc", 0, NULL, false, &error_abort);
+    verify(blk, m, false);
+    blk_unref(blk);
+    mem_disk_free(after);
+}
+
+/* Power cuts at this moment: nothing is left, or some of each kind. */
 static void cut_power(const MemDisk *disk, const Model *m, GRand *rand)
 {
-    for (MemCrash kind = 0; kind < MEM_CRASH__MAX; kind++) {
-        g_autofree char *name = unique_name();
-        MemDisk *after = test_disk_crash(disk, name, kind, rand);
-        BlockBackend *blk = open_image(after, 0);
+    VolatileLog *log = volatile_cache_log(bdrv_find_node("cache"));
+    PowerCut cut = { .kind = POWER_CUT_PREFIX };
 
-        verify(blk, m, false);
-        blk_unref(blk);
-        test_disk_free(after);
+    look_after(disk, log, &cut, m);
+    for (cut.kind = 0; cut.kind < POWER_CUT__MAX; cut.kind++) {
+        cut.length = g_rand_int_range(rand, 0, POWER_CUT_LENGTH__MAX);
+        cut.count = g_rand_int_range(rand, 0, volatile_log_entries(log) + 1);
+        cut.seed = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
+        look_after(disk, log, &cut, m);
     }
+    volatile_log_free(log);
 }
 
 static void test_power_cut(gconstpointer fixed)
@@ -449,7 +508,8 @@ static void test_power_cut(gconstpointer fixed)
         MemDisk *disk = new_image(GPOINTER_TO_INT(fixed));
         g_autoptr(GRand) rand = g_rand_new_with_seed(g_test_rand_int());
         g_autofree Model *m = g_new0(Model, 1);
-        BlockBackend *blk = open_image(disk, BDRV_O_RDWR);
+        BlockBackend *blk = disk_open("disk", "vpc", BDRV_O_RDWR, NULL, true,
+                                      &error_abort);
 
         for (int i = 0; i < 8; i++) {
             run_wave(blk, m, rand, 1 + g_rand_int_range(rand, 0, 8));
@@ -461,9 +521,10 @@ static void test_power_cut(gconstpointer fixed)
             }
         }
         blk_unref(blk);
-        model_flush(m);
-        cut_power(disk, m, rand);
-        test_disk_free(disk);
+        blk = open_image(0);
+        verify(blk, m, true);
+        blk_unref(blk);
+        mem_disk_free(disk);
     }
 }
 
@@ -475,24 +536,23 @@ static void test_stale_growth(void)
     g_autofree Model *m = g_new0(Model, 1);
     BlockBackend *blk;
 
-    disk->stale_growth = true;
-    blk = open_image(disk, BDRV_O_RDWR);
+    mem_disk_set_stale(disk, true);
+    blk = open_image(BDRV_O_RDWR);
     for (int i = 0; i < 10; i++) {
         run_wave(blk, m, rand, 8);
     }
     verify(blk, m, true);
     blk_unref(blk);
-    blk = open_image(disk, 0);
+    blk = open_image(0);
     verify(blk, m, true);
     blk_unref(blk);
-    test_disk_free(disk);
+    mem_disk_free(disk);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
-    test_disk_init();
     /* A cut-off footer is warned of, which is not what is tested here. */
     g_assert_nonnull(freopen("/dev/null", "w", stderr));
 
@@ -500,14 +560,12 @@ int main(int argc, char **argv)
                          test_model);
     g_test_add_data_func("/vpc/model/fixed", GINT_TO_POINTER(true),
                          test_model);
-    g_test_add_data_func("/vpc/failure/read", GINT_TO_POINTER(MEM_READ),
-                         test_failure);
-    g_test_add_data_func("/vpc/failure/write", GINT_TO_POINTER(MEM_WRITE),
-                         test_failure);
-    g_test_add_data_func("/vpc/failure/zero", GINT_TO_POINTER(MEM_ZERO),
-                         test_failure);
-    g_test_add_data_func("/vpc/failure/flush", GINT_TO_POINTER(MEM_FLUSH),
-                         test_failure);
+    for (size_t i = 0; i < ARRAY_SIZE(fault_cases); i++) {
+        g_autofree char *name = g_strdup_printf("/vpc/failure/%s",
+                                                fault_cases[i].iotype);
+
+        g_test_add_data_func(name, &fault_cases[i], test_failure);
+    }
     g_test_add_func("/vpc/failure/for-ever", test_failure_for_ever);
     g_test_add_data_func("/vpc/power-cut/dynamic", GINT_TO_POINTER(false),
                          test_power_cut);
