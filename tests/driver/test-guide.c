@@ -7,12 +7,12 @@
  * have: those of the last flush and of all writes since.
  */
 #include "qemu/osdep.h"
-#include "../unit/mem-driver.h"
-#include "memdisk.h"
+#include "disk-stack.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
-#include "qemu/module.h"
+#include "qemu/option.h"
 #include "qemu/units.h"
-#include "sysemu/block-backend.h"
 
 #define DISK_BYTES (20 * 64 * KiB - 512)
 #define SECTORS (DISK_BYTES / 512)
@@ -26,7 +26,7 @@ static int create(const char *filename, int64_t size, Error **errp)
     BlockDriver *drv = bdrv_find_format("tiny");
     QemuOptsList *list =
         qemu_opts_append(qemu_opts_append(NULL, bdrv_driver_create_opts(drv)),
-                         bdrv_mem.create_opts);
+                         bdrv_driver_create_opts(bdrv_find_format("mem")));
     QemuOpts *opts = qemu_opts_create(list, NULL, 0, &error_abort);
     int ret;
 
@@ -37,33 +37,36 @@ static int create(const char *filename, int64_t size, Error **errp)
     return ret;
 }
 
-/* A new disk that holds an empty image. */
+/* The disk "disk", which holds an empty image. */
 static MemDisk *new_image(void)
 {
-    static unsigned counter;
-    g_autofree char *name = g_strdup_printf("disk%u", counter++);
-    MemDisk *disk = test_disk_new(name);
-    MemFile *f;
-
-    mem_reset();
-    g_assert_cmpint(create("mem:t", DISK_BYTES, &error_abort), ==, 0);
-    f = mem_find("t");
-    g_byte_array_append(disk->data, f->data, f->size);
-    test_disk_settle(disk);
-    return disk;
+    g_assert_cmpint(create("mem:disk", DISK_BYTES, &error_abort), ==, 0);
+    return mem_disk_find("disk");
 }
 
-static BlockBackend *open_image(MemDisk *disk)
+static BlockBackend *open_image(void)
 {
-    BlockDriverState *bs = test_disk_open_format(disk, "tiny", BDRV_O_RDWR,
-                                                &error_abort);
-    BlockBackend *blk = blk_new(qemu_get_current_aio_context(),
-                                BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE,
-                                BLK_PERM_ALL);
+    return disk_open("disk", "tiny", BDRV_O_RDWR, NULL, false, &error_abort);
+}
 
-    blk_insert_bs(blk, bs, &error_abort);
-    bdrv_unref(bs);
-    return blk;
+static BlockBackend *open_faulty(const DiskFault *fault, bool cache)
+{
+    return disk_open("disk", "tiny", BDRV_O_RDWR, fault, cache, &error_abort);
+}
+
+static uint32_t disk_number(const MemDisk *disk, int64_t offset)
+{
+    uint32_t raw;
+
+    mem_disk_read(disk, offset, &raw, sizeof(raw));
+    return be32_to_cpu(raw);
+}
+
+static void set_number(MemDisk *disk, int64_t offset, uint32_t number)
+{
+    uint32_t raw = cpu_to_be32(number);
+
+    mem_disk_write(disk, offset, &raw, sizeof(raw));
 }
 
 /* Every sector has one value, and that is one of the model's. */
@@ -120,7 +123,7 @@ static void test_bytes(void)
     g_autofree uint8_t *want = g_malloc0(DISK_BYTES);
     g_autofree uint8_t *buf = g_malloc(DISK_BYTES);
     MemDisk *disk = new_image();
-    BlockBackend *blk = open_image(disk);
+    BlockBackend *blk = open_image();
 
     for (int i = 1; i < 200; i++) {
         int offset = g_test_rand_int_range(0, DISK_BYTES);
@@ -134,17 +137,17 @@ static void test_bytes(void)
         g_assert_cmpmem(buf, DISK_BYTES, want, DISK_BYTES);
         if (i % 20 == 0) {
             blk_unref(blk);
-            blk = open_image(disk);
+            blk = open_image();
         }
     }
     blk_unref(blk);
-    test_disk_free(disk);
+    mem_disk_free(disk);
 }
 
 static void test_status(void)
 {
     MemDisk *disk = new_image();
-    BlockBackend *blk = open_image(disk);
+    BlockBackend *blk = open_image();
     int64_t pnum, map;
     BlockDriverState *file;
     int ret;
@@ -164,26 +167,26 @@ static void test_status(void)
     g_assert_true(file == bdrv_file_bs(blk_bs(blk)));
     g_assert_cmpint(bdrv_has_zero_init(blk_bs(blk)), ==, 1);
     blk_unref(blk);
-    test_disk_free(disk);
+    mem_disk_free(disk);
 }
 
 /* An allocating write does not flush, a flush does so once before the map. */
 static void test_flushes(void)
 {
     MemDisk *disk = new_image();
-    BlockBackend *blk = open_image(disk);
-    unsigned before = disk->ops[MEM_FLUSH];
+    BlockBackend *blk = open_image();
+    unsigned before = mem_disk_count(disk, MEM_FLUSH);
 
     g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
     g_assert_cmpint(blk_pwrite(blk, BLOCK, "x", 1, 0), ==, 1);
-    g_assert_cmpint(disk->ops[MEM_FLUSH], ==, before);
-    g_assert_cmpint(ldl_be_p(disk->data->data + 16), ==, 0);
+    g_assert_cmpuint(mem_disk_count(disk, MEM_FLUSH), ==, before);
+    g_assert_cmpint(disk_number(disk, 16), ==, 0);
     g_assert_cmpint(blk_flush(blk), ==, 0);
-    g_assert_cmpint(disk->ops[MEM_FLUSH], ==, before + 2);
-    g_assert_cmpint(ldl_be_p(disk->data->data + 16), ==, 1);
-    g_assert_cmpint(ldl_be_p(disk->data->data + 20), ==, 2);
+    g_assert_cmpuint(mem_disk_count(disk, MEM_FLUSH), ==, before + 2);
+    g_assert_cmpint(disk_number(disk, 16), ==, 1);
+    g_assert_cmpint(disk_number(disk, 20), ==, 2);
     blk_unref(blk);
-    test_disk_free(disk);
+    mem_disk_free(disk);
 }
 
 /* Some writes and flushes, with or without failures. */
@@ -204,31 +207,32 @@ static void scenario(BlockBackend *blk, GRand *rand, uint64_t *model,
  */
 static void test_failures(void)
 {
-    static const MemOp kinds[] = { MEM_WRITE, MEM_FLUSH };
+    static const char *const kinds[] = { "write", "flush" };
 
     for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++) {
         unsigned failures = 1;
 
         for (int nth = 1; failures; nth++) {
+            const DiskFault fault = { .iotype = kinds[k], .nth = nth };
             g_autofree uint64_t *model = g_new0(uint64_t, SECTORS);
             GRand *rand = g_rand_new_with_seed(nth);
             MemDisk *disk = new_image();
-            BlockBackend *blk = open_image(disk);
+            BlockBackend *blk = open_faulty(&fault, false);
 
             failures = 0;
             read_model(blk, model);
-            test_disk_fail(disk, kinds[k], nth, false);
+            disk_arm(blk);
             scenario(blk, rand, model, &failures);
             g_assert_cmpint(failures, <=, 1);
             g_assert_cmpint(nth, <, 100);
-            test_disk_fail(disk, kinds[k], 0, false);
+            disk_disarm(blk);
             check_content(blk, model);
             read_model(blk, model);
             blk_unref(blk);
-            blk = open_image(disk);
+            blk = open_image();
             check_content(blk, model);
             blk_unref(blk);
-            test_disk_free(disk);
+            mem_disk_free(disk);
             g_rand_free(rand);
             g_assert_true(failures || nth > 2);
         }
@@ -238,41 +242,71 @@ static void test_failures(void)
 /* A flush that failed has to be done again, all of it. */
 static void test_failed_flush(void)
 {
-    static const struct {
-        MemOp op;
-        unsigned nth;
-    } steps[] = { { MEM_FLUSH, 1 }, { MEM_WRITE, 1 }, { MEM_FLUSH, 2 } };
+    static const DiskFault steps[] = {
+        { .iotype = "flush", .nth = 1 },
+        { .iotype = "write", .nth = 1 },
+        { .iotype = "flush", .nth = 2 },
+    };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
         MemDisk *disk = new_image();
-        BlockBackend *blk = open_image(disk);
+        BlockBackend *blk = open_faulty(&steps[i], true);
+        VolatileLog *log;
         char c;
 
         g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
-        test_disk_fail(disk, steps[i].op, steps[i].nth, false);
+        disk_arm(blk);
         g_assert_cmpint(blk_flush(blk), ==, -EIO);
         g_assert_cmpint(blk_flush(blk), ==, 0);
-        g_assert_cmpint(disk->log->len, ==, 0);
+        log = volatile_cache_log(bdrv_find_node("cache"));
+        g_assert_cmpuint(volatile_log_entries(log), ==, 0);
+        volatile_log_free(log);
         blk_unref(blk);
-        blk = open_image(disk);
+        blk = open_image();
         g_assert_cmpint(blk_pread(blk, 0, &c, 1), ==, 1);
         g_assert_cmpint(c, ==, 'x');
         blk_unref(blk);
-        test_disk_free(disk);
+        mem_disk_free(disk);
     }
 }
 
-/* A power cut leaves an image that opens and holds what was flushed. */
+/* What a power cut at this moment leaves, as the disk "left". */
+static MemDisk *cut_power(const MemDisk *disk, GRand *rand)
+{
+    VolatileLog *log = volatile_cache_log(bdrv_find_node("cache"));
+    PowerCut cut = {
+        .kind = g_rand_int_range(rand, 0, POWER_CUT__MAX),
+        .length = g_rand_int_range(rand, 0, POWER_CUT_LENGTH__MAX),
+        .count = g_rand_int_range(rand, 0, volatile_log_entries(log) + 1),
+        .seed = g_rand_int(rand),
+    };
+    MemDisk *left = mem_disk_copy(disk, "left");
+    BlockBackend *blk = blk_new_open("mem:left", NULL, NULL, BDRV_O_RDWR |
+                                     BDRV_O_RESIZE | BDRV_O_PROTOCOL,
+                                     &error_abort);
+
+    g_assert_cmpint(volatile_log_apply(log, &cut, blk), ==, 0);
+    blk_unref(blk);
+    volatile_log_free(log);
+    return left;
+}
+
+/* It leaves an image that opens and holds what was flushed. */
 static void test_power_cuts(void)
 {
     for (int seed = 0; seed < 120; seed++) {
         g_autofree uint64_t *model = g_new0(uint64_t, SECTORS);
         GRand *rand = g_rand_new_with_seed(seed);
+        /* Half way through a flush, behind its first or second step. */
+        const DiskFault fault = {
+            .iotype = "flush", .nth = 1 + seed % 2, .forever = true,
+        };
         MemDisk *disk = new_image(), *left;
-        BlockBackend *blk = open_image(disk);
+        BlockBackend *blk;
         int cut = g_rand_int_range(rand, 1, 12);
 
-        disk->stale_growth = seed % 2;
+        mem_disk_set_stale(disk, seed / 2 % 2);
+        blk = open_faulty(&fault, true);
         read_model(blk, model);
         for (int value = 1; value <= cut; value++) {
             g_assert_cmpint(write_some(blk, rand, value, model), >, 0);
@@ -281,25 +315,25 @@ static void test_power_cuts(void)
                 read_model(blk, model);
             }
         }
-        /* Half way through a flush, behind its first or second step. */
-        test_disk_fail(disk, MEM_FLUSH, g_rand_int_range(rand, 1, 3), true);
+        disk_arm(blk);
         blk_flush(blk);
-        left = test_disk_crash(disk, "left", seed % MEM_CRASH__MAX, rand);
+        left = cut_power(disk, rand);
         blk_unref(blk);
-        blk = open_image(left);
+        blk = disk_open("left", "tiny", BDRV_O_RDWR, NULL, false,
+                        &error_abort);
         check_content(blk, model);
         blk_unref(blk);
-        test_disk_free(left);
-        test_disk_free(disk);
+        mem_disk_free(left);
+        mem_disk_free(disk);
         g_rand_free(rand);
     }
 }
 
-static void assert_refused(MemDisk *disk, const char *msg)
+static void assert_refused(const char *msg)
 {
     Error *err = NULL;
 
-    g_assert_null(test_disk_open_format(disk, "tiny", 0, &err));
+    g_assert_null(disk_open("disk", "tiny", 0, NULL, false, &err));
     g_assert_cmpstr(error_get_pretty(err), ==, msg);
     error_free(err);
 }
@@ -307,30 +341,27 @@ static void assert_refused(MemDisk *disk, const char *msg)
 static void test_damaged(void)
 {
     MemDisk *disk = new_image();
-    BlockBackend *blk = open_image(disk);
-    uint8_t *entry = disk->data->data + 16;
+    BlockBackend *blk = open_image();
 
     g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
     blk_unref(blk);
-    entry = disk->data->data + 16;
-    g_assert_cmpint(ldl_be_p(entry), ==, 1);
+    g_assert_cmpint(disk_number(disk, 16), ==, 1);
 
-    stl_be_p(entry, 2);
-    assert_refused(disk, "Block 0 cannot be where the map says");
-    stl_be_p(entry, 0xffffffff);
-    assert_refused(disk, "Block 0 cannot be where the map says");
-    stl_be_p(entry, 1);
-    stl_be_p(entry + 40, 1);
-    assert_refused(disk, "Block 10 cannot be where the map says");
-    stl_be_p(entry + 40, 0);
-    disk->data->data[15] = 1;
-    assert_refused(disk, "Not a tiny image, or a damaged one");
-    disk->data->data[15] = 0;
-    disk->data->data[8] = 1;
-    assert_refused(disk, "Not a tiny image, or a damaged one");
-    disk->data->data[8] = 0;
-    blk_unref(open_image(disk));
-    test_disk_free(disk);
+    set_number(disk, 16, 2);
+    assert_refused("Block 0 cannot be where the map says");
+    set_number(disk, 16, 0xffffffff);
+    assert_refused("Block 0 cannot be where the map says");
+    set_number(disk, 16, 1);
+    set_number(disk, 16 + 40, 1);
+    assert_refused("Block 10 cannot be where the map says");
+    set_number(disk, 16 + 40, 0);
+    for (int64_t at = 8; at < 16; at += 7) {
+        disk_flip(disk, at, 1);
+        assert_refused("Not a tiny image, or a damaged one");
+        disk_flip(disk, at, 1);
+    }
+    blk_unref(open_image());
+    mem_disk_free(disk);
 }
 
 static void test_create(void)
@@ -339,7 +370,6 @@ static void test_create(void)
     BlockBackend *blk;
     Error *err = NULL;
 
-    mem_reset();
     for (int64_t size = 0; size <= max; size = size * 5 + 511) {
         g_assert_cmpint(create("mem:t", size, &error_abort), ==, 0);
         blk = blk_new_open("mem:t", NULL, NULL, BDRV_O_RDWR, &error_abort);
@@ -355,19 +385,13 @@ static void test_create(void)
     g_assert_cmpstr(error_get_pretty(err), ==,
                     "A tiny image has at most 1073479680 bytes");
     error_free(err);
+    mem_disk_free(mem_disk_find("t"));
 }
-
-static void register_drivers(void)
-{
-    bdrv_register(&bdrv_mem);
-}
-block_init(register_drivers)
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
-    test_disk_init();
     g_test_add_func("/guide/bytes", test_bytes);
     g_test_add_func("/guide/status", test_status);
     g_test_add_func("/guide/flushes", test_flushes);
