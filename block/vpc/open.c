@@ -9,7 +9,8 @@
  *   - No number of the file is used before it was checked against the format
  *     and the file's length.
  *   - Whatever is found wrong and does not keep the disk from being read makes
- *     the image read-only, and the user is told why.
+ *     the image read-only, and the user is told why.  Only to be repaired it
+ *     is opened for writing, where nothing is wrong but its footers.
  */
 #include "qemu/osdep.h"
 #include "migration/blocker.h"
@@ -58,16 +59,28 @@ static void G_GNUC_PRINTF(2, 3) refuse_writing(VpcState *s, const char *fmt,
     va_start(ap, fmt);
     reason = g_strdup_vprintf(fmt, ap);
     va_end(ap);
+    s->needs_more = true;
     s->read_only_reason = before ? g_strdup_printf("%s; %s", before, reason)
                                  : g_steal_pointer(&reason);
 }
 
-static int check_writable(BlockDriverState *bs, Error **errp)
+/* Footers that are damaged; each is made of the other one by a repair. */
+static void refuse_footers(VpcState *s, const char *reason)
+{
+    bool before = s->needs_more;
+
+    s->footer_damaged = true;
+    refuse_writing(s, "%s", reason);
+    s->needs_more = before;
+}
+
+static int check_writable(BlockDriverState *bs, int flags, Error **errp)
 {
     VpcState *s = bs->opaque;
     g_autofree char *message = NULL;
 
-    if (!s->read_only_reason) {
+    if (!s->read_only_reason ||
+        ((flags & BDRV_O_CHECK) && !s->needs_more)) {
         return 0;
     }
     message = g_strdup_printf("Image can only be opened read-only: %s",
@@ -139,20 +152,20 @@ static int choose_footer(BlockDriverState *bs, Footers *f, Error **errp)
             return 0;
         }
         if (f->head_error) {
-            s->footer_damaged = true;
-            refuse_writing(s, "the footer's copy at offset 0 is damaged (%s)",
-                           error_get_pretty(f->head_error));
+            g_autofree char *reason = g_strdup_printf(
+                "the footer's copy at offset 0 is damaged (%s)",
+                error_get_pretty(f->head_error));
+
+            refuse_footers(s, reason);
         } else if (memcmp(&f->head, &f->tail, sizeof(f->tail))) {
-            s->footer_damaged = true;
-            refuse_writing(s, "the footer and its copy at offset 0 differ");
+            refuse_footers(s, "the footer and its copy at offset 0 differ");
         }
         return 0;
     }
     if (!f->head_error && be32_to_cpu(f->head.type) != VPC_TYPE_FIXED) {
         s->footer = f->head;
         s->tail_lost = true;
-        s->footer_damaged = true;
-        refuse_writing(s, "the footer at the end of the file is missing or "
+        refuse_footers(s, "the footer at the end of the file is missing or "
                        "damaged");
         return 0;
     }
@@ -504,7 +517,7 @@ int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
         ret = open_by_type(bs, errp);
     }
     if (ret == 0) {
-        ret = check_writable(bs, errp);
+        ret = check_writable(bs, flags, errp);
     }
     if (ret == 0) {
         ret = block_migration(bs, errp);

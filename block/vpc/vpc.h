@@ -22,7 +22,7 @@
  *      or behind it: it is moved before anything is written over the old one.
  *   4. A request holds a block from the look-up of its entry to the end of its
  *      I/O: shared where the data is there, alone to allocate.
- *   5. An image with anything wrong is not written to.
+ *   5. An image with anything wrong is not written to, but to repair it.
  */
 #ifndef BLOCK_VPC_VPC_H
 #define BLOCK_VPC_VPC_H
@@ -110,6 +110,7 @@ typedef struct VpcState {
     VpcSizeRule size_rule;
     Error *migration_blocker;
     char *read_only_reason;     /* NULL: it may be written to */
+    bool needs_more;            /* than its footers to be repaired */
 
     /* dynamic disks */
     uint64_t header_offset;

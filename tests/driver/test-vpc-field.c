@@ -429,6 +429,84 @@ static void test_s13_guest_footer_at_end(void)
     end(&f);
 }
 
+/* Repairs @f's image, whose footers alone are damaged, and writes to it. */
+static void repair_footers(Fixture *f)
+{
+    BlockBackend *blk = open_flags(f, BDRV_O_RDWR | BDRV_O_CHECK,
+                                   &error_abort);
+    BdrvCheckResult result;
+
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, BDRV_FIX_LEAKS), ==, 0);
+    g_assert_cmpint(result.corruptions, ==, 1);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, BDRV_FIX_ERRORS), ==, 0);
+    g_assert_cmpint(result.corruptions, ==, 0);
+    g_assert_cmpint(result.corruptions_fixed, ==, 1);
+    blk_unref(blk);
+    assert_sound_ends(f);
+
+    blk = open_rw(f);
+    assert_reads(blk, 0, BLOCK, 0x11);
+    assert_reads(blk, BLOCK, BLOCK, 0);
+    write_value(blk, BLOCK + 512, 512, 0x42);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, 0), ==, 0);
+    g_assert_cmpint(result.corruptions, ==, 0);
+    blk_unref(blk);
+    blk = open_ro(f);
+    assert_reads(blk, 0, BLOCK, 0x11);
+    assert_reads(blk, BLOCK, 512, 0);
+    assert_reads(blk, BLOCK + 512, 512, 0x42);
+    assert_reads(blk, BLOCK + 1024, BLOCK - 1024, 0);
+    blk_unref(blk);
+    assert_sound_ends(f);
+}
+
+static void begin_two_blocks(Fixture *f)
+{
+    static const VhdSpec two = { .size = 2 * BLOCK };
+
+    begin(f, &two);
+    vhd_add_block(f->disk, &f->image, 0, 0, BLOCK / 512, 0x11);
+    vhd_finish(f->disk, &f->image);
+}
+
+/* One footer is damaged, missing, or what stands there is not one. */
+static void test_s15_s16_repair(void)
+{
+    const uint8_t junk[512] = { 0x5e };
+    Fixture f;
+
+    begin_two_blocks(&f);
+    mem_disk_write(f.disk, 0, junk, sizeof(junk));
+    assert_read_only(&f, "offset 0");
+    repair_footers(&f);
+    end(&f);
+
+    begin_two_blocks(&f);
+    disk_shorten(f.disk, 512);
+    assert_read_only(&f, "end of the file");
+    repair_footers(&f);
+    end(&f);
+
+    begin_two_blocks(&f);
+    mem_disk_write(f.disk, mem_disk_length(f.disk) - 512, junk, sizeof(junk));
+    assert_read_only(&f, "end of the file");
+    repair_footers(&f);
+    end(&f);
+}
+
+/* Other findings besides keep the footers from being repaired. */
+static void test_repair_refused(void)
+{
+    uint8_t entry[4] = { 0, 0, 0, 1 };
+    Fixture f;
+
+    begin_two_blocks(&f);
+    disk_shorten(f.disk, 512);
+    mem_disk_write(f.disk, 1536, entry, sizeof(entry));
+    assert_refused(&f, BDRV_O_RDWR | BDRV_O_CHECK, "block allocation table");
+    end(&f);
+}
+
 static void test_s17_short_file(void)
 {
     Fixture f;
@@ -630,6 +708,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S8-order", test_s8_order);
     g_test_add_func("/vpc/S13-nested", test_s13_nested);
     g_test_add_func("/vpc/S13-guest-footer", test_s13_guest_footer_at_end);
+    g_test_add_func("/vpc/S15-S16-repair", test_s15_s16_repair);
+    g_test_add_func("/vpc/repair-refused", test_repair_refused);
     g_test_add_func("/vpc/S17-short-file", test_s17_short_file);
     g_test_add_func("/vpc/S17-end", test_s17_requests_end_with_the_disk);
     g_test_add_func("/vpc/S24-no-space", test_s24_no_space);

@@ -106,6 +106,22 @@ patch()
     done
 }
 
+@test 'a footer that is lost is made again' {
+    setup_vpc
+    truncate -s -512 v
+    img check v
+    expect_status 2
+    img check -r all v
+    expect_status 0
+    [ "${lines[0]}" = \
+        'The following inconsistencies were found and repaired:' ]
+    [ "${lines[3]}" = '    1 corruptions' ]
+    img check v
+    expect_status 0
+    expect_err ''
+    expect_golden check-sound
+}
+
 @test 'a repair needs an image that can be written' {
     setup_vpc
     img check -r all --image-opts driver=vpc,file.filename=v,read-only=on
