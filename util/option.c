@@ -68,6 +68,8 @@ QemuOpts *qemu_opts_create(QemuOptsList *list, const char *id,
     opts_list_prepare(list);
     if (id && !id_is_wellformed(id)) {
         error_setg(errp, "Parameter 'id' expects an identifier");
+        error_append_hint(errp, "Identifiers consist of letters, digits, '-', "
+                          "'.', '_', starting with a letter.\n");
         return NULL;
     }
     if (id || list->merge_lists) {
