@@ -359,7 +359,7 @@ static void blkdebug_debug_event(BlockDriverState *bs, BlkdebugEvent event)
 {
     BDRVBlkdebugState *s = bs->opaque;
 
-    blkdebug_rules_event(&s->rules, event, true);
+    blkdebug_rules_event(&s->rules, event, !bdrv_is_draining(bs));
 }
 
 static int blkdebug_debug_breakpoint(BlockDriverState *bs, const char *event,
@@ -400,6 +400,15 @@ static bool blkdebug_debug_is_suspended(BlockDriverState *bs, const char *tag)
     return blkdebug_rules_is_stopped(&s->rules, tag);
 }
 
+#ifdef MINBLK_BLOCK_DRIVER_EXT
+static void blkdebug_debug_release(BlockDriverState *bs)
+{
+    BDRVBlkdebugState *s = bs->opaque;
+
+    blkdebug_rules_release(&s->rules, bdrv_get_aio_context(bs));
+}
+#endif
+
 static BlockDriver bdrv_blkdebug = {
     .format_name = "blkdebug",
     .protocol_name = "blkdebug",
@@ -431,6 +440,9 @@ static BlockDriver bdrv_blkdebug = {
     .bdrv_debug_is_suspended = blkdebug_debug_is_suspended,
 
     .strong_runtime_opts = blkdebug_strong_runtime_opts,
+#ifdef MINBLK_BLOCK_DRIVER_EXT
+    .bdrv_debug_release = blkdebug_debug_release,
+#endif
 };
 
 static void bdrv_blkdebug_init(void)

@@ -16,6 +16,8 @@
  *     in a queue, which a bottom half wakes after each change that may matter.
  *     Nothing then nests, so two coroutines that wait cannot lock each other.
  *   - A driver's bdrv_co_drain_begin and _end alternate and never overlap.
+ *   - Requests that a debugging node stopped below a node that is drained run
+ *     on, and none is stopped there until the section ends.
  */
 #include "qemu/osdep.h"
 #include "block/core/core.h"
@@ -91,6 +93,37 @@ static void drain_run_callback(BlockDriverState *bs, CoroutineEntry *entry)
     qemu_coroutine_enter(qemu_coroutine_create(entry, bs));
 }
 
+/* ---- requests stopped at breakpoints -------------------------------------- */
+
+static void drain_release(BlockDriverState *bs)
+{
+    BdrvChild *c;
+
+    if (bs->drv && bs->drv->bdrv_debug_release) {
+        bs->drv->bdrv_debug_release(bs);
+    }
+    QLIST_FOREACH(c, &bs->children, next) {
+        if (c->bs) {
+            drain_release(c->bs);
+        }
+    }
+}
+
+bool bdrv_is_draining(BlockDriverState *bs)
+{
+    BdrvChild *c;
+
+    if (bs->quiesce_counter > 0) {
+        return true;
+    }
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        if (c->role->parent_is_bds && bdrv_is_draining(c->opaque)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- stop and go on ------------------------------------------------------ */
 
 void bdrv_child_sync_drained(BdrvChild *child)
@@ -124,6 +157,7 @@ void bdrv_do_drained_begin_quiesce(BlockDriverState *bs)
 {
     bs->quiesce_counter++;
     drain_sync_parents(bs);
+    drain_release(bs);
     if (bs->quiesce_counter == 1 && bs->drv && bs->drv->bdrv_co_drain_begin) {
         drain_run_callback(bs, drain_begin_entry);
     }

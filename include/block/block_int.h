@@ -425,6 +425,11 @@ struct BlockDriver {
     int coroutine_fn (*bdrv_co_pwritev_tail)(BlockDriverState *bs,
                                              uint64_t offset, uint64_t bytes,
                                              QEMUIOVector *qiov);
+    /*
+     * A drained section of the node, or of one above it, begins: what
+     * bdrv_debug_event stopped is resumed from the event loop.  Plain.
+     */
+    void (*bdrv_debug_release)(BlockDriverState *bs);
 };
 
 typedef struct BlockLimits {
@@ -596,6 +601,12 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
  */
 BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size,
                             const char *filename);
+
+/*
+ * Is the node, or one that may have requests on it, in a drained section?  Then
+ * nothing may be stopped that is on its way.  Plain.
+ */
+bool bdrv_is_draining(BlockDriverState *bs);
 
 /* ---- permissions ----------------------------------------------------------- */
 

@@ -87,7 +87,9 @@ int io_request_run(IoRequest *req)
 
 void io_wait_for_requests(IoSession *s)
 {
-    if (s->blk) {
+    if (s->blk && s->in_flight > 0) {
+        /* Nobody could resume what is stopped at a breakpoint meanwhile. */
+        blk_drain(s->blk);
         AIO_WAIT_WHILE(blk_get_aio_context(s->blk), s->in_flight > 0);
     }
 }
