@@ -72,7 +72,7 @@ static QemuOpts *add_section(Sections *sections, const char *id, Error **errp)
     return opts;
 }
 
-/* ---- sections of a file ---------------------------------------------------- */
+/* ---- sections of a file -------------------------------------------------- */
 
 /* `[name]` or `[name "id"]`.  NULL with @errp set. */
 static QemuOpts *read_heading(Sections *kinds, const char *line, Error **errp)
@@ -160,7 +160,7 @@ static int read_file(Sections *kinds, const char *config, Error **errp)
     return ret;
 }
 
-/* ---- sections of options --------------------------------------------------- */
+/* ---- sections of options ------------------------------------------------- */
 
 static int refuse_rest(const QDict *rest, const char *what,
                        const char *section, Error **errp)
@@ -257,7 +257,7 @@ static int read_options(Sections *sections, QDict *options, Error **errp)
     return read_members(sections, members, errp);
 }
 
-/* ---- rules ----------------------------------------------------------------- */
+/* ---- rules --------------------------------------------------------------- */
 
 /* A value of @lookup, -EINVAL with @errp set for another word. */
 static int parse_name(const QEnumLookup *lookup, const char *name,
@@ -266,6 +266,14 @@ static int parse_name(const QEnumLookup *lookup, const char *name,
     int value = qapi_enum_parse(lookup, name, -1, errp);
 
     return value < 0 ? -EINVAL : value;
+}
+
+/* A sector that cannot be is in no request. */
+static int64_t sector_offset(int64_t sector)
+{
+    int64_t size = BDRV_SECTOR_SIZE;
+
+    return sector >= 0 && sector <= INT64_MAX / size ? sector * size : -1;
 }
 
 static int fill_inject_error(BlkdebugRule *rule, QemuOpts *opts, Error **errp)
@@ -294,8 +302,7 @@ static int fill_inject_error(BlkdebugRule *rule, QemuOpts *opts, Error **errp)
     }
     rule->error = error;
     rule->anywhere = sector == -1;
-    rule->offset = sector >= 0 && sector <= INT64_MAX / (int64_t)BDRV_SECTOR_SIZE
-                       ? sector * (int64_t)BDRV_SECTOR_SIZE : -1;
+    rule->offset = sector_offset(sector);
     rule->once = qemu_opt_get_bool(opts, "once", false);
     rule->immediately = qemu_opt_get_bool(opts, "immediately", false);
     rule->skip = qemu_opt_get_number(opts, "skip", 0);

@@ -24,7 +24,7 @@ struct BlkdebugStop {
     QLIST_ENTRY(BlkdebugStop) next;
 };
 
-/* ---- lists ---------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------- */
 
 void blkdebug_rules_init(BlkdebugRules *rules)
 {
@@ -55,7 +55,7 @@ void blkdebug_rules_free(BlkdebugRules *rules)
     }
 }
 
-/* ---- events --------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------- */
 
 static void deactivate_all(BlkdebugRules *rules)
 {
@@ -81,10 +81,19 @@ static void add_stop(BlkdebugRules *rules, BlkdebugRule *rule,
     printf("blkdebug: Suspended request '%s'\n", stop->tag);
 }
 
+static void coroutine_fn wait_until_resumed(StoppedRequest *request)
+{
+    while (request->stops > 0) {
+        qemu_coroutine_yield();
+    }
+}
+
 void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
                           bool may_stop)
 {
-    StoppedRequest request = { .co = qemu_coroutine_self() };
+    StoppedRequest request = {
+        .co = qemu_in_coroutine() ? qemu_coroutine_self() : NULL,
+    };
     BlkdebugRule *rule, *next;
     int new_state = rules->state;
     bool activated = false;
@@ -101,17 +110,17 @@ void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
                 activated = true;
             }
             QLIST_INSERT_HEAD(&rules->active, rule, active_next);
-        } else if (may_stop) {
+        } else if (may_stop && request.co) {
             add_stop(rules, rule, &request);
         }
     }
     rules->state = new_state;
-    while (request.stops > 0) {
-        qemu_coroutine_yield();
+    if (qemu_in_coroutine()) {
+        wait_until_resumed(&request);
     }
 }
 
-/* ---- errors --------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------- */
 
 static bool rule_matches(const BlkdebugRule *rule, uint64_t offset,
                          uint64_t bytes, BlkdebugIOType iotype)
@@ -164,7 +173,7 @@ int coroutine_fn blkdebug_rules_check(BlkdebugRules *rules, uint64_t offset,
     return -error;
 }
 
-/* ---- breakpoints ----------------------------------------------------------- */
+/* ---- breakpoints --------------------------------------------------------- */
 
 void blkdebug_rules_break(BlkdebugRules *rules, BlkdebugEvent event,
                           const char *tag)

@@ -48,7 +48,7 @@ typedef struct BlkdebugRules {
     QLIST_HEAD(, BlkdebugStop) stops;        /* the latest first */
 } BlkdebugRules;
 
-/* ---- blkdebug-rules.c ----------------------------------------------------- */
+/* ---- blkdebug-rules.c ---------------------------------------------------- */
 
 /* @rules is zeroed memory.  Plain, as all that is not said to be co-only. */
 void blkdebug_rules_init(BlkdebugRules *rules);
@@ -61,7 +61,7 @@ void blkdebug_rules_add(BlkdebugRules *rules, BlkdebugRule *rule);
 
 /*
  * @event happens: activates rules, changes the state, and with @may_stop stops
- * the caller at breakpoints.  Only then co-only.
+ * the coroutine that calls it, if it is one, at breakpoints.
  */
 void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
                           bool may_stop);
@@ -88,7 +88,7 @@ void blkdebug_rules_release(BlkdebugRules *rules, AioContext *ctx);
 
 bool blkdebug_rules_is_stopped(BlkdebugRules *rules, const char *tag);
 
-/* ---- blkdebug-config.c ---------------------------------------------------- */
+/* ---- blkdebug-config.c --------------------------------------------------- */
 
 /*
  * Reads rules from the file @config (NULL: none), then takes those of @options

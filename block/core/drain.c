@@ -93,7 +93,7 @@ static void drain_run_callback(BlockDriverState *bs, CoroutineEntry *entry)
     qemu_coroutine_enter(qemu_coroutine_create(entry, bs));
 }
 
-/* ---- requests stopped at breakpoints -------------------------------------- */
+/* ---- requests stopped at breakpoints ------------------------------------ */
 
 static void drain_release(BlockDriverState *bs)
 {
