@@ -378,6 +378,7 @@ void blk_drain(BlockBackend *blk)
 {
     BlockDriverState *bs = blk_bs(blk);
 
+    blk_wait_resumed(blk);
     if (bs) {
         bdrv_ref(bs);
         bdrv_drained_begin(bs);

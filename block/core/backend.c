@@ -58,6 +58,18 @@ static void blk_resume_bh(void *opaque)
     }
 }
 
+static bool blk_is_resuming(void *opaque)
+{
+    BlockBackend *blk = opaque;
+
+    return blk->quiesce_counter == 0 && blk->queued > 0;
+}
+
+void blk_wait_resumed(BlockBackend *blk)
+{
+    bdrv_drain_wait_while(blk->ctx, blk_is_resuming, blk);
+}
+
 static const BdrvChildRole child_root = {
     .get_parent_desc = blk_root_get_parent_desc,
     .get_name = blk_root_get_name,
@@ -83,6 +95,7 @@ void blk_remove_bs(BlockBackend *blk)
     if (!root) {
         return;
     }
+    blk_wait_resumed(blk);
     bdrv_ref(bs);
     bdrv_drained_begin(bs);
     blk->root = NULL;
@@ -191,7 +204,7 @@ static bool blk_is_busy(void *opaque)
     return blk->in_flight > 0 || blk->queued > 0;
 }
 
-/* Without a node, what still waits in the queue ends with -ENOMEDIUM. */
+/* What a drained section still holds back ends with -ENOMEDIUM. */
 static void blk_delete(BlockBackend *blk)
 {
     blk_remove_bs(blk);

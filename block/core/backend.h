@@ -34,4 +34,10 @@ struct BlockBackend {
 void blk_inc_in_flight(BlockBackend *blk);
 void blk_dec_in_flight(BlockBackend *blk);
 
+/*
+ * Waits until the requests that a drained section held back have begun, if it
+ * is over.  Mixed.
+ */
+void blk_wait_resumed(BlockBackend *blk);
+
 #endif

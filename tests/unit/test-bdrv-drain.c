@@ -328,6 +328,29 @@ static void test_close_queued(void)
     assert_clean();
 }
 
+/* One that a section held back which is over is waited for, like any other. */
+static void test_close_resuming(void)
+{
+    BlockDriverState *bs = gate_node("n");
+    BlockBackend *blk = backend_of(bs);
+    BgWrite w;
+
+    bdrv_drained_begin(bs);
+    bg_write(&w, blk, 0, 1);
+    bdrv_drained_end(bs);
+    blk_drain(blk);
+    g_assert_cmpint(w.ret, ==, 0);
+
+    bdrv_drained_begin(bs);
+    bg_write(&w, blk, 0, 2);
+    bdrv_drained_end(bs);
+    blk_unref(blk);
+    g_assert_cmpint(w.ret, ==, 0);
+    g_assert_cmpint(gate_of(bs)->data[511], ==, 2);
+    bdrv_unref(bs);
+    assert_clean();
+}
+
 /* Requests that were held back go to the node that is there afterwards. */
 static void test_replace_while_queued(void)
 {
@@ -547,6 +570,7 @@ int main(int argc, char **argv)
     g_test_add_func("/drain/close-in-flight", test_close_in_flight);
     g_test_add_func("/drain/close-in-coroutine", test_close_in_coroutine);
     g_test_add_func("/drain/close-queued", test_close_queued);
+    g_test_add_func("/drain/close-resuming", test_close_resuming);
     g_test_add_func("/drain/replace-while-queued", test_replace_while_queued);
     g_test_add_func("/drain/all", test_drain_all);
     g_test_add_func("/drain/stress", test_stress);
