@@ -18,6 +18,17 @@
 #include "qapi/qmp/qdict.h"
 #include "sysemu/block-backend.h"
 
+/* Does a sanitizer have the allocator and need memory and time? */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER 1
+#endif
+
 /* ---- the run --------------------------------------------------------------- */
 
 typedef struct HarnessSuite HarnessSuite;
@@ -50,6 +61,9 @@ extern const HarnessSuite suite_model;
 extern const HarnessSuite suite_read;
 extern const HarnessSuite suite_failure;
 extern const HarnessSuite suite_crash;
+extern const HarnessSuite suite_graph;
+extern const HarnessSuite suite_create;
+extern const HarnessSuite suite_hostile;
 
 /* A seed for the @index-th use of what @what names, made of the run's seed. */
 uint64_t harness_seed(const Harness *h, const char *what, unsigned index);
@@ -117,6 +131,13 @@ void case_job_clear(CaseJob *job);
  */
 bool harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
     GCC_FMT_ATTR(4, 5);
+
+/* ---- memory ---------------------------------------------------------------------- */
+
+/* How many blocks of memory are in use; 0 where they are not counted. */
+int64_t harness_memory_blocks(void);
+/* Does AddressSanitizer, if it is there, know of blocks that nobody holds? */
+bool harness_memory_lost(void);
 
 /* ---- the stack; in a case ----------------------------------------------------- */
 

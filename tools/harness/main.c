@@ -27,6 +27,9 @@ static const HarnessSuite *const suites[] = {
     &suite_read,
     &suite_failure,
     &suite_crash,
+    &suite_graph,
+    &suite_create,
+    &suite_hostile,
 };
 
 typedef struct Cmdline {
@@ -306,6 +309,8 @@ int main(int argc, char **argv)
     Cmdline line = { .only = g_ptr_array_new() };
     int status;
 
+    /* So that a leak of GLib's slices is one of memory. */
+    g_setenv("G_SLICE", "always-malloc", TRUE);
     error_init(argv[0]);
     bdrv_init();
     read_cmdline(&h, &line, argc, argv);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counts the blocks of memory that are in use, by its own malloc() and kin,
+ * since glibc's figures count what its caches hold as used.
+ *
+ * Invariants: glibc's own entry points do the work; where a sanitizer or
+ * valgrind has the allocator, nothing is counted, but AddressSanitizer is asked.
+ */
+#include "harness.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
+static int64_t blocks;
+
+int64_t harness_memory_blocks(void)
+{
+    return __atomic_load_n(&blocks, __ATOMIC_RELAXED);
+}
+
+bool harness_memory_lost(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return __lsan_do_recoverable_leak_check() != 0;
+#else
+    return false;
+#endif
+}
+
+#ifndef UNDER_SANITIZER
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *ptr);
+void *memalign(size_t alignment, size_t size);
+
+static void *count(void *ptr)
+{
+    if (ptr) {
+        __atomic_fetch_add(&blocks, 1, __ATOMIC_RELAXED);
+    }
+    return ptr;
+}
+
+void *malloc(size_t size)
+{
+    return count(__libc_malloc(size));
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return count(__libc_calloc(n, size));
+}
+
+void *realloc(void *ptr, size_t size)
+{
+    void *moved = __libc_realloc(ptr, size);
+
+    if (!ptr) {
+        count(moved);
+    } else if (!moved && !size) {
+        __atomic_fetch_sub(&blocks, 1, __ATOMIC_RELAXED);
+    }
+    return moved;
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+    return count(__libc_memalign(alignment, size));
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return count(__libc_memalign(alignment, size));
+}
+
+int posix_memalign(void **ptr, size_t alignment, size_t size)
+{
+    *ptr = count(__libc_memalign(alignment, size));
+    return *ptr ? 0 : ENOMEM;
+}
+
+void free(void *ptr)
+{
+    if (ptr) {
+        __atomic_fetch_sub(&blocks, 1, __ATOMIC_RELAXED);
+    }
+    __libc_free(ptr);
+}
+#endif

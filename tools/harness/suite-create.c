@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The create suite: each size at a boundary and each option, by options and by
+ * QAPI.
+ *
+ * Invariants:
+ *   - What is created opens, is at least as long as was asked for, reads as
+ *     zeroes where the driver says so, and takes writes up to its last byte.
+ *   - What is refused is refused with a reason.
+ *   - QAPI creates exactly the sizes that the options do not round.
+ */
+#include "harness.h"
+
+#include "block/qdict.h"
+#include "qapi/qapi-visit-block-core.h"
+#include "qapi/qobject-input-visitor.h"
+#include "qemu/option.h"
+#include "qemu/units.h"
+
+/* ---- the image that came of it ----------------------------------------------- */
+
+/* How much of each end, and of the middle, is looked at. */
+#define PROBE 4096
+
+static void check_zero(Case *c, BlockBackend *blk, int64_t offset,
+                       int64_t length)
+{
+    int bytes = MIN(PROBE, length - offset);
+    g_autofree uint8_t *buf = g_malloc(PROBE);
+    int ret;
+
+    memset(buf, 0x5e, PROBE);
+    ret = blk_pread(blk, offset, buf, bytes);
+    if (ret < 0) {
+        case_fail(c, "%d bytes at %" PRId64 " could not be read: %s", bytes,
+                  offset, strerror(-ret));
+    }
+    for (int i = 0; bdrv_has_zero_init(blk_bs(blk)) && i < bytes; i++) {
+        if (buf[i]) {
+            case_fail(c, "the new image is said to be zero, but byte %" PRId64
+                      " is 0x%02x", offset + i, buf[i]);
+        }
+    }
+}
+
+/* The last bytes take a write and have it after reopening. */
+static void check_tail(Case *c, const Harness *h, StackOptions *how,
+                       BlockBackend **blk, int64_t length)
+{
+    int bytes = MIN(700, length);
+    uint8_t out[700], in[700] = { 0 };
+    Error *err = NULL;
+    int ret;
+
+    memset(out, 0xc3, sizeof(out));
+    ret = blk_pwrite(*blk, length - bytes, out, bytes, 0);
+    if (ret < 0) {
+        case_fail(c, "the last %d bytes could not be written: %s", bytes,
+                  strerror(-ret));
+    }
+    if (blk_pwrite(*blk, length - 1, out, 2, 0) >= 0) {
+        case_fail(c, "a write past the end succeeded");
+    }
+    blk_unref(*blk);
+    *blk = stack_open(h, how, &err);
+    if (!*blk) {
+        case_fail_err(c, err, "the image could not be opened again");
+    }
+    ret = blk_pread(*blk, length - bytes, in, bytes);
+    if (ret < 0 || memcmp(in, out, bytes) != 0) {
+        case_fail(c, "the last %d bytes are lost after reopening", bytes);
+    }
+}
+
+/* Its length. */
+static int64_t check_image(Case *c, const Harness *h, const char *disk)
+{
+    StackOptions how = { .disk = disk, .flags = STACK_RDWR };
+    Error *err = NULL;
+    BlockBackend *blk = stack_open(h, &how, &err);
+    int64_t length;
+
+    if (!blk) {
+        case_fail_err(c, err, "the new image could not be opened");
+    }
+    length = blk_getlength(blk);
+    if (length < 0) {
+        case_fail(c, "the new image has no length: %s", strerror(-length));
+    }
+    if (length > 0) {
+        check_zero(c, blk, 0, length);
+        check_zero(c, blk, length / 2, length);
+        check_zero(c, blk, MAX(0, length - PROBE), length);
+        check_tail(c, h, &how, &blk, length);
+    }
+    blk_unref(blk);
+    return length;
+}
+
+/* ---- sizes by options ----------------------------------------------------------- */
+
+static const int64_t sizes[] = {
+    0, 1, 511, 512, 513, 4096, 65535, 65536, MiB - 512, MiB, MiB + 512,
+    2 * MiB - 1, 2 * MiB, 10 * MiB, 504 * MiB, 2 * GiB - 512, 2 * GiB,
+    4 * GiB - 512, 4 * GiB + 512, INT64_C(136899993600), INT64_C(136899994112),
+    2040 * GiB - 512, 2040 * GiB, 2040 * GiB + 512, 64 * TiB,
+    INT64_C(0x7ffffffffffffe00), INT64_MAX,
+};
+
+/* A disk in memory is real memory; formats that fill it are not asked to. */
+#define LARGE_ENOUGH (4 * TiB)
+
+/*
+ * Creates an image on the disk @name; its length, or -1 with @why (g_free())
+ * if that was refused.
+ */
+static int64_t create_by_options(Case *c, const Harness *h, const char *name,
+                                 int64_t size, const char *more, char **why)
+{
+    Error *err = NULL;
+    int64_t length;
+
+    if (!stack_create(h, name, size, more, &err)) {
+        if (!err) {
+            case_fail(c, "creation failed without a reason");
+        }
+        *why = g_strdup(error_get_pretty(err));
+        if (!**why) {
+            case_fail(c, "creation was refused with an empty reason");
+        }
+        error_free(err);
+        return -1;
+    }
+    length = check_image(c, h, name);
+    if (length < size) {
+        case_fail(c, "the image is %" PRId64 " bytes long, asked for were %"
+                  PRId64, length, size);
+    }
+    return length;
+}
+
+/* ---- sizes by QAPI --------------------------------------------------------------- */
+
+/* The user's options under the schema's names; the driver and its file. */
+static QDict *qapi_options(const Harness *h, const char *node, int64_t size)
+{
+    QDict *dict = qdict_new();
+    g_auto(GStrv) words = g_strsplit(h->create ? h->create : "", ",", -1);
+
+    for (char **word = words; *word && **word; word++) {
+        char *value = strchr(*word, '=');
+
+        if (value) {
+            *value++ = '\0';
+        }
+        g_strdelimit(*word, "_", '-');
+        qdict_put_str(dict, *word, value ? value : "on");
+    }
+    g_autofree char *bytes = g_strdup_printf("%" PRId64, size);
+
+    qdict_put_str(dict, "driver", h->driver);
+    qdict_put_str(dict, "file", node);
+    qdict_put_str(dict, "size", bytes);
+    return dict;
+}
+
+/* Are the options such as the schema knows? */
+static BlockdevCreateOptions *qapi_parse(const Harness *h, const char *node,
+                                         int64_t size, Error **errp)
+{
+    QDict *dict = qapi_options(h, node, size);
+    BlockdevCreateOptions *opts = NULL;
+    Visitor *v = qobject_input_visitor_new_flat_confused(dict, errp);
+
+    if (v) {
+        visit_type_BlockdevCreateOptions(v, NULL, &opts, errp);
+        visit_free(v);
+    }
+    qobject_unref(dict);
+    return opts;
+}
+
+/* As create_by_options(), on a protocol node over the disk @name. */
+static int64_t create_by_qapi(Case *c, const Harness *h, const char *name,
+                              int64_t size, char **why)
+{
+    QDict *options = qdict_new();
+    BlockdevCreateOptions *opts;
+    BlockDriverState *bs;
+    Error *err = NULL;
+    int64_t length = -1;
+    int ret;
+
+    mem_disk_new(name);
+    qdict_put_str(options, "driver", "mem");
+    qdict_put_str(options, "disk", name);
+    qdict_put_str(options, "node-name", name);
+    bs = bdrv_open(NULL, NULL, options, STACK_RDWR | BDRV_O_PROTOCOL, &err);
+    if (!bs) {
+        case_fail_err(c, err, "the disk could not be opened");
+    }
+    opts = qapi_parse(h, name, size, &err);
+    if (!opts) {
+        case_skip(c, "the schema has no such images: %s",
+                  error_get_pretty(err));
+    }
+    ret = bdrv_create_qapi(opts, &err);
+    qapi_free_BlockdevCreateOptions(opts);
+    bdrv_unref(bs);
+    if (ret >= 0 && err) {
+        case_fail_err(c, err, "creation succeeded with an error");
+    } else if (ret == -ENOTSUP) {
+        case_skip(c, "%s", error_get_pretty(err));
+    } else if (ret < 0) {
+        if (!err) {
+            case_fail(c, "creation failed without a reason");
+        }
+        *why = g_strdup(error_get_pretty(err));
+        error_free(err);
+    } else {
+        length = check_image(c, h, name);
+    }
+    mem_disk_free(mem_disk_find(name));
+    return length;
+}
+
+/* ---- the properties of a size ------------------------------------------------------ */
+
+typedef struct SizeCase {
+    const Harness *h;
+    int64_t size;
+    const char *more;           /* options, or NULL */
+} SizeCase;
+
+static void size_by_options(Case *c, void *opaque)
+{
+    const SizeCase *s = opaque;
+    char *why = NULL;
+
+    create_by_options(c, s->h, "created", s->size, s->more, &why);
+    if (mem_disk_find("created")) {
+        mem_disk_free(mem_disk_find("created"));
+    }
+    g_free(why);
+}
+
+static void size_by_both(Case *c, void *opaque)
+{
+    const SizeCase *s = opaque;
+    char *why_options = NULL, *why_qapi = NULL;
+    int64_t options, qapi;
+
+    qapi = create_by_qapi(c, s->h, "qapi", s->size, &why_qapi);
+    options = create_by_options(c, s->h, "options", s->size, NULL,
+                                &why_options);
+    if (options != s->size && qapi >= 0) {
+        case_fail(c, "QAPI made an image of %" PRId64 " bytes; by options it "
+                  "is %" PRId64 " (%s)", qapi, options,
+                  why_options ? why_options : "rounded");
+    }
+    if (options == s->size && qapi != s->size) {
+        case_fail(c, "by options the image has that size, by QAPI it is %"
+                  PRId64 " (%s)", qapi, why_qapi ? why_qapi : "another size");
+    }
+}
+
+/* A new image over an old one has nothing of it. */
+static void create_over(Case *c, void *opaque)
+{
+    const SizeCase *s = opaque;
+    char *why = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        if (create_by_options(c, s->h, "created", s->size, NULL, &why) < 0) {
+            case_fail(c, "creation was refused: %s", why);
+        }
+    }
+}
+
+/*
+ * Of many cases one property; each that fails is told.  @names says what each
+ * one is.
+ */
+static void check_all(Harness *h, CaseFn *fn, SizeCase *cases, char **names,
+                      unsigned count, const char *property)
+{
+    g_autofree CaseJob *jobs = g_new0(CaseJob, count);
+    g_autoptr(GString) wrong = g_string_new(NULL);
+    const char *skipped = NULL;
+    unsigned passed = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        jobs[i] = (CaseJob) { .fn = fn, .opaque = &cases[i] };
+    }
+    cases_run(h, jobs, count);
+    for (unsigned i = 0; i < count; i++) {
+        if (jobs[i].status == CASE_FAIL) {
+            g_string_append_printf(wrong, "%s: %s\n", names[i],
+                                   jobs[i].message);
+        } else if (jobs[i].status == CASE_SKIP) {
+            skipped = jobs[i].message;
+        } else {
+            passed++;
+        }
+    }
+    if (!wrong->len && !passed && skipped) {
+        harness_skip(h, skipped, "%s", property);
+    } else {
+        harness_report(h, !wrong->len, wrong->len ? wrong->str : NULL, "%s",
+                       property);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        case_job_clear(&jobs[i]);
+    }
+}
+
+static void check_sizes(Harness *h, int64_t most)
+{
+    SizeCase cases[G_N_ELEMENTS(sizes)];
+    char *names[G_N_ELEMENTS(sizes)];
+    unsigned count = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        if (sizes[i] <= most || sizes[i] > LARGE_ENOUGH) {
+            cases[count] = (SizeCase) { .h = h, .size = sizes[i] };
+            names[count++] = g_strdup_printf("size %" PRId64, sizes[i]);
+        }
+    }
+    check_all(h, size_by_options, cases, names, count,
+              "sizes at boundaries, by options");
+    check_all(h, size_by_both, cases, names, count,
+              "options and QAPI accept the same sizes");
+    for (unsigned i = 0; i < count; i++) {
+        g_free(names[i]);
+    }
+}
+
+/* ---- options ------------------------------------------------------------------------ */
+
+/* Values of an option: those that may mean something, and some that do not. */
+static void add_values(GPtrArray *values, const QemuOptDesc *desc)
+{
+    static const char *const bools[] = { "on", "off", NULL };
+    static const char *const numbers[] = {
+        "0", "1", "511", "512", "4096", "65536", "524288", "2097152",
+        "3000000", "268435456", "4294967296", "9223372036854775807", NULL
+    };
+    static const char *const strings[] = { "", "nosuch", "0", "1.5", NULL };
+    const char *const *fixed = desc->type == QEMU_OPT_BOOL     ? bools
+                               : desc->type == QEMU_OPT_STRING ? strings
+                                                               : numbers;
+
+    for (; *fixed; fixed++) {
+        g_ptr_array_add(values, g_strdup(*fixed));
+    }
+    if (desc->type == QEMU_OPT_STRING && desc->help) {
+        /* The words of its help text are likely to be values. */
+        g_auto(GStrv) words = g_strsplit_set(desc->help, " ,;:|{}()[]<>'\"",
+                                             -1);
+
+        for (char **word = words; *word; word++) {
+            if (**word) {
+                g_ptr_array_add(values, g_strdup(*word));
+            }
+        }
+    }
+}
+
+static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
+{
+    g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *property = g_strdup_printf("the option %s", desc->name);
+    g_autofree SizeCase *cases = NULL;
+
+    add_values(values, desc);
+    cases = g_new(SizeCase, values->len);
+    for (guint i = 0; i < values->len; i++) {
+        char *name = g_strdup_printf("%s=%s", desc->name,
+                                     (char *)values->pdata[i]);
+
+        g_ptr_array_add(names, name);
+        cases[i] = (SizeCase) { .h = h, .size = size, .more = name };
+    }
+    check_all(h, size_by_options, cases, (char **)names->pdata, values->len,
+              property);
+}
+
+/* ---- the suite ------------------------------------------------------------------------ */
+
+/* Does an image of a large size fit into memory? */
+static void large_case(Case *c, void *opaque)
+{
+    SizeCase *s = opaque;
+    char *why = NULL;
+
+    if (create_by_options(c, s->h, "created", s->size, NULL, &why) < 0) {
+        case_fail(c, "%s", why);
+    }
+}
+
+static int64_t largest(Harness *h)
+{
+    SizeCase s = { .h = h, .size = 2040 * GiB };
+    CaseJob job = { .fn = large_case, .opaque = &s };
+    bool good;
+
+    cases_run(h, &job, 1);
+    good = job.status == CASE_PASS;
+    if (!good) {
+        harness_note("images larger than 4 GiB are left out: %s", job.message);
+    }
+    case_job_clear(&job);
+    return good ? LARGE_ENOUGH : 4 * GiB + 512;
+}
+
+static void run_create(Harness *h)
+{
+    const QemuOptsList *list = bdrv_driver_create_opts(h->drv);
+    SizeCase small = { .h = h, .size = 10 * MiB };
+    const QemuOptDesc *desc;
+
+    harness_check(h, create_over, &small, "a new image over an old one");
+    check_sizes(h, largest(h));
+    for (desc = list->desc; desc->name; desc++) {
+        if (strcmp(desc->name, "size") != 0) {
+            check_option(h, desc, small.size);
+        }
+    }
+}
+
+const HarnessSuite suite_create = {
+    .name = "create",
+    .what = "each option and each boundary of the size, by options and by QAPI",
+    .run = run_create,
+};

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The graph suite: what a driver does to the graph around it.
+ *
+ * Invariants:
+ *   - A property that counts (memory, mappings, nodes, descriptors) does the
+ *     same thing often; what the first rounds take (pools, caches) is not
+ *     counted.
+ *   - What was in flight ends, with success, before close, reopen and the
+ *     beginning of a drained section return.
+ */
+#include "harness.h"
+
+#include "block/aio.h"
+#include "qemu/cutils.h"
+
+#define IMAGE_SIZE ((4 << 20) + 1536)
+
+/* Requests in flight, and what each writes. */
+#define REQUESTS 16
+#define BYTES    5000
+
+typedef struct GraphCase {
+    const Harness *h;
+    const char *path;           /* of an image of --image, or NULL */
+} GraphCase;
+
+/* ---- images ---------------------------------------------------------------------- */
+
+static void make_image(Case *c, const GraphCase *g, const char *name)
+{
+    Error *err = NULL;
+    MemDisk *disk = g->path ? stack_load(name, g->path, &err)
+                            : stack_create(g->h, name, IMAGE_SIZE, NULL, &err);
+
+    if (!disk) {
+        case_fail_err(c, err, "there is no image");
+    }
+}
+
+static BlockBackend *open_image(Case *c, const Harness *h,
+                                const StackOptions *how)
+{
+    Error *err = NULL;
+    BlockBackend *blk = stack_open(h, how, &err);
+
+    if (!blk) {
+        case_fail_err(c, err, "the image could not be opened");
+    }
+    return blk;
+}
+
+/* For properties that need to write; skipped for images that are read-only. */
+static BlockBackend *open_to_write(Case *c, const GraphCase *g,
+                                   StackOptions *how)
+{
+    Error *err = NULL;
+    BlockBackend *blk;
+
+    make_image(c, g, how->disk);
+    how->flags = STACK_RDWR;
+    blk = stack_open(g->h, how, &err);
+    if (!blk && g->path) {
+        case_skip(c, "the image is not writable: %s", error_get_pretty(err));
+    } else if (!blk) {
+        case_fail_err(c, err, "the image could not be opened");
+    }
+    if (bdrv_is_read_only(blk_bs(blk))) {
+        case_skip(c, "the image is read-only");
+    }
+    if (blk_getlength(blk) < REQUESTS * BYTES) {
+        case_skip(c, "the image is too short");
+    }
+    return blk;
+}
+
+/* ---- requests in flight ---------------------------------------------------------- */
+
+typedef struct Flight {
+    BlockBackend *blk;
+    unsigned left;
+    int ret;                    /* the first failure, or 0 */
+    uint8_t buf[BYTES];
+} Flight;
+
+typedef struct FlightRequest {
+    Flight *flight;
+    unsigned index;
+} FlightRequest;
+
+static void coroutine_fn flight_entry(void *opaque)
+{
+    FlightRequest *r = opaque;
+    Flight *f = r->flight;
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, f->buf, BYTES);
+    int ret = blk_co_pwritev(f->blk, (int64_t)r->index * BYTES, BYTES, &qiov,
+                             0);
+
+    if (ret < 0 && !f->ret) {
+        f->ret = ret;
+    }
+    f->left--;
+    g_free(r);
+}
+
+/* Writes @pattern to the first REQUESTS * BYTES bytes, not waiting. */
+static void flight_start(Flight *f, BlockBackend *blk, uint8_t pattern)
+{
+    *f = (Flight) { .blk = blk, .left = REQUESTS };
+    memset(f->buf, pattern, BYTES);
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        FlightRequest *r = g_new(FlightRequest, 1);
+
+        *r = (FlightRequest) { f, i };
+        qemu_coroutine_enter(qemu_coroutine_create(flight_entry, r));
+    }
+}
+
+static void flight_check(Case *c, const Flight *f, const char *when)
+{
+    if (f->left) {
+        case_fail(c, "%u of %u requests were still in flight %s", f->left,
+                  REQUESTS, when);
+    }
+    if (f->ret < 0) {
+        case_fail(c, "a request in flight failed %s: %s", when,
+                  strerror(-f->ret));
+    }
+}
+
+static void check_pattern(Case *c, BlockBackend *blk, uint8_t pattern,
+                          const char *when)
+{
+    g_autofree uint8_t *buf = g_malloc0(REQUESTS * BYTES);
+    int ret = blk_pread(blk, 0, buf, REQUESTS * BYTES);
+
+    if (ret < 0) {
+        case_fail(c, "the image could not be read %s: %s", when,
+                  strerror(-ret));
+    }
+    for (int i = 0; i < REQUESTS * BYTES; i++) {
+        if (buf[i] != pattern) {
+            case_fail(c, "byte %d is 0x%02x %s, 0x%02x was written", i, buf[i],
+                      when, pattern);
+        }
+    }
+}
+
+/* ---- close, drain, reopen ---------------------------------------------------------- */
+
+static void test_close(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 1 };
+    BlockBackend *blk = open_to_write(c, g, &how);
+    Flight f;
+
+    for (int round = 1; round <= 5; round++) {
+        flight_start(&f, blk, round);
+        blk_unref(blk);
+        flight_check(c, &f, "after the image was closed");
+        if (bdrv_next_node(NULL)) {
+            case_fail(c, "the node '%s' is left after closing",
+                      bdrv_get_node_name(bdrv_next_node(NULL)));
+        }
+        blk = open_image(c, g->h, &how);
+        check_pattern(c, blk, round, "after closing with requests in flight");
+    }
+    blk_unref(blk);
+}
+
+static void test_drain(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 2 };
+    BlockBackend *blk = open_to_write(c, g, &how);
+    AioContext *ctx = blk_get_aio_context(blk);
+    Flight before, during;
+
+    for (int round = 0; round < 5; round++) {
+        flight_start(&before, blk, 0x11 + round);
+        bdrv_subtree_drained_begin(blk_bs(blk));
+        flight_check(c, &before, "in the drained section");
+        bdrv_drained_begin(blk_bs(blk));
+        flight_start(&during, blk, 0x22 + round);
+        for (int i = 0; i < 20; i++) {
+            aio_poll(ctx, false);
+        }
+        if (during.left != REQUESTS) {
+            case_fail(c, "%u requests ran in a drained section",
+                      REQUESTS - during.left);
+        }
+        bdrv_drained_end(blk_bs(blk));
+        bdrv_subtree_drained_end(blk_bs(blk));
+        blk_drain(blk);
+        flight_check(c, &during, "after the drained section");
+        check_pattern(c, blk, 0x22 + round, "after the drained section");
+    }
+    blk_unref(blk);
+}
+
+static void test_reopen(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 3 };
+    BlockBackend *blk = open_to_write(c, g, &how);
+    BlockDriverState *bs = blk_bs(blk);
+    uint8_t byte = 0x77;
+    Error *err = NULL;
+    Flight f;
+
+    for (int round = 1; round <= 3; round++) {
+        flight_start(&f, blk, round);
+        blk_drain(blk);
+        flight_check(c, &f, "after draining");
+        /* A user that writes keeps the node from becoming read-only. */
+        if (blk_set_perm(blk, BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL,
+                         &err) < 0) {
+            case_fail_err(c, err, "the permission to write could not be given "
+                          "back");
+        }
+        if (bdrv_reopen_set_read_only(bs, true, &err) < 0) {
+            if (round == 1) {
+                case_skip(c, "%s", error_get_pretty(err));
+            }
+            case_fail_err(c, err, "reopening read-only failed");
+        }
+        if (blk_pwrite(blk, 0, &byte, 1, 0) >= 0) {
+            case_fail(c, "a read-only image took a write");
+        }
+        check_pattern(c, blk, round, "when it is read-only");
+        if (bdrv_reopen_set_read_only(bs, false, &err) < 0) {
+            case_fail_err(c, err, "reopening read-write failed");
+        }
+        if (blk_set_perm(blk, BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE |
+                         BLK_PERM_RESIZE, BLK_PERM_ALL & ~(BLK_PERM_WRITE |
+                         BLK_PERM_RESIZE), &err) < 0) {
+            case_fail_err(c, err, "the permission to write did not come back");
+        }
+        check_pattern(c, blk, round, "when it is read-write again");
+    }
+    blk_unref(blk);
+}
+
+/* Reopening with requests in flight: options that change nothing. */
+static void test_reopen_busy(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 4 };
+    BlockBackend *blk = open_to_write(c, g, &how);
+    Error *err = NULL;
+    Flight f;
+
+    for (int round = 1; round <= 3; round++) {
+        flight_start(&f, blk, round);
+        if (bdrv_reopen_set_read_only(blk_bs(blk), false, &err) < 0) {
+            if (round == 1) {
+                case_skip(c, "%s", error_get_pretty(err));
+            }
+            case_fail_err(c, err, "reopening failed");
+        }
+        blk_drain(blk);
+        flight_check(c, &f, "after reopening");
+        check_pattern(c, blk, round, "after reopening");
+    }
+    blk_unref(blk);
+}
+
+/* ---- permissions -------------------------------------------------------------------- */
+
+static void test_two_writers(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph" };
+    BlockBackend *blk = open_to_write(c, g, &how), *other;
+    g_autofree char *disk = g_strdup_printf("%s-%s", STACK_DISK, how.disk);
+    QDict *options = qdict_new();
+    Error *err = NULL;
+
+    qdict_put_str(options, "driver", g->h->driver);
+    qdict_put_str(options, "file", disk);
+    other = blk_new_open(NULL, NULL, options, STACK_RDWR, &err);
+    if (other) {
+        case_fail(c, "a second writer of the same file was let in");
+    }
+    if (!err) {
+        case_fail(c, "a second writer was refused without a reason");
+    }
+    error_free(err);
+    if (blk_pwrite(blk, 0, "x", 1, 0) < 0) {
+        case_fail(c, "the first writer lost its permission");
+    }
+    blk_unref(blk);
+}
+
+/* The driver's child is the node that it was told, and goes with it. */
+static void test_children(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph" };
+    BlockBackend *blk;
+
+    make_image(c, g, how.disk);
+    blk = open_image(c, g->h, &how);
+    if (stack_node(&how, STACK_FORMAT) != blk_bs(blk)) {
+        case_fail(c, "the node is not found by its name");
+    }
+    if (!stack_node(&how, STACK_DISK)) {
+        case_fail(c, "the driver has let go of its file");
+    }
+    blk_unref(blk);
+    if (bdrv_next_node(NULL)) {
+        case_fail(c, "the node '%s' is left after closing",
+                  bdrv_get_node_name(bdrv_next_node(NULL)));
+    }
+}
+
+/* ---- leaks ----------------------------------------------------------------------------- */
+
+typedef struct Resources {
+    int64_t blocks;             /* of memory */
+    unsigned mappings;          /* stacks of coroutines are some */
+    unsigned descriptors;
+} Resources;
+
+static unsigned count_lines(const char *path)
+{
+    g_autofree char *text = NULL;
+    unsigned n = 0;
+
+    if (g_file_get_contents(path, &text, NULL, NULL)) {
+        for (const char *p = text; *p; p++) {
+            n += *p == '\n';
+        }
+    }
+    return n;
+}
+
+static unsigned count_files(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    unsigned n = 0;
+
+    while (dir && g_dir_read_name(dir)) {
+        n++;
+    }
+    return n;
+}
+
+static Resources resources(void)
+{
+    return (Resources) {
+        .blocks = harness_memory_blocks(),
+        .mappings = count_lines("/proc/self/maps"),
+        .descriptors = count_files("/proc/self/fd"),
+    };
+}
+
+/* Opens, reads a little, writes what is there already, closes. */
+static void cycle_use(Case *c, const Harness *h, StackOptions *how)
+{
+    BlockBackend *blk = open_image(c, h, how);
+    int64_t length = blk_getlength(blk);
+    uint8_t buf[BYTES];
+    int bytes = MIN(BYTES, length);
+    int64_t offset = MAX(0, length - BYTES);
+
+    if (bytes > 0 && blk_pread(blk, offset, buf, bytes) >= 0 &&
+        !bdrv_is_read_only(blk_bs(blk))) {
+        blk_pwrite(blk, offset, buf, bytes, 0);
+        blk_flush(blk);
+    }
+    if (bdrv_driver_can_check(h->drv)) {
+        BdrvCheckResult result = { 0 };
+
+        bdrv_check(blk_bs(blk), &result, 0);
+    }
+    blk_unref(blk);
+}
+
+/* Opens a file that was cut short, which most drivers refuse. */
+static void cycle_refused(Case *c, const Harness *h, StackOptions *how)
+{
+    BlockBackend *blk = stack_open(h, how, NULL);
+
+    if (blk) {
+        blk_unref(blk);
+    }
+}
+
+typedef void Cycle(Case *c, const Harness *h, StackOptions *how);
+
+/* So many times, after so many that fill pools and are not counted. */
+#define WARM_UP 16
+#define ROUNDS  64
+
+static void check_leaks(Case *c, const Harness *h, StackOptions *how,
+                        Cycle *cycle)
+{
+    Resources before = { 0 }, after;
+
+    for (int i = 0; i < WARM_UP + ROUNDS; i++) {
+        if (i == WARM_UP) {
+            before = resources();
+        }
+        cycle(c, h, how);
+    }
+    after = resources();
+    if (bdrv_next_node(NULL)) {
+        case_fail(c, "the node '%s' is left",
+                  bdrv_get_node_name(bdrv_next_node(NULL)));
+    }
+    if (after.blocks > before.blocks + ROUNDS / 2) {
+        case_fail(c, "%" PRId64 " blocks of memory were lost in %d rounds",
+                  after.blocks - before.blocks, ROUNDS);
+    }
+    if (harness_memory_lost()) {
+        case_fail(c, "AddressSanitizer found a leak");
+    }
+    if (after.mappings > before.mappings + ROUNDS / 2) {
+        case_fail(c, "%u mappings more after %d rounds: coroutines or large "
+                  "memory were lost", after.mappings - before.mappings, ROUNDS);
+    }
+    if (after.descriptors > before.descriptors) {
+        case_fail(c, "%u descriptors were lost in %d rounds",
+                  after.descriptors - before.descriptors, ROUNDS);
+    }
+}
+
+static void test_leaks(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph" };
+    Error *err = NULL;
+    BlockBackend *blk;
+
+    make_image(c, g, how.disk);
+    how.flags = STACK_RDWR;
+    blk = stack_open(g->h, &how, &err);
+    if (blk) {
+        blk_unref(blk);
+    } else {
+        error_free(err);
+        how.flags = 0;
+    }
+    check_leaks(c, g->h, &how, cycle_use);
+}
+
+static void test_leaks_refused(Case *c, void *opaque)
+{
+    const GraphCase *g = opaque;
+    StackOptions how = { .disk = "graph" };
+    MemDisk *disk;
+
+    make_image(c, g, how.disk);
+    disk = mem_disk_find(how.disk);
+    for (int sectors = 5; sectors >= 0; sectors--) {
+        mem_disk_set_length(disk, sectors * 512);
+        check_leaks(c, g->h, &how, cycle_refused);
+    }
+}
+
+/* ---- the suite -------------------------------------------------------------------------- */
+
+static const struct {
+    CaseFn *fn;
+    const char *what;
+} properties[] = {
+    { test_children, "the children of an open image" },
+    { test_two_writers, "a second writer is refused" },
+    { test_drain, "a drained section with requests in flight" },
+    { test_reopen, "read-only and back" },
+    { test_reopen_busy, "reopening with requests in flight" },
+    { test_close, "closing with requests in flight" },
+    { test_leaks, "open, use and close lose nothing" },
+    { test_leaks_refused, "opening what is cut short loses nothing" },
+};
+
+static void check_image(Harness *h, const char *path)
+{
+    g_autofree char *name = path ? g_path_get_basename(path) : NULL;
+    GraphCase g = { h, path };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(properties); i++) {
+        harness_check(h, properties[i].fn, &g, "%s%s%s", properties[i].what,
+                      name ? ": " : "", name ? name : "");
+    }
+}
+
+static void run_graph(Harness *h)
+{
+    if (h->can_create) {
+        check_image(h, NULL);
+    }
+    for (guint i = 0; i < h->images->len; i++) {
+        check_image(h, h->images->pdata[i]);
+    }
+}
+
+const HarnessSuite suite_graph = {
+    .name = "graph",
+    .what = "children, permissions, drain, reopen, close, leaks",
+    .on_images = true,
+    .run = run_graph,
+};

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hostile suite: damaged images.  Whatever is in a file, the driver refuses
+ * it with a reason or works with it; it neither crashes nor hangs, nor takes
+ * memory beyond what the file is worth.
+ *
+ * Invariants:
+ *   - Each word of the first and last sectors takes each of a set of values that
+ *     are worth trying, in both byte orders (words that repeat the one before
+ *     them, a few only); each of these sectors is lost; other damage is random.
+ *   - Damage is a number: the same number, the same damage.
+ *   - A case does many; the one that kills it is told, since each is announced
+ *     before it is tried.
+ *   - Opening to read changes no byte of the file.
+ */
+#include "harness.h"
+
+#include <sys/resource.h>
+
+#include "ops.h"
+#include "qemu/bswap.h"
+
+#define IMAGE_SIZE ((1 << 20) + 1536)
+
+/* Memory that a case may take, beyond what it had and four times the file. */
+#define MAX_MEMORY (64u << 20)
+
+/* Words are damaged in so many bytes of the file's head and tail. */
+#define HEAD_BYTES 2048
+#define TAIL_BYTES 1024
+#define WORDS      ((HEAD_BYTES + TAIL_BYTES) / 4)
+
+/* How many random damages, and how many a case tries. */
+#define RANDOM 600
+#define BATCH  256
+
+static const uint32_t values[] = {
+    0, 1, 2, 3, 4, 5, 7, 8, 0x7f, 0x200, 0xffff, 0x10000, 1u << 20, 1u << 24,
+    1u << 28, 0x1d000000, 1u << 30, 0x7fffffff, 0x80000000, 0xfffffffe,
+    0xffffffff,
+};
+
+/* For words that are like the one before them. */
+#define IS_FEW(value) ((value) == 1 || (value) == 1u << 28 || !~(value))
+
+#define WORD_DAMAGES (WORDS * G_N_ELEMENTS(values) * 2)
+
+/* Sectors that are lost in each way. */
+#define HEAD_SECTORS   16
+#define TAIL_SECTORS   4
+#define WAYS           3
+#define SECTOR_DAMAGES ((HEAD_SECTORS + TAIL_SECTORS) * WAYS)
+
+typedef struct HostileCase {
+    const Harness *h;
+    const char *path;           /* of an image of --image, or NULL */
+    unsigned first;             /* damages */
+    unsigned count;
+} HostileCase;
+
+/* ---- damage ------------------------------------------------------------------------ */
+
+static bool damage_word(MemDisk *disk, unsigned n, GString *what)
+{
+    unsigned word = n / (G_N_ELEMENTS(values) * 2);
+    uint32_t value = values[n / 2 % G_N_ELEMENTS(values)];
+    int64_t length = mem_disk_length(disk);
+    int64_t offset = word * 4;
+    uint8_t bytes[4], old[8] = { 0 };
+
+    if (offset >= HEAD_BYTES) {
+        offset = length - TAIL_BYTES + offset - HEAD_BYTES;
+    }
+    if (offset < 4 || offset + 4 > length) {
+        return false;
+    }
+    mem_disk_read(disk, offset - 4, old, 8);
+    if (memcmp(old, old + 4, 4) == 0 && (n % 2 || !IS_FEW(value))) {
+        return false;
+    }
+    if (n % 2) {
+        stl_le_p(bytes, value);
+    } else {
+        stl_be_p(bytes, value);
+    }
+    g_string_printf(what, "the word at %" PRId64 " is 0x%x (%s-endian)",
+                    offset, value, n % 2 ? "little" : "big");
+    mem_disk_write(disk, offset, bytes, 4);
+    return memcmp(bytes, old + 4, 4) != 0;
+}
+
+static bool damage_sector(MemDisk *disk, unsigned n, GString *what)
+{
+    int64_t length = mem_disk_length(disk), sector = n / WAYS;
+    uint8_t buf[512];
+
+    if (sector >= HEAD_SECTORS) {
+        sector = length / 512 - TAIL_SECTORS + sector - HEAD_SECTORS;
+    }
+    if (sector < 0 || sector >= length / 512) {
+        return false;
+    }
+    if (n % WAYS == 2) {
+        g_string_printf(what, "cut to %" PRId64 " bytes", sector * 512);
+        mem_disk_set_length(disk, sector * 512);
+    } else {
+        g_string_printf(what, "sector %" PRId64 " is all 0x%02x", sector,
+                        n % WAYS ? 0xff : 0);
+        memset(buf, n % WAYS ? 0xff : 0, 512);
+        mem_disk_write(disk, sector * 512, buf, 512);
+    }
+    return true;
+}
+
+static int64_t some_sector(Rng *rng, const MemDisk *disk)
+{
+    int64_t sectors = MAX(1, mem_disk_length(disk) / 512);
+
+    /* Half of the time at one of the ends, where most formats say most. */
+    switch (rng_below(rng, 4)) {
+    case 0:
+        return rng_below(rng, MIN(sectors, 8));
+    case 1:
+        return sectors - 1 - rng_below(rng, MIN(sectors, 4));
+    default:
+        return rng_below(rng, sectors);
+    }
+}
+
+static void damage_at_random(MemDisk *disk, Rng *rng, GString *what)
+{
+    int64_t sector = some_sector(rng, disk), other = some_sector(rng, disk);
+    int64_t length = mem_disk_length(disk);
+    uint8_t buf[512];
+
+    mem_disk_read(disk, sector * 512, buf, 512);
+    switch (rng_below(rng, 6)) {
+    case 0:
+        length = sector * 512 + rng_below(rng, 2) * rng_below(rng, 512);
+        g_string_printf(what, "cut to %" PRId64 " bytes", length);
+        mem_disk_set_length(disk, length);
+        return;
+    case 1:
+        g_string_printf(what, "sector %" PRId64 " is zero", sector);
+        memset(buf, 0, 512);
+        break;
+    case 2:
+        g_string_printf(what, "sector %" PRId64 " is a copy of %" PRId64,
+                        sector, other);
+        mem_disk_read(disk, other * 512, buf, 512);
+        break;
+    case 3:
+        g_string_printf(what, "rubbish behind the end");
+        sector = length / 512 + rng_below(rng, 16);
+        /* fall through */
+    case 4:
+        if (!what->len) {
+            g_string_printf(what, "sector %" PRId64 " is rubbish", sector);
+        }
+        for (int i = 0; i < 512; i++) {
+            buf[i] = rng_next(rng) >> 32;
+        }
+        break;
+    default:
+        g_string_printf(what, "bits of sector %" PRId64 " are flipped", sector);
+        for (int i = 0; i < 3; i++) {
+            buf[rng_below(rng, 512)] ^= 1 << rng_below(rng, 8);
+        }
+        break;
+    }
+    mem_disk_write(disk, sector * 512, buf, 512);
+}
+
+static void damage_twice(const Harness *h, MemDisk *disk, unsigned n,
+                         GString *what)
+{
+    Rng rng = { harness_seed(h, "hostile", n) };
+    unsigned times = 1 + rng_below(&rng, 2);
+    g_autoptr(GString) one = g_string_new(NULL);
+
+    for (unsigned i = 0; i < times; i++) {
+        g_string_truncate(one, 0);
+        damage_at_random(disk, &rng, one);
+        g_string_append_printf(what, "%s%s", i ? "; " : "", one->str);
+    }
+}
+
+/*
+ * Does damage number @n to @disk and says in @what what it is; false if it is
+ * not worth trying.
+ */
+static bool damage(const Harness *h, MemDisk *disk, unsigned n, GString *what)
+{
+    g_string_truncate(what, 0);
+    if (n < WORD_DAMAGES) {
+        return damage_word(disk, n, what);
+    }
+    if (n < WORD_DAMAGES + SECTOR_DAMAGES) {
+        return damage_sector(disk, n - WORD_DAMAGES, what);
+    }
+    damage_twice(h, disk, n, what);
+    return true;
+}
+
+/* ---- what is tried with it ------------------------------------------------------------ */
+
+/* At most so many ranges are asked for. */
+#define MAX_RANGES 2000
+
+static void look_at(Case *c, BlockBackend *blk)
+{
+    int64_t length = blk_getlength(blk), at = 0;
+    g_autofree uint8_t *buf = g_malloc(65536);
+    BdrvCheckResult result = { 0 };
+    Rng rng = { length };
+
+    if (length <= 0) {
+        return;
+    }
+    for (int i = 0; i < 8; i++) {
+        int64_t offset = rng_below(&rng, length);
+
+        blk_pread(blk, offset, buf, MIN(65536, length - offset));
+    }
+    for (int i = 0; i < MAX_RANGES && at < length; i++) {
+        int64_t bytes = 0;
+
+        if (bdrv_block_status(blk_bs(blk), at, length - at, &bytes, NULL,
+                              NULL) < 0) {
+            break;
+        }
+        if (bytes <= 0 || bytes > length - at) {
+            case_fail(c, "the status at %" PRId64 " is of %" PRId64 " bytes",
+                      at, bytes);
+        }
+        at += bytes;
+    }
+    bdrv_check(blk_bs(blk), &result, 0);
+}
+
+/* Results do not matter: the image is broken. */
+static void write_to(BlockBackend *blk)
+{
+    int64_t length = blk_getlength(blk);
+    uint8_t buf[3000];
+    Rng rng = { length };
+
+    memset(buf, 0x3c, sizeof(buf));
+    for (int i = 0; length > 3000 && i < 6; i++) {
+        blk_pwrite(blk, rng_below(&rng, length - 3000), buf, 3000, 0);
+    }
+    if (length > 70000) {
+        blk_pwrite_zeroes(blk, 512, 65536, BDRV_REQ_MAY_UNMAP);
+        blk_pdiscard(blk, 0, 4096);
+    }
+    blk_flush(blk);
+}
+
+static bool same_content(const MemDisk *a, const MemDisk *b)
+{
+    g_autofree uint8_t *x = g_malloc(65536), *y = g_malloc(65536);
+    int64_t length = mem_disk_length(a);
+
+    if (length != mem_disk_length(b)) {
+        return false;
+    }
+    for (int64_t at = 0; at < length; at += 65536) {
+        size_t n = MIN(65536, length - at);
+
+        mem_disk_read(a, at, x, n);
+        mem_disk_read(b, at, y, n);
+        if (memcmp(x, y, n) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Opens it; NULL if that was refused with a reason. */
+static BlockBackend *try_open(Case *c, const Harness *h,
+                              const StackOptions *how)
+{
+    Error *err = NULL;
+    BlockBackend *blk = stack_open(h, how, &err);
+
+    if (!blk && !err) {
+        case_fail(c, "it was refused without a reason");
+    }
+    if (!blk && !*error_get_pretty(err)) {
+        case_fail(c, "it was refused with an empty reason");
+    }
+    error_free(err);
+    return blk;
+}
+
+static void try_damaged(Case *c, const Harness *h, MemDisk *disk)
+{
+    StackOptions how = { .disk = "damaged" };
+    MemDisk *before = mem_disk_copy(disk, "before");
+    BlockBackend *blk = try_open(c, h, &how);
+
+    if (blk) {
+        look_at(c, blk);
+        blk_unref(blk);
+    }
+    if (!same_content(before, disk)) {
+        case_fail(c, "opening it to read changed the file");
+    }
+    mem_disk_free(before);
+    how.flags = STACK_RDWR;
+    blk = try_open(c, h, &how);
+    if (blk) {
+        write_to(blk);
+        blk_unref(blk);
+    }
+}
+
+/* ---- cases --------------------------------------------------------------------------------- */
+
+static long peak_memory(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+static MemDisk *make_image(Case *c, const HostileCase *hc)
+{
+    Error *err = NULL;
+    StackOptions how = { .disk = "sound", .flags = STACK_RDWR };
+    MemDisk *disk;
+    BlockBackend *blk;
+
+    disk = hc->path ? stack_load(how.disk, hc->path, &err)
+                    : stack_create(hc->h, how.disk, IMAGE_SIZE, NULL, &err);
+    if (!disk) {
+        case_fail_err(c, err, "there is no image");
+    }
+    if (!hc->path) {
+        blk = stack_open(hc->h, &how, &err);
+        if (!blk) {
+            case_fail_err(c, err, "the image could not be opened");
+        }
+        write_to(blk);
+        blk_unref(blk);
+    }
+    return disk;
+}
+
+static void test_damage(Case *c, void *opaque)
+{
+    const HostileCase *hc = opaque;
+    MemDisk *sound = make_image(c, hc), *disk;
+    g_autoptr(GString) what = g_string_new(NULL);
+    int64_t worth = 4 * mem_disk_length(sound);
+    long start = peak_memory();
+
+    /* Warnings of drivers are not what is looked for. */
+    if (!freopen("/dev/null", "w", stderr)) {
+        case_fail(c, "there is no /dev/null");
+    }
+    for (unsigned i = 0; i < hc->count; i++) {
+        g_autofree char *line = NULL;
+
+        disk = mem_disk_copy(sound, "damaged");
+        if (!damage(hc->h, disk, hc->first + i, what)) {
+            mem_disk_free(disk);
+            continue;
+        }
+        line = g_strdup_printf("%s\n", what->str);
+        case_send(c, line, strlen(line));
+        try_damaged(c, hc->h, disk);
+        mem_disk_free(disk);
+        if ((peak_memory() - start) * INT64_C(1024) > MAX_MEMORY + worth) {
+            case_fail(c, "it took %ld KiB of memory", peak_memory() - start);
+        }
+    }
+}
+
+/* The damage that a case announced last. */
+static char *last_line(const GByteArray *data)
+{
+    g_autofree char *text = NULL;
+    char *newline;
+
+    if (!data || !data->len) {
+        return g_strdup("before any damage");
+    }
+    text = g_strndup((const char *)data->data, data->len - 1);
+    newline = strrchr(text, '\n');
+    return g_strdup(newline ? newline + 1 : text);
+}
+
+/* At most so many findings of one property are told. */
+#define MAX_TOLD 8
+
+static void check_damages(Harness *h, const char *path, unsigned first,
+                          unsigned count, const char *property)
+{
+    unsigned batches = DIV_ROUND_UP(count, BATCH), wrong = 0;
+    g_autofree HostileCase *cases = g_new0(HostileCase, batches);
+    g_autofree CaseJob *jobs = g_new0(CaseJob, batches);
+    g_autoptr(GString) told = g_string_new(NULL);
+    g_autofree char *name = path ? g_path_get_basename(path) : NULL;
+
+    for (unsigned i = 0; i < batches; i++) {
+        unsigned done = i * BATCH;
+
+        cases[i] = (HostileCase) { h, path, first + done,
+                                   MIN(BATCH, count - done) };
+        jobs[i] = (CaseJob) { .fn = test_damage, .opaque = &cases[i] };
+    }
+    cases_run(h, jobs, batches);
+    for (unsigned i = 0; i < batches; i++) {
+        if (jobs[i].status == CASE_FAIL && wrong++ < MAX_TOLD) {
+            g_autofree char *damage = last_line(jobs[i].data);
+
+            g_string_append_printf(told, "%s: %s\n", damage, jobs[i].message);
+        }
+        case_job_clear(&jobs[i]);
+    }
+    if (wrong > MAX_TOLD) {
+        g_string_append_printf(told, "and %u more\n", wrong - MAX_TOLD);
+    }
+    harness_report(h, !wrong, wrong ? told->str : NULL, "%s%s%s", property,
+                   name ? ": " : "", name ? name : "");
+}
+
+static void check_image(Harness *h, const char *path)
+{
+    check_damages(h, path, 0, WORD_DAMAGES, "words of the head and the tail");
+    check_damages(h, path, WORD_DAMAGES,
+                  SECTOR_DAMAGES + (h->ops ? h->ops : RANDOM),
+                  "sectors lost, copied, overwritten, cut off");
+}
+
+static void run_hostile(Harness *h)
+{
+    if (h->can_create) {
+        check_image(h, NULL);
+    }
+    for (guint i = 0; i < h->images->len; i++) {
+        check_image(h, h->images->pdata[i]);
+    }
+}
+
+const HarnessSuite suite_hostile = {
+    .name = "hostile",
+    .what = "damaged images: no crash, no hang, no memory beyond the file's",
+    .on_images = true,
+    .run = run_hostile,
+};
