@@ -207,15 +207,25 @@ static bool read_records(Child *child)
     return passed;
 }
 
-/* What the child printed: its beginning. */
+/* What the child printed: its beginning, without lines that come again. */
 static char *quote_output(int fd)
 {
     g_autofree char *buf = g_malloc(MAX_QUOTE + 1);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    GString *quote = g_string_new("");
     ssize_t n = pread(fd, buf, MAX_QUOTE, 0);
 
     buf[MAX(n, 0)] = '\0';
-    g_strchomp(buf);
-    return g_utf8_make_valid(buf, -1);
+    text = g_utf8_make_valid(g_strchomp(buf), -1);
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (line == lines || strcmp(line[0], line[-1])) {
+            g_string_append_printf(quote, "%s%s", quote->len ? "\n" : "",
+                                   *line);
+        }
+    }
+    return g_string_free(quote, FALSE);
 }
 
 /* How the process ended, where that is worth a word. */

@@ -253,7 +253,8 @@ static void test_crash(Case *c, void *opaque)
     for (guint i = 0; i < crash.moments->len; i++) {
         add_moment(&crash, i);
     }
-    choose_states(&crash, plan->states);
+    choose_states(&crash, list->h->ops ? CLAMP(list->h->ops, 8, 2000)
+                                       : plan->states);
     g_array_sort(crash.states, compare_states);
     try_states(&crash);
     free_moments(&crash);

@@ -17,7 +17,7 @@
 #define LIST_OPS   40
 #define MAX_BYTES  (256 << 10)
 
-/* At most so many places at which one list is made to fail. */
+/* Most places at which one list is made to fail, unless --ops says so. */
 #define MAX_PLACES 40
 
 typedef struct FaultKind {
@@ -223,15 +223,16 @@ static void add_case(GArray *cases, const ListCase *list,
     g_array_append_val(cases, one);
 }
 
-/* All that opening does, and up to MAX_PLACES of what comes after it. */
+/* What opening does, and as much of what comes after it. */
 static void add_cases(GArray *cases, const ListCase *list,
                       const FaultKind *kind, const Counts *counts, bool once)
 {
     unsigned opened = counts->opened[kind->op];
     unsigned rest = counts->done[kind->op] - opened;
-    unsigned places = MIN(rest, MAX_PLACES);
+    unsigned most = list->h->ops ? list->h->ops : MAX_PLACES;
+    unsigned places = MIN(rest, most);
 
-    for (unsigned i = 0; i < MIN(opened, MAX_PLACES); i++) {
+    for (unsigned i = 0; i < MIN(opened, most); i++) {
         add_case(cases, list, kind, i, once);
     }
     for (unsigned i = 0; i < places; i++) {

@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# The command line of minblk-harness, its report and its exit status.
+
+load helpers
+
+: "${MINBLK_HARNESS:?names no program}"
+
+# harness ARGUMENT...: says what minblk-harness says.
+harness()
+{
+    say "$MINBLK_HARNESS" "$@"
+}
+
+# expect_bad_usage LINE: that line and the one that says how to get help.
+expect_bad_usage()
+{
+    expect_status 2
+    expect_out ''
+    expect_err "minblk-harness: $1
+Try 'minblk-harness --help' for more information"
+}
+
+# a_raw_image: r/image, a raw image of 64 KiB, and what it holds.
+a_raw_image()
+{
+    mkdir r
+    head -c 65536 /dev/urandom >r/image
+    cp r/image r/image.content
+}
+
+@test 'no driver' {
+    harness
+    expect_bad_usage "option '--driver' is missing"
+}
+
+@test 'a driver that there is not' {
+    harness --driver nosuch
+    expect_bad_usage "option '--driver' names no driver: 'nosuch'"
+}
+
+@test 'a protocol is no format' {
+    harness --driver file
+    expect_bad_usage "option '--driver' names no format: 'file'"
+}
+
+@test 'options that there are not' {
+    harness --driver raw --frobnicate
+    expect_bad_usage "unrecognized option '--frobnicate'"
+    harness --driver raw -x
+    expect_bad_usage "unrecognized option '-x'"
+    harness --driver raw more
+    expect_bad_usage "unexpected argument 'more'"
+}
+
+@test 'every option that wants a value says so' {
+    local option
+    for option in --driver --seed --ops --only --image --timeout -o; do
+        harness $option
+        expect_bad_usage "missing argument for option '$option'"
+    done
+}
+
+@test 'numbers that are none' {
+    local bad
+    for bad in x -1 1x '' 0; do
+        harness --driver raw --ops "$bad"
+        expect_bad_usage "option '--ops' wants a number from 1 to 1000000, \
+not '$bad'"
+    done
+    harness --driver raw --seed=-1
+    [ "$status" -eq 2 ]
+}
+
+@test 'a suite that there is not' {
+    harness --driver raw --only nosuch
+    expect_bad_usage "option '--only' names no suite: 'nosuch'"
+}
+
+@test 'images that there are not' {
+    harness --driver raw --image nosuch
+    expect_status 2
+    [[ $stderr == "minblk-harness: option '--image': "*"nosuch"* ]]
+    mkdir empty
+    harness --driver raw --image empty
+    expect_bad_usage "option '--image': there is no image in 'empty'"
+}
+
+@test 'options of creation that the driver has not' {
+    harness --driver raw -o nosuch=1
+    expect_status 2
+    [[ $stderr == "minblk-harness: option '-o': "*nosuch* ]]
+}
+
+@test 'help and version' {
+    harness --help
+    expect_status 0
+    expect_err ''
+    [[ $output == 'Usage: minblk-harness --driver NAME '* ]]
+    [[ $output == *'  crash '* ]]
+    harness --version
+    expect_status 0
+    [[ $output == 'minblk-harness version '* ]]
+}
+
+@test 'a run prints TAP and has the status 0' {
+    harness --driver raw --only model --ops 10
+    expect_status 0
+    expect_err ''
+    [ "${lines[0]}" = '# driver raw, seed 1' ]
+    [ "${lines[-1]}" = "1..$(grep -c '^ok ' <<<"$output")" ]
+    [[ $output == *'ok 1 - model: a new image opens'* ]]
+}
+
+@test 'the same seed makes the same run' {
+    harness --driver raw --only model --ops 10 --seed 7
+    expect_status 0
+    local first=$output
+    harness --driver raw --only model --ops 10 --seed 7
+    same_text 'the second run' "$first" "$output"
+}
+
+@test 'an image that reads as it should' {
+    a_raw_image
+    harness --driver raw --image r --only read
+    expect_status 0
+    [[ $output == *'ok 1 - read: image holds what it should'* ]]
+    [[ $output == *'ok 4 - read: image keeps what is not written'* ]]
+}
+
+@test 'an image that reads otherwise' {
+    a_raw_image
+    printf x | dd of=r/image.content bs=1 seek=4096 conv=notrunc 2>/dev/null
+    printf y | dd of=r/image bs=1 seek=4096 conv=notrunc 2>/dev/null
+    harness --driver raw --image r --only read --seed 9
+    expect_status 1
+    [[ $output == *'not ok 1 - read: image holds what it should'$'\n'\
+'# byte 4096 is 0x79, not 0x78'* ]]
+    [[ $output == *'# 1 of 4 properties do not hold; --seed 9 brings it'* ]]
+}
+
+@test 'a driver that creates no images' {
+    harness --driver delay --only model
+    expect_status 0
+    [[ $output == *'# SKIP the driver creates no images'* ]]
+}
