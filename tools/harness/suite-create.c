@@ -235,19 +235,18 @@ typedef struct SizeCase {
 static void size_by_options(Case *c, void *opaque)
 {
     const SizeCase *s = opaque;
-    char *why = NULL;
+    g_autofree char *why = NULL;
 
     create_by_options(c, s->h, "created", s->size, s->more, &why);
     if (mem_disk_find("created")) {
         mem_disk_free(mem_disk_find("created"));
     }
-    g_free(why);
 }
 
 static void size_by_both(Case *c, void *opaque)
 {
     const SizeCase *s = opaque;
-    char *why_options = NULL, *why_qapi = NULL;
+    g_autofree char *why_options = NULL, *why_qapi = NULL;
     int64_t options, qapi;
 
     qapi = create_by_qapi(c, s->h, "qapi", s->size, &why_qapi);
@@ -268,7 +267,7 @@ static void size_by_both(Case *c, void *opaque)
 static void create_over(Case *c, void *opaque)
 {
     const SizeCase *s = opaque;
-    char *why = NULL;
+    g_autofree char *why = NULL;
 
     for (int i = 0; i < 2; i++) {
         if (create_by_options(c, s->h, "created", s->size, NULL, &why) < 0) {
@@ -392,7 +391,7 @@ static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
 static void large_case(Case *c, void *opaque)
 {
     SizeCase *s = opaque;
-    char *why = NULL;
+    g_autofree char *why = NULL;
 
     if (create_by_options(c, s->h, "created", s->size, NULL, &why) < 0) {
         case_fail(c, "%s", why);
