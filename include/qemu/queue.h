@@ -107,18 +107,21 @@
     QLIST_LINK_((before)->field.le_prev, elm, field)
 
 #define QLIST_REMOVE(elm, field) do {                                     \
-    if ((elm)->field.le_next) {                                           \
-        (elm)->field.le_next->field.le_prev = (elm)->field.le_prev;       \
+    __typeof__(elm) qlist_removed_ = (elm);                               \
+    if (qlist_removed_->field.le_next) {                                  \
+        qlist_removed_->field.le_next->field.le_prev =                    \
+            qlist_removed_->field.le_prev;                                \
     }                                                                     \
-    *(elm)->field.le_prev = (elm)->field.le_next;                         \
-    (elm)->field.le_next = NULL;                                          \
-    (elm)->field.le_prev = NULL;                                          \
+    *qlist_removed_->field.le_prev = qlist_removed_->field.le_next;       \
+    qlist_removed_->field.le_next = NULL;                                 \
+    qlist_removed_->field.le_prev = NULL;                                 \
 } while (0)
 
 /* The same, but an element that is on no list is left alone. */
 #define QLIST_SAFE_REMOVE(elm, field) do {                                \
-    if (QLIST_IS_INSERTED(elm, field)) {                                  \
-        QLIST_REMOVE(elm, field);                                         \
+    __typeof__(elm) qlist_maybe_ = (elm);                                 \
+    if (QLIST_IS_INSERTED(qlist_maybe_, field)) {                         \
+        QLIST_REMOVE(qlist_maybe_, field);                                \
     }                                                                     \
 } while (0)
 

@@ -243,6 +243,24 @@ static void test_list(void)
 
 typedef QSIMPLEQ_HEAD(SimpleHead, Item) SimpleHead;
 
+/* The argument of a removal is evaluated once. */
+static void test_list_remove_first(void)
+{
+    ListHead head = QLIST_HEAD_INITIALIZER(head);
+    Item items[4] = { { 0 } };
+
+    for (int i = 3; i >= 0; i--) {
+        QLIST_INSERT_HEAD(&head, &items[i], l);
+    }
+    QLIST_REMOVE(QLIST_FIRST(&head), l);
+    g_assert_true(QLIST_FIRST(&head) == &items[1]);
+    g_assert_false(QLIST_IS_INSERTED(&items[0], l));
+    QLIST_SAFE_REMOVE(QLIST_FIRST(&head), l);
+    g_assert_true(QLIST_FIRST(&head) == &items[2]);
+    g_assert_true(QLIST_NEXT(&items[2], l) == &items[3]);
+    g_assert_false(QLIST_IS_INSERTED(&items[1], l));
+}
+
 static void check_simpleq(SimpleHead *head, const Model *m)
 {
     Item *item;
@@ -380,6 +398,7 @@ int main(int argc, char **argv)
     g_test_add_func("/queue/static", test_static);
     g_test_add_func("/queue/tailq", test_tailq);
     g_test_add_func("/queue/list", test_list);
+    g_test_add_func("/queue/list-remove-first", test_list_remove_first);
     g_test_add_func("/queue/simpleq", test_simpleq);
     g_test_add_func("/queue/simpleq-join", test_simpleq_join);
     g_test_add_func("/queue/slist", test_slist);
