@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The harness finds the bug of each driver of bugs.c, and none without one.
+
+  test-bugs.py HARNESS
+
+HARNESS is the program with these drivers linked in.  Prints TAP.
+"""
+import re
+import subprocess
+import sys
+
+SEED = 7
+
+# Driver, suite, operations in a list, and what is said of some property that
+# does not hold.
+BUGS = [
+    ('lost-update', 'failure', 6, r'a write fails once'),
+    ('stale-entry', 'failure', 6, r'a write fails once'),
+    ('ignored-error', 'failure', 16, r'a write fails once'),
+    ('wrong-piece', 'model', 12, r'random requests, 1 at a time'),
+    ('race', 'model', 30, r'random requests, (16|64) at a time'),
+    ('status-zero', 'model', 12, r'the block status is true'),
+    ('status-offset', 'model', 12, r'the block status is true'),
+    ('flush-order', 'crash', 4, r'power cuts, short lists'),
+    ('stale-bytes', 'crash', 6, r'old bytes past its end'),
+    ('leak-memory', 'graph', 1, r'open, use and close lose nothing'),
+    ('leak-node', 'graph', 1, r'the children of an open image'),
+    ('leak-coroutine', 'graph', 1, r'open, use and close lose nothing'),
+    ('no-drain', 'graph', 1, r'closing with requests in flight'),
+    ('shared-file', 'graph', 1, r'a second writer is refused'),
+    ('create-rounding', 'create', 1, r'sizes at boundaries, by options'),
+    ('create-option', 'create', 1, r'the option block_size'),
+    ('hostile-memory', 'hostile', 1, r'words of the head'),
+    ('hostile-loop', 'hostile', 1, r'words of the head'),
+    ('hostile-bounds', 'hostile', 1, r'words of the head'),
+]
+
+# What the sound driver is run with: suite, operations in a list.
+SOUND = [('model', 12), ('failure', 5), ('crash', 4), ('graph', 1),
+         ('create', 1), ('hostile', 20)]
+
+LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
+
+
+def run(harness, driver, suite, ops):
+    done = subprocess.run(
+        [harness, '--driver', driver, '--only', suite, '--ops', str(ops),
+         '--seed', str(SEED), '--timeout', '5'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        check=False)
+    return done.returncode, done.stdout.splitlines()
+
+
+def failures(lines):
+    """The properties that do not hold: name, and the comments below it."""
+    found = []
+    for line in lines:
+        match = re.match(r'not ok \d+ - (.*)', line)
+        if match:
+            found.append((match[1], []))
+        elif line.startswith('ok '):
+            found.append(None)
+        elif found and found[-1]:
+            found[-1][1].append(line)
+    return [f for f in found if f]
+
+
+def list_problem(comments):
+    """Is there a list, shorter than the one that failed, with the seed?"""
+    match = next(filter(None, map(LIST.match, comments)), None)
+    if not match:
+        return 'no list of operations is told'
+    seed, left, whole = map(int, match.groups())
+    steps = [c for c in comments if re.match(r'^#\s+\d+  \S', c)]
+    if seed != SEED:
+        return f'the seed {seed} is told'
+    if left > whole or len(steps) != left:
+        return f'{left} operations of {whole} are told, {len(steps)} listed'
+    if whole > 4 and left > whole // 2:
+        return f'the list was not shortened: {left} operations of {whole}'
+    return None
+
+
+def find_bug(harness, driver, suite, ops, wanted):
+    """What is wrong with the harness's verdict, or None; and its output."""
+    status, lines = run(harness, driver, suite, ops)
+    found = [f for f in failures(lines) if re.search(wanted, f[0])]
+    if status != 1:
+        return f'the harness exits with {status}', lines
+    if not found:
+        return 'the property is not said to be broken', lines
+    if not all(f[0].startswith(suite + ': ') for f in failures(lines)):
+        return 'a property of another suite', lines
+    problem = None
+    if suite in ('model', 'failure', 'crash'):
+        problem = next(filter(None, (list_problem(c) for _, c in found)),
+                       None)
+    return problem, lines
+
+
+def reproduces(harness):
+    """The same seed, the same verdict and the same list."""
+    runs = [run(harness, 'bug-status-zero', 'model', 12) for _ in range(2)]
+    return (None if runs[0] == runs[1] else 'two runs differ',
+            runs[0][1] + runs[1][1])
+
+
+def finds_nothing(harness, suite, ops):
+    status, lines = run(harness, 'bug-none', suite, ops)
+    if status:
+        return f'the harness exits with {status}', lines
+    return None if any(l.startswith('ok ') for l in lines) else 'nothing', lines
+
+
+def main(harness):
+    tests = [(f'bug-{driver}: found by {suite}',
+              lambda b=(f'bug-{driver}', suite, ops, wanted):
+              find_bug(harness, *b))
+             for driver, suite, ops, wanted in BUGS]
+    tests += [(f'bug-none: {suite} finds nothing',
+               lambda s=(suite, ops): finds_nothing(harness, *s))
+              for suite, ops in SOUND]
+    tests.append(('a seed brings a failure about again',
+                  lambda: reproduces(harness)))
+    print(f'1..{len(tests)}', flush=True)
+    failed = 0
+    for number, (name, test) in enumerate(tests, 1):
+        problem, lines = test()
+        failed += bool(problem)
+        print(f'{"not ok" if problem else "ok"} {number} - {name}')
+        if problem:
+            print(f'# {problem}')
+            for line in lines:
+                print(f'#   {line}')
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
