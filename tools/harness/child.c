@@ -64,8 +64,12 @@ static void send_bytes(int fd, const void *data, size_t bytes)
 
 static void send_record(Case *c, char kind, const void *data, size_t bytes)
 {
-    Record record = { .kind = kind, .bytes = bytes };
+    Record record;
 
+    /* What lies between its members is sent, too. */
+    memset(&record, 0, sizeof(record));
+    record.kind = kind;
+    record.bytes = bytes;
     send_bytes(c->fd, &record, sizeof(record));
     send_bytes(c->fd, data, bytes);
 }

@@ -41,10 +41,12 @@ static void learn(Case *c, void *opaque)
     const Lesson *lesson = opaque;
     StackOptions how = { .disk = "learn", .flags = STACK_RDWR };
     BlockBackend *blk = open_new(c, lesson, &how);
-    ImageFacts facts = { .length = blk_getlength(blk) };
+    ImageFacts facts;
     BlockDriverInfo bdi = { 0 };
     uint8_t sector[512];
 
+    memset(&facts, 0, sizeof(facts));
+    facts.length = blk_getlength(blk);
     if (facts.length < 512) {
         case_fail(c, "the length of the image is %" PRId64, facts.length);
     }
