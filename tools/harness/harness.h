@@ -177,6 +177,13 @@ typedef struct StackOptions {
 MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
                       const char *more, Error **errp);
 
+/*
+ * The same with no options of the suite's; where the driver refuses @size, which
+ * may be odd, with the next whole MiB.
+ */
+MemDisk *stack_create_near(const Harness *h, const char *name, int64_t size,
+                           Error **errp);
+
 /* Makes the disk @name hold a copy of the file @path. */
 MemDisk *stack_load(const char *name, const char *path, Error **errp);
 

@@ -18,7 +18,7 @@ static BlockBackend *open_new(Case *c, const Lesson *lesson,
     Error *err = NULL;
     BlockBackend *blk;
 
-    if (!stack_create(lesson->h, how->disk, lesson->size, NULL, &err)) {
+    if (!stack_create_near(lesson->h, how->disk, lesson->size, &err)) {
         case_fail_err(c, err, "the image could not be created");
     }
     blk = stack_open(lesson->h, how, &err);

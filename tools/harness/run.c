@@ -41,7 +41,7 @@ void run_create(Run *run, int64_t size)
 {
     Error *err = NULL;
 
-    if (!stack_create(run->h, run->how.disk, size, NULL, &err)) {
+    if (!stack_create_near(run->h, run->how.disk, size, &err)) {
         case_fail_err(run->c, err, "the image could not be created");
     }
 }

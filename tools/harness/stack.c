@@ -64,6 +64,17 @@ MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
     return disk;
 }
 
+MemDisk *stack_create_near(const Harness *h, const char *name, int64_t size,
+                           Error **errp)
+{
+    MemDisk *disk = stack_create(h, name, size, NULL, NULL);
+
+    if (!disk) {
+        disk = stack_create(h, name, QEMU_ALIGN_UP(size, 1 << 20), NULL, errp);
+    }
+    return disk;
+}
+
 /* A file is read in pieces of so many bytes. */
 #define PIECE (1 << 20)
 

@@ -33,10 +33,10 @@ typedef struct CrashPlan {
 } CrashPlan;
 
 static const CrashPlan plans[] = {
-    { "short lists, one at a time", 4, 12, 1, 120, false },
-    { "long lists, one at a time", 60, 6, 1, 120, false },
-    { "long lists, 8 at a time", 80, 6, 8, 120, false },
-    { "a disk with old bytes past its end", 12, 12, 4, 80, true },
+    { "short lists, one at a time", 4, 16, 1, 120, false },
+    { "long lists, one at a time", 60, 7, 1, 120, false },
+    { "long lists, 8 at a time", 80, 7, 8, 120, false },
+    { "a disk with old bytes past its end", 12, 14, 4, 80, true },
 };
 
 typedef struct Moment {

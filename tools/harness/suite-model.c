@@ -12,7 +12,7 @@
 
 /* Operations in a list, and lists of each depth, unless --ops says so. */
 #define LIST_OPS 400
-#define LISTS    4
+#define LISTS    5
 
 static void model_case(Case *c, const ListCase *list, bool status)
 {
