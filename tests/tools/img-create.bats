@@ -120,6 +120,8 @@ force_size=off"
 @test 'a rounded size is told of on a terminal' {
     needs vpc
     needs_command script
+    script -qec true /dev/null >told </dev/null ||
+        skip 'no terminal can be made'
     script -qec "'$MINBLK_IMG' create -f vpc v 1M" /dev/null >told </dev/null
     [ "$(grep -c force_size told)" -eq 1 ]
     script -qec "'$MINBLK_IMG' create -f vpc -o force_size v 1M" /dev/null \

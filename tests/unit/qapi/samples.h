@@ -43,8 +43,10 @@ OBJECT(BlockdevCreateOptionsVpc)
 OBJECT(BlockdevOptions)
 OBJECT(BlockdevOptionsBlkdebug)
 OBJECT(BlockdevOptionsBlkverify)
+OBJECT(BlockdevOptionsDelay)
 OBJECT(BlockdevOptionsFile)
 OBJECT(BlockdevOptionsGenericFormat)
+OBJECT(BlockdevOptionsMem)
 OBJECT(BlockdevOptionsNull)
 OBJECT(BlockdevOptionsRaw)
 OBJECT(BlockdevOptionsVpc)
@@ -121,6 +123,11 @@ static const Sample samples[] = {
            "{\"filename\": \"\", \"locking\": \"auto\", \"aio\": "
            "\"native\"}"),
     SAMPLE(BlockdevOptionsGenericFormat, "{\"file\": \"n\"}"),
+    SAMPLE(BlockdevOptionsDelay,
+           "{\"file\": \"n\", \"seed\": 18446744073709551615, "
+           "\"max-ns\": 0}"),
+    SAMPLE(BlockdevOptionsMem,
+           "{\"disk\": \"d\", \"size\": 0, \"stale\": true}"),
     SAMPLE(BlockdevOptionsNull,
            "{\"size\": 9223372036854775807, \"latency-ns\": 0, "
            "\"read-zeroes\": true}"),
