@@ -124,7 +124,7 @@ static const Sample samples[] = {
            "\"native\"}"),
     SAMPLE(BlockdevOptionsGenericFormat, "{\"file\": \"n\"}"),
     SAMPLE(BlockdevOptionsDelay,
-           "{\"file\": \"n\", \"seed\": 18446744073709551615, "
+           "{\"file\": \"n\", \"seed\": 9223372036854775807, "
            "\"max-ns\": 0}"),
     SAMPLE(BlockdevOptionsMem,
            "{\"disk\": \"d\", \"size\": 0, \"stale\": true}"),
