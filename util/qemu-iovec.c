@@ -49,6 +49,7 @@ static void slice_copy(const Slice *slice, struct iovec *iov)
     if (slice->niov == 0) {
         return;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): has elements */
     memcpy(iov, slice->iov, slice->niov * sizeof(*iov));
     iov[slice->niov - 1].iov_len -= slice->tail;
     iov[0].iov_base = (char *)iov[0].iov_base + slice->head;

@@ -26,7 +26,6 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
-int posix_memalign(void **p, size_t alignment, size_t size);
 
 void *malloc(size_t size)
 {

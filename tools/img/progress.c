@@ -63,6 +63,7 @@ void img_progress_set(uint64_t done, uint64_t total)
 {
     double percent = total > 0 ? 100.0 * done / total : 100.0;
 
+    /* NOLINTNEXTLINE(bugprone-incorrect-roundings): it is not negative */
     hundredths = percent * 100 + 0.5;
     if (!shown) {
         return;
