@@ -66,7 +66,7 @@ void run_verify_check(Run *run);
  * allows, its check finds no corruption or repairs all, and then, with @write,
  * it opens to be written to.
  */
-void run_verify_cut(Run *run, const char *name, const ModelCut *cut,
+void run_verify_cut(Run *run, const char *name, const ModelCut *model,
                     bool write);
 
 /*
