@@ -30,7 +30,7 @@ bool harness_memory_lost(void)
 
 #ifndef UNDER_SANITIZER
 void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
+void *__libc_calloc(size_t nmemb, size_t size);
 void *__libc_realloc(void *ptr, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *ptr);
@@ -49,9 +49,9 @@ void *malloc(size_t size)
     return count(__libc_malloc(size));
 }
 
-void *calloc(size_t n, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
-    return count(__libc_calloc(n, size));
+    return count(__libc_calloc(nmemb, size));
 }
 
 void *realloc(void *ptr, size_t size)
