@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The harness finds the known defects of QEMU 5.0's VHD driver.
+
+  test-defects.py HARNESS
+
+HARNESS is the program with the drivers of vpc-defects.c linked in, which carry
+these defects and are named by the same numbers.  Prints TAP.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+
+from verdict import failures, report, run
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] /
+                       'interop'))
+import vhd  # noqa: E402
+
+BLOCK = 64 << 10
+SECTORS = BLOCK // vhd.SECTOR
+
+# What it is, driver, suite, operations, options, the property that does not
+# hold, and what is said of it.
+DEFECTS = [
+    ('S1: a block whose allocation failed is lost', 'vpc-defects', 'failure',
+     6, [], r'a write fails once', r'# byte \d+ is'),
+    ('S8: old bytes show after a power cut', 'vpc-defects', 'crash', 6, [],
+     r'old bytes past its end', r'0xa5, not 0x00'),
+    ('S10: the table takes what the header says', 'vpc-defects', 'hostile', 1,
+     [], r'words of the head', r'the word at 540 .* of memory'),
+    ('S14: a type that the headers do not fit', 'vpc-defects', 'hostile', 1,
+     [], r'sectors lost', r'sector 0 is all 0x00.*signal 8'),
+    ('S14: a fixed image that says it is dynamic', 'vpc-defects', 'hostile', 1,
+     ['-o', 'subformat=fixed'], r'words of the head',
+     r'the word at \d+ is .*signal 8'),
+]
+
+# As above, with the images of write_images().
+IMAGE_DEFECTS = [
+    ('S4: bitmaps are ignored', 'vpc-defects', 'read', 30,
+     r'partial\.vhd holds what it should', r'is 0xaa, not 0x00'),
+    ('S5: a write makes all of its block valid', 'vpc-defects-s5', 'read', 30,
+     r'partial\.vhd keeps what is not written', r'is 0xaa, not 0x00'),
+]
+
+# What must hold in spite of them: driver, suite, options.
+SOUND = [
+    ('vpc-defects', 'model', []),
+    ('vpc-defects', 'model', ['-o', 'subformat=fixed']),
+    ('vpc-defects', 'graph', []),
+    ('vpc-defects', 'create', []),
+]
+
+
+def write_image(path, blocks):
+    """
+    A dynamic disk of 8 blocks; @blocks are (index, first and last valid sector,
+    byte).  All data bytes of a block are that byte; NAME.content has it only
+    where it is valid.
+    """
+    footer = vhd.new_footer(8 * BLOCK, vhd.DYNAMIC)
+    table = [vhd.UNALLOCATED] * 128
+    image = bytearray(footer + vhd.new_header(8, BLOCK) + bytes(512))
+    content = bytearray(8 * BLOCK)
+    for index, first, last, byte in blocks:
+        table[index] = len(image) // vhd.SECTOR
+        bitmap = bytearray(vhd.bitmap_bytes(BLOCK))
+        for i in range(first, last + 1):
+            bitmap[i // 8] |= 0x80 >> i % 8
+        image += bitmap + bytes([byte]) * BLOCK
+        start = index * BLOCK + first * vhd.SECTOR
+        end = index * BLOCK + (last + 1) * vhd.SECTOR
+        content[start:end] = bytes([byte]) * (end - start)
+    image[1536:2048] = b''.join(e.to_bytes(4, 'big') for e in table)
+    path.write_bytes(image + footer)
+    path.with_name(path.name + '.content').write_bytes(content)
+
+
+def write_images(folder):
+    whole = (0, SECTORS - 1)
+    write_image(folder / 'full.vhd', [(3, *whole, 0x11), (0, *whole, 0x22)])
+    write_image(folder / 'partial.vhd',
+                [(1, 8, 23, 0xaa), (2, *whole, 0x33), (6, 1, 100, 0xaa)])
+
+
+def find_defect(harness, driver, suite, ops, options, wanted, told):
+    """What is wrong with the harness's verdict, or None; and its output."""
+    status, lines = run(harness, driver, suite, ops, *options)
+    found = [c for name, c in failures(lines) if re.search(wanted, name)]
+    if status != 1:
+        return f'the harness exits with {status}', lines
+    if not found:
+        return 'the property is not said to be broken', lines
+    if not any(re.search(told, line) for line in found[0]):
+        return 'it is broken in another way', lines
+    return None, lines
+
+
+def finds_nothing(harness, driver, suite, options):
+    status, lines = run(harness, driver, suite, 12, *options)
+    return f'the harness exits with {status}' if status else None, lines
+
+
+def full_images_hold(harness, images):
+    """Images with full bitmaps are none of the defects' business."""
+    _, lines = run(harness, 'vpc-defects', 'read', 30, *images)
+    broken = [name for name, _ in failures(lines) if 'full.vhd' in name]
+    return broken[0] if broken else None, lines
+
+
+def flushes_are_told(harness):
+    """S6 and S7, which are numbers to look at."""
+    _, lines = run(harness, 'vpc-defects', 'crash', 1)
+    wanted = [r'# flushes per allocating write: 4\.00',
+              r'# flushes per overwriting write: 0\.0\d at one place, '
+              r'(1\.00|0\.9\d) in two clusters in turn']
+    missing = [w for w in wanted if not any(re.match(w, l) for l in lines)]
+    return f'missing: {missing[0]}' if missing else None, lines
+
+
+def main(harness):
+    with tempfile.TemporaryDirectory() as name:
+        images = ['--image', name]
+        write_images(pathlib.Path(name))
+        tests = [(what, lambda d=rest: find_defect(harness, *d))
+                 for what, *rest in DEFECTS]
+        tests += [(what, lambda d=(driver, suite, ops, images, *rest):
+                   find_defect(harness, *d))
+                  for what, driver, suite, ops, *rest in IMAGE_DEFECTS]
+        tests += [(' '.join([f'{driver}: {suite}', *options, 'finds nothing']),
+                   lambda d=(driver, suite, options):
+                   finds_nothing(harness, *d))
+                  for driver, suite, options in SOUND]
+        tests += [('images with full bitmaps hold',
+                   lambda: full_images_hold(harness, images)),
+                  ('S6, S7: the flushes of writes are told',
+                   lambda: flushes_are_told(harness))]
+        return report(tests)
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
