@@ -336,8 +336,12 @@ static const FaultCase fault_cases[] = {
     { "flush", MEM_FLUSH },
 };
 
-/* A fixed script of waves and flushes; returns how many of them failed. */
-static unsigned run_script(BlockBackend *blk, Model *m)
+/*
+ * A fixed script of waves and flushes, in which so many @faults are waiting;
+ * returns how many of its requests failed.  A flush that failed works when it
+ * is tried again, but for the next fault.
+ */
+static unsigned run_script(BlockBackend *blk, Model *m, unsigned faults)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(42);
     unsigned failed = 0;
@@ -351,7 +355,7 @@ static unsigned run_script(BlockBackend *blk, Model *m)
                 break;
             }
             g_assert_cmpint(ret, ==, -EIO);
-            g_assert_cmpint(tries, <, 3);
+            g_assert_cmpint(tries, <, faults);
             failed++;
         }
     }
@@ -368,7 +372,7 @@ static unsigned run_with_failure(const DiskFault *fault)
     unsigned failed;
 
     disk_arm(blk);
-    failed = run_script(blk, m);
+    failed = run_script(blk, m, fault->again ? 2 : 1);
     disk_disarm(blk);
     verify(blk, m, true);
     g_assert_cmpint(blk_flush(blk), ==, 0);
@@ -390,7 +394,7 @@ static unsigned count_operations(MemOp op)
     BlockBackend *blk = open_image(BDRV_O_RDWR);
     unsigned before = mem_disk_count(disk, op), count;
 
-    g_assert_cmpuint(run_script(blk, m), ==, 0);
+    g_assert_cmpuint(run_script(blk, m, 0), ==, 0);
     count = mem_disk_count(disk, op) - before;
     blk_unref(blk);
     mem_disk_free(disk);
@@ -420,7 +424,7 @@ static void write_until_failure(BlockBackend *blk, Model *m, GRand *rand)
 {
     uint32_t sector = 0, value = 0;
     uint8_t buf[512] = { 0 };
-    int ret;
+    int ret, flushed;
 
     disk_arm(blk);
     do {
@@ -435,7 +439,8 @@ static void write_until_failure(BlockBackend *blk, Model *m, GRand *rand)
         }
     } while (ret >= 0);
     g_assert_cmpint(ret, ==, -EIO);
-    g_assert_cmpint(blk_flush(blk), <=, 0);
+    flushed = blk_flush(blk);
+    g_assert_true(flushed == 0 || flushed == -EIO);
     disk_disarm(blk);
     g_assert_cmpint(blk_pwrite(blk, (int64_t)sector * 512, buf, 512, 0), ==,
                     512);
@@ -510,6 +515,7 @@ static void test_power_cut(gconstpointer fixed)
         g_autofree Model *m = g_new0(Model, 1);
         BlockBackend *blk = disk_open("disk", "vpc", BDRV_O_RDWR, NULL, true,
                                       &error_abort);
+        BlockDriverState *cache;
 
         for (int i = 0; i < 8; i++) {
             run_wave(blk, m, rand, 1 + g_rand_int_range(rand, 0, 8));
@@ -520,10 +526,13 @@ static void test_power_cut(gconstpointer fixed)
                 cut_power(disk, m, rand);
             }
         }
+        /* What closing the image leaves in the cache is nothing to be lost. */
+        cache = bdrv_find_node("cache");
+        bdrv_ref(cache);
         blk_unref(blk);
-        blk = open_image(0);
-        verify(blk, m, true);
-        blk_unref(blk);
+        model_flush(m);
+        cut_power(disk, m, rand);
+        bdrv_unref(cache);
         mem_disk_free(disk);
     }
 }

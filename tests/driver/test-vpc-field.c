@@ -494,14 +494,20 @@ static void test_s15_s16_repair(void)
     end(&f);
 }
 
-/* Other findings besides keep the footers from being repaired. */
+/* Neither on a node that is read-only, nor where more than footers is wrong. */
 static void test_repair_refused(void)
 {
     uint8_t entry[4] = { 0, 0, 0, 1 };
+    BdrvCheckResult result;
+    BlockBackend *blk;
     Fixture f;
 
     begin_two_blocks(&f);
     disk_shorten(f.disk, 512);
+    blk = open_ro(&f);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, BDRV_FIX_ERRORS), ==,
+                    -EPERM);
+    blk_unref(blk);
     mem_disk_write(f.disk, 1536, entry, sizeof(entry));
     assert_refused(&f, BDRV_O_RDWR | BDRV_O_CHECK, "block allocation table");
     end(&f);
@@ -578,20 +584,24 @@ static void test_amend(void)
     };
     Fixture f;
     BlockBackend *blk;
+    g_autofree uint8_t *before = NULL, *after = NULL;
     VpcFooter footer;
-    unsigned writes;
+    int64_t length;
 
     begin(&f, &spec);
     vhd_finish(f.disk, &f.image);
     blk = open_rw(&f);
-    writes = mem_disk_count(f.disk, MEM_WRITE);
+    length = mem_disk_length(f.disk);
+    before = disk_copy(f.disk, 0, length);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         Error *err = NULL;
 
         g_assert_cmpint(amend(blk, bad[i], &err), <, 0);
         error_free(err);
     }
-    g_assert_cmpuint(mem_disk_count(f.disk, MEM_WRITE), ==, writes);
+    after = disk_copy(f.disk, 0, length);
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+    g_assert_cmpmem(after, length, before, length);
 
     g_assert_cmpint(amend(blk, "creator=abcd,creator_os=efgh,"
                           "creator_version=6.3,timestamp=946684801,"

@@ -36,7 +36,7 @@
 
 static const uint32_t values[] = {
     0, 1, 2, 3, 4, 5, 7, 8, 0x7f, 0x200, 0xffff, 0x10000, 1u << 20, 1u << 24,
-    1u << 28, 0x1d000000, 1u << 30, 0x7fffffff, 0x80000000, 0xfffffffe,
+    1u << 26, 1u << 28, 0x1d000000, 1u << 30, 0x7fffffff, 0x80000000, 0xfffffffe,
     0xffffffff,
 };
 
