@@ -225,12 +225,12 @@ int bdrv_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
         error_setg(errp, "No medium inserted");
         return -ENOMEDIUM;
     }
-    if (!bs->drv->bdrv_amend_options) {
+    if (!bs->drv->bdrv_amend) {
         error_setg(errp, "Format driver '%s' does not support option "
                    "amendment", bs->drv->format_name);
         return -ENOTSUP;
     }
-    ret = bs->drv->bdrv_amend_options(bs, opts, force, errp);
+    ret = bs->drv->bdrv_amend(bs, opts, force, errp);
     if (ret < 0 && !*errp) {
         error_setg_errno(errp, -ret, "Could not amend the image");
     }

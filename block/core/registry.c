@@ -154,7 +154,7 @@ bool bdrv_driver_can_create(const BlockDriver *drv)
 
 bool bdrv_driver_can_amend(const BlockDriver *drv)
 {
-    return drv->bdrv_amend_options;
+    return drv->bdrv_amend;
 }
 
 bool bdrv_driver_can_check(const BlockDriver *drv)

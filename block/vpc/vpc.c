@@ -99,7 +99,6 @@ static BlockDriver bdrv_vpc = {
     .bdrv_co_block_status = vpc_co_block_status,
 
     .bdrv_co_check = vpc_co_check,
-    .bdrv_amend_options = vpc_amend,
     .bdrv_get_specific_info = vpc_get_specific_info,
     .bdrv_measure = vpc_measure,
     .bdrv_get_info = vpc_get_info,
@@ -107,6 +106,7 @@ static BlockDriver bdrv_vpc = {
 #ifdef MINBLK_BLOCK_DRIVER_EXT
     .bdrv_probe_tail = vpc_probe_tail,
     .amend_opts = &vpc_amend_opts,
+    .bdrv_amend = vpc_amend,
 #endif
 };
 

@@ -342,9 +342,6 @@ struct BlockDriver {
 
     /* After a commit: lets the backing answer for everything.  0 or -errno. */
     int (*bdrv_make_empty)(BlockDriverState *bs);
-    /* Changes what @opts (of amend_opts) says.  @force: also what may break. */
-    int (*bdrv_amend_options)(BlockDriverState *bs, QemuOpts *opts, bool force,
-                              Error **errp);
 
     /* ---- removable media and devices; all plain but ioctl ---- */
 
@@ -414,6 +411,13 @@ struct BlockDriver {
     int (*bdrv_probe_tail)(const uint8_t *tail, int size, int64_t file_size);
     /* Options of `amend`; NULL: the format does not support it. */
     QemuOptsList *amend_opts;
+    /*
+     * Changes what @opts (of amend_opts) says; @force: also what may break.
+     * Plain, may do I/O by mixed functions; 0, or -errno with @errp set and
+     * nothing changed.
+     */
+    int (*bdrv_amend)(BlockDriverState *bs, QemuOpts *opts, bool force,
+                      Error **errp);
     /*
      * Protocols whose request_alignment is above 1 only because of direct I/O:
      * writes @bytes at @offset, aligned or not, so that the file ends after
