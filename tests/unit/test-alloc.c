@@ -12,7 +12,7 @@
  */
 #include "qemu/osdep.h"
 #include <pthread.h>
-#include "alloc-count.h"
+#include "../../tools/harness/memory.h"
 #include "block/aio.h"
 #include "../image-files.h"
 #include "qemu/io-engine.h"
@@ -31,18 +31,18 @@ static void test_counting(void)
     void *aligned = NULL;
     int before;
 
-    if (!alloc_counts()) {
+    if (!memory_counts()) {
         g_test_skip("the sanitizer has the allocator");
         return;
     }
-    before = alloc_count();
+    before = memory_allocations();
     free(do_malloc(1));
     free(do_calloc(1, 1));
     free(do_realloc(NULL, 1));
     free(do_aligned(4096, 4096));
     g_assert_cmpint(do_posix(&aligned, 4096, 1), ==, 0);
     free(aligned);
-    g_assert_cmpint(alloc_count(), ==, before + 5);
+    g_assert_cmpint(memory_allocations(), ==, before + 5);
 }
 
 /* ---- all worker threads of the context ----------------------------------------- */
@@ -193,7 +193,7 @@ static void start_next(Run *run, Slot *slots)
 static int run_requests(Run *run, Slot *slots)
 {
     AioContext *ctx = blk_get_aio_context(run->blk);
-    int before = alloc_count();
+    int before = memory_allocations();
 
     run->started = run->finished = 0;
     run->seed = 42;
@@ -206,7 +206,7 @@ static int run_requests(Run *run, Slot *slots)
             aio_poll(ctx, true);
         }
     }
-    return alloc_count() - before;
+    return memory_allocations() - before;
 }
 
 /* Gives every block of the image data. */

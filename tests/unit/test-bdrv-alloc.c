@@ -13,7 +13,7 @@
 #include "qapi/qmp/qdict.h"
 #include "qemu/option.h"
 #include "sysemu/block-backend.h"
-#include "alloc-count.h"
+#include "../../tools/harness/memory.h"
 
 #define DEPTH    32
 #define REQUESTS 1000
@@ -66,7 +66,7 @@ static void coroutine_fn load_entry(void *opaque)
 static int run_load(Load *l, int requests)
 {
     AioContext *ctx = qemu_get_current_aio_context();
-    int before = alloc_count();
+    int before = memory_allocations();
     int i;
 
     l->todo = requests;
@@ -78,7 +78,7 @@ static int run_load(Load *l, int requests)
         aio_poll(ctx, true);
     }
     g_assert_cmpint(l->errors, ==, 0);
-    return alloc_count() - before;
+    return memory_allocations() - before;
 }
 
 static void check_load(BlockBackend *blk, Kind kind, int bytes, int shift)
@@ -136,7 +136,7 @@ static void test_raw(gconstpointer opaque)
     g_autofree char *path = make_file();
     BlockBackend *blk;
 
-    if (!alloc_counts()) {
+    if (!memory_counts()) {
         g_test_skip("malloc() is the sanitizer's");
         unlink(path);
         return;
@@ -157,7 +157,7 @@ static void test_vpc(gconstpointer opaque)
     QemuOpts *opts;
     BlockBackend *blk;
 
-    if (!alloc_counts()) {
+    if (!memory_counts()) {
         g_test_skip("malloc() is the sanitizer's");
         unlink(path);
         return;

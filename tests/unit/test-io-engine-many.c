@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 #include "qapi/error.h"
-#include "alloc-count.h"
+#include "../../tools/harness/memory.h"
 #include "engine-bench.h"
 
 /* ---- many at once ---- */
@@ -232,7 +232,7 @@ static void test_no_allocation(gconstpointer type)
     int before, after;
     Bench b;
 
-    if (!alloc_counts()) {
+    if (!memory_counts()) {
         g_test_skip("a sanitizer or valgrind has its own malloc");
         return;
     }
@@ -246,9 +246,9 @@ static void test_no_allocation(gconstpointer type)
     }
     start_all_workers(&b);
     run_steady(&s, 500);
-    before = alloc_count();
+    before = memory_allocations();
     run_steady(&s, 1000);
-    after = alloc_count();
+    after = memory_allocations();
     g_assert_cmpint(after - before, ==, 0);
     g_free(s.buf);
     bench_end(&b);

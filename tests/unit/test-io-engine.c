@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 #include "qapi/error.h"
-#include "alloc-count.h"
+#include "../../tools/harness/memory.h"
 #include "engine-bench.h"
 
 /* ---- contents ---- */
@@ -318,7 +318,7 @@ static void test_no_threads(void)
     struct rlimit old, none;
     Bench b;
 
-    if (!alloc_counts()) {
+    if (!memory_counts()) {
         g_test_skip("a sanitizer or valgrind needs address space");
         return;
     }

@@ -14,20 +14,10 @@
 
 #include "qemu/osdep.h"
 #include "block/mem.h"
+#include "memory.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "sysemu/block-backend.h"
-
-/* Does a sanitizer have the allocator and need memory and time? */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
-#endif
 
 /* ---- the run --------------------------------------------------------------- */
 
@@ -131,13 +121,6 @@ void case_job_clear(CaseJob *job);
  */
 bool harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
     GCC_FMT_ATTR(4, 5);
-
-/* ---- memory ---------------------------------------------------------------------- */
-
-/* How many blocks of memory are in use; 0 where they are not counted. */
-int64_t harness_memory_blocks(void);
-/* Does AddressSanitizer, if it is there, know of blocks that nobody holds? */
-bool harness_memory_lost(void);
 
 /* ---- the stack; in a case ----------------------------------------------------- */
 

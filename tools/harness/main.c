@@ -13,11 +13,13 @@
 
 #include <getopt.h>
 
+#include "../cmdline.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/option.h"
 
 #define EXIT_USAGE 2
+#define usage_error(...) cmdline_error(EXIT_USAGE, __VA_ARGS__)
 
 #define DEFAULT_SEED    1
 #define DEFAULT_TIMEOUT 30
@@ -71,11 +73,6 @@ static const char help_text[] =
 "  -h, --help      print this and exit\n"
 "  -V, --version   print the version and exit\n";
 
-static void print_format(void *opaque, const char *name)
-{
-    printf(" %s", name);
-}
-
 static void print_help(void)
 {
     printf("Usage: %s --driver NAME [OPTIONS]...\n"
@@ -86,36 +83,7 @@ static void print_help(void)
         printf("  %-9s %s\n", suites[i]->name, suites[i]->what);
     }
     printf("\nDrivers:");
-    bdrv_iterate_format(print_format, NULL);
-    printf("\n");
-}
-
-static void usage_error(const char *fmt, ...) GCC_FMT_ATTR(1, 2)
-    QEMU_NORETURN;
-
-static void usage_error(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    error_vreport(fmt, ap);
-    va_end(ap);
-    error_printf("Try '%s --help' for more information\n",
-                 error_get_progname());
-    exit(EXIT_USAGE);
-}
-
-/* Reports what getopt has refused. */
-static void refuse_option(int c, char **argv)
-{
-    const char *what = c == ':' ? "missing argument for option"
-                                : "unrecognized option";
-
-    if (optopt > 0 && optopt < OPT_DRIVER &&
-        strncmp(argv[optind - 1], "--", 2) != 0) {
-        usage_error("%s '-%c'", what, optopt);
-    }
-    usage_error("%s '%s'", what, argv[optind - 1]);
+    cmdline_print_formats();
 }
 
 static uint64_t parse_number(const char *option, const char *text,
@@ -179,7 +147,7 @@ static void take_option(Harness *h, Cmdline *line, int c, char **argv)
         printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
         exit(0);
     default:
-        refuse_option(c, argv);
+        cmdline_refuse(EXIT_USAGE, c, OPT_DRIVER, argv);
     }
 }
 

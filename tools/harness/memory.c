@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counts the blocks of memory that are in use, by its own malloc() and kin,
- * since glibc's figures count what its caches hold as used.
+ * malloc() and its kin, counted; glibc's own figures count what its caches hold
+ * as used.
  *
  * Invariants: glibc's own entry points do the work; where a sanitizer or
  * valgrind has the allocator, nothing is counted, but AddressSanitizer is asked.
  */
-#include "harness.h"
+#include "qemu/osdep.h"
+#include "memory.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
 #endif
 
+static int64_t allocations;
 static int64_t blocks;
 
-int64_t harness_memory_blocks(void)
+int64_t memory_allocations(void)
+{
+    return __atomic_load_n(&allocations, __ATOMIC_RELAXED);
+}
+
+int64_t memory_blocks(void)
 {
     return __atomic_load_n(&blocks, __ATOMIC_RELAXED);
 }
 
-bool harness_memory_lost(void)
+bool memory_counts(void)
+{
+    int64_t before = memory_allocations();
+    void *volatile p = malloc(1);
+
+    free(p);
+    return memory_allocations() > before;
+}
+
+bool memory_lost(void)
 {
 #ifdef __SANITIZE_ADDRESS__
     return __lsan_do_recoverable_leak_check() != 0;
@@ -36,10 +52,16 @@ void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *ptr);
 void *memalign(size_t alignment, size_t size);
 
+static void add(int64_t *counter, int n)
+{
+    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
 static void *count(void *ptr)
 {
+    add(&allocations, 1);
     if (ptr) {
-        __atomic_fetch_add(&blocks, 1, __ATOMIC_RELAXED);
+        add(&blocks, 1);
     }
     return ptr;
 }
@@ -59,9 +81,11 @@ void *realloc(void *ptr, size_t size)
     void *moved = __libc_realloc(ptr, size);
 
     if (!ptr) {
-        count(moved);
-    } else if (!moved && !size) {
-        __atomic_fetch_sub(&blocks, 1, __ATOMIC_RELAXED);
+        return count(moved);
+    }
+    add(&allocations, 1);
+    if (!moved && !size) {
+        add(&blocks, -1);
     }
     return moved;
 }
@@ -85,7 +109,7 @@ int posix_memalign(void **ptr, size_t alignment, size_t size)
 void free(void *ptr)
 {
     if (ptr) {
-        __atomic_fetch_sub(&blocks, 1, __ATOMIC_RELAXED);
+        add(&blocks, -1);
     }
     __libc_free(ptr);
 }

@@ -350,7 +350,7 @@ static unsigned count_files(const char *path)
 static Resources resources(void)
 {
     return (Resources) {
-        .blocks = harness_memory_blocks(),
+        .blocks = memory_blocks(),
         .mappings = count_lines("/proc/self/maps"),
         .descriptors = count_files("/proc/self/fd"),
     };
@@ -414,7 +414,7 @@ static void check_leaks(Case *c, const Harness *h, StackOptions *how,
         case_fail(c, "%" PRId64 " blocks of memory were lost in %d rounds",
                   after.blocks - before.blocks, ROUNDS);
     }
-    if (harness_memory_lost()) {
+    if (memory_lost()) {
         case_fail(c, "AddressSanitizer found a leak");
     }
     if (after.mappings > before.mappings + ROUNDS / 2) {

@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include "../cmdline.h"
 #include "common.h"
 
 /* All subcommands, by name. */
@@ -41,11 +42,6 @@ static const char general_help[] =
     "'COMMAND --help' explains a command's options.\n"
     "\n";
 
-static void print_format(void *opaque, const char *name)
-{
-    printf(" %s", name);
-}
-
 static void print_version(void)
 {
     printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
@@ -64,8 +60,7 @@ static void print_help(void)
         printf("  %s %s\n", commands[i]->name, commands[i]->synopsis);
     }
     printf("\n%sSupported formats:", general_help);
-    bdrv_iterate_format(print_format, NULL);
-    printf("\n");
+    cmdline_print_formats();
 }
 
 static const ImgCommand *find_command(const char *name)

@@ -11,6 +11,7 @@
  *   - Before the end, what is in flight is completed and reported.
  */
 #include "qemu/osdep.h"
+#include "../cmdline.h"
 #include "io.h"
 
 #include <getopt.h>
@@ -67,11 +68,6 @@ static const char help_text[] =
 "  -h, --help           print this and exit\n"
 "  -V, --version        print the version and exit\n";
 
-static void print_format(void *opaque, const char *name)
-{
-    printf(" %s", name);
-}
-
 static void print_help(void)
 {
     const char *prog = error_get_progname();
@@ -82,39 +78,7 @@ static void print_help(void)
            "See '%s -c help' for the commands.\n\n",
            prog, help_text, prog);
     printf("Supported formats:");
-    bdrv_iterate_format(print_format, NULL);
-    printf("\n");
-}
-
-static void usage_error(const char *fmt, ...) GCC_FMT_ATTR(1, 2)
-    QEMU_NORETURN;
-
-static void usage_error(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    error_vreport(fmt, ap);
-    va_end(ap);
-    error_printf("Try '%s --help' for more information\n",
-                 error_get_progname());
-    exit(1);
-}
-
-/*
- * Reports what getopt has refused: a letter (which may stand among others in
- * its word), or else a long option, which is the word before the next one.
- */
-static void refuse_option(int c, char **argv)
-{
-    const char *what = c == ':' ? "missing argument for option"
-                                : "unrecognized option";
-
-    if (optopt > 0 && optopt < OPT_IMAGE_OPTS &&
-        strncmp(argv[optind - 1], "--", 2) != 0) {
-        usage_error("%s '-%c'", what, optopt);
-    }
-    usage_error("%s '%s'", what, argv[optind - 1]);
+    cmdline_print_formats();
 }
 
 /* Takes one option; exits when its value is none. */
@@ -167,7 +131,7 @@ static void take_option(IoCmdline *line, int c, char **argv)
         printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
         exit(0);
     default:
-        refuse_option(c, argv);
+        cmdline_refuse(1, c, OPT_IMAGE_OPTS, argv);
     }
     if (!good) {
         exit(1);
@@ -187,7 +151,7 @@ static void read_cmdline(IoCmdline *line, IoSession *s, int argc, char **argv)
         }
     }
     if (optind < argc - 1) {
-        usage_error("unexpected argument '%s'", argv[optind + 1]);
+        cmdline_error(1, "unexpected argument '%s'", argv[optind + 1]);
     }
     line->file = argv[optind];
     if (line->format && line->image_opts) {
