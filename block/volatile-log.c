@@ -242,6 +242,15 @@ static bool entry_survives(const PowerCut *cut, const VolatileEntry *e,
     }
 }
 
+/* 0 or -errno. */
+static int write_bytes(BlockBackend *target, int64_t offset,
+                       const uint8_t *buf, int bytes)
+{
+    int ret = blk_pwrite(target, offset, buf, bytes, 0);
+
+    return MIN(ret, 0);
+}
+
 /* Bytes @start to before @end of the disk, which belong to @e. */
 static int apply_range(const VolatileEntry *e, int64_t start, int64_t end,
                        BlockBackend *target)
@@ -249,8 +258,8 @@ static int apply_range(const VolatileEntry *e, int64_t start, int64_t end,
     if (e->kind == VOLATILE_ZERO) {
         return blk_pwrite_zeroes(target, start, end - start, e->flags);
     }
-    return MIN(0, blk_pwrite(target, start, e->data + (start - e->offset),
-                             end - start, 0));
+    return write_bytes(target, start, e->data + (start - e->offset),
+                       end - start);
 }
 
 /* Some sectors of entry @i, up to @end. */
@@ -289,7 +298,7 @@ static int set_length(BlockBackend *target, int64_t length)
         return 0;
     }
     if (present < length && !bdrv_has_zero_init_truncate(blk_bs(target))) {
-        return MIN(0, blk_pwrite(target, length - 1, &old, 1, 0));
+        return write_bytes(target, length - 1, &old, 1);
     }
     return blk_truncate(target, length, true, PREALLOC_MODE_OFF, NULL);
 }
