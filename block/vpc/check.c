@@ -30,7 +30,10 @@ static void coroutine_fn count_blocks(BlockDriverState *bs, BlockFragInfo *bfi)
             continue;
         }
         bfi->allocated_clusters++;
-        bfi->fragmented_clusters += expected && entry != expected;
+        /* Up to a page is skipped to align the data. */
+        bfi->fragmented_clusters += expected &&
+                                    (entry < expected ||
+                                     entry - expected >= PAGE / VPC_SECTOR);
         expected = (uint64_t)entry + stride;
     }
 }
@@ -42,7 +45,7 @@ static void coroutine_fn count_blocks(BlockDriverState *bs, BlockFragInfo *bfi)
 static uint64_t footer_place(const VpcState *s)
 {
     uint64_t end = s->stats.end;
-    uint64_t last = ROUND_UP(s->file_end, VPC_SECTOR);
+    uint64_t last = ROUND_UP(s->file_end, s->aligned ? PAGE : VPC_SECTOR);
 
     for (unsigned i = 0; i < s->reserved_count; i++) {
         end = MAX(end, s->reserved[i].end);

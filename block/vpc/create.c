@@ -2,9 +2,6 @@
 /*
  * Creation and measuring.
  *
- * Layout of a dynamic disk: the footer's copy at 0, the dynamic header at 512,
- * the table at 1536, the footer.
- *
  * Invariant: the copy of the footer at offset 0 is written last, behind a flush:
  * a creation that was cut off leaves nothing that looks like an image.
  */
@@ -17,12 +14,10 @@
 #include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "sysemu/block-backend.h"
+#include "layout.h"
 #include "vpc.h"
 
 #define VPC_OPT_FORCE_SIZE "force_size"
-
-#define HEADER_OFFSET ((uint64_t)sizeof(VpcFooter))
-#define TABLE_OFFSET (HEADER_OFFSET + sizeof(VpcDynHeader))
 
 QemuOptsList vpc_create_opts = {
     .name = "vpc-create-opts",
@@ -50,16 +45,6 @@ QemuOptsList vpc_create_opts = {
     },
 };
 
-static uint64_t table_entries(uint64_t size)
-{
-    return DIV_ROUND_UP(size, VPC_DEFAULT_BLOCK_SIZE);
-}
-
-static uint64_t table_bytes(uint64_t size)
-{
-    return ROUND_UP(table_entries(size) * 4, VPC_SECTOR);
-}
-
 /* ---- writing the image ------------------------------------------------------------- */
 
 static int write_all(BlockBackend *blk, uint64_t offset, const void *buf,
@@ -70,9 +55,9 @@ static int write_all(BlockBackend *blk, uint64_t offset, const void *buf,
     return ret < 0 ? ret : 0;
 }
 
-static int write_empty_table(BlockBackend *blk, uint64_t size)
+static int write_empty_table(BlockBackend *blk, const VpcLayout *layout)
 {
-    uint64_t bytes = table_bytes(size);
+    uint64_t bytes = layout->table_bytes;
     uint64_t chunk = MIN(bytes, 1 * MiB);
     g_autofree void *ones = g_try_malloc(MAX(chunk, 1));
     int ret = 0;
@@ -83,7 +68,7 @@ static int write_empty_table(BlockBackend *blk, uint64_t size)
     memset(ones, 0xff, chunk);
     for (uint64_t done = 0; done < bytes && ret == 0; done += chunk) {
         chunk = MIN(chunk, bytes - done);
-        ret = write_all(blk, TABLE_OFFSET + done, ones, chunk);
+        ret = write_all(blk, VPC_TABLE_OFFSET + done, ones, chunk);
     }
     return ret;
 }
@@ -91,17 +76,19 @@ static int write_empty_table(BlockBackend *blk, uint64_t size)
 static int create_dynamic(BlockBackend *blk, const VpcFooter *footer,
                           uint64_t size)
 {
+    VpcLayout layout;
     VpcDynHeader header;
     int ret;
 
-    vpc_new_header(&header, TABLE_OFFSET, table_entries(size),
-                   VPC_DEFAULT_BLOCK_SIZE);
-    ret = write_empty_table(blk, size);
+    vpc_layout_init(&layout, size, VPC_DEFAULT_BLOCK_SIZE);
+    vpc_new_header(&header, VPC_TABLE_OFFSET, layout.blocks,
+                   layout.block_size);
+    ret = write_empty_table(blk, &layout);
     if (ret == 0) {
-        ret = write_all(blk, HEADER_OFFSET, &header, sizeof(header));
+        ret = write_all(blk, VPC_HEADER_OFFSET, &header, sizeof(header));
     }
     if (ret == 0) {
-        ret = write_all(blk, TABLE_OFFSET + table_bytes(size), footer,
+        ret = write_all(blk, vpc_layout_footer(&layout, 0), footer,
                         sizeof(*footer));
     }
     if (ret == 0) {
@@ -295,10 +282,9 @@ out:
 
 /* ---- measuring -------------------------------------------------------------------------------- */
 
-/* Bytes of blocks of which @in_bs has data; -errno. */
+/* The number of blocks of which @in_bs has data; -errno. */
 static int64_t measure_blocks(BlockDriverState *in_bs, uint64_t size)
 {
-    uint64_t stride = VPC_DEFAULT_BLOCK_SIZE + VPC_SECTOR;
     uint64_t blocks = 0, next = 0;
     int64_t offset = 0;
 
@@ -323,7 +309,7 @@ static int64_t measure_blocks(BlockDriverState *in_bs, uint64_t size)
         }
         offset = end;
     }
-    return blocks * stride;
+    return blocks;
 }
 
 static bool measured_size(QemuOpts *opts, BlockDriverState *in_bs,
@@ -384,12 +370,12 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
         info->required = disk.size + sizeof(VpcFooter);
         info->fully_allocated = info->required;
     } else {
-        uint64_t metadata = TABLE_OFFSET + table_bytes(disk.size) +
-                            sizeof(VpcFooter);
+        VpcLayout layout;
 
-        info->required = metadata + data;
-        info->fully_allocated = metadata + table_entries(disk.size) *
-                                (VPC_DEFAULT_BLOCK_SIZE + VPC_SECTOR);
+        vpc_layout_init(&layout, disk.size, VPC_DEFAULT_BLOCK_SIZE);
+        info->required = vpc_layout_footer(&layout, data) + VPC_SECTOR;
+        info->fully_allocated = vpc_layout_footer(&layout, layout.blocks) +
+                                VPC_SECTOR;
     }
     return info;
 }

@@ -58,7 +58,7 @@ patch()
 
 @test 'two entries that name one block' {
     setup_vpc
-    patch 1544 '\0\0\0\4'
+    patch 1544 '\0\0\0\7'
     img check v
     expect_status 2
     expect_golden check-overlap
@@ -81,7 +81,7 @@ patch()
 
 @test 'a check does not change the image' {
     setup_vpc
-    patch 1544 '\0\0\0\4'
+    patch 1544 '\0\0\0\7'
     sum=$(md5sum <v)
     img check v
     same_text sum "$sum" "$(md5sum <v)"
