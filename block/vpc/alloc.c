@@ -2,79 +2,299 @@
 /*
  * Space for a block, in three steps:
  *
- *   reserve  take space behind all that the file holds, and move the footer
- *            behind it, so that a valid footer ends the file at any moment;
+ *   reserve  take space, and see to it that a footer ends the file behind it;
  *   fill     write the sector bitmap (all ones) and the data, zeroes elsewhere;
  *   publish  set the table entry, in memory; the next flush writes it.
  *
  * Each step can fail; then the space is spare, to be cleared and used for the
  * next block, and nothing points at it.
  *
- * Why the old footer never shows up as guest data: reserved space begins at the
- * footer (or behind it, for alignment, or where the table is said to be longer
- * than the file), and begins with the block's bitmap, which is at least as long.
- * What is between the end of the old file and the new footer reads as zeroes, or
- * is cleared where the file cannot promise that.
+ * Where space comes from, in this order:
+ *
+ *   spare    given back while the image was open: blocks that were unmapped,
+ *            once no table on the disk points there; failed allocations;
+ *   gaps     holes of the file between blocks that fit one: left by earlier
+ *            sessions' unmapping;
+ *   growth   behind all that the file holds;
+ *   inside   where the file cannot grow (a block device, a full disk): between
+ *            the last block and the end.
+ *
+ * The footer ends a page of the file, as in images of Windows.  Programs that
+ * pack blocks take it for granted that it follows the last one (QEMU up to 10.0
+ * leaves it inside the next block otherwise), so it stays so in their images.
+ *
+ * Why the old footer never shows up as guest data: growth begins at the footer
+ * or behind the file's end, the data of a block begins at the next multiple of
+ * 4 KiB, and its bitmap lies in between and over the footer.  Blocks of less
+ * than 4 KiB are packed, and so cleared; as is all space that may be stale.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
 #include "vpc.h"
 
 #define PAGE 4096
 
-static uint64_t data_offset(const VpcState *s, uint32_t entry)
+/* Space for one block. */
+typedef struct Space {
+    uint32_t entry;             /* sectors */
+    bool stale;                 /* it may hold anything */
+} Space;
+
+static uint64_t align_of(const VpcState *s)
 {
-    return (uint64_t)entry * VPC_SECTOR + s->bitmap_size;
+    return s->block_size >= PAGE ? PAGE : VPC_SECTOR;
 }
 
-/* *@stale: the space may hold anything. */
-static int reserve(VpcState *s, uint32_t *entry, bool *stale)
+/*
+ * The first block with its data aligned that begins at or behind @start: its
+ * entry, and its *@end in bytes.
+ */
+static uint64_t place_block(const VpcState *s, uint64_t start, uint64_t *end)
 {
-    uint64_t data = s->free_offset + s->bitmap_size;
-    uint64_t end;
+    uint64_t data = ROUND_UP(start + s->bitmap_size, align_of(s));
 
-    if (s->spare->len) {
-        *entry = g_array_index(s->spare, uint32_t, s->spare->len - 1);
-        g_array_set_size(s->spare, s->spare->len - 1);
-        *stale = true;
-        return 0;
+    *end = data + s->block_size;
+    return (data - s->bitmap_size) / VPC_SECTOR;
+}
+
+static uint64_t end_of(const VpcState *s, const Space *space)
+{
+    return (uint64_t)space->entry * VPC_SECTOR + s->bitmap_size +
+           s->block_size;
+}
+
+/*
+ * Where the footer goes when all else ends at @end: to the last sector of that
+ * page; but directly behind, where the image came with it there.
+ */
+static uint64_t footer_behind(const VpcState *s, uint64_t end)
+{
+    return s->footer_follows ? end
+                             : ROUND_UP(end + VPC_SECTOR, PAGE) - VPC_SECTOR;
+}
+
+/* ---- what is free when an image is opened ------------------------------------- */
+
+static uint64_t metadata_end(const VpcState *s)
+{
+    uint64_t end = 0;
+
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        end = MAX(end, s->reserved[i].end);
     }
-    if (s->aligned) {
-        data = ROUND_UP(data, PAGE);
+    return end;
+}
+
+void vpc_alloc_open(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    bool at_end = s->footer_offset + VPC_SECTOR >= s->file_length;
+    uint64_t end = MAX(metadata_end(s), s->stats.end);
+
+    s->footer_follows = s->footer_offset == end &&
+                        (s->file_length % PAGE || !s->stats.aligned);
+    s->free_offset = MAX(s->free_offset,
+                         at_end ? s->footer_offset : s->file_length);
+    s->inside.start = end;
+    s->inside.end = at_end ? s->footer_offset : s->file_length - VPC_SECTOR;
+    s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);
+}
+
+/* ---- reserve ------------------------------------------------------------------- */
+
+static void give_back(VpcState *s, const Space *space)
+{
+    g_array_append_val(s->spare, space->entry);
+}
+
+static bool take_spare(VpcState *s, Space *space)
+{
+    if (!s->spare->len) {
+        return false;
     }
-    end = data + s->block_size;
+    space->entry = g_array_index(s->spare, uint32_t, s->spare->len - 1);
+    space->stale = true;
+    g_array_set_size(s->spare, s->spare->len - 1);
+    return true;
+}
+
+static bool over_metadata(const VpcState *s, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        if (start < s->reserved[i].end && end > s->reserved[i].start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Is the range a hole?  A block that was punched leaves a page at each end that
+ * it shares with what is beside it; so that much is read.
+ */
+static bool coroutine_fn reads_as_zeroes(BlockDriverState *bs, uint64_t start,
+                                         uint64_t end)
+{
+    uint8_t page[PAGE];
+    int pages = 4;
+
+    while (start < end) {
+        int64_t pnum;
+        int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum,
+                                    NULL, NULL);
+
+        if (ret >= 0 && !(ret & BDRV_BLOCK_ZERO) && pages-- > 0) {
+            pnum = MIN(pnum, PAGE - (int64_t)(start % PAGE));
+            ret = bdrv_co_pread(bs->file, start, pnum, page, 0);
+            if (ret >= 0 && buffer_is_zero(page, pnum)) {
+                ret = BDRV_BLOCK_ZERO;
+            }
+        }
+        if (ret < 0 || !(ret & BDRV_BLOCK_ZERO) || pnum <= 0) {
+            return false;
+        }
+        start += pnum;
+    }
+    return true;
+}
+
+/*
+ * A gap that holds data is not touched: it might be another program's.  The
+ * part that is looked at is taken first, since others run meanwhile.
+ */
+static bool coroutine_fn take_gap(BlockDriverState *bs, Space *space)
+{
+    VpcState *s = bs->opaque;
+
+    while (s->gaps->len) {
+        VpcRange *gap = &g_array_index(s->gaps, VpcRange, s->gaps->len - 1);
+        uint64_t end;
+        uint64_t entry = place_block(s, gap->start, &end);
+
+        if (end > gap->end) {
+            g_array_set_size(s->gaps, s->gaps->len - 1);
+            continue;
+        }
+        gap->start = end;
+        if (!over_metadata(s, entry * VPC_SECTOR, end) &&
+            reads_as_zeroes(bs, entry * VPC_SECTOR, end)) {
+            *space = (Space) { .entry = entry };
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_growth(VpcState *s, Space *space)
+{
+    uint64_t end;
+    uint64_t entry = place_block(s, s->free_offset, &end);
+
     /* Entries are 32-bit sector numbers, and so is the footer's. */
-    if (end / VPC_SECTOR >= VPC_UNALLOCATED - PAGE / VPC_SECTOR) {
+    if (footer_behind(s, end) / VPC_SECTOR >= VPC_UNALLOCATED) {
         return -ENOSPC;
     }
-    *entry = (data - s->bitmap_size) / VPC_SECTOR;
-    *stale = !s->file_grows_zeroed;
+    *space = (Space) {
+        .entry = entry,
+        .stale = !s->file_grows_zeroed || align_of(s) < PAGE,
+    };
     s->free_offset = end;
     return 0;
 }
 
-/* Makes a footer end the file behind all space that is reserved by now. */
-static int coroutine_fn move_footer(BlockDriverState *bs)
+static int coroutine_fn write_footer(BlockDriverState *bs, uint64_t offset)
 {
     VpcState *s = bs->opaque;
-    uint64_t offset;
+    int ret = bdrv_co_pwrite(bs->file, offset, sizeof(s->footer), &s->footer,
+                             0);
+
+    if (ret == 0) {
+        s->footer_offset = offset;
+        s->file_end = offset;
+    }
+    return ret;
+}
+
+/* Makes a footer end the file behind @end, and behind all growth until now. */
+static int coroutine_fn move_footer(BlockDriverState *bs, uint64_t end)
+{
+    VpcState *s = bs->opaque;
     int ret = 0;
 
     qemu_co_mutex_lock(&s->footer_lock);
-    if (s->footer_offset < s->free_offset) {
-        offset = s->free_offset;
-        if (s->aligned) {
-            /* In the last sector of the last page. */
-            offset = ROUND_UP(offset + VPC_SECTOR, PAGE) - VPC_SECTOR;
-        }
-        ret = bdrv_co_pwrite(bs->file, offset, sizeof(s->footer), &s->footer,
-                             0);
+    if (s->footer_offset < end) {
+        ret = write_footer(bs, footer_behind(s, MAX(end, s->free_offset)));
+    }
+    qemu_co_mutex_unlock(&s->footer_lock);
+    return ret;
+}
+
+/*
+ * In an image that ends before its file does, the footer goes to the end of the
+ * file before the one behind the last block is given up; it is the only footer
+ * then, so it is made durable.
+ */
+static int coroutine_fn take_inside(BlockDriverState *bs, Space *space)
+{
+    VpcState *s = bs->opaque;
+    uint64_t end;
+    uint64_t entry = place_block(s, s->inside.start, &end);
+    int ret = 0;
+
+    if (end > s->inside.end) {
+        return -ENOSPC;
+    }
+    *space = (Space) { .entry = entry, .stale = true };
+    s->inside.start = end;
+    qemu_co_mutex_lock(&s->footer_lock);
+    if (s->footer_offset < s->inside.end) {
+        ret = write_footer(bs, s->inside.end);
         if (ret == 0) {
-            s->footer_offset = offset;
-            s->file_end = offset;
+            ret = bdrv_co_flush(bs->file->bs);
         }
     }
     qemu_co_mutex_unlock(&s->footer_lock);
+    if (ret < 0) {
+        give_back(s, space);
+    }
+    return ret;
+}
+
+static int coroutine_fn reserve(BlockDriverState *bs, Space *space)
+{
+    VpcState *s = bs->opaque;
+    int ret = 0;
+
+    if (!take_spare(s, space) && !take_gap(bs, space)) {
+        ret = take_growth(s, space);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    ret = move_footer(bs, end_of(s, space));
+    if (ret < 0) {
+        give_back(s, space);
+    }
+    return ret == -ENOSPC || ret == -EFBIG ? take_inside(bs, space) : ret;
+}
+
+/* ---- fill ------------------------------------------------------------------------ */
+
+/* A block of 2 GiB is more than one request can zero. */
+static int coroutine_fn zero_file(BlockDriverState *bs, uint64_t offset,
+                                  uint64_t bytes, BdrvRequestFlags flags)
+{
+    int ret = 0;
+
+    while (bytes && ret == 0) {
+        int n = MIN(bytes, 1 * GiB);
+
+        ret = bdrv_co_pwrite_zeroes(bs->file, offset, n, flags);
+        offset += n;
+        bytes -= n;
+    }
     return ret;
 }
 
@@ -98,7 +318,7 @@ static int coroutine_fn write_from_start(BlockDriverState *bs, uint32_t entry,
     return ret;
 }
 
-static int coroutine_fn fill(BlockDriverState *bs, uint32_t entry, bool stale,
+static int coroutine_fn fill(BlockDriverState *bs, const Space *space,
                              uint32_t offset, uint32_t bytes,
                              QEMUIOVector *qiov, size_t qiov_offset)
 {
@@ -106,36 +326,38 @@ static int coroutine_fn fill(BlockDriverState *bs, uint32_t entry, bool stale,
     QEMUIOVector part;
     int ret;
 
-    if (stale) {
-        ret = bdrv_co_pwrite_zeroes(bs->file, data_offset(s, entry),
-                                    s->block_size, 0);
+    if (space->stale) {
+        ret = zero_file(bs, vpc_data_offset(s, space->entry), s->block_size,
+                        0);
         if (ret < 0) {
             return ret;
         }
     }
     if (offset == 0 && qiov->niov < IOV_MAX) {
-        return write_from_start(bs, entry, bytes, qiov, qiov_offset);
+        return write_from_start(bs, space->entry, bytes, qiov, qiov_offset);
     }
 
-    ret = bdrv_co_pwrite(bs->file, (uint64_t)entry * VPC_SECTOR,
+    ret = bdrv_co_pwrite(bs->file, (uint64_t)space->entry * VPC_SECTOR,
                          s->bitmap_size, s->ones, 0);
     if (ret < 0) {
         return ret;
     }
     qemu_iovec_init_slice(&part, qiov, qiov_offset, bytes);
-    ret = bdrv_co_pwritev(bs->file, data_offset(s, entry) + offset, bytes,
+    ret = bdrv_co_pwritev(bs->file,
+                          vpc_data_offset(s, space->entry) + offset, bytes,
                           &part, 0);
     qemu_iovec_destroy(&part);
     return ret;
 }
+
+/* ---- all three steps --------------------------------------------------------------- */
 
 int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
                               uint32_t offset, uint32_t bytes,
                               QEMUIOVector *qiov, size_t qiov_offset)
 {
     VpcState *s = bs->opaque;
-    uint32_t entry;
-    bool stale;
+    Space space;
     int ret;
 
     if (!s->ones) {
@@ -145,19 +367,39 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
         }
         memset(s->ones, 0xff, s->bitmap_size);
     }
-    ret = reserve(s, &entry, &stale);
+    ret = reserve(bs, &space);
     if (ret < 0) {
         return ret;
     }
-    ret = move_footer(bs);
+    ret = fill(bs, &space, offset, bytes, qiov, qiov_offset);
     if (ret == 0) {
-        ret = fill(bs, entry, stale, offset, bytes, qiov, qiov_offset);
-    }
-    if (ret == 0) {
-        ret = vpc_table_set(bs, block, entry, true);
+        ret = vpc_table_set(bs, block, space.entry, true);
     }
     if (ret < 0) {
-        g_array_append_val(s->spare, entry);
+        give_back(s, &space);
     }
     return ret;
+}
+
+/*
+ * Until a flush has written the table without the entry, and another one has
+ * made that durable, a power cut may bring the entry back: only then the space
+ * is spare.  Punching it at once is safe: the block is to read as zeroes.
+ */
+int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
+                           uint32_t entry)
+{
+    VpcState *s = bs->opaque;
+    int ret = vpc_table_set(bs, block, VPC_UNALLOCATED, false);
+
+    if (ret < 0) {
+        return ret;
+    }
+    vpc_bitmap_forget(s, block);
+    g_array_append_val(s->freed, entry);
+    /* It saves space, no more. */
+    zero_file(bs, (uint64_t)entry * VPC_SECTOR,
+              (uint64_t)s->bitmap_size + s->block_size,
+              BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
+    return 0;
 }

@@ -17,13 +17,23 @@
 /* Bitmaps kept in memory, in bytes; those in use come on top. */
 #define CACHE_BYTES (4 * MiB)
 
-static void drop(VpcState *s, VpcBitmap *bitmap)
+static void unlist(VpcState *s, VpcBitmap *bitmap)
 {
     QTAILQ_REMOVE(&s->bitmap_queue, bitmap, link);
     g_hash_table_remove(s->bitmaps, GUINT_TO_POINTER(bitmap->block));
     s->bitmap_bytes -= s->bitmap_size;
+}
+
+static void destroy(VpcBitmap *bitmap)
+{
     qemu_vfree(bitmap->bits);
     g_free(bitmap);
+}
+
+static void drop(VpcState *s, VpcBitmap *bitmap)
+{
+    unlist(s, bitmap);
+    destroy(bitmap);
 }
 
 static void make_room(VpcState *s)
@@ -94,7 +104,26 @@ VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
 void vpc_bitmap_put(VpcBitmap *bitmap)
 {
     assert(bitmap->pins > 0);
-    bitmap->pins--;
+    if (--bitmap->pins == 0 && bitmap->forgotten) {
+        destroy(bitmap);
+    }
+}
+
+void vpc_bitmap_forget(VpcState *s, uint32_t block)
+{
+    VpcBitmap *bitmap = g_hash_table_lookup(s->bitmaps,
+                                            GUINT_TO_POINTER(block));
+
+    if (!bitmap) {
+        return;
+    }
+    s->dirty_bitmaps -= bitmap->dirty;
+    bitmap->dirty = false;
+    bitmap->forgotten = true;
+    unlist(s, bitmap);
+    if (!bitmap->pins) {
+        destroy(bitmap);
+    }
 }
 
 uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
@@ -118,16 +147,53 @@ uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
     return n;
 }
 
-void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
-                    uint32_t count)
+static void put_bits(VpcState *s, VpcBitmap *bitmap, uint32_t first,
+                     uint32_t count, bool value)
 {
     for (uint32_t i = first; i < first + count; i++) {
-        if (!vpc_bit(bitmap->bits, i)) {
-            vpc_set_bit(bitmap->bits, i);
+        if (vpc_bit(bitmap->bits, i) != value) {
+            vpc_put_bit(bitmap->bits, i, value);
             s->dirty_bitmaps += !bitmap->dirty;
             bitmap->dirty = true;
         }
     }
+}
+
+void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
+                    uint32_t count)
+{
+    put_bits(s, bitmap, first, count, true);
+}
+
+void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
+                      uint32_t count)
+{
+    put_bits(s, bitmap, first, count, false);
+    vpc_table_mark_full(s, bitmap->block, false);
+}
+
+uint32_t vpc_sectors_of(const VpcState *s, uint32_t block)
+{
+    uint64_t start = (uint64_t)block << s->block_shift;
+
+    return MIN(s->block_size, s->size - start) / VPC_SECTOR;
+}
+
+VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
+                                               uint32_t block, uint32_t entry,
+                                               int *ret)
+{
+    VpcState *s = bs->opaque;
+    VpcBitmap *bitmap = vpc_bitmap_get(bs, block, entry, ret);
+    uint32_t sectors = vpc_sectors_of(s, block);
+    bool set;
+
+    if (bitmap && vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && set) {
+        vpc_table_mark_full(s, block, true);
+        vpc_bitmap_put(bitmap);
+        return NULL;
+    }
+    return bitmap;
 }
 
 void vpc_bitmaps_free(VpcState *s)

@@ -22,19 +22,19 @@ static void coroutine_fn count_blocks(BlockDriverState *bs, BlockFragInfo *bfi)
 
     bfi->total_clusters = s->table.blocks;
     for (uint32_t block = 0; block < s->table.blocks; block++) {
-        uint32_t entry;
-        bool full;
+        VpcEntry entry;
 
-        if (vpc_table_get(bs, block, &entry, &full) < 0 ||
-            entry == VPC_UNALLOCATED) {
+        if (vpc_table_get(bs, block, &entry) < 0 ||
+            entry.sector == VPC_UNALLOCATED || entry.sound < s->block_size) {
             continue;
         }
         bfi->allocated_clusters++;
         /* Up to a page is skipped to align the data. */
         bfi->fragmented_clusters += expected &&
-                                    (entry < expected ||
-                                     entry - expected >= PAGE / VPC_SECTOR);
-        expected = (uint64_t)entry + stride;
+                                    (entry.sector < expected ||
+                                     entry.sector - expected >=
+                                     PAGE / VPC_SECTOR);
+        expected = (uint64_t)entry.sector + stride;
     }
 }
 
@@ -45,7 +45,7 @@ static void coroutine_fn count_blocks(BlockDriverState *bs, BlockFragInfo *bfi)
 static uint64_t footer_place(const VpcState *s)
 {
     uint64_t end = s->stats.end;
-    uint64_t last = ROUND_UP(s->file_end, s->aligned ? PAGE : VPC_SECTOR);
+    uint64_t last = ROUND_UP(s->file_end, PAGE);
 
     for (unsigned i = 0; i < s->reserved_count; i++) {
         end = MAX(end, s->reserved[i].end);
@@ -53,7 +53,7 @@ static uint64_t footer_place(const VpcState *s)
     if (last >= end + VPC_SECTOR) {
         return last - VPC_SECTOR;
     }
-    return s->aligned ? ROUND_UP(last + VPC_SECTOR, PAGE) - VPC_SECTOR : last;
+    return ROUND_UP(last + VPC_SECTOR, PAGE) - VPC_SECTOR;
 }
 
 static int coroutine_fn repair_footers(BlockDriverState *bs)
@@ -92,8 +92,8 @@ int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
         }
         result->corruptions_fixed++;
     }
-    result->corruptions = MIN(s->stats.misplaced + s->stats.overlapping,
-                              INT_MAX - 1) + s->footer_damaged;
+    result->corruptions = MIN(s->stats.misplaced + s->stats.truncated +
+                              s->stats.overlapping, INT_MAX - 1) + s->footer_damaged;
     if (s->type != VPC_TYPE_FIXED) {
         count_blocks(bs, &result->bfi);
     }

@@ -8,16 +8,19 @@
  *   - What becomes dirty after the copies were taken waits for the next flush,
  *     since its data may not be on the disk yet.
  *   - When a step fails, everything that was not written is dirty again.
+ *   - Space that blocks gave up goes through `freed` (tables that may be on the
+ *     disk point there), `unlinked` (none that a later flush leaves does) and
+ *     `spare`.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "vpc.h"
 
-/* A copy of a page or of a bitmap on its way to the disk. */
+/* A copy on its way to the disk: of a page, of a bitmap, or of the batmap. */
 typedef struct Copy {
     uint64_t offset;            /* in the file, bytes */
     uint32_t bytes;
-    VpcTablePage *page;         /* one of these two */
+    VpcTablePage *page;         /* one of these two, or neither */
     VpcBitmap *bitmap;
     uint8_t *data;
 } Copy;
@@ -62,6 +65,31 @@ static void copy_bitmap(BlockDriverState *bs, VpcBitmap *bitmap,
     g_array_append_val(copies, copy);
 }
 
+/* The map, then its header, whose checksum speaks of that copy. */
+static void copy_batmap(BlockDriverState *bs, GArray *copies)
+{
+    VpcState *s = bs->opaque;
+    VpcBatmap *b = &s->batmap;
+    Copy map = {
+        .offset = b->offset,
+        .bytes = b->bytes,
+        .data = qemu_blockalign(bs->file->bs, b->bytes),
+    };
+    Copy header = {
+        .offset = b->header_offset,
+        .bytes = sizeof(b->header),
+        .data = qemu_blockalign(bs->file->bs, sizeof(b->header)),
+    };
+
+    b->header.checksum = cpu_to_be32(vpc_batmap_checksum(&b->header, b->map,
+                                                         b->bytes));
+    memcpy(map.data, b->map, b->bytes);
+    memcpy(header.data, &b->header, sizeof(b->header));
+    b->dirty = false;
+    g_array_append_val(copies, map);
+    g_array_append_val(copies, header);
+}
+
 static void take_copies(BlockDriverState *bs, GArray *copies)
 {
     VpcState *s = bs->opaque;
@@ -78,6 +106,9 @@ static void take_copies(BlockDriverState *bs, GArray *copies)
             copy_bitmap(bs, bitmap, copies);
         }
     }
+    if (s->batmap.dirty) {
+        copy_batmap(bs, copies);
+    }
 }
 
 /* The copy is done with; @written or the original is dirty again. */
@@ -88,34 +119,62 @@ static void end_copy(VpcState *s, Copy *copy, bool written)
         if (!written) {
             vpc_table_mark_dirty(&s->table, copy->page);
         }
-    } else {
-        vpc_bitmap_put(copy->bitmap);
-        if (!written && !copy->bitmap->dirty) {
-            copy->bitmap->dirty = true;
+    } else if (copy->bitmap) {
+        VpcBitmap *bitmap = copy->bitmap;
+
+        if (!written && !bitmap->dirty && !bitmap->forgotten) {
+            bitmap->dirty = true;
             s->dirty_bitmaps++;
         }
+        vpc_bitmap_put(bitmap);
+    } else if (!written) {
+        s->batmap.dirty = true;
     }
     qemu_vfree(copy->data);
+}
+
+static int coroutine_fn write_copies(BlockDriverState *bs, GArray *copies,
+                                     int ret)
+{
+    VpcState *s = bs->opaque;
+
+    for (guint i = 0; i < copies->len; i++) {
+        Copy *copy = &g_array_index(copies, Copy, i);
+
+        if (ret == 0 && !(copy->bitmap && copy->bitmap->forgotten)) {
+            ret = bdrv_co_pwrite(bs->file, copy->offset, copy->bytes,
+                                 copy->data, 0);
+        }
+        end_copy(s, copy, ret == 0);
+    }
+    return ret;
+}
+
+/* Moves the first @count elements of one array of entries to another. */
+static void move_entries(GArray *to, GArray *from, guint count)
+{
+    g_array_append_vals(to, from->data, count);
+    g_array_remove_range(from, 0, count);
 }
 
 static int coroutine_fn flush_copies(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     GArray *copies = g_array_new(false, false, sizeof(Copy));
+    guint freed = s->freed->len;
+    guint unlinked = s->unlinked->len;
     int ret;
 
     take_copies(bs, copies);
     ret = bdrv_co_flush(bs->file->bs);
-    for (guint i = 0; i < copies->len; i++) {
-        Copy *copy = &g_array_index(copies, Copy, i);
-
-        if (ret == 0) {
-            ret = bdrv_co_pwrite(bs->file, copy->offset, copy->bytes,
-                                 copy->data, 0);
-        }
-        end_copy(s, copy, ret == 0);
+    if (ret == 0) {
+        move_entries(s->spare, s->unlinked, unlinked);
     }
+    ret = write_copies(bs, copies, ret);
     g_array_free(copies, true);
+    if (ret == 0) {
+        move_entries(s->unlinked, s->freed, freed);
+    }
     return ret;
 }
 
@@ -128,7 +187,8 @@ int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
         return 0;
     }
     qemu_co_mutex_lock(&s->flush_lock);
-    if (s->table.dirty || s->dirty_bitmaps) {
+    if (s->table.dirty || s->dirty_bitmaps || s->batmap.dirty ||
+        s->unlinked->len) {
         ret = flush_copies(bs);
     }
     qemu_co_mutex_unlock(&s->flush_lock);

@@ -172,9 +172,13 @@ static inline bool vpc_bit(const uint8_t *bitmap, uint32_t n)
     return bitmap[n / 8] & (0x80 >> (n % 8));
 }
 
-static inline void vpc_set_bit(uint8_t *bitmap, uint32_t n)
+static inline void vpc_put_bit(uint8_t *bitmap, uint32_t n, bool value)
 {
-    bitmap[n / 8] |= 0x80 >> (n % 8);
+    if (value) {
+        bitmap[n / 8] |= 0x80 >> (n % 8);
+    } else {
+        bitmap[n / 8] &= ~(0x80 >> (n % 8));
+    }
 }
 
 /* A footer and a header for a new disk, sealed; @size in bytes. */

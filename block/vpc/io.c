@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests.  A request is cut at the ends of blocks; each piece holds its block
- * from the look-up of the entry to the end of the I/O.
+ * Reads, writes, block status.  A request is cut at the ends of blocks; each
+ * piece holds its block from the look-up of the entry to the end of the I/O.
+ *
+ * Invariant: what is not sound of a block is neither read nor written.
  */
 #include "qemu/osdep.h"
 #include "vpc.h"
@@ -9,31 +11,18 @@
 /* Pieces of vectors with up to so many elements need no memory. */
 #define SPACE 16
 
-/* The part of a request that lies in one block. */
-typedef struct Piece {
-    uint32_t block;
-    uint32_t offset;            /* in the block, bytes */
-    uint32_t bytes;
-    size_t done;                /* bytes of the request before it */
-} Piece;
-
-static Piece next_piece(const VpcState *s, uint64_t offset, uint64_t bytes,
+VpcPiece vpc_next_piece(const VpcState *s, uint64_t offset, uint64_t bytes,
                         size_t done)
 {
     uint64_t at = offset + done;
     uint32_t in_block = at & (s->block_size - 1);
 
-    return (Piece) {
+    return (VpcPiece) {
         .block = at >> s->block_shift,
         .offset = in_block,
         .bytes = MIN(bytes - done, s->block_size - in_block),
         .done = done,
     };
-}
-
-static uint64_t data_offset(const VpcState *s, uint32_t entry)
-{
-    return (uint64_t)entry * VPC_SECTOR + s->bitmap_size;
 }
 
 /* Reads or writes @bytes at @qiov_offset of @qiov. */
@@ -56,38 +45,9 @@ static int coroutine_fn transfer(BlockDriverState *bs, bool write,
     return ret;
 }
 
-/* Sectors of the block that lie inside the disk. */
-static uint32_t sectors_of(const VpcState *s, uint32_t block)
-{
-    uint64_t start = (uint64_t)block << s->block_shift;
-
-    return MIN(s->block_size, s->size - start) / VPC_SECTOR;
-}
-
-/*
- * The bitmap of a block that was not known to be full, pinned; NULL with *@ret
- * 0: it turned out to be full.
- */
-static VpcBitmap *coroutine_fn get_partial(BlockDriverState *bs,
-                                           uint32_t block, uint32_t entry,
-                                           int *ret)
-{
-    VpcState *s = bs->opaque;
-    VpcBitmap *bitmap = vpc_bitmap_get(bs, block, entry, ret);
-    uint32_t sectors = sectors_of(s, block);
-    bool set;
-
-    if (bitmap && vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && set) {
-        vpc_table_mark_full(s, block);
-        vpc_bitmap_put(bitmap);
-        return NULL;
-    }
-    return bitmap;
-}
-
 /* ---- reading ---------------------------------------------------------------------- */
 
-static int coroutine_fn read_partial(BlockDriverState *bs, const Piece *p,
+static int coroutine_fn read_partial(BlockDriverState *bs, const VpcPiece *p,
                                      uint32_t entry, VpcBitmap *bitmap,
                                      QEMUIOVector *qiov)
 {
@@ -102,7 +62,7 @@ static int coroutine_fn read_partial(BlockDriverState *bs, const Piece *p,
                                     (p->bytes - done) / VPC_SECTOR, &set);
 
         if (set) {
-            ret = transfer(bs, false, data_offset(s, entry) + p->offset + done,
+            ret = transfer(bs, false, vpc_data_offset(s, entry) + p->offset + done,
                            n, qiov, p->done + done);
         } else {
             qemu_iovec_memset(qiov, p->done + done, 0, n);
@@ -112,33 +72,49 @@ static int coroutine_fn read_partial(BlockDriverState *bs, const Piece *p,
     return ret;
 }
 
-static int coroutine_fn read_piece(BlockDriverState *bs, const Piece *p,
+/*
+ * What the table says of the piece's block; an error, with its reason told, where
+ * the piece is not sound.
+ */
+static int coroutine_fn look_up(BlockDriverState *bs, const VpcPiece *p,
+                                VpcEntry *entry)
+{
+    int ret = vpc_table_get(bs, p->block, entry);
+
+    if (ret == 0 && p->offset + p->bytes > entry->sound) {
+        vpc_table_report(bs, p->block, entry);
+        ret = -EIO;
+    }
+    return ret;
+}
+
+static int coroutine_fn read_piece(BlockDriverState *bs, const VpcPiece *p,
                                    QEMUIOVector *qiov)
 {
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap = NULL;
-    uint32_t entry;
-    bool full;
-    int ret = vpc_table_get(bs, p->block, &entry, &full);
+    VpcEntry entry;
+    int ret = look_up(bs, p, &entry);
 
     if (ret < 0) {
         return ret;
     }
-    if (entry == VPC_UNALLOCATED) {
+    if (entry.sector == VPC_UNALLOCATED) {
         qemu_iovec_memset(qiov, p->done, 0, p->bytes);
         return 0;
     }
-    if (!full) {
-        bitmap = get_partial(bs, p->block, entry, &ret);
+    if (!entry.full) {
+        bitmap = vpc_bitmap_get_partial(bs, p->block, entry.sector, &ret);
         if (ret < 0) {
             return ret;
         }
     }
     if (!bitmap) {
-        return transfer(bs, false, data_offset(s, entry) + p->offset,
+        return transfer(bs, false,
+                        vpc_data_offset(s, entry.sector) + p->offset,
                         p->bytes, qiov, p->done);
     }
-    ret = read_partial(bs, p, entry, bitmap, qiov);
+    ret = read_partial(bs, p, entry.sector, bitmap, qiov);
     vpc_bitmap_put(bitmap);
     return ret;
 }
@@ -155,7 +131,7 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
         return bdrv_co_preadv(bs->file, offset, bytes, qiov, 0);
     }
     while (done < bytes && ret == 0) {
-        Piece p = next_piece(s, offset, bytes, done);
+        VpcPiece p = vpc_next_piece(s, offset, bytes, done);
 
         vpc_hold(s, &hold, p.block, false);
         ret = read_piece(bs, &p, qiov);
@@ -168,22 +144,22 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
 /* ---- writing ---------------------------------------------------------------------- */
 
 /* Into a block that has space; the caller holds it. */
-static int coroutine_fn write_present(BlockDriverState *bs, const Piece *p,
-                                      uint32_t entry, bool full,
+static int coroutine_fn write_present(BlockDriverState *bs, const VpcPiece *p,
+                                      const VpcEntry *entry,
                                       QEMUIOVector *qiov)
 {
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap = NULL;
     int ret = 0;
 
-    if (!full) {
-        bitmap = get_partial(bs, p->block, entry, &ret);
+    if (!entry->full) {
+        bitmap = vpc_bitmap_get_partial(bs, p->block, entry->sector, &ret);
         if (ret < 0) {
             return ret;
         }
     }
-    ret = transfer(bs, true, data_offset(s, entry) + p->offset, p->bytes,
-                   qiov, p->done);
+    ret = transfer(bs, true, vpc_data_offset(s, entry->sector) + p->offset,
+                   p->bytes, qiov, p->done);
     if (bitmap) {
         if (ret == 0) {
             vpc_bitmap_set(s, bitmap, p->offset / VPC_SECTOR,
@@ -198,18 +174,17 @@ static int coroutine_fn write_present(BlockDriverState *bs, const Piece *p,
  * Writes the piece if its block may be used as it is held; returns false when it
  * must be held alone, since it has no space.
  */
-static bool coroutine_fn write_held(BlockDriverState *bs, const Piece *p,
+static bool coroutine_fn write_held(BlockDriverState *bs, const VpcPiece *p,
                                     bool alone, QEMUIOVector *qiov, int *ret)
 {
-    uint32_t entry;
-    bool full;
+    VpcEntry entry;
 
-    *ret = vpc_table_get(bs, p->block, &entry, &full);
+    *ret = look_up(bs, p, &entry);
     if (*ret < 0) {
         return true;
     }
-    if (entry != VPC_UNALLOCATED) {
-        *ret = write_present(bs, p, entry, full, qiov);
+    if (entry.sector != VPC_UNALLOCATED) {
+        *ret = write_present(bs, p, &entry, qiov);
         return true;
     }
     if (!alone) {
@@ -230,7 +205,7 @@ int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
         return bdrv_co_pwritev(bs->file, offset, bytes, qiov, 0);
     }
     while (done < bytes && ret == 0) {
-        Piece p = next_piece(s, offset, bytes, done);
+        VpcPiece p = vpc_next_piece(s, offset, bytes, done);
         bool alone = false, finished;
 
         do {
@@ -246,122 +221,77 @@ int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
     return ret;
 }
 
-/* ---- zeroes ----------------------------------------------------------------------- */
-
-/*
- * Blocks without space read as zeroes already; in the others the data area is
- * zeroed, whatever the bitmap says of it.
- */
-int coroutine_fn vpc_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
-                                      int bytes, BdrvRequestFlags flags)
-{
-    VpcState *s = bs->opaque;
-    VpcHold hold;
-    size_t done = 0;
-    int ret = 0;
-
-    if (s->type == VPC_TYPE_FIXED) {
-        return bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
-    }
-    while (done < (size_t)bytes && ret == 0) {
-        Piece p = next_piece(s, offset, bytes, done);
-        uint32_t entry;
-        bool full;
-
-        vpc_hold(s, &hold, p.block, false);
-        ret = vpc_table_get(bs, p.block, &entry, &full);
-        if (ret == 0 && entry != VPC_UNALLOCATED) {
-            ret = bdrv_co_pwrite_zeroes(bs->file,
-                                        data_offset(s, entry) + p.offset,
-                                        p.bytes, flags);
-        }
-        vpc_release(s, &hold);
-        done += p.bytes;
-    }
-    return ret;
-}
-
-int coroutine_fn vpc_co_pdiscard(BlockDriverState *bs, int64_t offset,
-                                 int bytes)
-{
-    VpcState *s = bs->opaque;
-
-    if (s->type == VPC_TYPE_FIXED) {
-        return bdrv_co_pdiscard(bs->file, offset, bytes);
-    }
-    return vpc_co_pwrite_zeroes(bs, offset, bytes,
-                                BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
-}
-
 /* ---- status ----------------------------------------------------------------------- */
 
-/* Blocks without space that follow each other are one extent. */
-static int coroutine_fn status_unallocated(BlockDriverState *bs,
-                                           int64_t offset, int64_t bytes,
-                                           int64_t *pnum)
-{
-    VpcState *s = bs->opaque;
-    int64_t n = next_piece(s, offset, bytes, 0).bytes;
-
-    while (n < bytes) {
-        Piece p = next_piece(s, offset, bytes, n);
-        uint32_t entry;
-        bool full;
-
-        if (vpc_table_get(bs, p.block, &entry, &full) < 0 ||
-            entry != VPC_UNALLOCATED) {
-            break;
-        }
-        n += p.bytes;
-    }
-    *pnum = n;
-    return BDRV_BLOCK_ZERO;
-}
-
-int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
-                                     int64_t offset, int64_t bytes,
-                                     int64_t *pnum, int64_t *map,
-                                     BlockDriverState **file)
+/*
+ * What the piece begins with, *@pnum bytes of it: BDRV_BLOCK_* with *@map, or
+ * -errno.  What is not sound is data that is nowhere: reading it tells why.
+ */
+static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
+                                     int64_t *pnum, int64_t *map)
 {
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap = NULL;
-    uint32_t entry;
-    bool full, set = true;
-    Piece p;
-    int ret;
+    VpcEntry entry;
+    bool set = true;
+    int ret = vpc_table_get(bs, p->block, &entry);
 
-    if (s->type == VPC_TYPE_FIXED) {
-        *pnum = bytes;
-        *map = offset;
-        *file = bs->file->bs;
-        return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID | BDRV_BLOCK_RECURSE;
-    }
-
-    p = next_piece(s, offset, bytes, 0);
-    ret = vpc_table_get(bs, p.block, &entry, &full);
     if (ret < 0) {
         return ret;
     }
-    if (entry == VPC_UNALLOCATED) {
-        return status_unallocated(bs, offset, bytes, pnum);
+    *pnum = p->bytes;
+    if (entry.sector == VPC_UNALLOCATED) {
+        return BDRV_BLOCK_ZERO;
     }
-    *pnum = p.bytes;
-    if (!full) {
-        bitmap = get_partial(bs, p.block, entry, &ret);
+    if (p->offset >= entry.sound) {
+        return BDRV_BLOCK_DATA;
+    }
+    *pnum = MIN(*pnum, entry.sound - p->offset);
+    if (!entry.full) {
+        bitmap = vpc_bitmap_get_partial(bs, p->block, entry.sector, &ret);
         if (ret < 0) {
             return ret;
         }
     }
     if (bitmap) {
         *pnum = (int64_t)VPC_SECTOR *
-                vpc_bitmap_run(bitmap, p.offset / VPC_SECTOR,
-                               p.bytes / VPC_SECTOR, &set);
+                vpc_bitmap_run(bitmap, p->offset / VPC_SECTOR,
+                               *pnum / VPC_SECTOR, &set);
         vpc_bitmap_put(bitmap);
     }
     if (!set) {
         return BDRV_BLOCK_ZERO;
     }
-    *map = data_offset(s, entry) + p.offset;
-    *file = bs->file->bs;
+    *map = vpc_data_offset(s, entry.sector) + p->offset;
     return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
+}
+
+/* What reads as zeroes is one extent, whatever the reason. */
+int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
+                                     int64_t offset, int64_t bytes,
+                                     int64_t *pnum, int64_t *map,
+                                     BlockDriverState **file)
+{
+    VpcState *s = bs->opaque;
+    int64_t n = 0;
+    int ret;
+
+    *file = bs->file->bs;
+    if (s->type == VPC_TYPE_FIXED) {
+        *pnum = bytes;
+        *map = offset;
+        return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID | BDRV_BLOCK_RECURSE;
+    }
+    *pnum = 0;
+    do {
+        VpcPiece p = vpc_next_piece(s, offset, bytes, *pnum);
+        int more = piece_status(bs, &p, &n, map);
+
+        if (*pnum && more != BDRV_BLOCK_ZERO) {
+            break;
+        }
+        ret = more;
+        *pnum += n;
+    } while (ret == BDRV_BLOCK_ZERO && *pnum < bytes);
+    return ret;
 }

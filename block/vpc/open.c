@@ -231,33 +231,33 @@ static int open_fixed(VpcState *s, uint64_t length, Error **errp)
 
 /* ---- dynamic disks -------------------------------------------------------------------- */
 
-static int reserve_range(VpcState *s, const char *what, uint64_t start,
-                         uint64_t bytes, uint64_t length, Error **errp)
+bool vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
+                       uint64_t bytes, Error **errp)
 {
     uint64_t end;
 
-    if (!checked_add_u64(start, bytes, &end) || end > length) {
+    if (!checked_add_u64(start, bytes, &end) || end > s->file_length) {
         error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes does "
                    "not lie inside the file of %" PRIu64 " bytes", what, start,
-                   bytes, length);
-        return -EINVAL;
+                   bytes, s->file_length);
+        return false;
     }
     for (unsigned i = 0; i < s->reserved_count; i++) {
         if (start < s->reserved[i].end && end > s->reserved[i].start) {
             error_setg(errp, "%s at offset %" PRIu64 " overlaps another "
                        "structure that ends at offset %" PRIu64, what, start,
                        s->reserved[i].end);
-            return -EINVAL;
+            return false;
         }
     }
     if (bytes) {
         assert(s->reserved_count < VPC_MAX_RESERVED);
         s->reserved[s->reserved_count++] = (VpcRange) { start, end };
     }
-    return 0;
+    return true;
 }
 
-static int read_header(BlockDriverState *bs, uint64_t length, Error **errp)
+static int read_header(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
     uint64_t offset = be64_to_cpu(s->footer.data_offset);
@@ -281,46 +281,42 @@ static int read_header(BlockDriverState *bs, uint64_t length, Error **errp)
     s->block_shift = ctz32(s->block_size);
     s->bitmap_size = vpc_bitmap_size(s->block_size);
 
-    ret = reserve_range(s, "Copy of the footer", 0, sizeof(s->footer), length,
-                        errp);
-    if (ret == 0) {
-        ret = reserve_range(s, "Dynamic header", offset, sizeof(s->header),
-                            length, errp);
+    if (!vpc_reserve_range(s, "Copy of the footer", 0, sizeof(s->footer),
+                           errp) ||
+        !vpc_reserve_range(s, "Dynamic header", offset, sizeof(s->header),
+                           errp)) {
+        return -EINVAL;
     }
-    return ret;
+    return 0;
 }
 
-/* XenServer's map lies behind the table; its space is not ours. */
-static int reserve_batmap(BlockDriverState *bs, uint64_t table_end,
-                          uint64_t length, Error **errp)
+/*
+ * A dynamic disk has no parent, but may have kept the space of paths to one.  A
+ * locator that points nowhere, or into something else, is not obeyed.
+ */
+static void reserve_locators(VpcState *s)
 {
-    VpcState *s = bs->opaque;
-    VpcBatmapHeader batmap;
-    int ret;
+    for (size_t i = 0; i < ARRAY_SIZE(s->header.locator); i++) {
+        const VpcParentLocator *l = &s->header.locator[i];
+        uint64_t length = be32_to_cpu(l->data_length);
+        uint64_t space = be32_to_cpu(l->data_space);
 
-    if (table_end + sizeof(batmap) > length) {
-        return 0;
+        if (!l->platform) {
+            continue;
+        }
+        if (space < VPC_SECTOR || space < length) {
+            space *= VPC_SECTOR;
+        }
+        if (!vpc_reserve_range(s, "Parent locator",
+                               be64_to_cpu(l->data_offset), space, NULL)) {
+            vpc_reserve_range(s, "Parent locator",
+                              be64_to_cpu(l->data_offset), length, NULL);
+        }
     }
-    ret = bdrv_pread(bs->file, table_end, &batmap, sizeof(batmap));
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the batmap's header");
-        return ret;
-    }
-    if (memcmp(batmap.cookie, VPC_BATMAP_COOKIE, 8)) {
-        return 0;
-    }
-    ret = reserve_range(s, "Batmap header", table_end, sizeof(batmap), length,
-                        errp);
-    if (ret == 0) {
-        ret = reserve_range(s, "Batmap", be64_to_cpu(batmap.offset),
-                            (uint64_t)be32_to_cpu(batmap.sectors) * VPC_SECTOR,
-                            length, errp);
-    }
-    return ret;
 }
 
 /* What lies where, and which entries of the table are bad. */
-static int open_table(BlockDriverState *bs, uint64_t length, Error **errp)
+static int open_table(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
     uint64_t offset = be64_to_cpu(s->header.table_offset);
@@ -336,37 +332,22 @@ static int open_table(BlockDriverState *bs, uint64_t length, Error **errp)
         return -EINVAL;
     }
     /* Entries past the disk's end may be missing; they are never used. */
-    ret = reserve_range(s, "Block allocation table", offset, blocks * 4,
-                        length, errp);
-    if (ret < 0) {
-        return ret;
+    if (!vpc_reserve_range(s, "Block allocation table", offset, blocks * 4,
+                           errp)) {
+        return -EINVAL;
     }
     table_end = offset + ROUND_UP(entries * 4, VPC_SECTOR);
     if (blocks) {
         s->reserved[s->reserved_count - 1].end = MIN(table_end, s->file_end);
     }
     /* New blocks keep clear of those entries all the same. */
-    s->free_offset = MAX(table_end, s->file_end);
-    ret = reserve_batmap(bs, table_end, length, errp);
+    s->free_offset = table_end;
+    ret = vpc_batmap_open(bs, table_end, errp);
     if (ret < 0) {
         return ret;
     }
+    reserve_locators(s);
     return vpc_table_open(bs, offset, blocks, errp);
-}
-
-/* Are the data of new blocks to begin at multiples of 4 KiB? */
-static bool layout_is_aligned(const VpcState *s, uint64_t length)
-{
-    uint64_t metadata_end = 0;
-
-    if (s->stats.allocated) {
-        return s->stats.aligned;
-    }
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        metadata_end = MAX(metadata_end, s->reserved[i].end);
-    }
-    /* As Windows does it: the footer has a page of its own. */
-    return length % 4096 == 0 && metadata_end + VPC_SECTOR < length;
 }
 
 static void judge_table(VpcState *s)
@@ -378,6 +359,11 @@ static void judge_table(VpcState *s)
                        s->stats.misplaced, s->stats.first_bad,
                        s->stats.first_bad_entry);
     }
+    if (s->stats.truncated) {
+        refuse_writing(s, "%" PRIu64 " blocks go on behind the end of the "
+                       "file, the first is block %" PRIu32,
+                       s->stats.truncated, s->stats.first_truncated);
+    }
     if (s->stats.overlapping) {
         refuse_writing(s, "%" PRIu64 " blocks overlap each other, the first "
                        "of them at sector 0x%08" PRIx32,
@@ -388,20 +374,19 @@ static void judge_table(VpcState *s)
 static int open_dynamic(BlockDriverState *bs, uint64_t length, Error **errp)
 {
     VpcState *s = bs->opaque;
-    int ret = read_header(bs, length, errp);
+    int ret = read_header(bs, errp);
 
     if (ret < 0) {
         return ret;
     }
     s->file_end = s->tail_lost ? length : length - VPC_SECTOR;
-    ret = open_table(bs, length, errp);
+    ret = open_table(bs, errp);
     if (ret < 0) {
         return ret;
     }
     judge_table(s);
-    s->aligned = layout_is_aligned(s, length);
     s->footer_offset = s->file_end;
-    s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);
+    vpc_alloc_open(bs);
     return 0;
 }
 
@@ -452,6 +437,7 @@ static int open_by_type(BlockDriverState *bs, Error **errp)
     if (ret < 0) {
         return ret;
     }
+    s->file_length = length;
     s->type = be32_to_cpu(s->footer.type);
     if (s->type == VPC_TYPE_DIFFERENCING) {
         error_setg(errp, "Differencing VHD images (type 4) are not supported: "
@@ -472,9 +458,13 @@ static int open_by_type(BlockDriverState *bs, Error **errp)
 static void free_state(VpcState *s)
 {
     vpc_table_close(s);
+    vpc_batmap_close(s);
     vpc_bitmaps_free(s);
     qemu_vfree(s->ones);
+    g_array_free(s->gaps, true);
     g_array_free(s->spare, true);
+    g_array_free(s->freed, true);
+    g_array_free(s->unlinked, true);
     g_free(s->read_only_reason);
 }
 
@@ -503,6 +493,7 @@ int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
     if (!bs->file) {
         return -EINVAL;
     }
+    s->lenient = flags & BDRV_O_CHECK;
     qemu_co_mutex_init(&s->bitmap_lock);
     qemu_co_mutex_init(&s->footer_lock);
     qemu_co_mutex_init(&s->flush_lock);
@@ -510,7 +501,10 @@ int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
     QTAILQ_INIT(&s->bitmap_queue);
     QTAILQ_INIT(&s->table.queue);
     s->bitmaps = g_hash_table_new(NULL, NULL);
+    s->gaps = g_array_new(false, false, sizeof(VpcRange));
     s->spare = g_array_new(false, false, sizeof(uint32_t));
+    s->freed = g_array_new(false, false, sizeof(uint32_t));
+    s->unlinked = g_array_new(false, false, sizeof(uint32_t));
 
     ret = parse_options(s, options, errp);
     if (ret == 0) {

@@ -6,13 +6,15 @@
  *   - A clean page equals what is on the disk; a dirty one is never dropped.
  *   - Entries behind the last block of the disk are neither trusted nor
  *     changed: a page is written only up to `blocks`.
- *   - Whoever asks for an entry gets VPC_UNALLOCATED, one that passed
- *     vpc_entry_valid() and shares its space with nobody, or -EIO.
+ *   - `sound` of an entry counts no byte that is outside the file, in another
+ *     structure, or in another block: where blocks overlap, the one that begins
+ *     last has lost its bitmap to the other, which has lost its data from there
+ *     on.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
-#include "qemu/checked.h"
+#include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "vpc.h"
 
@@ -21,12 +23,21 @@
 
 #define SCAN_BYTES (64 * KiB)
 
-bool vpc_entry_valid(const VpcState *s, uint32_t entry)
+/* Gaps that are remembered, for new blocks. */
+#define MAX_GAPS 4096
+
+static uint64_t stride(const VpcState *s)
+{
+    return ((uint64_t)s->bitmap_size + s->block_size) / VPC_SECTOR;
+}
+
+/* Does the block's bitmap lie inside the file, and all of it apart from others? */
+static bool has_place(const VpcState *s, uint32_t entry)
 {
     uint64_t start = (uint64_t)entry * VPC_SECTOR;
     uint64_t end = start + s->bitmap_size + s->block_size;
 
-    if (end > s->file_end) {
+    if (start + s->bitmap_size > s->file_end) {
         return false;
     }
     for (unsigned i = 0; i < s->reserved_count; i++) {
@@ -37,6 +48,16 @@ bool vpc_entry_valid(const VpcState *s, uint32_t entry)
     return true;
 }
 
+static bool is_truncated(const VpcState *s, uint32_t entry)
+{
+    return vpc_data_offset(s, entry) + s->block_size > s->file_end;
+}
+
+bool vpc_entry_valid(const VpcState *s, uint32_t entry)
+{
+    return has_place(s, entry) && !is_truncated(s, entry);
+}
+
 static int compare_u32(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -44,10 +65,66 @@ static int compare_u32(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool overlaps_another(const VpcState *s, uint32_t entry)
+/* The first of the entries that overlap which is not less than @entry. */
+static uint32_t first_bad(const VpcState *s, uint32_t entry)
 {
-    return s->bad_count && bsearch(&entry, s->bad_entries, s->bad_count,
-                                   sizeof(entry), compare_u32);
+    uint32_t low = 0, high = s->bad_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (s->bad_entries[middle] < entry) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Bytes of the block's data that no other block claims. */
+static uint32_t not_shared(const VpcState *s, uint32_t entry)
+{
+    const uint32_t *bad = s->bad_entries;
+    uint32_t i = first_bad(s, entry);
+    uint64_t next;
+
+    if (i == s->bad_count || bad[i] != entry) {
+        return s->block_size;
+    }
+    if (is_truncated(s, entry)) {
+        return 0;
+    }
+    if ((i > 0 && entry - bad[i - 1] < stride(s)) ||
+        (i + 1 < s->bad_count && bad[i + 1] == entry)) {
+        return 0;
+    }
+    if (i + 1 == s->bad_count) {
+        return s->block_size;
+    }
+    next = (uint64_t)bad[i + 1] * VPC_SECTOR;
+    if (next <= vpc_data_offset(s, entry)) {
+        return 0;
+    }
+    return MIN(next - vpc_data_offset(s, entry), s->block_size);
+}
+
+static bool is_damaged(const VpcState *s)
+{
+    return s->stats.misplaced || s->stats.truncated || s->stats.overlapping;
+}
+
+/* A block that is damaged anywhere is read only by who wants to save it. */
+static uint32_t sound_bytes(const VpcState *s, uint32_t entry)
+{
+    uint64_t data = vpc_data_offset(s, entry);
+    uint64_t sound;
+
+    if (!has_place(s, entry)) {
+        return 0;
+    }
+    sound = MIN(not_shared(s, entry), s->file_end - data);
+    return s->lenient || sound == s->block_size ? sound : 0;
 }
 
 /* ---- the walk at opening ---------------------------------------------------------- */
@@ -57,7 +134,6 @@ static void scan_entries(VpcState *s, const uint32_t *raw, uint32_t first,
                          uint32_t count, GArray *sound)
 {
     VpcTableStats *stats = &s->stats;
-    uint64_t stride = ((uint64_t)s->bitmap_size + s->block_size) / VPC_SECTOR;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t entry = be32_to_cpu(raw[i]);
@@ -65,18 +141,21 @@ static void scan_entries(VpcState *s, const uint32_t *raw, uint32_t first,
         if (entry == VPC_UNALLOCATED) {
             continue;
         }
-        if (!vpc_entry_valid(s, entry)) {
+        if (!has_place(s, entry)) {
             if (stats->misplaced++ == 0) {
                 stats->first_bad = first + i;
                 stats->first_bad_entry = entry;
             }
             continue;
         }
-        if (((uint64_t)entry * VPC_SECTOR + s->bitmap_size) % 4096) {
+        if (is_truncated(s, entry) && stats->truncated++ == 0) {
+            stats->first_truncated = first + i;
+        }
+        if (vpc_data_offset(s, entry) % 4096) {
             stats->aligned = false;
         }
         if (sound->len && entry < g_array_index(sound, uint32_t,
-                                                sound->len - 1) + stride) {
+                                                sound->len - 1) + stride(s)) {
             stats->fragmented++;
         }
         g_array_append_val(sound, entry);
@@ -137,30 +216,55 @@ static int scan(BlockDriverState *bs, GArray *sound, Error **errp)
     return ret < 0 ? ret : 0;
 }
 
-/* Of the sound entries, sorts out those that share space with another one. */
+/*
+ * Space between two blocks, or before the first one, that a block fits into.  A
+ * gap that is larger than all blocks together was made on purpose.
+ */
+static void note_gap(VpcState *s, uint64_t start, uint64_t end)
+{
+    VpcRange gap = { start * VPC_SECTOR, end * VPC_SECTOR };
+
+    if (end >= start + stride(s) && end - start <= s->table.blocks * stride(s) &&
+        s->gaps->len < MAX_GAPS) {
+        g_array_append_val(s->gaps, gap);
+    }
+}
+
+/*
+ * Sorts the entries: those that share space with another one, and the gaps
+ * between them.  Truncated ones come last; they say nothing against a block that
+ * is whole.
+ */
 static void find_overlaps(VpcState *s, GArray *sound)
 {
-    uint64_t stride = ((uint64_t)s->bitmap_size + s->block_size) / VPC_SECTOR;
     GArray *bad = g_array_new(false, false, sizeof(uint32_t));
     const uint32_t *entries = (const uint32_t *)sound->data;
+    guint whole = sound->len - s->stats.truncated;
+    uint64_t end = 0;
 
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        end = MAX(end, s->reserved[i].end / VPC_SECTOR);
+    }
     if (sound->len > 1) {
         qsort(sound->data, sound->len, sizeof(uint32_t), compare_u32);
     }
     for (guint i = 0; i < sound->len; i++) {
-        bool before = i > 0 && entries[i] - entries[i - 1] < stride;
-        bool after = i + 1 < sound->len &&
-                     entries[i + 1] - entries[i] < stride;
+        bool before = i > 0 && entries[i] - entries[i - 1] < stride(s);
+        bool after = i + 1 < (i < whole ? whole : sound->len) &&
+                     entries[i + 1] - entries[i] < stride(s);
 
         if (before || after) {
             g_array_append_val(bad, entries[i]);
+        } else {
+            s->stats.allocated += i < whole;
+        }
+        if (i < whole) {
+            note_gap(s, end, entries[i]);
+            end = entries[i] + stride(s);
+            s->stats.end = end * VPC_SECTOR;
         }
     }
     s->stats.overlapping = bad->len;
-    s->stats.allocated = sound->len - bad->len;
-    if (sound->len) {
-        s->stats.end = (entries[sound->len - 1] + stride) * VPC_SECTOR;
-    }
     s->bad_count = bad->len;
     s->bad_entries = (uint32_t *)g_array_free(bad, bad->len == 0);
 }
@@ -246,6 +350,7 @@ static int coroutine_fn load_page(BlockDriverState *bs, uint32_t index)
     }
     for (uint32_t i = 0; i < count; i++) {
         page->entry[i] = be32_to_cpu(page->entry[i]);
+        vpc_put_bit(page->full, i, vpc_batmap_full(s, first + i));
     }
     make_room(t);
     page->index = index;
@@ -279,7 +384,7 @@ static int coroutine_fn get_page(BlockDriverState *bs, uint32_t block,
 }
 
 int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
-                               uint32_t *entry, bool *full)
+                               VpcEntry *entry)
 {
     VpcState *s = bs->opaque;
     uint32_t i = block % VPC_PAGE_ENTRIES;
@@ -289,15 +394,37 @@ int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
     if (ret < 0) {
         return ret;
     }
-    *entry = page->entry[i];
-    *full = vpc_bit(page->full, i);
-    if (*entry == VPC_UNALLOCATED || *full) {
-        return 0;
-    }
-    if (!vpc_entry_valid(s, *entry) || overlaps_another(s, *entry)) {
-        return -EIO;
+    entry->sector = page->entry[i];
+    entry->full = vpc_bit(page->full, i);
+    entry->sound = s->block_size;
+    if (entry->sector != VPC_UNALLOCATED &&
+        (is_damaged(s) || !vpc_entry_valid(s, entry->sector))) {
+        entry->sound = sound_bytes(s, entry->sector);
     }
     return 0;
+}
+
+void vpc_table_report(BlockDriverState *bs, uint32_t block,
+                      const VpcEntry *entry)
+{
+    VpcState *s = bs->opaque;
+    const char *why;
+
+    if (s->reported && s->last_reported == block) {
+        return;
+    }
+    s->reported = true;
+    s->last_reported = block;
+    if (!has_place(s, entry->sector)) {
+        why = "points outside the file or into other structures";
+    } else if (not_shared(s, entry->sector) < s->block_size) {
+        why = "shares its space with another block's";
+    } else {
+        why = "lets the block go on behind the end of the file";
+    }
+    warn_report("'%s': block %" PRIu32 " cannot be read: its entry of the "
+                "block allocation table, sector 0x%08" PRIx32 ", %s",
+                bs->filename, block, entry->sector, why);
 }
 
 int coroutine_fn vpc_table_set(BlockDriverState *bs, uint32_t block,
@@ -313,9 +440,8 @@ int coroutine_fn vpc_table_set(BlockDriverState *bs, uint32_t block,
     }
     page->entry[i] = entry;
     vpc_table_mark_dirty(&s->table, page);
-    if (full) {
-        vpc_set_bit(page->full, i);
-    }
+    vpc_put_bit(page->full, i, full);
+    vpc_batmap_set(s, block, full);
     return 0;
 }
 
@@ -327,11 +453,11 @@ void vpc_table_mark_dirty(VpcTable *t, VpcTablePage *page)
     }
 }
 
-void vpc_table_mark_full(VpcState *s, uint32_t block)
+void vpc_table_mark_full(VpcState *s, uint32_t block, bool full)
 {
     VpcTablePage *page = s->table.pages[block / VPC_PAGE_ENTRIES];
 
     if (page) {
-        vpc_set_bit(page->full, block % VPC_PAGE_ENTRIES);
+        vpc_put_bit(page->full, block % VPC_PAGE_ENTRIES, full);
     }
 }

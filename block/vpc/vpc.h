@@ -6,9 +6,11 @@
  *   open.c     which footer counts, the size, the layout, what is wrong
  *   table.c    the block allocation table, in pieces
  *   bitmap.c   sector bitmaps of blocks that are not full
+ *   batmap.c   XenServer's map of the blocks whose bitmap is full
  *   hold.c     who uses which block
- *   alloc.c    space for a block: reserve, fill, publish
- *   io.c       requests
+ *   alloc.c    space for a block: reserve, fill, publish; giving it back
+ *   io.c       reads, writes, block status
+ *   zero.c     write-zeroes and discard
  *   flush.c    the order in which memory reaches the disk
  *   create.c, check.c, amend.c, vpc.c
  *
@@ -18,11 +20,15 @@
  *      flush of the file that came after that.  So no entry on the disk ever
  *      points at stale bytes.
  *   2. The same holds for the bits of a sector bitmap.
- *   3. Space from free_offset on is nobody's.  A valid footer ends the file at
- *      or behind it: it is moved before anything is written over the old one.
+ *   3. Space from free_offset on is nobody's.  A valid footer ends the file
+ *      behind all blocks: it is moved before anything is written over the old
+ *      one.
  *   4. A request holds a block from the look-up of its entry to the end of its
- *      I/O: shared where the data is there, alone to allocate.
- *   5. An image with anything wrong is not written to, but to repair it.
+ *      I/O: shared where the data is there, alone to allocate, to zero and to
+ *      unmap.
+ *   5. Space that a block gave up is used again only when no table that a power
+ *      cut may leave on the disk points there.
+ *   6. An image with anything wrong is not written to, but to repair it.
  */
 #ifndef BLOCK_VPC_VPC_H
 #define BLOCK_VPC_VPC_H
@@ -36,7 +42,7 @@ typedef struct VpcRange {
     uint64_t end;
 } VpcRange;
 
-/* Headers, table, batmap, footer: where no block may lie. */
+/* Headers, table, batmap, locators: where no block may lie. */
 #define VPC_MAX_RESERVED 16
 
 /* ---- table.c ---------------------------------------------------------------------- */
@@ -68,13 +74,24 @@ typedef struct VpcTable {
 typedef struct VpcTableStats {
     uint64_t allocated;         /* sound entries */
     uint64_t misplaced;         /* outside the file, or over other structures */
+    uint64_t truncated;         /* that go on behind the end of the file */
     uint64_t overlapping;       /* that share space with another one */
     uint64_t fragmented;        /* that do not follow their predecessor */
     uint64_t end;               /* of the last sound block, bytes */
     uint32_t first_bad;         /* block of the first misplaced entry */
     uint32_t first_bad_entry;   /* its value */
+    uint32_t first_truncated;   /* block of the first truncated entry */
     bool aligned;               /* all data begins at multiples of 4 KiB */
 } VpcTableStats;
+
+/* What the table says of a block. */
+typedef struct VpcEntry {
+    uint32_t sector;            /* VPC_UNALLOCATED, or where its bitmap is */
+    bool full;                  /* all of its sectors are known to be there */
+    uint32_t sound;             /* bytes of its data, from the first one on, that
+                                   may be used: they are in the file and nobody
+                                   else's */
+} VpcEntry;
 
 /* ---- bitmap.c --------------------------------------------------------------------- */
 
@@ -83,10 +100,23 @@ typedef struct VpcBitmap {
     uint32_t block;
     uint32_t entry;             /* where it is: sectors */
     bool dirty;                 /* ahead of the disk */
+    bool forgotten;             /* its block has no space any more */
     unsigned pins;              /* users that may yield */
     uint8_t *bits;
     QTAILQ_ENTRY(VpcBitmap) link;
 } VpcBitmap;
+
+/* ---- batmap.c --------------------------------------------------------------------- */
+
+typedef struct VpcBatmap {
+    uint64_t header_offset;     /* bytes; 0: the image has none */
+    uint64_t offset;            /* of the map, bytes */
+    uint32_t bytes;             /* of the map */
+    bool trusted;               /* its checksum was right */
+    bool dirty;                 /* ahead of the disk */
+    VpcBatmapHeader header;
+    uint8_t *map;               /* NULL: none, or none that could be used */
+} VpcBatmap;
 
 /* ---- hold.c ----------------------------------------------------------------------- */
 
@@ -110,6 +140,7 @@ typedef struct VpcState {
     VpcSizeRule size_rule;
     Error *migration_blocker;
     char *read_only_reason;     /* NULL: it may be written to */
+    bool lenient;               /* opened to check, repair or salvage it */
     bool needs_more;            /* than its footers to be repaired */
 
     /* dynamic disks */
@@ -118,16 +149,20 @@ typedef struct VpcState {
     uint32_t block_shift;
     uint32_t bitmap_size;       /* bytes */
     uint8_t *ones;              /* bitmap_size bytes of ones */
-    bool aligned;               /* data of new blocks at multiples of 4 KiB */
     bool file_grows_zeroed;     /* new space of the file reads as zeroes */
     VpcRange reserved[VPC_MAX_RESERVED];
     unsigned reserved_count;
-    uint64_t file_end;          /* no block lies behind it, when opened */
+    uint64_t file_length;       /* bytes, when opened; whole sectors */
+    uint64_t file_end;          /* no block lies behind it */
 
     VpcTable table;
     VpcTableStats stats;        /* when opened */
     uint32_t *bad_entries;      /* sorted: entries that overlap */
     uint32_t bad_count;
+    bool reported;              /* a block that cannot be read */
+    uint32_t last_reported;
+
+    VpcBatmap batmap;
 
     GHashTable *bitmaps;        /* block -> VpcBitmap */
     QTAILQ_HEAD(, VpcBitmap) bitmap_queue; /* oldest first */
@@ -140,7 +175,12 @@ typedef struct VpcState {
     uint64_t free_offset;       /* bytes: space from here on is nobody's */
     uint64_t footer_offset;     /* bytes: of the footer that ends the file */
     CoMutex footer_lock;
+    bool footer_follows;        /* the last block, without a gap */
+    VpcRange inside;            /* unused before the end, see alloc.c */
+    GArray *gaps;               /* VpcRange between blocks, unused */
     GArray *spare;              /* uint32_t entries of space given back */
+    GArray *freed;              /* the same, in tables that are on the disk */
+    GArray *unlinked;           /* the same, until the next flush of the file */
 
     CoMutex flush_lock;
 } VpcState;
@@ -153,20 +193,30 @@ int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                        Error **errp);
 
 /*
+ * No block may lie in these bytes of the file; false, with @errp set, when they
+ * reach behind its end or another reserved range.  @what names them.
+ */
+bool vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
+                       uint64_t bytes, Error **errp);
+
+/*
  * Reads the table once and judges each entry: fills s->stats and
  * s->bad_entries.  Memory is bounded by what of the file is data.  Mixed.
  */
 int vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
                    Error **errp);
 void vpc_table_close(VpcState *s);
-/* The entry of @block; *@full: all of its sectors are known to be there. */
+/* What the table says of @block; 0, or an error of reading it. */
 int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
-                               uint32_t *entry, bool *full);
+                               VpcEntry *entry);
+/* Tells the user, once, why a block that is not sound cannot be read. */
+void vpc_table_report(BlockDriverState *bs, uint32_t block,
+                      const VpcEntry *entry);
 /* Sets an entry in memory, to be written by the next flush. */
 int coroutine_fn vpc_table_set(BlockDriverState *bs, uint32_t block,
                                uint32_t entry, bool full);
-/* Remembers, where the page is in memory, that the bitmap is all ones. */
-void vpc_table_mark_full(VpcState *s, uint32_t block);
+/* Remembers, where the page is in memory, whether the bitmap is all ones. */
+void vpc_table_mark_full(VpcState *s, uint32_t block, bool full);
 /* The page's entries are ahead of the disk. */
 void vpc_table_mark_dirty(VpcTable *t, VpcTablePage *page);
 /* Is the entry inside the file and apart from all other structures? */
@@ -179,17 +229,48 @@ bool vpc_entry_valid(const VpcState *s, uint32_t entry);
 VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
                                        uint32_t entry, int *ret);
 void vpc_bitmap_put(VpcBitmap *bitmap);
+/* The block's space is given up: nothing of its bitmap will be written. */
+void vpc_bitmap_forget(VpcState *s, uint32_t block);
 /* Sectors from @first on (at most @max) whose bit is as that of the first. */
 uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
                         bool *set);
 /* The data of these sectors is in the file: their bits are set. */
 void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                     uint32_t count);
+/* The sectors read as zeroes, and so does the file there. */
+void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
+                      uint32_t count);
 void vpc_bitmaps_free(VpcState *s);
+/* Sectors of the block that lie inside the disk. */
+uint32_t vpc_sectors_of(const VpcState *s, uint32_t block);
+/*
+ * The bitmap of a block that was not known to be full, pinned; NULL with *@ret
+ * 0: it turned out to be full.
+ */
+VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
+                                               uint32_t block, uint32_t entry,
+                                               int *ret);
+
+/*
+ * Looks for XenServer's map behind a table that ends at @table_end and reserves
+ * its space.  What cannot be used of it makes no error: then no bitmap is taken
+ * to be full for its sake.  Mixed.
+ */
+int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp);
+void vpc_batmap_close(VpcState *s);
+bool vpc_batmap_full(const VpcState *s, uint32_t block);
+/* In memory, to be written by the next flush. */
+void vpc_batmap_set(VpcState *s, uint32_t block, bool full);
+/* What the checksum in @header should be for the @bytes of @map. */
+uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
+                             uint32_t bytes);
 
 void coroutine_fn vpc_hold(VpcState *s, VpcHold *hold, uint32_t block,
                            bool alone);
 void vpc_release(VpcState *s, VpcHold *hold);
+
+/* What is free, when all else of the state is known.  Mixed. */
+void vpc_alloc_open(BlockDriverState *bs);
 
 /*
  * Gives @block, which is held alone and has no space, space with the @bytes of
@@ -200,8 +281,32 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
                               uint32_t offset, uint32_t bytes,
                               QEMUIOVector *qiov, size_t qiov_offset);
 
+/*
+ * Takes its space from @block, which is held alone: it reads as zeroes.  On
+ * failure nothing has changed.
+ */
+int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
+                           uint32_t entry);
+
 /* Tables and bitmaps go to the file, behind the data that they speak of. */
 int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs);
+
+/* The part of a request that lies in one block. */
+typedef struct VpcPiece {
+    uint32_t block;
+    uint32_t offset;            /* in the block, bytes */
+    uint32_t bytes;
+    size_t done;                /* bytes of the request before it */
+} VpcPiece;
+
+VpcPiece vpc_next_piece(const VpcState *s, uint64_t offset, uint64_t bytes,
+                        size_t done);
+
+/* Where the data of a block begins: bytes. */
+static inline uint64_t vpc_data_offset(const VpcState *s, uint32_t entry)
+{
+    return (uint64_t)entry * VPC_SECTOR + s->bitmap_size;
+}
 
 int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
                                uint64_t bytes, QEMUIOVector *qiov, int flags);

@@ -58,7 +58,7 @@ typedef enum {
 #define BDRV_O_NO_FLUSH    0x0200  /* cache.no-flush=on */
 #define BDRV_O_COPY_ON_READ 0x0400
 #define BDRV_O_INACTIVE    0x0800
-#define BDRV_O_CHECK       0x1000  /* opened to be checked or repaired */
+#define BDRV_O_CHECK       0x1000  /* opened to be checked, repaired, salvaged */
 #define BDRV_O_ALLOW_RDWR  0x2000  /* may become writable by reopening */
 #define BDRV_O_UNMAP       0x4000  /* discard=unmap */
 #define BDRV_O_PROTOCOL    0x8000  /* no probing: a protocol node is wanted */

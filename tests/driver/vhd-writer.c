@@ -106,7 +106,7 @@ void vhd_add_block(MemDisk *disk, VhdImage *image, uint32_t index,
         at = ROUND_UP(at + bitmap_size(image), 4096) - bitmap_size(image);
     }
     for (uint32_t i = first; i < first + count; i++) {
-        vpc_set_bit(bitmap, i);
+        vpc_put_bit(bitmap, i, true);
     }
     memset(data, fill, size);
     mem_disk_write(disk, at, bitmap, bitmap_size(image));

@@ -415,6 +415,8 @@ static bool check_args(ConvertArgs *args)
         args->target.format = IMG_DEFAULT_FORMAT;
     }
     args->target.flags = BDRV_O_RDWR | (args->sparse ? BDRV_O_UNMAP : 0);
+    /* What is damaged is to be opened, and read as far as it can be. */
+    args->source.flags = args->salvage ? BDRV_O_CHECK : 0;
     return img_parse_cache("cache", args->target_cache, &args->target) &&
            img_parse_cache("source cache", args->source_cache, &args->source);
 }

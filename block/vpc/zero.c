@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Write-zeroes and discard.
+ *
+ * Blocks without space read as zeroes already.  A whole block gives its space
+ * back; of a part the data is zeroed and its bits are cleared.
+ *
+ * Invariants:
+ *   - Data under bits that are cleared is zero in the file: not every program
+ *     looks at the bits.
+ *   - Where XenServer's batmap says that a bitmap is all ones, it stays so.
+ */
+#include "qemu/osdep.h"
+#include "vpc.h"
+
+/* Does the piece cover all that the disk has of its block? */
+static bool is_whole(const VpcState *s, const VpcPiece *p)
+{
+    return p->offset == 0 &&
+           p->bytes / VPC_SECTOR == vpc_sectors_of(s, p->block);
+}
+
+/* The bits of sectors whose data is zero; a block without any is unmapped. */
+static int coroutine_fn clear_bits(BlockDriverState *bs, const VpcPiece *p,
+                                   uint32_t entry)
+{
+    VpcState *s = bs->opaque;
+    uint32_t sectors = vpc_sectors_of(s, p->block);
+    VpcBitmap *bitmap;
+    bool set, empty;
+    int ret;
+
+    bitmap = vpc_bitmap_get(bs, p->block, entry, &ret);
+    if (!bitmap) {
+        return ret;
+    }
+    vpc_bitmap_clear(s, bitmap, p->offset / VPC_SECTOR,
+                     p->bytes / VPC_SECTOR);
+    empty = vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && !set;
+    vpc_bitmap_put(bitmap);
+    return empty ? vpc_unmap(bs, p->block, entry) : 0;
+}
+
+static int coroutine_fn zero_piece(BlockDriverState *bs, const VpcPiece *p,
+                                   BdrvRequestFlags flags)
+{
+    VpcState *s = bs->opaque;
+    VpcEntry entry;
+    int ret = vpc_table_get(bs, p->block, &entry);
+
+    if (ret < 0 || entry.sector == VPC_UNALLOCATED) {
+        return ret;
+    }
+    if (is_whole(s, p)) {
+        return vpc_unmap(bs, p->block, entry.sector);
+    }
+    ret = bdrv_co_pwrite_zeroes(bs->file, vpc_data_offset(s, entry.sector) +
+                                p->offset, p->bytes, flags);
+    if (ret == 0 && !vpc_batmap_full(s, p->block)) {
+        ret = clear_bits(bs, p, entry.sector);
+    }
+    return ret;
+}
+
+/* Of a discard, parts that cannot be zeroed are left as they are. */
+static int coroutine_fn zero_range(BlockDriverState *bs, int64_t offset,
+                                   int bytes, BdrvRequestFlags flags,
+                                   bool discard)
+{
+    VpcState *s = bs->opaque;
+    VpcHold hold;
+    size_t done = 0;
+    int ret = 0;
+
+    while (done < (size_t)bytes && ret == 0) {
+        VpcPiece p = vpc_next_piece(s, offset, bytes, done);
+
+        vpc_hold(s, &hold, p.block, true);
+        ret = zero_piece(bs, &p, flags);
+        vpc_release(s, &hold);
+        if (discard && ret == -ENOTSUP) {
+            ret = 0;
+        }
+        done += p.bytes;
+    }
+    return ret;
+}
+
+int coroutine_fn vpc_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                                      int bytes, BdrvRequestFlags flags)
+{
+    VpcState *s = bs->opaque;
+
+    if (s->type == VPC_TYPE_FIXED) {
+        return bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
+    }
+    return zero_range(bs, offset, bytes, flags, false);
+}
+
+int coroutine_fn vpc_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                 int bytes)
+{
+    VpcState *s = bs->opaque;
+
+    if (s->type == VPC_TYPE_FIXED) {
+        return bdrv_co_pdiscard(bs->file, offset, bytes);
+    }
+    return zero_range(bs, offset, bytes,
+                      BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK, true);
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where blocks get their space from and what becomes of it: unmapping, space
+ * that is used again, gaps, files that cannot grow, sector bitmaps that lose
+ * bits, XenServer's batmap.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "qemu/bswap.h"
+#include "vpc-fixture.h"
+
+static const VhdSpec windows = { .size = 10 * BLOCK, .windows = true };
+static const VhdSpec odd_end = {
+    .size = 2 * BLOCK + 3 * 512, .windows = true,
+};
+static const VhdSpec xenserver = {
+    .size = 10 * BLOCK, .creator = "tap", .batmap = true,
+};
+
+static uint32_t entry_of(Fixture *f, uint32_t block)
+{
+    return vhd_get_entry(f->disk, &f->image, block);
+}
+
+static void flush(BlockBackend *blk)
+{
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+}
+
+static void zero(BlockBackend *blk, int64_t offset, int bytes)
+{
+    g_assert_cmpint(blk_pwrite_zeroes(blk, offset, bytes, BDRV_REQ_MAY_UNMAP),
+                    ==, 0);
+}
+
+static void assert_zero_status(BlockBackend *blk, int64_t offset,
+                               int64_t bytes)
+{
+    int64_t pnum;
+    int ret = bdrv_block_status(blk_bs(blk), offset, bytes, &pnum, NULL, NULL);
+
+    g_assert_cmpint(ret, >=, 0);
+    g_assert_true(ret & BDRV_BLOCK_ZERO);
+    g_assert_cmpint(pnum, ==, bytes);
+}
+
+/* An image with @count blocks from the first on, block N filled with N + 1. */
+static void begin_full(Fixture *f, const VhdSpec *spec, unsigned count)
+{
+    begin(f, spec);
+    for (unsigned i = 0; i < count; i++) {
+        vhd_add_block(f->disk, &f->image, i, 0, BLOCK / 512, i + 1);
+    }
+    vhd_finish(f->disk, &f->image);
+}
+
+/* ---- unmapping ----------------------------------------------------------------------- */
+
+static void test_unmap(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+    uint32_t freed;
+    int64_t length;
+
+    begin_full(&f, &windows, 3);
+    freed = entry_of(&f, 1);
+    blk = open_rw(&f);
+    zero(blk, BLOCK, BLOCK);
+    assert_reads(blk, 0, BLOCK, 1);
+    assert_reads(blk, BLOCK, BLOCK, 0);
+    assert_reads(blk, 2 * BLOCK, BLOCK, 3);
+    assert_zero_status(blk, BLOCK, BLOCK);
+    /* It is punched, and the table follows with the flush. */
+    g_assert_cmpint(disk_byte(f.disk, freed * 512ll + 512), ==, 0);
+    g_assert_cmphex(entry_of(&f, 1), ==, freed);
+
+    /* The disk may still say that the space is in use: it is not used. */
+    write_value(blk, 5 * BLOCK, 512, 0x51);
+    flush(blk);
+    g_assert_cmphex(entry_of(&f, 1), ==, VPC_UNALLOCATED);
+    g_assert_cmphex(entry_of(&f, 5), !=, freed);
+    /* Another flush, and it is. */
+    write_value(blk, 5 * BLOCK, 512, 0x52);
+    flush(blk);
+    length = mem_disk_length(f.disk);
+    write_value(blk, 6 * BLOCK + 512, 512, 0x61);
+    flush(blk);
+    g_assert_cmphex(entry_of(&f, 6), ==, freed);
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+    blk_unref(blk);
+
+    blk = open_ro(&f);
+    assert_reads(blk, 0, BLOCK, 1);
+    assert_reads(blk, BLOCK, BLOCK, 0);
+    assert_reads(blk, 5 * BLOCK, 512, 0x52);
+    assert_reads(blk, 6 * BLOCK, 512, 0);
+    assert_reads(blk, 6 * BLOCK + 512, 512, 0x61);
+    assert_reads(blk, 6 * BLOCK + 1024, BLOCK - 1024, 0);
+    blk_unref(blk);
+    assert_sound_ends(&f);
+    end(&f);
+}
+
+/* The same by discard, for a last block that ends with the disk. */
+static void test_unmap_last(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin_full(&f, &odd_end, 3);
+    blk = open_rw(&f);
+    g_assert_cmpint(blk_pdiscard(blk, BLOCK, BLOCK + 3 * 512), ==, 0);
+    assert_reads(blk, BLOCK, BLOCK + 3 * 512, 0);
+    flush(blk);
+    g_assert_cmphex(entry_of(&f, 0), !=, VPC_UNALLOCATED);
+    g_assert_cmphex(entry_of(&f, 1), ==, VPC_UNALLOCATED);
+    g_assert_cmphex(entry_of(&f, 2), ==, VPC_UNALLOCATED);
+    write_value(blk, 2 * BLOCK, 512, 0x42);
+    assert_reads(blk, 2 * BLOCK + 512, 1024, 0);
+    blk_unref(blk);
+    end(&f);
+}
+
+/* Zeroes and discards leave what has no space without. */
+static void test_unmap_nothing(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+    int64_t length;
+
+    begin(&f, &windows);
+    vhd_finish(f.disk, &f.image);
+    length = mem_disk_length(f.disk);
+    blk = open_rw(&f);
+    zero(blk, 512, 9 * BLOCK);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 0, BLOCK + 512, 0), ==, 0);
+    g_assert_cmpint(blk_pdiscard(blk, 0, 10 * BLOCK), ==, 0);
+    blk_unref(blk);
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+    for (int i = 0; i < 10; i++) {
+        g_assert_cmphex(entry_of(&f, i), ==, VPC_UNALLOCATED);
+    }
+    end(&f);
+}
+
+/* A flush that fails leaves the entry pending, and the space unused. */
+static void test_unmap_flush_fails(void)
+{
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        const DiskFault fault = {
+            .iotype = nth == 1 ? "flush" : "write", .nth = 1,
+        };
+        Fixture f;
+        BlockBackend *blk;
+        uint32_t freed;
+
+        begin_full(&f, &windows, 2);
+        freed = entry_of(&f, 0);
+        blk = open_faulty(&f, &fault);
+        zero(blk, 0, BLOCK);
+        disk_arm(blk);
+        g_assert_cmpint(blk_flush(blk), ==, -EIO);
+        g_assert_cmphex(entry_of(&f, 0), ==, freed);
+        write_value(blk, 7 * BLOCK, 512, 0x71);
+        flush(blk);
+        g_assert_cmphex(entry_of(&f, 0), ==, VPC_UNALLOCATED);
+        g_assert_cmphex(entry_of(&f, 7), !=, freed);
+        blk_unref(blk);
+        blk = open_ro(&f);
+        assert_reads(blk, 0, BLOCK, 0);
+        assert_reads(blk, BLOCK, BLOCK, 2);
+        assert_reads(blk, 7 * BLOCK, 512, 0x71);
+        blk_unref(blk);
+        end(&f);
+    }
+}
+
+/* ---- bits ---------------------------------------------------------------------------------- */
+
+static void test_clear_bits(void)
+{
+    g_autofree uint8_t *bitmap = NULL;
+    Fixture f;
+    BlockBackend *blk;
+    int64_t at;
+
+    begin_full(&f, &windows, 1);
+    at = entry_of(&f, 0) * 512ll;
+    blk = open_rw(&f);
+    zero(blk, 8 * 512, 10 * 512);
+    assert_zero_status(blk, 8 * 512, 10 * 512);
+    write_value(blk, 9 * 512, 512, 0x42);
+    flush(blk);
+    bitmap = disk_copy(f.disk, at, 4);
+    g_assert_cmphex(bitmap[0], ==, 0xff);
+    g_assert_cmphex(bitmap[1], ==, 0x40);
+    g_assert_cmphex(bitmap[2], ==, 0x3f);
+    g_assert_cmphex(bitmap[3], ==, 0xff);
+    /* Data under clear bits is zero for who ignores the bits. */
+    g_assert_cmphex(disk_byte(f.disk, at + 512 + 8 * 512), ==, 0);
+    g_assert_cmphex(disk_byte(f.disk, at + 512 + 17 * 512 + 511), ==, 0);
+    assert_reads(blk, 0, 8 * 512, 1);
+    assert_reads(blk, 8 * 512, 512, 0);
+    assert_reads(blk, 9 * 512, 512, 0x42);
+    assert_reads(blk, 10 * 512, 8 * 512, 0);
+    assert_reads(blk, 18 * 512, BLOCK - 18 * 512, 1);
+
+    /* Without any bits the block is without space. */
+    zero(blk, 0, 9 * 512);
+    zero(blk, 9 * 512, BLOCK - 9 * 512);
+    flush(blk);
+    g_assert_cmphex(entry_of(&f, 0), ==, VPC_UNALLOCATED);
+    assert_reads(blk, 0, BLOCK, 0);
+    blk_unref(blk);
+    end(&f);
+}
+
+/* ---- space that is used again ---------------------------------------------------------------- */
+
+/* A hole of an earlier session takes a block; one with data in it does not. */
+static void test_gaps(void)
+{
+    for (int data = 0; data < 2; data++) {
+        Fixture f;
+        BlockBackend *blk;
+        uint32_t freed;
+        int64_t length;
+
+        begin_full(&f, &windows, 3);
+        freed = entry_of(&f, 1);
+        blk = open_rw(&f);
+        zero(blk, BLOCK, BLOCK);
+        blk_unref(blk);
+        if (data) {
+            mem_disk_write(f.disk, freed * 512ll + 5000, "vendor", 6);
+        }
+        length = mem_disk_length(f.disk);
+        blk = open_rw(&f);
+        write_value(blk, 7 * BLOCK + 512, 512, 0x71);
+        flush(blk);
+        if (data) {
+            g_assert_cmphex(entry_of(&f, 7), !=, freed);
+            g_assert_cmphex(disk_byte(f.disk, freed * 512ll + 5000), ==, 'v');
+        } else {
+            g_assert_cmphex(entry_of(&f, 7), ==, freed);
+            g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+        }
+        assert_reads(blk, 7 * BLOCK, 512, 0);
+        assert_reads(blk, 7 * BLOCK + 512, 512, 0x71);
+        assert_reads(blk, 2 * BLOCK, BLOCK, 3);
+        blk_unref(blk);
+        end(&f);
+    }
+}
+
+/*
+ * The footer stays where programs that pack blocks look for it: behind the last
+ * block.  Elsewhere it ends a page.  The data of new blocks is aligned in both.
+ */
+static void test_layout_kept(void)
+{
+    const VhdSpec *specs[] = { &virtualbox, &windows };
+
+    for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+        Fixture f;
+        BlockBackend *blk;
+        uint32_t entry;
+        int64_t last;
+
+        begin_full(&f, specs[i], 3);
+        blk = open_rw(&f);
+        write_value(blk, 5 * BLOCK + 512, 512, 0x42);
+        write_value(blk, 6 * BLOCK + 512, 512, 0x42);
+        blk_unref(blk);
+        entry = entry_of(&f, 6);
+        last = entry * 512ll + 512 + BLOCK;
+        g_assert_cmpint((entry + 1) % 8, ==, 0);
+        g_assert_cmpint(mem_disk_length(f.disk), ==,
+                        i ? ROUND_UP(last + 512, 4096) : last + 512);
+        assert_sound_ends(&f);
+        end(&f);
+    }
+}
+
+/* ---- S22: blocks that are not whole ------------------------------------------------------- */
+
+static void assert_unreadable(BlockBackend *blk, int64_t offset)
+{
+    uint8_t buf[512];
+
+    g_assert_cmpint(blk_pread(blk, offset, buf, sizeof(buf)), ==, -EIO);
+}
+
+/* The last block is cut off in the middle: the others can be read. */
+static void test_s22_truncated(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin_full(&f, &virtualbox, 3);
+    disk_shorten(f.disk, 512 + 10 * 512);
+    assert_read_only(&f, "the first is block 2");
+    blk = open_ro(&f);
+    assert_reads(blk, 0, BLOCK, 1);
+    assert_reads(blk, BLOCK, BLOCK, 2);
+    assert_unreadable(blk, 2 * BLOCK);
+    blk_unref(blk);
+
+    /* To salvage it, all that is there. */
+    blk = open_flags(&f, BDRV_O_CHECK, &error_abort);
+    assert_reads(blk, 2 * BLOCK, BLOCK - 10 * 512, 3);
+    assert_unreadable(blk, 3 * BLOCK - 10 * 512);
+    blk_unref(blk);
+    end(&f);
+}
+
+/* Where blocks overlap, the later one has lost its bitmap. */
+static void test_s22_overlapping(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin_full(&f, &virtualbox, 3);
+    vhd_set_entry(f.disk, &f.image, 5, entry_of(&f, 1) + 9);
+    blk = open_ro(&f);
+    assert_reads(blk, 0, BLOCK, 1);
+    assert_unreadable(blk, BLOCK);
+    assert_unreadable(blk, 2 * BLOCK);
+    assert_unreadable(blk, 5 * BLOCK);
+    blk_unref(blk);
+
+    blk = open_flags(&f, BDRV_O_CHECK, &error_abort);
+    assert_reads(blk, BLOCK, 8 * 512, 2);
+    assert_unreadable(blk, BLOCK + 8 * 512);
+    assert_unreadable(blk, 5 * BLOCK);
+    assert_unreadable(blk, 2 * BLOCK);
+    blk_unref(blk);
+    end(&f);
+}
+
+/* The space of a locator is nobody else's, in bytes or in sectors. */
+static void test_a4_locator(void)
+{
+    static const uint32_t spaces[] = { 8192, 16 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
+        VpcParentLocator *l;
+        Fixture f;
+        uint32_t entry;
+
+        begin(&f, &windows);
+        l = &f.image.header.locator[3];
+        l->platform = cpu_to_be32(0x57327275);
+        l->data_space = cpu_to_be32(spaces[i]);
+        l->data_length = cpu_to_be32(100);
+        l->data_offset = cpu_to_be64(f.image.end);
+        entry = f.image.end / 512 + 15;
+        f.image.end += 8192;
+        vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
+        vhd_finish(f.disk, &f.image);
+        blk_unref(open_rw(&f));
+        vhd_set_entry(f.disk, &f.image, 1, entry);
+        assert_read_only(&f, "into other structures");
+        end(&f);
+    }
+}
+
+/* ---- S40: files that cannot grow ---------------------------------------------------------------- */
+
+/* The image in a window of @length bytes of the disk, as on a block device. */
+static BlockBackend *open_device(int64_t length)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "vpc");
+    qdict_put_str(options, "file.driver", "raw");
+    qdict_put_int(options, "file.size", length);
+    qdict_put_str(options, "file.file.driver", "mem");
+    qdict_put_str(options, "file.file.disk", "disk");
+    return blk_new_open(NULL, NULL, options, BDRV_O_RDWR | BDRV_O_UNMAP,
+                        &error_abort);
+}
+
+static void test_s40_device(void)
+{
+    const int64_t length = 4 * MiB;
+    uint8_t buf[512] = { 1 };
+    unsigned blocks = 0;
+    Fixture f;
+    BlockBackend *blk;
+
+    begin_full(&f, &(VhdSpec) { .size = 100 * BLOCK, .windows = true }, 2);
+    /* The rest of the device is full of old bytes; its end has a footer. */
+    for (int64_t at = mem_disk_length(f.disk); at < length; at += 512) {
+        memset(buf, 0x5e, sizeof(buf));
+        mem_disk_write(f.disk, at, buf, 512);
+    }
+    mem_disk_write(f.disk, length - 512, &f.image.footer, 512);
+    blk = open_device(length);
+    while (blk_pwrite(blk, (2 + blocks) * BLOCK + 1024, buf, 512, 0) > 0) {
+        blocks++;
+    }
+    g_assert_cmpint(blk_pwrite(blk, 90 * BLOCK, buf, 512, 0), ==, -ENOSPC);
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+    /* All but the last bit of the device is in use. */
+    g_assert_cmpint(blocks, >=, (length - 3 * BLOCK) / (BLOCK + 4096) - 3);
+    /* What is given up makes room. */
+    zero(blk, 0, BLOCK);
+    flush(blk);
+    flush(blk);
+    g_assert_cmpint(blk_pwrite(blk, 90 * BLOCK, buf, 512, 0), ==, 512);
+    blk_unref(blk);
+
+    blk = open_device(length);
+    assert_reads(blk, 0, BLOCK, 0);
+    assert_reads(blk, BLOCK, BLOCK, 2);
+    for (unsigned i = 0; i < blocks; i++) {
+        assert_reads(blk, (2 + i) * BLOCK, 1024, 0);
+        assert_reads(blk, (2 + i) * BLOCK + 1024, 512, 0x5e);
+        assert_reads(blk, (2 + i) * BLOCK + 1536, BLOCK - 1536, 0);
+    }
+    assert_reads(blk, 90 * BLOCK, 512, 0x5e);
+    blk_unref(blk);
+    assert_sound_ends(&f);
+    end(&f);
+}
+
+/* ---- the batmap ---------------------------------------------------------------------------------- */
+
+#define BATMAP 2048             /* its header; the map follows */
+
+static void assert_batmap(Fixture *f, uint8_t first, uint8_t second)
+{
+    VpcBatmapHeader header;
+    uint8_t map[512];
+
+    mem_disk_read(f->disk, BATMAP, &header, sizeof(header));
+    mem_disk_read(f->disk, BATMAP + 512, map, sizeof(map));
+    g_assert_cmphex(map[0], ==, first);
+    g_assert_cmphex(map[1], ==, second);
+    g_assert_cmphex(be32_to_cpu(header.checksum), ==,
+                    vpc_checksum(map, sizeof(map), sizeof(map)));
+}
+
+/* Sets the map's first two bytes; the checksum is @error away from the right one. */
+static void put_batmap(Fixture *f, uint8_t first, uint8_t second, int error)
+{
+    VpcBatmapHeader header;
+    uint8_t map[512] = { first, second };
+
+    mem_disk_read(f->disk, BATMAP, &header, sizeof(header));
+    header.checksum = cpu_to_be32(vpc_checksum(map, sizeof(map), sizeof(map)) +
+                                  error);
+    mem_disk_write(f->disk, BATMAP, &header, sizeof(header));
+    mem_disk_write(f->disk, BATMAP + 512, map, sizeof(map));
+}
+
+static void test_batmap_kept_true(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &xenserver);
+    vhd_add_block(f.disk, &f.image, 2, 0, 1, 0x11);
+    vhd_finish(f.disk, &f.image);
+    blk = open_rw(&f);
+    write_value(blk, 0, 512, 0x42);             /* new: its bitmap is full */
+    write_value(blk, 9 * BLOCK, 512, 0x42);
+    write_value(blk, 2 * BLOCK + 512, 512, 1);  /* two bits of its bitmap */
+    flush(blk);
+    assert_batmap(&f, 0x80, 0x40);
+    /* A part of a block that the map calls full keeps its bits ... */
+    zero(blk, 9 * BLOCK, 4096);
+    flush(blk);
+    assert_batmap(&f, 0x80, 0x40);
+    g_assert_cmphex(disk_byte(f.disk, entry_of(&f, 9) * 512ll), ==, 0xff);
+    assert_reads(blk, 9 * BLOCK, BLOCK, 0);
+    /* ... and an unmapped one its bit not. */
+    zero(blk, 9 * BLOCK, BLOCK);
+    flush(blk);
+    assert_batmap(&f, 0x80, 0x00);
+    blk_unref(blk);
+    blk = open_ro(&f);
+    assert_reads(blk, 0, 512, 0x42);
+    assert_reads(blk, 2 * BLOCK, 512, 0x11);
+    assert_reads(blk, 2 * BLOCK + 512, 512, 1);
+    assert_reads(blk, 2 * BLOCK + 1024, BLOCK - 1024, 0);
+    blk_unref(blk);
+    end(&f);
+}
+
+/* The map saves reading bitmaps; with a wrong checksum it says nothing. */
+static void test_batmap_used(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &xenserver);
+    vhd_add_block(f.disk, &f.image, 2, 0, 1, 0x11);
+    vhd_finish(f.disk, &f.image);
+    put_batmap(&f, 0x20, 0, 0);
+    blk = open_ro(&f);
+    assert_reads(blk, 2 * BLOCK, BLOCK, 0x11);
+    blk_unref(blk);
+
+    put_batmap(&f, 0x20, 0, 1);
+    blk = open_rw(&f);
+    assert_reads(blk, 2 * BLOCK, 512, 0x11);
+    assert_reads(blk, 2 * BLOCK + 512, BLOCK - 512, 0);
+    write_value(blk, 0, 512, 0x42);
+    blk_unref(blk);
+    assert_batmap(&f, 0x80, 0);
+    end(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    bdrv_init();
+    /* Damaged images are warned of; the tests look at the reasons. */
+    g_assert_nonnull(freopen("/dev/null", "w", stderr));
+
+    g_test_add_func("/vpc/S26-S27/unmap", test_unmap);
+    g_test_add_func("/vpc/S26-S27/unmap-last", test_unmap_last);
+    g_test_add_func("/vpc/S26-S27/unmap-nothing", test_unmap_nothing);
+    g_test_add_func("/vpc/S26-S27/flush-fails", test_unmap_flush_fails);
+    g_test_add_func("/vpc/S26-S27/clear-bits", test_clear_bits);
+    g_test_add_func("/vpc/gaps", test_gaps);
+    g_test_add_func("/vpc/A2-layout-kept", test_layout_kept);
+    g_test_add_func("/vpc/A4-locator", test_a4_locator);
+    g_test_add_func("/vpc/S22-truncated", test_s22_truncated);
+    g_test_add_func("/vpc/S22-overlapping", test_s22_overlapping);
+    g_test_add_func("/vpc/S40-device", test_s40_device);
+    g_test_add_func("/vpc/A3-batmap/kept-true", test_batmap_kept_true);
+    g_test_add_func("/vpc/A3-batmap/used", test_batmap_used);
+
+    return g_test_run();
+}
