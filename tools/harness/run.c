@@ -353,6 +353,30 @@ void run_ops(Run *run)
     wait_below(run, 1);
 }
 
+static int flush_once(Run *run)
+{
+    static const Op op = { .kind = OP_FLUSH, .pieces = 1 };
+    unsigned handle = model_begin(run->model, &op, run->ops->len);
+    int ret = blk_flush(run->blk);
+
+    model_end(run->model, handle, ret);
+    return ret;
+}
+
+void run_flush(Run *run)
+{
+    if (run->stopped || flush_once(run) >= 0) {
+        return;
+    }
+    run->errors++;
+    if (run->on_error == RUN_ERRORS_FAIL) {
+        case_fail(run->c, "the last flush failed");
+    }
+    if (run->on_error == RUN_ERRORS_RETRY && flush_once(run) < 0) {
+        case_fail(run->c, "the last flush failed again when it was retried");
+    }
+}
+
 /* ---- afterwards -------------------------------------------------------------------- */
 
 void run_verify(Run *run)

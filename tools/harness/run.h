@@ -51,6 +51,9 @@ void run_adopt(Run *run);
 /* Runs the list and waits until nothing is in flight. */
 void run_ops(Run *run);
 
+/* A flush behind the list; nothing is in flight. */
+void run_flush(Run *run);
+
 /* The length and every byte are what the model allows. */
 void run_verify(Run *run);
 
