@@ -56,7 +56,7 @@ a_raw_image()
 
 @test 'every option that wants a value says so' {
     local option
-    for option in --driver --seed --ops --only --image --timeout -o; do
+    for option in --driver --seed --ops --only --image --from --timeout -o; do
         harness $option
         expect_bad_usage "missing argument for option '$option'"
     done
@@ -140,6 +140,27 @@ not '$bad'"
     # What is written goes by what the image should hold, too.
     [[ $output == *'not ok 4 - read: image keeps what is not written'* ]]
     [[ $output == *'# 2 of 4 properties do not hold; --seed 9 brings it'* ]]
+}
+
+@test 'copies of an image instead of new ones' {
+    a_raw_image
+    harness --driver raw --from r/image --ops 5 --only model --only create
+    expect_status 0
+    [[ $output == *'ok 2 - model: random requests, 1 at a time'* ]]
+    [[ $output == *'# SKIP images are not created with --from'* ]]
+    cmp r/image r/image.content
+}
+
+@test 'an image to copy that there is not' {
+    harness --driver raw --from nosuch --only model
+    expect_status 1
+    [[ $output == *"Could not open 'nosuch'"* ]]
+}
+
+@test 'options of creation make no sense with a copy' {
+    a_raw_image
+    harness --driver raw --from r/image -o preallocation=off
+    expect_bad_usage "option '-o' makes no sense with '--from'"
 }
 
 @test 'a driver that creates no images' {

@@ -31,7 +31,8 @@ typedef struct Harness {
     unsigned ops;               /* of a list; 0: as the suite likes */
     unsigned timeout;           /* seconds that a case may take */
     GPtrArray *images;          /* paths of the files of --image, sorted */
-    bool can_create;
+    const char *from;           /* images are copies of this file, or NULL */
+    bool can_create;            /* or there is a file to copy */
     bool can_check;
 
     const char *suite;          /* that runs now: begins every property */
@@ -44,6 +45,7 @@ struct HarnessSuite {
     const char *what;           /* half a line for --help */
     /* Useful with the images of --image for a driver that creates none? */
     bool on_images;
+    bool creates;               /* about creation: no use with --from */
     void (*run)(Harness *h);
 };
 
@@ -155,7 +157,7 @@ typedef struct StackOptions {
 /*
  * Makes the disk @name hold an image of the driver, of @size bytes, with the
  * user's options and, where these do not say otherwise, those of the list @more
- * (or NULL).  NULL with @errp set.
+ * (or NULL); with --from, a copy of that file.  NULL with @errp set.
  */
 MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
                       const char *more, Error **errp);

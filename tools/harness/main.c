@@ -41,6 +41,7 @@ typedef struct Cmdline {
 
 enum {
     OPT_DRIVER = 256,
+    OPT_FROM,
     OPT_IMAGE,
     OPT_ONLY,
     OPT_OPS,
@@ -50,6 +51,7 @@ enum {
 
 static const struct option long_options[] = {
     { "driver", required_argument, NULL, OPT_DRIVER },
+    { "from", required_argument, NULL, OPT_FROM },
     { "help", no_argument, NULL, 'h' },
     { "image", required_argument, NULL, OPT_IMAGE },
     { "only", required_argument, NULL, OPT_ONLY },
@@ -63,6 +65,7 @@ static const struct option long_options[] = {
 static const char help_text[] =
 "  --driver=NAME   the format driver to be tested\n"
 "  -o LIST         options of creation, as of minblk-img create -o\n"
+"  --from=FILE     copies of this image are worked on, not new images\n"
 "  --seed=N        another choice of operations (default 1)\n"
 "  --ops=N         so many operations in a list (default: what fits into\n"
 "                  two minutes)\n"
@@ -121,6 +124,9 @@ static void take_option(Harness *h, Cmdline *line, int c, char **argv)
     switch (c) {
     case OPT_DRIVER:
         h->driver = optarg;
+        break;
+    case OPT_FROM:
+        h->from = optarg;
         break;
     case OPT_IMAGE:
         line->image_dir = optarg;
@@ -191,6 +197,9 @@ static void check_create_options(const Harness *h)
     if (!h->create) {
         return;
     }
+    if (h->from) {
+        usage_error("option '-o' makes no sense with '--from'");
+    }
     if (!h->can_create) {
         usage_error("option '-o': driver '%s' does not support image creation",
                     h->driver);
@@ -219,7 +228,7 @@ static void find_driver(Harness *h)
     if (bdrv_find_protocol(prefix, true, NULL) == h->drv) {
         usage_error("option '--driver' names no format: '%s'", h->driver);
     }
-    h->can_create = bdrv_driver_can_create(h->drv);
+    h->can_create = h->from || bdrv_driver_can_create(h->drv);
     h->can_check = bdrv_driver_can_check(h->drv);
 }
 
@@ -245,7 +254,10 @@ static void read_cmdline(Harness *h, Cmdline *line, int argc, char **argv)
 static void run_suite(Harness *h, const HarnessSuite *suite)
 {
     h->suite = suite->name;
-    if (!h->can_create && !suite->on_images) {
+    if (h->from && suite->creates) {
+        harness_skip(h, "images are not created with --from", "%s",
+                     suite->what);
+    } else if (!h->can_create && !suite->on_images) {
         harness_skip(h, "the driver creates no images", "%s", suite->what);
     } else if (!h->can_create && h->images->len == 0) {
         harness_skip(h, "the driver creates no images and there is no --image",

@@ -105,12 +105,13 @@ void run_adopt(Run *run)
     int64_t length = blk_getlength(run->blk);
     g_autofree uint8_t *buf = NULL;
     BlockDriverState *bs = blk_bs(run->blk);
+    bool zero = !run->h->from && bdrv_has_zero_init(bs);
 
     if (length <= 0) {
         case_fail(run->c, "the length of the image is %" PRId64, length);
     }
     buf = read_image(run, length);
-    if (bdrv_has_zero_init(bs)) {
+    if (zero) {
         for (int64_t i = 0; i < length; i++) {
             if (buf[i]) {
                 case_fail(run->c, "the new image is said to be zero, but byte "
@@ -118,7 +119,7 @@ void run_adopt(Run *run)
             }
         }
     }
-    run->model = model_new(length, bdrv_has_zero_init(bs) ? NULL : buf);
+    run->model = model_new(length, zero ? NULL : buf);
     model_set_dirty_growth(run->model, !bdrv_has_zero_init_truncate(bs));
 }
 

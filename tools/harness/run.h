@@ -44,7 +44,7 @@ void run_finish(Run *run);
 
 /*
  * A model that begins with what the open image reads as, which must be zeroes
- * where the driver says so; the image is just created.
+ * where the driver says so if the image was created just now.
  */
 void run_adopt(Run *run);
 

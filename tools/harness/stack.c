@@ -4,7 +4,8 @@
  * format, delay, blkdebug, volatile-cache, mem.
  *
  * Invariants:
- *   - An image is created by the option path, as minblk-img create does it.
+ *   - An image is created by the option path, as minblk-img create does it,
+ *     unless --from names one to copy.
  *   - The user's options of creation count before a suite's, but for the size:
  *     a suite reads its images wholly and wants them small.
  *   - A stack names its nodes after its disk, so several can be open.
@@ -44,10 +45,14 @@ MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
                       const char *more, Error **errp)
 {
     g_autofree char *filename = g_strdup_printf("mem:%s", name);
-    QemuOptsList *list = create_list(h, filename, errp);
+    QemuOptsList *list;
     MemDisk *disk = NULL;
     QemuOpts *opts;
 
+    if (h->from) {
+        return stack_load(name, h->from, errp);
+    }
+    list = create_list(h, filename, errp);
     if (!list) {
         return NULL;
     }

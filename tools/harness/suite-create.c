@@ -431,5 +431,6 @@ static void run_create(Harness *h)
 const HarnessSuite suite_create = {
     .name = "create",
     .what = "each option and each boundary of the size, by options and by QAPI",
+    .creates = true,
     .run = run_create,
 };
