@@ -266,7 +266,10 @@ static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
     return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
 }
 
-/* What reads as zeroes is one extent, whatever the reason. */
+/*
+ * What reads as zeroes is one extent, whatever the reason.  The block is held
+ * like for a read: its bitmap must be that of its entry.
+ */
 int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
                                      int64_t offset, int64_t bytes,
                                      int64_t *pnum, int64_t *map,
@@ -285,8 +288,12 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
     *pnum = 0;
     do {
         VpcPiece p = vpc_next_piece(s, offset, bytes, *pnum);
-        int more = piece_status(bs, &p, &n, map);
+        VpcHold hold;
+        int more;
 
+        vpc_hold(s, &hold, p.block, false);
+        more = piece_status(bs, &p, &n, map);
+        vpc_release(s, &hold);
         if (*pnum && more != BDRV_BLOCK_ZERO) {
             break;
         }
