@@ -141,15 +141,23 @@ static int64_t create_by_options(Case *c, const Harness *h, const char *name,
 
 /* ---- sizes by QAPI --------------------------------------------------------------- */
 
-/* The user's options under the schema's names; the driver and its file. */
-static QDict *qapi_options(const Harness *h, const char *node, int64_t size)
+/*
+ * The user's options, and where these do not say otherwise those of @more (or
+ * NULL), under the schema's names; the driver and its file.
+ */
+static QDict *qapi_options(const Harness *h, const char *node, int64_t size,
+                           const char *more)
 {
     QDict *dict = qdict_new();
-    g_auto(GStrv) words = g_strsplit(h->create ? h->create : "", ",", -1);
+    g_autofree char *all = g_strconcat(more ? more : "", ",", h->create, NULL);
+    g_auto(GStrv) words = g_strsplit(all, ",", -1);
 
-    for (char **word = words; *word && **word; word++) {
+    for (char **word = words; *word; word++) {
         char *value = strchr(*word, '=');
 
+        if (!**word) {
+            continue;
+        }
         if (value) {
             *value++ = '\0';
         }
@@ -166,9 +174,10 @@ static QDict *qapi_options(const Harness *h, const char *node, int64_t size)
 
 /* Are the options such as the schema knows? */
 static BlockdevCreateOptions *qapi_parse(const Harness *h, const char *node,
-                                         int64_t size, Error **errp)
+                                         int64_t size, const char *more,
+                                         Error **errp)
 {
-    QDict *dict = qapi_options(h, node, size);
+    QDict *dict = qapi_options(h, node, size, more);
     BlockdevCreateOptions *opts = NULL;
     Visitor *v = qobject_input_visitor_new_flat_confused(dict, errp);
 
@@ -180,16 +189,12 @@ static BlockdevCreateOptions *qapi_parse(const Harness *h, const char *node,
     return opts;
 }
 
-/* As create_by_options(), on a protocol node over the disk @name. */
-static int64_t create_by_qapi(Case *c, const Harness *h, const char *name,
-                              int64_t size, char **why)
+/* A protocol node over the disk @name, which is made. */
+static BlockDriverState *open_disk(Case *c, const char *name)
 {
     QDict *options = qdict_new();
-    BlockdevCreateOptions *opts;
     BlockDriverState *bs;
     Error *err = NULL;
-    int64_t length = -1;
-    int ret;
 
     mem_disk_new(name);
     qdict_put_str(options, "driver", "mem");
@@ -199,13 +204,39 @@ static int64_t create_by_qapi(Case *c, const Harness *h, const char *name,
     if (!bs) {
         case_fail_err(c, err, "the disk could not be opened");
     }
-    opts = qapi_parse(h, name, size, &err);
+    return bs;
+}
+
+/* The schema must know the user's options. */
+static void need_schema(Case *c, const Harness *h, const char *node,
+                        int64_t size)
+{
+    Error *err = NULL;
+    BlockdevCreateOptions *opts = qapi_parse(h, node, size, NULL, &err);
+
     if (!opts) {
         case_skip(c, "the schema has no such images: %s",
                   error_get_pretty(err));
     }
-    ret = bdrv_create_qapi(opts, &err);
     qapi_free_BlockdevCreateOptions(opts);
+}
+
+/* As create_by_options(), on a protocol node over the disk @name. */
+static int64_t create_by_qapi(Case *c, const Harness *h, const char *name,
+                              int64_t size, const char *more, char **why)
+{
+    BlockDriverState *bs = open_disk(c, name);
+    BlockdevCreateOptions *opts;
+    Error *err = NULL;
+    int64_t length = -1;
+    int ret = -EINVAL;
+
+    need_schema(c, h, name, size);
+    opts = qapi_parse(h, name, size, more, &err);
+    if (opts) {
+        ret = bdrv_create_qapi(opts, &err);
+        qapi_free_BlockdevCreateOptions(opts);
+    }
     bdrv_unref(bs);
     if (ret >= 0 && err) {
         case_fail_err(c, err, "creation succeeded with an error");
@@ -249,7 +280,7 @@ static void size_by_both(Case *c, void *opaque)
     g_autofree char *why_options = NULL, *why_qapi = NULL;
     int64_t options, qapi;
 
-    qapi = create_by_qapi(c, s->h, "qapi", s->size, &why_qapi);
+    qapi = create_by_qapi(c, s->h, "qapi", s->size, NULL, &why_qapi);
     options = create_by_options(c, s->h, "options", s->size, NULL,
                                 &why_options);
     if (options != s->size && qapi >= 0) {
@@ -260,6 +291,33 @@ static void size_by_both(Case *c, void *opaque)
     if (options == s->size && qapi != s->size) {
         case_fail(c, "by options the image has that size, by QAPI it is %"
                   PRId64 " (%s)", qapi, why_qapi ? why_qapi : "another size");
+    }
+}
+
+/*
+ * A value that one way takes the other does too.  QAPI gets the size that the
+ * options made of it, with the value or, where that is refused, without it.
+ */
+static void value_by_both(Case *c, void *opaque)
+{
+    const SizeCase *s = opaque;
+    g_autofree char *why_options = NULL, *why_qapi = NULL, *why = NULL;
+    int64_t options = create_by_options(c, s->h, "options", s->size, s->more,
+                                        &why_options);
+    int64_t size = options, qapi;
+
+    if (options < 0) {
+        size = create_by_options(c, s->h, "plain", s->size, NULL, &why);
+    }
+    if (size < 0) {
+        case_fail(c, "creation was refused: %s", why);
+    }
+    qapi = create_by_qapi(c, s->h, "qapi", size, s->more, &why_qapi);
+    if (qapi != options) {
+        case_fail(c, "by options the image has %" PRId64 " bytes (%s), by QAPI "
+                  "%" PRId64 " (%s)", options,
+                  why_options ? why_options : "made", qapi,
+                  why_qapi ? why_qapi : "made");
     }
 }
 
@@ -370,6 +428,8 @@ static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
     g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *property = g_strdup_printf("the option %s", desc->name);
+    g_autofree char *both = g_strdup_printf("the option %s, by QAPI, too",
+                                            desc->name);
     g_autofree SizeCase *cases = NULL;
 
     add_values(values, desc);
@@ -383,6 +443,8 @@ static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
     }
     check_all(h, size_by_options, cases, (char **)names->pdata, values->len,
               property);
+    check_all(h, value_by_both, cases, (char **)names->pdata, values->len,
+              both);
 }
 
 /* ---- the suite ------------------------------------------------------------------------ */
