@@ -18,6 +18,7 @@
 #define VPC_BATMAP_COOKIE "tdbatmap"
 
 #define VPC_VERSION 0x00010000u         /* of footer and dynamic header */
+#define VPC_BATMAP_VERSION 0x00010002u
 #define VPC_DEFAULT_BLOCK_SIZE 0x200000u
 
 /* A table entry of a block that has no space. */

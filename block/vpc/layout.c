@@ -5,6 +5,7 @@
  *   0     the footer's copy
  *   512   the dynamic header
  *   1536  the table, padded to whole sectors
+ *   ...   with creator tap: XenServer's batmap, its header first
  *   ...   nothing, up to the last sector of a 4 KiB page: the footer
  *
  * and once there are blocks, their data at multiples of 4 KiB, each behind its
@@ -22,13 +23,23 @@ static uint64_t footer_behind(uint64_t end)
     return ROUND_UP(end + VPC_SECTOR, VPC_PAGE) - VPC_SECTOR;
 }
 
-void vpc_layout_init(VpcLayout *l, uint64_t size, uint32_t block_size)
+void vpc_layout_init(VpcLayout *l, uint64_t size, uint32_t block_size,
+                     bool batmap)
 {
+    uint64_t end;
+
     l->block_size = block_size;
     l->bitmap_size = vpc_bitmap_size(block_size);
     l->blocks = DIV_ROUND_UP(size, block_size);
     l->table_bytes = ROUND_UP((uint64_t)l->blocks * 4, VPC_SECTOR);
-    l->first_footer = footer_behind(VPC_TABLE_OFFSET + l->table_bytes);
+    end = VPC_TABLE_OFFSET + l->table_bytes;
+    l->batmap_header = batmap ? end : 0;
+    l->batmap_bytes = batmap ? ROUND_UP(DIV_ROUND_UP(l->blocks, 8), VPC_SECTOR)
+                             : 0;
+    if (batmap) {
+        end += sizeof(VpcBatmapHeader) + l->batmap_bytes;
+    }
+    l->first_footer = footer_behind(end);
     l->first_data = ROUND_UP(l->first_footer + l->bitmap_size, VPC_PAGE);
     l->stride = ROUND_UP((uint64_t)l->bitmap_size + block_size, VPC_PAGE);
 }
@@ -39,4 +50,9 @@ uint64_t vpc_layout_footer(const VpcLayout *l, uint64_t blocks)
                        : footer_behind(l->first_data +
                                        (blocks - 1) * l->stride +
                                        l->block_size);
+}
+
+uint32_t vpc_layout_entry(const VpcLayout *l, uint32_t block)
+{
+    return (l->first_data + block * l->stride - l->bitmap_size) / VPC_SECTOR;
 }

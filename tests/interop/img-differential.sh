@@ -243,7 +243,6 @@ part_create()
     same create -b v x
     same create -f vpc -u -b v -F vpc x 1M
     same create -f raw -o help
-    same create -f vpc -o help
     same create -f nosuch -o help
     same create -o help nosuch:x
 }
@@ -536,7 +535,6 @@ part_convert()
     same convert -o preallocation=full r x
     same_file x
     same convert -o help
-    same convert -O vpc -o help
     same convert -B base r x
     same convert -B base -F raw r x
     same convert -F raw r x

@@ -90,7 +90,10 @@ static const Sample samples[] = {
            "{\"file\": \"n\", \"size\": 3, \"preallocation\": \"metadata\"}"),
     SAMPLE(BlockdevCreateOptionsVpc,
            "{\"file\": \"n\", \"size\": 3, \"subformat\": \"fixed\", "
-           "\"force-size\": true}"),
+           "\"force-size\": true, \"block-size\": 4096, \"preallocation\": "
+           "\"metadata\", \"creator\": \"win \", \"creator-os\": \"Wi2k\", "
+           "\"creator-version\": \"6.3\", \"uuid\": \"u\", \"timestamp\": "
+           "946684800, \"target\": \"xenserver\"}"),
     SAMPLE(BlockdevOptions, "{\"driver\": \"null-co\"}"),
     SAMPLE(BlockdevOptions,
            "{\"driver\": \"raw\", \"node-name\": \"top\", \"discard\": "
@@ -190,6 +193,7 @@ static const struct {
     ENUM(BlockdevDriver),
     ENUM(BlockdevVpcForceSizeCalc),
     ENUM(BlockdevVpcSubformat),
+    ENUM(BlockdevVpcTarget),
     ENUM(ImageInfoSpecificKind),
     ENUM(OnOffAuto),
     ENUM(PreallocMode),

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plan of a new image: its size, its footer and header, its layout.
+ *
+ * Invariants:
+ *   - The size that the footer gives, by the rule of its creator, is the size
+ *     of the disk.
+ *   - When the time of creation is given, by option or by SOURCE_DATE_EPOCH,
+ *     the plan follows from the options alone.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "qemu/cutils.h"
+#include "fields.h"
+#include "plan.h"
+
+#define EPOCH_VARIABLE "SOURCE_DATE_EPOCH"
+
+/* ---- size --------------------------------------------------------------------------- */
+
+/* Makes @size one of whole sectors, or of a geometry. */
+static int plan_size(const BlockdevCreateOptionsVpc *opts, bool exact,
+                     bool round, uint64_t *size, Error **errp)
+{
+    uint64_t sectors = DIV_ROUND_UP(opts->size, VPC_SECTOR);
+    uint64_t rounded = exact ? sectors : vpc_round_to_geometry(sectors);
+
+    if (opts->size > VPC_MAX_SIZE) {
+        error_setg(errp, "Disk size is too large, max size is 2040 GiB");
+        return -EFBIG;
+    }
+    *size = rounded * VPC_SECTOR;
+    if (round || *size == opts->size) {
+        return 0;
+    }
+    if (opts->size % VPC_SECTOR) {
+        error_setg(errp, "The image size must be a multiple of %d bytes",
+                   VPC_SECTOR);
+        return -EINVAL;
+    }
+    error_setg(errp, "The requested image size cannot be represented in CHS "
+               "geometry");
+    error_append_hint(errp, "Try size=%" PRIu64 " or force-size=on (the latter "
+                      "makes the image incompatible with Virtual PC)\n", *size);
+    return -EINVAL;
+}
+
+/* ---- the footer's fields ------------------------------------------------------------ */
+
+/*
+ * The time that the environment sets, as a footer can have it; *@set: there is
+ * one.
+ */
+static bool time_of_environment(uint32_t *seconds, bool *set, Error **errp)
+{
+    const char *text = g_getenv(EPOCH_VARIABLE);
+    uint64_t time;
+
+    *set = text != NULL;
+    if (!text) {
+        return true;
+    }
+    if (qemu_strtou64(text, NULL, 10, &time) < 0) {
+        error_setg(errp, "The environment variable " EPOCH_VARIABLE " expects "
+                   "seconds since 1970, not '%s'", text);
+        return false;
+    }
+    *seconds = MIN(time - MIN(time, VPC_EPOCH), UINT32_MAX);
+    return true;
+}
+
+/* An identifier by name (RFC 4122, version 5) of everything else. */
+static void derive_uuid(VpcPlan *plan)
+{
+    static const QemuUUID space = { .data = {
+        0x6d, 0x69, 0x6e, 0x62, 0x6c, 0x6b, 0x52, 0x56,
+        0x9d, 0x48, 0x44, 0x2d, 0x6e, 0x61, 0x6d, 0x65
+    } };
+    g_autoptr(GChecksum) hash = g_checksum_new(G_CHECKSUM_SHA1);
+    VpcFooter footer = plan->footer;
+    uint8_t digest[20];
+    gsize length = sizeof(digest);
+    QemuUUID uuid;
+
+    memset(&footer.uuid, 0, sizeof(footer.uuid));
+    footer.checksum = 0;
+    g_checksum_update(hash, space.data, sizeof(space.data));
+    g_checksum_update(hash, (uint8_t *)&footer, sizeof(footer));
+    g_checksum_update(hash, (uint8_t *)&plan->header, sizeof(plan->header));
+    g_checksum_get_digest(hash, digest, &length);
+
+    memcpy(uuid.data, digest, sizeof(uuid.data));
+    uuid.data[6] = (uuid.data[6] & 0x0f) | 0x50;
+    uuid.data[8] = (uuid.data[8] & 0x3f) | 0x80;
+    plan->footer.uuid = uuid;
+}
+
+static void default_footer(VpcPlan *plan, const VpcDefaults *defaults)
+{
+    uint64_t sectors = plan->size / VPC_SECTOR;
+    VpcNewDisk disk = {
+        .size = plan->size,
+        .type = plan->type,
+        .creator_app = defaults->creator,
+        .geometry = defaults->exact ? vpc_geometry(sectors)
+                                    : vpc_geometry_above(sectors),
+    };
+
+    vpc_new_footer(&plan->footer, &disk);
+    plan->footer.creator_major = cpu_to_be16(defaults->creator_major);
+    plan->footer.creator_minor = cpu_to_be16(defaults->creator_minor);
+    memcpy(plan->footer.creator_os, defaults->creator_os, 4);
+}
+
+/* The footer, but for its UUID and its checksum. */
+static int plan_footer(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
+                       bool *time_given, Error **errp)
+{
+    VpcFields fields = {
+        .creator = opts->creator,
+        .creator_os = opts->creator_os,
+        .creator_version = opts->creator_version,
+        .uuid = opts->uuid,
+        .has_timestamp = opts->has_timestamp,
+        .timestamp = opts->timestamp,
+    };
+    uint32_t seconds;
+
+    default_footer(plan, vpc_target_defaults(opts));
+    if (!time_of_environment(&seconds, time_given, errp)) {
+        return -EINVAL;
+    }
+    if (*time_given) {
+        plan->footer.timestamp = cpu_to_be32(seconds);
+    }
+    *time_given |= opts->has_timestamp;
+    return vpc_fields_apply(&fields, &plan->footer, errp) ? 0 : -EINVAL;
+}
+
+/* The creator's rule must not make another disk of it. */
+static bool creator_fits(const VpcPlan *plan, Error **errp)
+{
+    g_autofree char *creator = vpc_field_text(plan->footer.creator_app);
+    uint64_t size = vpc_disk_size(&plan->footer, VPC_SIZE_AUTO);
+
+    if (size != plan->size) {
+        error_setg(errp, "Creator '%s' takes the size from the geometry, which "
+                   "gives %" PRIu64 " bytes instead of %" PRIu64, creator,
+                   size, plan->size);
+        return false;
+    }
+    return true;
+}
+
+/* ---- layout ------------------------------------------------------------------------- */
+
+/* XenServer looks for its map where this creator made the image. */
+static bool needs_batmap(const VpcFooter *footer)
+{
+    uint32_t version = be16_to_cpu(footer->creator_major) << 16 |
+                       be16_to_cpu(footer->creator_minor);
+
+    return memcmp(footer->creator_app, "tap", 4) == 0 && version >= 0x10002;
+}
+
+static int plan_layout(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
+                       Error **errp)
+{
+    uint64_t block_size = opts->has_block_size ? opts->block_size
+                                               : VPC_DEFAULT_BLOCK_SIZE;
+
+    if (plan->type == VPC_TYPE_FIXED) {
+        if (opts->has_block_size) {
+            error_setg(errp, "A fixed disk has no blocks whose size could be "
+                       "given");
+            return -EINVAL;
+        }
+        return 0;
+    }
+    if (!is_power_of_2(block_size) || block_size < VPC_MIN_NEW_BLOCK_SIZE ||
+        block_size > VPC_MAX_NEW_BLOCK_SIZE) {
+        error_setg(errp, "Invalid block size %" PRIu64 ", expected a power of "
+                   "two from 4 KiB to 256 MiB", block_size);
+        return -EINVAL;
+    }
+    vpc_layout_init(&plan->layout, plan->size, block_size,
+                    needs_batmap(&plan->footer));
+    vpc_new_header(&plan->header, VPC_TABLE_OFFSET, plan->layout.blocks,
+                   plan->layout.block_size);
+    if (vpc_plan_has_all_blocks(plan) &&
+        vpc_plan_length(plan, plan->layout.blocks) > VPC_MAX_FILE_LENGTH) {
+        error_setg(errp, "With all blocks the file would be %" PRIu64 " bytes "
+                   "long, more than its sector numbers can express",
+                   vpc_plan_length(plan, plan->layout.blocks));
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* ---- all of it ---------------------------------------------------------------------- */
+
+int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
+             Error **errp)
+{
+    const VpcDefaults *defaults = vpc_target_defaults(opts);
+    bool time_given;
+    int ret;
+
+    memset(plan, 0, sizeof(*plan));
+    plan->type = defaults->type;
+    if (opts->has_subformat) {
+        plan->type = opts->subformat == BLOCKDEV_VPC_SUBFORMAT_FIXED
+                     ? VPC_TYPE_FIXED : VPC_TYPE_DYNAMIC;
+    }
+    plan->prealloc = opts->has_preallocation ? opts->preallocation
+                     : plan->type == VPC_TYPE_FIXED ? defaults->fixed_prealloc
+                     : PREALLOC_MODE_OFF;
+    ret = plan_size(opts, defaults->exact, round, &plan->size, errp);
+    if (ret == 0) {
+        ret = plan_footer(opts, plan, &time_given, errp);
+    }
+    if (ret == 0) {
+        ret = plan_layout(opts, plan, errp);
+    }
+    if (ret == 0 && (!vpc_target_takes(opts, plan, errp) ||
+                     !creator_fits(plan, errp))) {
+        ret = -EINVAL;
+    }
+    if (ret == 0 && time_given && !opts->uuid) {
+        derive_uuid(plan);
+    }
+    vpc_footer_seal(&plan->footer);
+    return ret;
+}
+
+uint64_t vpc_plan_length(const VpcPlan *plan, uint64_t blocks)
+{
+    uint64_t footer = plan->type == VPC_TYPE_FIXED
+                      ? plan->size : vpc_layout_footer(&plan->layout, blocks);
+
+    return footer + sizeof(plan->footer);
+}
+
+bool vpc_plan_has_all_blocks(const VpcPlan *plan)
+{
+    return plan->type != VPC_TYPE_FIXED &&
+           plan->prealloc != PREALLOC_MODE_OFF;
+}

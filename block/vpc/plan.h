@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an image that is to be made will be, down to its last byte: the options
+ * judged, the defaults filled in.  Nothing here does I/O.
+ */
+#ifndef BLOCK_VPC_PLAN_H
+#define BLOCK_VPC_PLAN_H
+
+#include "block/block_int.h"
+#include "layout.h"
+
+#define VPC_MIN_NEW_BLOCK_SIZE 4096u
+#define VPC_MAX_NEW_BLOCK_SIZE (256u << 20)
+
+typedef struct VpcPlan {
+    uint32_t type;              /* VPC_TYPE_FIXED or _DYNAMIC */
+    uint64_t size;              /* of the disk, bytes */
+    PreallocMode prealloc;
+    VpcFooter footer;           /* sealed */
+    VpcDynHeader header;        /* sealed; of a dynamic disk */
+    VpcLayout layout;           /* of a dynamic disk */
+} VpcPlan;
+
+/*
+ * Judges @opts and fills @plan.  A size that @opts cannot have exactly is
+ * rounded up if @round, else refused with a hint.  0, or -errno with an error.
+ */
+int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
+             Error **errp);
+
+/* The length of the file when @blocks have space, in bytes. */
+uint64_t vpc_plan_length(const VpcPlan *plan, uint64_t blocks);
+
+/* Has every block its place from the beginning? */
+bool vpc_plan_has_all_blocks(const VpcPlan *plan);
+
+/* ---- target.c --------------------------------------------------------------------- */
+
+/* What options have by default. */
+typedef struct VpcDefaults {
+    char creator[5];
+    uint16_t creator_major;
+    uint16_t creator_minor;
+    char creator_os[5];
+    uint32_t type;
+    bool exact;                 /* the size is not rounded */
+    PreallocMode fixed_prealloc; /* of fixed disks */
+} VpcDefaults;
+
+const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts);
+
+/* Would the product take such an image?  On false, @errp says what it wants. */
+bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
+                      const VpcPlan *plan, Error **errp);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the products that take VHD images need, and what they refuse.
+ *
+ * Invariant: a refusal is one sentence that says what the product takes.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "qemu/units.h"
+#include "plan.h"
+
+typedef struct Product {
+    VpcDefaults defaults;
+    bool (*takes)(const VpcPlan *plan, Error **errp);
+} Product;
+
+/* Blocks as Windows makes them. */
+static bool has_windows_blocks(const VpcPlan *plan)
+{
+    return plan->type == VPC_TYPE_FIXED ||
+           plan->layout.block_size == 512 * KiB ||
+           plan->layout.block_size == 2 * MiB;
+}
+
+static bool azure_takes(const VpcPlan *plan, Error **errp)
+{
+    if (plan->type != VPC_TYPE_FIXED) {
+        error_setg(errp, "Azure takes fixed disks only");
+        return false;
+    }
+    if (plan->size % MiB) {
+        error_setg(errp, "Azure takes disks of whole MiB only, not of %" PRIu64
+                   " bytes", plan->size);
+        error_append_hint(errp, "Try size=%" PRIu64 "\n",
+                          (uint64_t)ROUND_UP(plan->size, MiB));
+        return false;
+    }
+    if (plan->size < 20 * MiB) {
+        error_setg(errp, "Azure takes disks of 20 MiB and more only");
+        return false;
+    }
+    return true;
+}
+
+static bool hyperv_takes(const VpcPlan *plan, Error **errp)
+{
+    if (!has_windows_blocks(plan)) {
+        error_setg(errp, "Hyper-V takes blocks of 512 KiB or 2 MiB only");
+        return false;
+    }
+    if (plan->type == VPC_TYPE_FIXED && plan->prealloc < PREALLOC_MODE_FALLOC) {
+        error_setg(errp, "Hyper-V takes no sparse files: a fixed disk needs "
+                   "preallocation=falloc or full");
+        return false;
+    }
+    if (plan->prealloc == PREALLOC_MODE_METADATA) {
+        error_setg(errp, "Hyper-V takes no sparse files: "
+                   "preallocation=metadata makes one");
+        return false;
+    }
+    return true;
+}
+
+static bool xenserver_takes(const VpcPlan *plan, Error **errp)
+{
+    const VpcFooter *footer = &plan->footer;
+    QemuUUID uuid = footer->uuid;
+
+    if (plan->type != VPC_TYPE_FIXED && plan->layout.block_size != 2 * MiB) {
+        error_setg(errp, "XenServer takes blocks of 2 MiB only");
+        return false;
+    }
+    if (memcmp(footer->creator_app, "tap", 4) != 0 ||
+        be16_to_cpu(footer->creator_major) != 1 ||
+        be16_to_cpu(footer->creator_minor) != 3) {
+        error_setg(errp, "XenServer takes images of creator 'tap\\x00', "
+                   "version 1.3, only");
+        return false;
+    }
+    if (qemu_uuid_is_null(&uuid)) {
+        error_setg(errp, "XenServer takes no UUID of zeroes");
+        return false;
+    }
+    return true;
+}
+
+static bool virtualbox_takes(const VpcPlan *plan, Error **errp)
+{
+    /* It opens smaller ones, and damages them when it compacts or resizes. */
+    if (plan->type != VPC_TYPE_FIXED && plan->layout.block_size < 2 * MiB) {
+        error_setg(errp, "VirtualBox takes blocks of 2 MiB and more only");
+        return false;
+    }
+    return true;
+}
+
+static bool virtualpc_takes(const VpcPlan *plan, Error **errp)
+{
+    uint64_t sectors = plan->size / VPC_SECTOR;
+
+    if (vpc_geometry_sectors(vpc_geometry(sectors)) != sectors) {
+        error_setg(errp, "Virtual PC takes disks of at most %" PRIu64
+                   " bytes only", VPC_CHS_MAX_SECTORS * VPC_SECTOR);
+        return false;
+    }
+    if (!has_windows_blocks(plan)) {
+        error_setg(errp, "Virtual PC takes blocks of 512 KiB or 2 MiB only");
+        return false;
+    }
+    return true;
+}
+
+static const Product products[BLOCKDEV_VPC_TARGET__MAX] = {
+    [BLOCKDEV_VPC_TARGET_AZURE] = {
+        .defaults = { "qem2", 5, 3, "Wi2k", VPC_TYPE_FIXED, true },
+        .takes = azure_takes,
+    },
+    [BLOCKDEV_VPC_TARGET_HYPERV] = {
+        .defaults = { "win ", 10, 0, "Wi2k", VPC_TYPE_DYNAMIC, true,
+                      PREALLOC_MODE_FALLOC },
+        .takes = hyperv_takes,
+    },
+    [BLOCKDEV_VPC_TARGET_XENSERVER] = {
+        .defaults = { "tap", 1, 3, "", VPC_TYPE_DYNAMIC, true },
+        .takes = xenserver_takes,
+    },
+    [BLOCKDEV_VPC_TARGET_VIRTUALBOX] = {
+        .defaults = { "vbox", 7, 0, "Wi2k", VPC_TYPE_DYNAMIC, true },
+        .takes = virtualbox_takes,
+    },
+    [BLOCKDEV_VPC_TARGET_VIRTUALPC] = {
+        .defaults = { "vpc ", 1, 0, "Wi2k", VPC_TYPE_DYNAMIC, false },
+        .takes = virtualpc_takes,
+    },
+};
+
+const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts)
+{
+    static const VpcDefaults rounded = { "qemu", 5, 3, "Wi2k",
+                                         VPC_TYPE_DYNAMIC, false };
+    static const VpcDefaults forced = { "qem2", 5, 3, "Wi2k",
+                                        VPC_TYPE_DYNAMIC, true };
+
+    if (opts->has_target) {
+        return &products[opts->target].defaults;
+    }
+    return opts->has_force_size && opts->force_size ? &forced : &rounded;
+}
+
+bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
+                      const VpcPlan *plan, Error **errp)
+{
+    const Product *product;
+
+    if (!opts->has_target) {
+        return true;
+    }
+    product = &products[opts->target];
+    if (opts->has_force_size && opts->force_size != product->defaults.exact) {
+        error_setg(errp, "With target=%s the size is always %s",
+                   BlockdevVpcTarget_str(opts->target),
+                   product->defaults.exact ? "exact" : "that of a geometry");
+        return false;
+    }
+    return product->takes(plan, errp);
+}
