@@ -91,3 +91,24 @@ void assert_sound_ends(Fixture *f)
         g_assert_cmpmem(&tail, VPC_SECTOR, &head, VPC_SECTOR);
     }
 }
+
+static int said = -1;
+
+void begin_listening(void)
+{
+    FILE *file = tmpfile();
+
+    g_assert_nonnull(file);
+    said = fileno(file);
+    g_assert_cmpint(dup2(said, STDERR_FILENO), ==, STDERR_FILENO);
+}
+
+BlockBackend *open_silently(Fixture *f)
+{
+    off_t before = lseek(said, 0, SEEK_END);
+    BlockBackend *blk = open_rw(f);
+
+    g_assert_cmpint(said, >=, 0);
+    g_assert_cmpint(lseek(said, 0, SEEK_END), ==, before);
+    return blk;
+}

@@ -41,4 +41,10 @@ void write_value(BlockBackend *blk, int64_t offset, int bytes, uint8_t value);
 /* A valid footer ends the file, and equals the copy at its start. */
 void assert_sound_ends(Fixture *f);
 
+/* From now on standard error is a file, for open_silently(). */
+void begin_listening(void);
+
+/* open_rw(), and nothing is said of the image. */
+BlockBackend *open_silently(Fixture *f);
+
 #endif
