@@ -65,7 +65,7 @@ int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp)
     uint64_t bytes;
     int ret;
 
-    if (table_end + sizeof(b->header) > s->file_length) {
+    if (table_end + sizeof(b->header) > s->file_end) {
         return 0;
     }
     ret = bdrv_pread(bs->file, table_end, &b->header, sizeof(b->header));
@@ -79,10 +79,13 @@ int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp)
     b->header_offset = table_end;
     b->offset = be64_to_cpu(b->header.offset);
     bytes = (uint64_t)be32_to_cpu(b->header.sectors) * VPC_SECTOR;
-    if (!vpc_reserve_range(s, "Batmap header", table_end, sizeof(b->header),
-                           errp) ||
-        !vpc_reserve_range(s, "Batmap", b->offset, bytes, errp)) {
-        return -EINVAL;
+    ret = vpc_reserve_range(s, "Batmap header", table_end, sizeof(b->header),
+                            errp);
+    if (ret == 0) {
+        ret = vpc_reserve_range(s, "Batmap", b->offset, bytes, errp);
+    }
+    if (ret < 0) {
+        return ret;
     }
     /* A map that is too short, or longer than any need be, is of no use. */
     if (bytes > MAX_BYTES || bytes * 8 < DIV_ROUND_UP(s->size, s->block_size)) {

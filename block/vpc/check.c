@@ -84,7 +84,8 @@ int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
 {
     VpcState *s = bs->opaque;
 
-    if ((fix & BDRV_FIX_ERRORS) && s->footer_damaged && !s->needs_more) {
+    if ((fix & BDRV_FIX_ERRORS) && s->footer_damaged &&
+        !s->stats.misplaced && !s->stats.overlapping) {
         int ret = repair_footers(bs);
 
         if (ret < 0) {

@@ -23,13 +23,13 @@ uint32_t vpc_checksum(const void *buf, size_t size, size_t field)
     return ~sum;
 }
 
-static uint32_t footer_checksum(const VpcFooter *footer)
+uint32_t vpc_footer_checksum(const VpcFooter *footer)
 {
     return vpc_checksum(footer, sizeof(*footer),
                         offsetof(VpcFooter, checksum));
 }
 
-static uint32_t header_checksum(const VpcDynHeader *header)
+uint32_t vpc_header_checksum(const VpcDynHeader *header)
 {
     return vpc_checksum(header, sizeof(*header),
                         offsetof(VpcDynHeader, checksum));
@@ -37,12 +37,12 @@ static uint32_t header_checksum(const VpcDynHeader *header)
 
 void vpc_footer_seal(VpcFooter *footer)
 {
-    footer->checksum = cpu_to_be32(footer_checksum(footer));
+    footer->checksum = cpu_to_be32(vpc_footer_checksum(footer));
 }
 
 void vpc_header_seal(VpcDynHeader *header)
 {
-    header->checksum = cpu_to_be32(header_checksum(header));
+    header->checksum = cpu_to_be32(vpc_header_checksum(header));
 }
 
 bool vpc_has_footer_cookie(const void *buf)
@@ -50,15 +50,30 @@ bool vpc_has_footer_cookie(const void *buf)
     return memcmp(buf, VPC_FOOTER_COOKIE, 8) == 0;
 }
 
-bool vpc_footer_valid(const VpcFooter *footer, Error **errp)
+char *vpc_printable(const char *chars, size_t size)
+{
+    GString *text = g_string_new(NULL);
+
+    for (size_t i = 0; i < size; i++) {
+        if (g_ascii_isprint(chars[i])) {
+            g_string_append_c(text, chars[i]);
+        } else {
+            g_string_append_printf(text, "\\x%02x", (uint8_t)chars[i]);
+        }
+    }
+    return g_string_free(text, false);
+}
+
+bool vpc_footer_values_valid(const VpcFooter *footer, Error **errp)
 {
     uint32_t version = be32_to_cpu(footer->version);
     uint32_t type = be32_to_cpu(footer->type);
-    uint32_t checksum = be32_to_cpu(footer->checksum);
 
     if (!vpc_has_footer_cookie(footer->cookie)) {
-        error_setg(errp, "invalid VPC image: no cookie '%s' in the footer",
-                   VPC_FOOTER_COOKIE);
+        g_autofree char *cookie = vpc_printable(footer->cookie, 8);
+
+        error_setg(errp, "invalid VPC image: no cookie '%s' in the footer, "
+                   "but '%s'", VPC_FOOTER_COOKIE, cookie);
         return false;
     }
     if (version >> 16 != VPC_VERSION >> 16) {
@@ -73,25 +88,37 @@ bool vpc_footer_valid(const VpcFooter *footer, Error **errp)
                    type);
         return false;
     }
-    if (checksum != footer_checksum(footer)) {
+    return true;
+}
+
+bool vpc_footer_valid(const VpcFooter *footer, Error **errp)
+{
+    uint32_t checksum = be32_to_cpu(footer->checksum);
+
+    if (!vpc_footer_values_valid(footer, errp)) {
+        return false;
+    }
+    if (checksum != vpc_footer_checksum(footer)) {
         error_setg(errp, "Wrong checksum 0x%08" PRIx32 " of the footer, "
-                   "expected 0x%08" PRIx32, checksum, footer_checksum(footer));
+                   "expected 0x%08" PRIx32, checksum,
+                   vpc_footer_checksum(footer));
         return false;
     }
     return true;
 }
 
-bool vpc_header_valid(const VpcDynHeader *header, Error **errp)
+bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp)
 {
     uint32_t version = be32_to_cpu(header->version);
     uint32_t block_size = be32_to_cpu(header->block_size);
     uint32_t entries = be32_to_cpu(header->max_table_entries);
     uint64_t table = be64_to_cpu(header->table_offset);
-    uint32_t checksum = be32_to_cpu(header->checksum);
 
     if (memcmp(header->cookie, VPC_HEADER_COOKIE, 8)) {
-        error_setg(errp, "No cookie '%s' in the dynamic header",
-                   VPC_HEADER_COOKIE);
+        g_autofree char *cookie = vpc_printable(header->cookie, 8);
+
+        error_setg(errp, "No cookie '%s' in the dynamic header, but '%s'",
+                   VPC_HEADER_COOKIE, cookie);
         return false;
     }
     if (!is_power_of_2(block_size) || block_size < VPC_SECTOR) {
@@ -112,10 +139,20 @@ bool vpc_header_valid(const VpcDynHeader *header, Error **errp)
                    "table, expected a multiple of %d", table, VPC_SECTOR);
         return false;
     }
-    if (checksum != header_checksum(header)) {
+    return true;
+}
+
+bool vpc_header_valid(const VpcDynHeader *header, Error **errp)
+{
+    uint32_t checksum = be32_to_cpu(header->checksum);
+
+    if (!vpc_header_values_valid(header, errp)) {
+        return false;
+    }
+    if (checksum != vpc_header_checksum(header)) {
         error_setg(errp, "Wrong checksum 0x%08" PRIx32 " of the dynamic "
                    "header, expected 0x%08" PRIx32, checksum,
-                   header_checksum(header));
+                   vpc_header_checksum(header));
         return false;
     }
     return true;

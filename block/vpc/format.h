@@ -124,22 +124,28 @@ typedef enum VpcSizeRule {
  */
 uint32_t vpc_checksum(const void *buf, size_t size, size_t field);
 
+/* What the checksum of the structure should be; in host order. */
+uint32_t vpc_footer_checksum(const VpcFooter *footer);
+uint32_t vpc_header_checksum(const VpcDynHeader *header);
+
 /* Sets the checksum of a structure that is otherwise complete. */
 void vpc_footer_seal(VpcFooter *footer);
 void vpc_header_seal(VpcDynHeader *header);
 
 bool vpc_has_footer_cookie(const void *buf);
 
-/*
- * Is this a footer?  Cookie, version, type, then the checksum.  On false,
- * @errp tells the field, its value and what was expected.
- */
-bool vpc_footer_valid(const VpcFooter *footer, Error **errp);
+/* @size bytes for a message: printable as they are, others as \xNN; g_free(). */
+char *vpc_printable(const char *chars, size_t size);
 
 /*
- * Is this a dynamic header with sound fields of its own?  Values are judged
- * before the checksum.
+ * Is this a footer: cookie, version, type?  On false, @errp tells the field,
+ * its value and what was expected.  _valid: is its checksum right, too?
  */
+bool vpc_footer_values_valid(const VpcFooter *footer, Error **errp);
+bool vpc_footer_valid(const VpcFooter *footer, Error **errp);
+
+/* The same of a dynamic header with its own fields. */
+bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp);
 bool vpc_header_valid(const VpcDynHeader *header, Error **errp);
 
 /*

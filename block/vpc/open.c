@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening: which footer counts, how large the disk is, where everything lies,
- * and what is wrong with it.
+ * Opening: options, the size of the disk, whether it may be written to.
  *
  * Invariants:
- *   - What a guest wrote never decides what a fixed disk is: its footer at the
- *     end is looked at first.
- *   - No number of the file is used before it was checked against the format
- *     and the file's length.
  *   - Whatever is found wrong and does not keep the disk from being read makes
- *     the image read-only, and the user is told why.  Only to be repaired it
- *     is opened for writing, where nothing is wrong but its footers.
+ *     the image read-only, and the user is told why.  Only to be checked or
+ *     repaired (BDRV_O_CHECK, repair=on) is it opened all the same.
+ *   - The state is made of the file by one function, vpc_load(), whether the
+ *     image is opened or was repaired.
  */
 #include "qemu/osdep.h"
 #include "migration/blocker.h"
 #include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
-#include "qemu/checked.h"
 #include "qemu/error-report.h"
-#include "qemu/module.h"
 #include "vpc.h"
 
 #define VPC_OPT_SIZE_CALC "force_size_calc"
+#define VPC_OPT_SAVED_STATE "saved_state"
 
 static QemuOptsList vpc_runtime_opts = {
     .name = "vpc-runtime-opts",
@@ -34,23 +31,19 @@ static QemuOptsList vpc_runtime_opts = {
                     "or the disk current_size specified in the VHD footer. "
                     "{chs, current_size}",
         },
+        {
+            .name = VPC_OPT_SAVED_STATE,
+            .type = QEMU_OPT_STRING,
+            .help = "Image of a guest in saved state: refuse to write to it, "
+                    "or ignore that. {refuse (default), ignore}",
+        },
         { /* end of list */ }
     },
 };
 
-/* The footers that a file has. */
-typedef struct Footers {
-    uint64_t length;            /* of the file, rounded up to sectors */
-    VpcFooter head;
-    VpcFooter tail;
-    Error *head_error;          /* NULL: it is valid */
-    Error *tail_error;
-} Footers;
-
 /* ---- reasons not to write --------------------------------------------------------- */
 
-static void G_GNUC_PRINTF(2, 3) refuse_writing(VpcState *s, const char *fmt,
-                                               ...)
+void vpc_refuse_writing(VpcState *s, const char *fmt, ...)
 {
     g_autofree char *reason = NULL;
     g_autofree char *before = s->read_only_reason;
@@ -59,143 +52,43 @@ static void G_GNUC_PRINTF(2, 3) refuse_writing(VpcState *s, const char *fmt,
     va_start(ap, fmt);
     reason = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    s->needs_more = true;
     s->read_only_reason = before ? g_strdup_printf("%s; %s", before, reason)
                                  : g_steal_pointer(&reason);
 }
 
-/* Footers that are damaged; each is made of the other one by a repair. */
-static void refuse_footers(VpcState *s, const char *reason)
+/* Why the image may not be written to; NULL: it may.  g_free(). */
+static char *why_read_only(const VpcState *s, bool ignore_saved_state)
 {
-    bool before = s->needs_more;
+    const char *saved = s->footer.saved_state && !ignore_saved_state
+                        ? "it belongs to a guest in saved state" : NULL;
 
-    s->footer_damaged = true;
-    refuse_writing(s, "%s", reason);
-    s->needs_more = before;
+    if (saved && s->read_only_reason) {
+        return g_strdup_printf("%s; %s", s->read_only_reason, saved);
+    }
+    return g_strdup(saved ?: s->read_only_reason);
 }
 
-static int check_writable(BlockDriverState *bs, int flags, Error **errp)
+/* Read-only, or an error, if there is a reason; the user is told of it. */
+static int check_writable(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
+    g_autofree char *reason = why_read_only(s, s->ignore_saved_state);
     g_autofree char *message = NULL;
+    int ret;
 
-    if (!s->read_only_reason ||
-        ((flags & BDRV_O_CHECK) && !s->needs_more)) {
+    if (!reason || s->lenient) {
         return 0;
     }
     message = g_strdup_printf("Image can only be opened read-only: %s",
-                              s->read_only_reason);
-    return bdrv_apply_auto_read_only(bs, message, errp);
-}
-
-/* ---- footers ------------------------------------------------------------------------ */
-
-static int read_footers(BlockDriverState *bs, Footers *f, Error **errp)
-{
-    int64_t length = bdrv_getlength(bs->file->bs);
-    int ret;
-
-    if (length < 0) {
-        error_setg_errno(errp, -length, "Could not get the file's length");
-        return length;
-    }
-    f->length = length;
-    ret = bdrv_pread(bs->file, 0, &f->head, sizeof(f->head));
-    if (ret >= 0 && length >= VPC_SECTOR) {
-        /* A footer of 511 bytes is read with the zero that it lacks. */
-        ret = bdrv_pread(bs->file, length - VPC_SECTOR, &f->tail,
-                         sizeof(f->tail));
-    }
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the footer");
-        return ret;
-    }
-    vpc_footer_valid(&f->head, &f->head_error);
-    vpc_footer_valid(&f->tail, &f->tail_error);
-    return 0;
-}
-
-/* Can @footer be that of a dynamic disk: is there a header where it says? */
-static bool has_dynamic_header(BlockDriverState *bs, const VpcFooter *footer)
-{
-    uint64_t offset = be64_to_cpu(footer->data_offset);
-    char cookie[8];
-
-    return be32_to_cpu(footer->type) != VPC_TYPE_FIXED &&
-           offset <= INT64_MAX / 2 &&
-           bdrv_pread(bs->file, offset, cookie, sizeof(cookie)) >= 0 &&
-           memcmp(cookie, VPC_HEADER_COOKIE, sizeof(cookie)) == 0;
-}
-
-/* Does a fixed disk's footer fit the file exactly? */
-static bool fills_file(const Footers *f)
-{
-    return be64_to_cpu(f->tail.current_size) == f->length - VPC_SECTOR;
-}
-
-/*
- * The tail counts.  The head does where the tail is no footer, or where it looks
- * like a fixed disk's that does not belong to a file of this length: then it is
- * what a guest wrote to the end of a dynamic disk whose own footer is lost.
- */
-static int choose_footer(BlockDriverState *bs, Footers *f, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    bool head = !f->head_error && has_dynamic_header(bs, &f->head);
-    bool tail = !f->tail_error &&
-                (be32_to_cpu(f->tail.type) != VPC_TYPE_FIXED || !head ||
-                 fills_file(f));
-
-    if (tail) {
-        s->footer = f->tail;
-        if (be32_to_cpu(s->footer.type) == VPC_TYPE_FIXED) {
-            return 0;
-        }
-        if (f->head_error) {
-            g_autofree char *reason = g_strdup_printf(
-                "the footer's copy at offset 0 is damaged (%s)",
-                error_get_pretty(f->head_error));
-
-            refuse_footers(s, reason);
-        } else if (memcmp(&f->head, &f->tail, sizeof(f->tail))) {
-            refuse_footers(s, "the footer and its copy at offset 0 differ");
-        }
-        return 0;
-    }
-    if (!f->head_error && be32_to_cpu(f->head.type) != VPC_TYPE_FIXED) {
-        s->footer = f->head;
-        s->tail_lost = true;
-        refuse_footers(s, "the footer at the end of the file is missing or "
-                       "damaged");
-        return 0;
-    }
-
-    /* Tell what is wrong with the one that looks like a footer. */
-    if (!f->tail_error || vpc_has_footer_cookie(&f->tail) ||
-        !vpc_has_footer_cookie(&f->head)) {
-        error_propagate(errp, g_steal_pointer(&f->tail_error));
-    } else if (f->head_error) {
-        error_propagate(errp, g_steal_pointer(&f->head_error));
-    } else {
-        error_setg(errp, "invalid VPC image: the footer of a fixed disk is at "
-                   "offset 0, but not at the end of the file");
-    }
-    return -EINVAL;
-}
-
-static int find_footer(BlockDriverState *bs, uint64_t *length, Error **errp)
-{
-    Footers f = { 0 };
-    int ret = read_footers(bs, &f, errp);
-
+                              reason);
+    ret = bdrv_apply_auto_read_only(bs, message, errp);
     if (ret == 0) {
-        ret = choose_footer(bs, &f, errp);
+        warn_report("'%s' is damaged or in use: %s", bs->filename, reason);
     }
-    *length = f.length;
-    error_free(f.head_error);
-    error_free(f.tail_error);
     return ret;
 }
+
+/* ---- size ---------------------------------------------------------------------------- */
 
 static int find_size(VpcState *s, Error **errp)
 {
@@ -215,182 +108,20 @@ static int find_size(VpcState *s, Error **errp)
 
 /* ---- fixed disks ---------------------------------------------------------------------- */
 
-static int open_fixed(VpcState *s, uint64_t length, Error **errp)
+static int open_fixed(VpcState *s, Error **errp)
 {
     uint64_t current = be64_to_cpu(s->footer.current_size);
 
-    if (current > length - VPC_SECTOR) {
+    if (current > s->footer_offset) {
         error_setg(errp, "Fixed disk of %" PRIu64 " bytes with its footer does "
                    "not fit into the file of %" PRIu64 " bytes", current,
-                   length);
-        return -EINVAL;
-    }
-    s->footer_offset = length - VPC_SECTOR;
-    return 0;
-}
-
-/* ---- dynamic disks -------------------------------------------------------------------- */
-
-bool vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
-                       uint64_t bytes, Error **errp)
-{
-    uint64_t end;
-
-    if (!checked_add_u64(start, bytes, &end) || end > s->file_length) {
-        error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes does "
-                   "not lie inside the file of %" PRIu64 " bytes", what, start,
-                   bytes, s->file_length);
-        return false;
-    }
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            error_setg(errp, "%s at offset %" PRIu64 " overlaps another "
-                       "structure that ends at offset %" PRIu64, what, start,
-                       s->reserved[i].end);
-            return false;
-        }
-    }
-    if (bytes) {
-        assert(s->reserved_count < VPC_MAX_RESERVED);
-        s->reserved[s->reserved_count++] = (VpcRange) { start, end };
-    }
-    return true;
-}
-
-static int read_header(BlockDriverState *bs, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    uint64_t offset = be64_to_cpu(s->footer.data_offset);
-    int ret;
-
-    if (offset % VPC_SECTOR || offset > INT64_MAX / 2) {
-        error_setg(errp, "Invalid offset %" PRIu64 " of the dynamic header, "
-                   "expected a multiple of %d", offset, VPC_SECTOR);
-        return -EINVAL;
-    }
-    ret = bdrv_pread(bs->file, offset, &s->header, sizeof(s->header));
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the dynamic header");
-        return ret;
-    }
-    if (!vpc_header_valid(&s->header, errp)) {
-        return -EINVAL;
-    }
-    s->header_offset = offset;
-    s->block_size = be32_to_cpu(s->header.block_size);
-    s->block_shift = ctz32(s->block_size);
-    s->bitmap_size = vpc_bitmap_size(s->block_size);
-
-    if (!vpc_reserve_range(s, "Copy of the footer", 0, sizeof(s->footer),
-                           errp) ||
-        !vpc_reserve_range(s, "Dynamic header", offset, sizeof(s->header),
-                           errp)) {
+                   s->file_length);
         return -EINVAL;
     }
     return 0;
 }
 
-/*
- * A dynamic disk has no parent, but may have kept the space of paths to one.  A
- * locator that points nowhere, or into something else, is not obeyed.
- */
-static void reserve_locators(VpcState *s)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(s->header.locator); i++) {
-        const VpcParentLocator *l = &s->header.locator[i];
-        uint64_t length = be32_to_cpu(l->data_length);
-        uint64_t space = be32_to_cpu(l->data_space);
-
-        if (!l->platform) {
-            continue;
-        }
-        if (space < VPC_SECTOR || space < length) {
-            space *= VPC_SECTOR;
-        }
-        if (!vpc_reserve_range(s, "Parent locator",
-                               be64_to_cpu(l->data_offset), space, NULL)) {
-            vpc_reserve_range(s, "Parent locator",
-                              be64_to_cpu(l->data_offset), length, NULL);
-        }
-    }
-}
-
-/* What lies where, and which entries of the table are bad. */
-static int open_table(BlockDriverState *bs, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    uint64_t offset = be64_to_cpu(s->header.table_offset);
-    uint64_t entries = be32_to_cpu(s->header.max_table_entries);
-    uint64_t blocks = DIV_ROUND_UP(s->size, s->block_size);
-    uint64_t table_end;
-    int ret;
-
-    if (entries < blocks) {
-        error_setg(errp, "Max Table Entries too small (%" PRIu64 "), a disk of "
-                   "%" PRIu64 " bytes needs %" PRIu64, entries, s->size,
-                   blocks);
-        return -EINVAL;
-    }
-    /* Entries past the disk's end may be missing; they are never used. */
-    if (!vpc_reserve_range(s, "Block allocation table", offset, blocks * 4,
-                           errp)) {
-        return -EINVAL;
-    }
-    table_end = offset + ROUND_UP(entries * 4, VPC_SECTOR);
-    if (blocks) {
-        s->reserved[s->reserved_count - 1].end = MIN(table_end, s->file_end);
-    }
-    /* New blocks keep clear of those entries all the same. */
-    s->free_offset = table_end;
-    ret = vpc_batmap_open(bs, table_end, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    reserve_locators(s);
-    return vpc_table_open(bs, offset, blocks, errp);
-}
-
-static void judge_table(VpcState *s)
-{
-    if (s->stats.misplaced) {
-        refuse_writing(s, "%" PRIu64 " entries of the block allocation table "
-                       "point outside the file or into other structures, the "
-                       "first is that of block %" PRIu32 ", 0x%08" PRIx32,
-                       s->stats.misplaced, s->stats.first_bad,
-                       s->stats.first_bad_entry);
-    }
-    if (s->stats.truncated) {
-        refuse_writing(s, "%" PRIu64 " blocks go on behind the end of the "
-                       "file, the first is block %" PRIu32,
-                       s->stats.truncated, s->stats.first_truncated);
-    }
-    if (s->stats.overlapping) {
-        refuse_writing(s, "%" PRIu64 " blocks overlap each other, the first "
-                       "of them at sector 0x%08" PRIx32,
-                       s->stats.overlapping, s->bad_entries[0]);
-    }
-}
-
-static int open_dynamic(BlockDriverState *bs, uint64_t length, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    int ret = read_header(bs, errp);
-
-    if (ret < 0) {
-        return ret;
-    }
-    s->file_end = s->tail_lost ? length : length - VPC_SECTOR;
-    ret = open_table(bs, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    judge_table(s);
-    s->footer_offset = s->file_end;
-    vpc_alloc_open(bs);
-    return 0;
-}
-
-/* ---- all of it ------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------- */
 
 static int parse_size_rule(VpcState *s, QemuOpts *opts, Error **errp)
 {
@@ -410,6 +141,20 @@ static int parse_size_rule(VpcState *s, QemuOpts *opts, Error **errp)
     return 0;
 }
 
+static int parse_saved_state(const char *word, bool *ignore, Error **errp)
+{
+    Error *local_err = NULL;
+    int value = qapi_enum_parse(&BlockdevVpcSavedState_lookup, word,
+                                BLOCKDEV_VPC_SAVED_STATE_REFUSE, &local_err);
+
+    if (local_err) {
+        error_propagate(errp, local_err);
+        return -EINVAL;
+    }
+    *ignore = value == BLOCKDEV_VPC_SAVED_STATE_IGNORE;
+    return 0;
+}
+
 static int parse_options(VpcState *s, QDict *options, Error **errp)
 {
     QemuOpts *opts = qemu_opts_create(&vpc_runtime_opts, NULL, 0,
@@ -424,38 +169,36 @@ static int parse_options(VpcState *s, QDict *options, Error **errp)
     } else {
         ret = parse_size_rule(s, opts, errp);
     }
+    if (ret == 0) {
+        ret = parse_saved_state(qemu_opt_get(opts, VPC_OPT_SAVED_STATE),
+                                &s->ignore_saved_state, errp);
+    }
     qemu_opts_del(opts);
     return ret;
 }
 
-static int open_by_type(BlockDriverState *bs, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    uint64_t length;
-    int ret = find_footer(bs, &length, errp);
+/* ---- the state --------------------------------------------------------------------------- */
 
-    if (ret < 0) {
-        return ret;
-    }
-    s->file_length = length;
-    s->type = be32_to_cpu(s->footer.type);
-    if (s->type == VPC_TYPE_DIFFERENCING) {
-        error_setg(errp, "Differencing VHD images (type 4) are not supported: "
-                   "without its parent the disk would read wrongly");
-        return -ENOTSUP;
-    }
-    if (s->footer.saved_state) {
-        refuse_writing(s, "it belongs to a guest in saved state");
-    }
-    ret = find_size(s, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    return s->type == VPC_TYPE_FIXED ? open_fixed(s, length, errp)
-                                     : open_dynamic(bs, length, errp);
+static VpcState *new_state(void)
+{
+    VpcState *s = g_new0(VpcState, 1);
+
+    qemu_co_mutex_init(&s->bitmap_lock);
+    qemu_co_mutex_init(&s->footer_lock);
+    qemu_co_mutex_init(&s->flush_lock);
+    QTAILQ_INIT(&s->holds);
+    QTAILQ_INIT(&s->bitmap_queue);
+    QTAILQ_INIT(&s->table.queue);
+    s->bitmaps = g_hash_table_new(NULL, NULL);
+    s->gaps = g_array_new(false, false, sizeof(VpcRange));
+    s->spare = g_array_new(false, false, sizeof(uint32_t));
+    s->freed = g_array_new(false, false, sizeof(uint32_t));
+    s->unlinked = g_array_new(false, false, sizeof(uint32_t));
+    return s;
 }
 
-static void free_state(VpcState *s)
+/* Frees what the state holds; the state itself is the caller's. */
+static void clear_state(VpcState *s)
 {
     vpc_table_close(s);
     vpc_batmap_close(s);
@@ -465,7 +208,67 @@ static void free_state(VpcState *s)
     g_array_free(s->spare, true);
     g_array_free(s->freed, true);
     g_array_free(s->unlinked, true);
+    g_free(s->tail_problem);
     g_free(s->read_only_reason);
+}
+
+static int load_by_type(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    int ret = vpc_find_footer(bs, errp);
+
+    if (ret < 0) {
+        return ret;
+    }
+    s->type = be32_to_cpu(s->footer.type);
+    if (s->type == VPC_TYPE_DIFFERENCING && !s->lenient) {
+        error_setg(errp, "Differencing VHD images (type 4) are not supported: "
+                   "without its parent the disk would read wrongly");
+        return -ENOTSUP;
+    }
+    ret = find_size(s, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    return s->type == VPC_TYPE_FIXED ? open_fixed(s, errp)
+                                     : vpc_open_dynamic(bs, errp);
+}
+
+/*
+ * Makes the state of what the file holds, with the options of @how, which stays
+ * the caller's.  On failure the state is @how.
+ */
+static int load(BlockDriverState *bs, VpcState *how, Error **errp)
+{
+    VpcState *s = new_state();
+    int ret;
+
+    s->size_rule = how->size_rule;
+    s->ignore_saved_state = how->ignore_saved_state;
+    s->lenient = how->lenient;
+    s->migration_blocker = how->migration_blocker;
+    bs->opaque = s;
+    ret = load_by_type(bs, errp);
+    if (ret < 0) {
+        bs->opaque = how;
+        clear_state(s);
+        g_free(s);
+        return ret;
+    }
+    bs->total_sectors = s->size / VPC_SECTOR;
+    return 0;
+}
+
+int vpc_reload(BlockDriverState *bs, Error **errp)
+{
+    VpcState *old = bs->opaque;
+    int ret = load(bs, old, errp);
+
+    if (ret == 0) {
+        clear_state(old);
+        g_free(old);
+    }
+    return ret;
 }
 
 static int block_migration(BlockDriverState *bs, Error **errp)
@@ -483,9 +286,17 @@ static int block_migration(BlockDriverState *bs, Error **errp)
     return ret;
 }
 
+/* What comes after the state was made. */
+static int finish_open(BlockDriverState *bs, Error **errp)
+{
+    int ret = check_writable(bs, errp);
+
+    return ret < 0 ? ret : block_migration(bs, errp);
+}
+
 int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
 {
-    VpcState *s = bs->opaque;
+    VpcState *how = bs->opaque;
     int ret;
 
     bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
@@ -493,38 +304,21 @@ int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
     if (!bs->file) {
         return -EINVAL;
     }
-    s->lenient = flags & BDRV_O_CHECK;
-    qemu_co_mutex_init(&s->bitmap_lock);
-    qemu_co_mutex_init(&s->footer_lock);
-    qemu_co_mutex_init(&s->flush_lock);
-    QTAILQ_INIT(&s->holds);
-    QTAILQ_INIT(&s->bitmap_queue);
-    QTAILQ_INIT(&s->table.queue);
-    s->bitmaps = g_hash_table_new(NULL, NULL);
-    s->gaps = g_array_new(false, false, sizeof(VpcRange));
-    s->spare = g_array_new(false, false, sizeof(uint32_t));
-    s->freed = g_array_new(false, false, sizeof(uint32_t));
-    s->unlinked = g_array_new(false, false, sizeof(uint32_t));
-
-    ret = parse_options(s, options, errp);
-    if (ret == 0) {
-        ret = open_by_type(bs, errp);
-    }
-    if (ret == 0) {
-        ret = check_writable(bs, flags, errp);
-    }
-    if (ret == 0) {
-        ret = block_migration(bs, errp);
-    }
+    ret = parse_options(how, options, errp);
     if (ret < 0) {
-        free_state(s);
         return ret;
     }
-    if (s->read_only_reason) {
-        warn_report("'%s' is damaged or in use: %s", bs->filename,
-                    s->read_only_reason);
+    how->lenient = flags & BDRV_O_CHECK;
+    ret = load(bs, how, errp);
+    if (ret < 0) {
+        return ret;
     }
-    bs->total_sectors = s->size / VPC_SECTOR;
+    g_free(how);
+    ret = finish_open(bs, errp);
+    if (ret < 0) {
+        clear_state(bs->opaque);
+        return ret;
+    }
     bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
     return 0;
 }
@@ -535,18 +329,42 @@ void vpc_close(BlockDriverState *bs)
 
     migrate_del_blocker(s->migration_blocker);
     error_free(s->migration_blocker);
-    free_state(s);
+    clear_state(s);
 }
+
+/* ---- reopening --------------------------------------------------------------------------- */
 
 int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                        Error **errp)
 {
     VpcState *s = state->bs->opaque;
+    g_autofree char *reason = NULL;
+    bool ignore;
+    int ret = parse_saved_state(qdict_get_try_str(state->options,
+                                                  VPC_OPT_SAVED_STATE),
+                                &ignore, errp);
 
-    if ((state->flags & BDRV_O_RDWR) && s->read_only_reason) {
-        error_setg(errp, "Image can only be opened read-only: %s",
-                   s->read_only_reason);
+    if (ret < 0) {
+        return ret;
+    }
+    qdict_del(state->options, VPC_OPT_SAVED_STATE);
+    state->opaque = GINT_TO_POINTER(ignore);
+    if (!(state->flags & BDRV_O_RDWR)) {
+        return 0;
+    }
+    reason = why_read_only(s, ignore);
+    if (reason) {
+        error_setg(errp, "Image can only be opened read-only: %s", reason);
         return -EACCES;
     }
-    return 0;
+    /* While it was read-only others may have written to it. */
+    return bdrv_is_read_only(state->bs)
+           ? vpc_footers_unchanged(state->bs, errp) : 0;
+}
+
+void vpc_reopen_commit(BDRVReopenState *state)
+{
+    VpcState *s = state->bs->opaque;
+
+    s->ignore_saved_state = GPOINTER_TO_INT(state->opaque);
 }

@@ -83,6 +83,7 @@ static BlockDriver bdrv_vpc = {
     .bdrv_open = vpc_open,
     .bdrv_close = vpc_close,
     .bdrv_reopen_prepare = vpc_reopen_prepare,
+    .bdrv_reopen_commit = vpc_reopen_commit,
     .bdrv_child_perm = bdrv_format_default_perms,
     .bdrv_refresh_limits = vpc_refresh_limits,
     .strong_runtime_opts = vpc_strong_runtime_opts,

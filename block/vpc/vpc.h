@@ -3,7 +3,9 @@
  * What the files of the vpc driver share.
  *
  *   format.c   the structures on the disk, pure functions
- *   open.c     which footer counts, the size, the layout, what is wrong
+ *   open.c     options, the size, whether it may be written to; reopening
+ *   footers.c  which footer counts
+ *   dynamic.c  header and layout of a dynamic disk, what is wrong with it
  *   table.c    the block allocation table, in pieces
  *   bitmap.c   sector bitmaps of blocks that are not full
  *   batmap.c   XenServer's map of the blocks whose bitmap is full
@@ -133,15 +135,17 @@ typedef struct VpcHold {
 typedef struct VpcState {
     VpcFooter footer;           /* as it is (to be) on the disk */
     bool tail_lost;             /* it is the copy at offset 0 */
-    bool footer_damaged;        /* one of the two, or they differ */
+    char *tail_problem;         /* then: what is wrong with the tail */
     VpcDynHeader header;
     uint32_t type;              /* VPC_TYPE_* */
     uint64_t size;              /* bytes */
     VpcSizeRule size_rule;
     Error *migration_blocker;
-    char *read_only_reason;     /* NULL: it may be written to */
+    bool footer_damaged;        /* one of the two, or they differ */
     bool lenient;               /* opened to check, repair or salvage it */
-    bool needs_more;            /* than its footers to be repaired */
+    bool ignore_saved_state;
+    char *read_only_reason;     /* what is wrong; NULL: nothing */
+    uint64_t file_length;       /* bytes, when opened; whole sectors */
 
     /* dynamic disks */
     uint64_t header_offset;
@@ -152,8 +156,8 @@ typedef struct VpcState {
     bool file_grows_zeroed;     /* new space of the file reads as zeroes */
     VpcRange reserved[VPC_MAX_RESERVED];
     unsigned reserved_count;
-    uint64_t file_length;       /* bytes, when opened; whole sectors */
-    uint64_t file_end;          /* no block lies behind it */
+    uint64_t file_end;          /* no block lies behind it: the footer, or the
+                                   end of a file that lost it */
 
     VpcTable table;
     VpcTableStats stats;        /* when opened */
@@ -191,13 +195,33 @@ int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);
 void vpc_close(BlockDriverState *bs);
 int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                        Error **errp);
+void vpc_reopen_commit(BDRVReopenState *state);
+/*
+ * Makes the state anew of what the file holds; no request may be in flight.  On
+ * failure it stays as it was.  Mixed.
+ */
+int vpc_reload(BlockDriverState *bs, Error **errp);
+/* There is something wrong that lets the image be read, but not written to. */
+void GCC_FMT_ATTR(2, 3) vpc_refuse_writing(VpcState *s, const char *fmt, ...);
 
 /*
- * No block may lie in these bytes of the file; false, with @errp set, when they
- * reach behind its end or another reserved range.  @what names them.
+ * Finds the footer that counts: s->footer, footer_offset (of the tail),
+ * tail_lost, file_length.  Mixed.
  */
-bool vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
-                       uint64_t bytes, Error **errp);
+int vpc_find_footer(BlockDriverState *bs, Error **errp);
+/*
+ * Looks for a lost tail behind the data, which ends at @end: a footer that
+ * equals the head counts as one.  Mixed.
+ */
+void vpc_find_tail(BlockDriverState *bs, uint64_t end);
+/* Are footers and header on the disk as they are in memory?  Mixed. */
+int vpc_footers_unchanged(BlockDriverState *bs, Error **errp);
+
+/* Reads header and table, and judges them.  Mixed. */
+int vpc_open_dynamic(BlockDriverState *bs, Error **errp);
+/* No block may lie there; -EINVAL: it is outside the file, or in use. */
+int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
+                      uint64_t bytes, Error **errp);
 
 /*
  * Reads the table once and judges each entry: fills s->stats and

@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
 #include "vpc-fixture.h"
 
 const VhdSpec virtualbox = { .size = 10 * BLOCK, .creator = "vbox" };
@@ -22,6 +23,18 @@ void end(Fixture *f)
 BlockBackend *open_flags(Fixture *f, int flags, Error **errp)
 {
     return disk_open("disk", "vpc", flags, NULL, false, errp);
+}
+
+BlockBackend *open_option(Fixture *f, int flags, const char *key,
+                          const char *value, Error **errp)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "vpc");
+    qdict_put_str(options, "file.driver", "mem");
+    qdict_put_str(options, "file.disk", "disk");
+    qdict_put_str(options, key, value);
+    return blk_new_open(NULL, NULL, options, flags, errp);
 }
 
 BlockBackend *open_faulty(Fixture *f, const DiskFault *fault)

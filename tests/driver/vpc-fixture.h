@@ -27,6 +27,9 @@ void end(Fixture *f);
 BlockBackend *open_flags(Fixture *f, int flags, Error **errp);
 BlockBackend *open_ro(Fixture *f);
 BlockBackend *open_rw(Fixture *f);
+/* With an option of the driver. */
+BlockBackend *open_option(Fixture *f, int flags, const char *key,
+                          const char *value, Error **errp);
 BlockBackend *open_faulty(Fixture *f, const DiskFault *fault);
 
 /* Opening with @flags fails with a message that contains @text. */

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a dynamic disk: its header, its table, and where everything lies.
+ *
+ * Invariants:
+ *   - No number of the file is used before it was checked against the format
+ *     and the file's length; values are judged before checksums.
+ *   - Structures lie inside the file and apart from each other; the blocks lie
+ *     between them.
+ *   - Parent locators and XenServer's map are not needed to read: those that
+ *     cannot be make the image read-only.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "qemu/checked.h"
+#include "vpc.h"
+
+int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
+                      uint64_t bytes, Error **errp)
+{
+    uint64_t length = s->file_end;
+    uint64_t end;
+
+    if (!checked_add_u64(start, bytes, &end) || end > length) {
+        error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes does "
+                   "not lie inside the file of %" PRIu64 " bytes", what, start,
+                   bytes, length);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        if (start < s->reserved[i].end && end > s->reserved[i].start) {
+            error_setg(errp, "%s at offset %" PRIu64 " overlaps another "
+                       "structure that ends at offset %" PRIu64, what, start,
+                       s->reserved[i].end);
+            return -EINVAL;
+        }
+    }
+    if (bytes) {
+        assert(s->reserved_count < VPC_MAX_RESERVED);
+        s->reserved[s->reserved_count++] = (VpcRange) { start, end };
+    }
+    return 0;
+}
+
+static int read_header(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    uint64_t offset = be64_to_cpu(s->footer.data_offset);
+    g_autoptr(Error) wrong = NULL;
+    int ret;
+
+    if (offset % VPC_SECTOR || offset > INT64_MAX / 2) {
+        error_setg(errp, "Invalid offset %" PRIu64 " of the dynamic header, "
+                   "expected a multiple of %d", offset, VPC_SECTOR);
+        return -EINVAL;
+    }
+    ret = bdrv_pread(bs->file, offset, &s->header, sizeof(s->header));
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the dynamic header");
+        return ret;
+    }
+    if (!vpc_header_values_valid(&s->header, errp)) {
+        return -EINVAL;
+    }
+    if (!vpc_header_valid(&s->header, &wrong)) {
+        if (!s->lenient) {
+            error_propagate(errp, g_steal_pointer(&wrong));
+            return -EINVAL;
+        }
+        vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
+    }
+    s->header_offset = offset;
+    s->block_size = be32_to_cpu(s->header.block_size);
+    s->block_shift = ctz32(s->block_size);
+    s->bitmap_size = vpc_bitmap_size(s->block_size);
+
+    ret = vpc_reserve_range(s, "Copy of the footer", 0, sizeof(s->footer),
+                            errp);
+    if (ret == 0) {
+        ret = vpc_reserve_range(s, "Dynamic header", offset, sizeof(s->header),
+                                errp);
+    }
+    return ret;
+}
+
+static int open_batmap(BlockDriverState *bs, uint64_t table_end, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    g_autoptr(Error) wrong = NULL;
+    int ret = vpc_batmap_open(bs, table_end, &wrong);
+
+    if (ret == -EINVAL) {
+        vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
+        return 0;
+    }
+    if (ret < 0) {
+        error_propagate(errp, g_steal_pointer(&wrong));
+    }
+    return ret;
+}
+
+/*
+ * A dynamic disk has no parent, but may have kept the space of paths to one.
+ * How much that is, nobody agrees on: what fits counts, at least the path.
+ */
+static void reserve_locators(VpcState *s)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(s->header.locator); i++) {
+        const VpcParentLocator *l = &s->header.locator[i];
+        uint64_t offset = be64_to_cpu(l->data_offset);
+        uint64_t length = be32_to_cpu(l->data_length);
+        uint64_t space = be32_to_cpu(l->data_space);
+        g_autoptr(Error) wrong = NULL;
+
+        if (space < VPC_SECTOR || space < length) {
+            space *= VPC_SECTOR;
+        }
+        if (l->platform &&
+            vpc_reserve_range(s, "Parent locator", offset, space, NULL) < 0 &&
+            vpc_reserve_range(s, "Parent locator", offset,
+                              ROUND_UP(length, VPC_SECTOR), &wrong) < 0) {
+            vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
+        }
+    }
+}
+
+/* What lies where, and which entries of the table are bad. */
+static int open_table(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    uint64_t offset = be64_to_cpu(s->header.table_offset);
+    uint64_t entries = be32_to_cpu(s->header.max_table_entries);
+    uint64_t blocks = DIV_ROUND_UP(s->size, s->block_size);
+    uint64_t table_end;
+    int ret;
+
+    if (entries < blocks) {
+        error_setg(errp, "Max Table Entries too small (%" PRIu64 "), a disk of "
+                   "%" PRIu64 " bytes needs %" PRIu64, entries, s->size,
+                   blocks);
+        return -EINVAL;
+    }
+    /* Entries past the disk's end may be missing; they are never used. */
+    ret = vpc_reserve_range(s, "Block allocation table", offset, blocks * 4,
+                            errp);
+    if (ret < 0) {
+        return ret;
+    }
+    table_end = offset + ROUND_UP(entries * 4, VPC_SECTOR);
+    if (blocks) {
+        s->reserved[s->reserved_count - 1].end = MIN(table_end, s->file_end);
+    }
+    /* New blocks keep clear of those entries all the same. */
+    s->free_offset = table_end;
+    ret = open_batmap(bs, table_end, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    reserve_locators(s);
+    return vpc_table_open(bs, offset, blocks, errp);
+}
+
+static void judge_table(VpcState *s)
+{
+    if (s->stats.misplaced) {
+        vpc_refuse_writing(s, "%" PRIu64 " entries of the block allocation table "
+                       "point outside the file or into other structures, the "
+                       "first is that of block %" PRIu32 ", 0x%08" PRIx32,
+                       s->stats.misplaced, s->stats.first_bad,
+                       s->stats.first_bad_entry);
+    }
+    if (s->stats.truncated) {
+        vpc_refuse_writing(s, "%" PRIu64 " blocks go on behind the end of the "
+                           "file, the first is block %" PRIu32,
+                           s->stats.truncated, s->stats.first_truncated);
+    }
+    if (s->stats.overlapping) {
+        vpc_refuse_writing(s, "%" PRIu64 " blocks overlap each other, the first "
+                       "of them at sector 0x%08" PRIx32,
+                       s->stats.overlapping, s->bad_entries[0]);
+    }
+}
+
+static uint64_t end_of_data(const VpcState *s)
+{
+    uint64_t end = s->stats.end;
+
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        end = MAX(end, s->reserved[i].end);
+    }
+    return end;
+}
+
+int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    int ret;
+
+    s->file_end = s->tail_lost ? s->file_length : s->footer_offset;
+    ret = read_header(bs, errp);
+    if (ret == 0) {
+        ret = open_table(bs, errp);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    if (s->tail_lost) {
+        vpc_find_tail(bs, end_of_data(s));
+    }
+    judge_table(s);
+    vpc_alloc_open(bs);
+    return 0;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which footer counts: the one at the end of the file, or its copy at offset 0.
+ *
+ * Invariants:
+ *   - What a guest wrote never decides what a fixed disk is: its footer at the
+ *     end is looked at first.
+ *   - A footer with a wrong checksum counts only in an image that is opened to
+ *     be checked, when no other does, all of its values are valid, and (fixed)
+ *     it fits the file exactly.
+ *   - s->footer is sealed, whatever the disk holds.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "vpc.h"
+
+#define PAGE 4096
+
+/* What stands at one end of the file. */
+typedef struct Candidate {
+    VpcFooter footer;
+    Error *error;               /* NULL: it is a footer */
+    bool usable;                /* only its checksum may be wrong */
+} Candidate;
+
+static void candidate_clear(Candidate *c)
+{
+    error_free(c->error);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Candidate, candidate_clear)
+
+static int read_candidate(BlockDriverState *bs, uint64_t offset, Candidate *c,
+                          Error **errp)
+{
+    int ret = bdrv_pread(bs->file, offset, &c->footer, sizeof(c->footer));
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the footer at offset %"
+                         PRIu64, offset);
+        return ret;
+    }
+    vpc_footer_valid(&c->footer, &c->error);
+    c->usable = vpc_footer_values_valid(&c->footer, NULL);
+    return 0;
+}
+
+static bool is_fixed(const Candidate *c)
+{
+    return be32_to_cpu(c->footer.type) == VPC_TYPE_FIXED;
+}
+
+/* Does a dynamic header stand where the candidate says? */
+static bool has_dynamic_header(BlockDriverState *bs, const Candidate *c)
+{
+    uint64_t offset = be64_to_cpu(c->footer.data_offset);
+    char cookie[8];
+
+    return !is_fixed(c) && offset <= INT64_MAX / 2 &&
+           bdrv_pread(bs->file, offset, cookie, sizeof(cookie)) >= 0 &&
+           memcmp(cookie, VPC_HEADER_COOKIE, sizeof(cookie)) == 0;
+}
+
+/* Does a fixed disk's footer fit the file exactly? */
+static bool fills_file(const VpcState *s, const Candidate *tail)
+{
+    return be64_to_cpu(tail->footer.current_size) ==
+           s->file_length - VPC_SECTOR;
+}
+
+static void compare_with_head(VpcState *s, const Candidate *head,
+                              const Candidate *tail)
+{
+    if (is_fixed(tail)) {
+        return;
+    }
+    s->footer_damaged = head->error ||
+                        memcmp(&head->footer, &tail->footer, VPC_SECTOR);
+    if (head->error) {
+        vpc_refuse_writing(s, "the footer's copy at offset 0 is damaged (%s)",
+                           error_get_pretty(head->error));
+    } else if (memcmp(&head->footer, &tail->footer, VPC_SECTOR)) {
+        vpc_refuse_writing(s, "the footer and its copy at offset 0 differ");
+    }
+}
+
+/* The tail is none of this image; why, is told when it is not found elsewhere. */
+static void lose_tail(VpcState *s, const Candidate *tail)
+{
+    s->tail_lost = true;
+    s->tail_problem = tail->error
+        ? g_strdup(error_get_pretty(tail->error))
+        : g_strdup_printf("it is that of a disk of %" PRIu64 " bytes of type "
+                          "%" PRIu32, be64_to_cpu(tail->footer.current_size),
+                          be32_to_cpu(tail->footer.type));
+}
+
+/*
+ * The tail counts.  The head does where the tail is no footer, where it is one
+ * of a dynamic disk whose header is not there while the head's is, or where it
+ * looks like a fixed disk's that does not belong to a file of this length: then
+ * it is what a guest wrote to the end of a dynamic disk whose own footer is lost.
+ */
+static const Candidate *choose_valid(BlockDriverState *bs,
+                                     const Candidate *head,
+                                     const Candidate *tail)
+{
+    VpcState *s = bs->opaque;
+    bool has_head = !head->error && has_dynamic_header(bs, head);
+
+    if (!tail->error &&
+        (!has_head || (is_fixed(tail) ? fills_file(s, tail)
+                                      : has_dynamic_header(bs, tail)))) {
+        return tail;
+    }
+    return !head->error && !is_fixed(head) ? head : NULL;
+}
+
+/* One with a wrong checksum, to be checked and repaired. */
+static const Candidate *choose_usable(BlockDriverState *bs,
+                                      const Candidate *head,
+                                      const Candidate *tail)
+{
+    VpcState *s = bs->opaque;
+
+    if (!s->lenient) {
+        return NULL;
+    }
+    if (tail->usable && (has_dynamic_header(bs, tail) ||
+                         (is_fixed(tail) && fills_file(s, tail)))) {
+        return tail;
+    }
+    return head->usable && has_dynamic_header(bs, head) ? head : NULL;
+}
+
+/* Tells what is wrong with the one that looks like a footer. */
+static void tell_why_not(Candidate *head, Candidate *tail, Error **errp)
+{
+    if (tail->error && (vpc_has_footer_cookie(&tail->footer) ||
+                        !vpc_has_footer_cookie(&head->footer))) {
+        error_propagate(errp, g_steal_pointer(&tail->error));
+    } else if (head->error) {
+        error_propagate(errp, g_steal_pointer(&head->error));
+    } else {
+        error_setg(errp, "invalid VPC image: the footer of a fixed disk is at "
+                   "offset 0, but not at the end of the file");
+    }
+}
+
+int vpc_find_footer(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    g_auto(Candidate) head = { .error = NULL };
+    g_auto(Candidate) tail = { .error = NULL };
+    const Candidate *chosen;
+    int64_t length = bdrv_getlength(bs->file->bs);
+    int ret;
+
+    if (length < 0) {
+        error_setg_errno(errp, -length, "Could not get the file's length");
+        return length;
+    }
+    s->file_length = length;
+    s->footer_offset = MAX(length, VPC_SECTOR) - VPC_SECTOR;
+    ret = read_candidate(bs, 0, &head, errp);
+    if (ret == 0) {
+        /* A footer of 511 bytes is read with the zero that it lacks. */
+        ret = read_candidate(bs, s->footer_offset, &tail, errp);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+
+    chosen = choose_valid(bs, &head, &tail) ?: choose_usable(bs, &head, &tail);
+    if (!chosen) {
+        tell_why_not(&head, &tail, errp);
+        return -EINVAL;
+    }
+    s->footer = chosen->footer;
+    if (chosen->error) {
+        vpc_refuse_writing(s, "%s", error_get_pretty(chosen->error));
+    }
+    vpc_footer_seal(&s->footer);
+    if (chosen == &tail) {
+        compare_with_head(s, &head, &tail);
+    } else {
+        lose_tail(s, &tail);
+    }
+    return 0;
+}
+
+static bool is_footer_at(BlockDriverState *bs, uint64_t offset)
+{
+    VpcState *s = bs->opaque;
+    VpcFooter footer;
+
+    return bdrv_pread(bs->file, offset, &footer, sizeof(footer)) >= 0 &&
+           memcmp(&footer, &s->footer, sizeof(footer)) == 0;
+}
+
+void vpc_find_tail(BlockDriverState *bs, uint64_t end)
+{
+    VpcState *s = bs->opaque;
+    const uint64_t places[] = {
+        end, end + VPC_SECTOR, ROUND_UP(end + VPC_SECTOR, PAGE) - VPC_SECTOR,
+    };
+
+    for (size_t i = 0; s->tail_lost && i < ARRAY_SIZE(places); i++) {
+        if (is_footer_at(bs, places[i])) {
+            s->tail_lost = false;
+            s->footer_offset = s->file_end = places[i];
+        }
+    }
+    if (s->tail_lost) {
+        s->footer_offset = s->file_end;
+        s->footer_damaged = true;
+        vpc_refuse_writing(s, "the footer at the end of the file is missing or "
+                           "damaged (%s)", s->tail_problem);
+    }
+}
+
+int vpc_footers_unchanged(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    bool dynamic = s->type != VPC_TYPE_FIXED;
+    VpcDynHeader header;
+
+    if (!is_footer_at(bs, s->footer_offset) ||
+        (dynamic && !is_footer_at(bs, 0))) {
+        error_setg(errp, "The image has changed since it was opened: its "
+                   "footers at offsets %" PRIu64 " and 0 are not as they were",
+                   s->footer_offset);
+        return -ESTALE;
+    }
+    if (dynamic &&
+        (bdrv_pread(bs->file, s->header_offset, &header, sizeof(header)) < 0 ||
+         memcmp(&header, &s->header, sizeof(header)))) {
+        error_setg(errp, "The image has changed since it was opened: its "
+                   "dynamic header at offset %" PRIu64 " is not as it was",
+                   s->header_offset);
+        return -ESTALE;
+    }
+    return 0;
+}
