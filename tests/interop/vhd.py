@@ -177,14 +177,14 @@ class Disk:
         if footer_sound(tail):
             self.footer = tail
             self.length -= SECTOR
-        if self.footer is None or \
-                (get(tail, FOOTER, 'type') == FIXED and
-                 get(tail, FOOTER, 'current_size') != len(padded) - SECTOR):
-            if footer_sound(head) and get(head, FOOTER, 'type') != FIXED and \
-                    self._at(get(head, FOOTER, 'data_offset'), 8) == \
-                    b'cxsparse':
-                self.footer = head
-                self.length = len(padded)
+        # The head counts where the tail cannot be that of this file.
+        if self._has_header(head) and not self._has_header(tail) and \
+                not (footer_sound(tail) and
+                     get(tail, FOOTER, 'type') == FIXED and
+                     get(tail, FOOTER, 'current_size') ==
+                     len(padded) - SECTOR):
+            self.footer = head
+            self.length = len(padded)
         if self.footer is None:
             raise Refused('no footer')
         self.kind = get(self.footer, FOOTER, 'type')
@@ -202,6 +202,12 @@ class Disk:
 
     def _at(self, offset, size):
         return self.image[offset:offset + size]
+
+    def _has_header(self, footer):
+        """Is it a dynamic disk's, with a header where it says?"""
+        return footer_sound(footer) and \
+            get(footer, FOOTER, 'type') != FIXED and \
+            self._at(get(footer, FOOTER, 'data_offset'), 8) == b'cxsparse'
 
     def _open_table(self, padded):
         start = get(self.footer, FOOTER, 'data_offset')

@@ -138,7 +138,7 @@ static const Sample samples[] = {
            "{\"file\": \"n\", \"offset\": 0, \"size\": 0}"),
     SAMPLE(BlockdevOptionsVpc,
            "{\"file\": \"n\", \"backing\": \"b\", \"force_size_calc\": "
-           "\"chs\"}"),
+           "\"chs\", \"saved_state\": \"ignore\"}"),
     SAMPLE(BlockdevRef, "\"name\""),
     SAMPLE(BlockdevRef, "{\"driver\": \"null-co\"}"),
     SAMPLE(BlockdevRefOrNull, "\"name\""),
@@ -192,6 +192,7 @@ static const struct {
     ENUM(BlockdevDiscardOptions),
     ENUM(BlockdevDriver),
     ENUM(BlockdevVpcForceSizeCalc),
+    ENUM(BlockdevVpcSavedState),
     ENUM(BlockdevVpcSubformat),
     ENUM(BlockdevVpcTarget),
     ENUM(ImageInfoSpecificKind),
