@@ -6,6 +6,13 @@
 #define TOOLS_CMDLINE_H
 
 /*
+ * To be called first.  Messages begin with the base name of @argv0.  Standard
+ * descriptors that are closed are made to lead nowhere, so that no image gets
+ * the number of one, and with it what is printed.
+ */
+void cmdline_init(const char *argv0);
+
+/*
  * Reports bad usage in a line, says in another how to get help, and ends the
  * process with @status.
  */

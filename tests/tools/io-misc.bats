@@ -280,3 +280,14 @@ minblk-io> |'
     expect_out '1 MiB
 |'
 }
+
+@test 'without standard output and error nothing is written to the image' {
+    local status=0
+    cp r before
+    "$MINBLK_IO" -f raw -c bogus -c 'read 2M 1' r >&- 2>&- || status=$?
+    expect_status 1
+    cmp r before
+    "$MINBLK_IO" -f raw -c 'write -P 7 512 512' r <&- >&- 2>&-
+    "$MINBLK_IO" -f raw -c 'read -P 0 0 512' -c 'read -P 7 512 512' r
+    [ "$(stat -c %s r)" = 1048576 ]
+}

@@ -291,7 +291,7 @@ int main(int argc, char **argv)
 
     /* So that a leak of GLib's slices is one of memory. */
     g_setenv("G_SLICE", "always-malloc", TRUE);
-    error_init(argv[0]);
+    cmdline_init(argv[0]);
     bdrv_init();
     read_cmdline(&h, &line, argc, argv);
     harness_note("driver %s%s%s, seed %" PRIu64, h.driver,

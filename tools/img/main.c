@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     int first;
 
     signal(SIGPIPE, SIG_IGN);
-    error_init(argc > 0 ? argv[0] : "minblk-img");
+    cmdline_init(argc > 0 ? argv[0] : "minblk-img");
     bdrv_init();
 
     if (argc < 2) {

@@ -186,7 +186,7 @@ int main(int argc, char **argv)
     IoCmdline line = { .commands = g_ptr_array_new() };
     bool good;
 
-    error_init(argv[0]);
+    cmdline_init(argv[0]);
     io_open_defaults(&line.how);
     bdrv_init();
     read_cmdline(&line, &s, argc, argv);
