@@ -1,42 +1,149 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an image tells about itself.
+ * What an image tells about itself: every field, the size by each rule, where
+ * things lie, and what is wrong.
+ *
+ * Invariant: all of it was learnt when the image was opened; nothing is read.
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "fields.h"
 #include "vpc.h"
 
-/*
- * There is something to tell when two rules give two sizes: a geometry that
- * could be one, but does not count, or the other way round.
- */
+/* Sets an optional member of @info. */
+#define SET(info, member, value)                                               \
+    do {                                                                       \
+        (info)->has_##member = true;                                           \
+        (info)->member = (value);                                              \
+    } while (0)
+
+static char *version_text(uint16_t major, uint16_t minor)
+{
+    return g_strdup_printf("%d.%d", major, minor);
+}
+
+static char *uuid_text(QemuUUID uuid)
+{
+    return qemu_uuid_unparse_strdup(&uuid);
+}
+
+static int64_t unix_time(uint32_t timestamp)
+{
+    return (int64_t)be32_to_cpu(timestamp) + VPC_EPOCH;
+}
+
+static void tell_footer(ImageInfoSpecificVpc *info, const VpcFooter *footer)
+{
+    uint32_t version = be32_to_cpu(footer->version);
+
+    info->creator_application = vpc_field_text(footer->creator_app);
+    info->creator_os = vpc_field_text(footer->creator_os);
+    info->creator_version = version_text(be16_to_cpu(footer->creator_major),
+                                         be16_to_cpu(footer->creator_minor));
+    info->unique_id = uuid_text(footer->uuid);
+    info->format_version = version_text(version >> 16, version & 0xffff);
+    SET(info, timestamp, unix_time(footer->timestamp));
+    SET(info, features, be32_to_cpu(footer->features));
+    SET(info, saved_state, footer->saved_state != 0);
+    SET(info, original_size, be64_to_cpu(footer->original_size));
+    SET(info, cylinders, be16_to_cpu(footer->cylinders));
+    SET(info, heads, footer->heads);
+    SET(info, sectors_per_track, footer->sectors);
+    SET(info, checksum, be32_to_cpu(footer->checksum));
+}
+
+static void tell_sizes(ImageInfoSpecificVpc *info, const VpcState *s)
+{
+    SET(info, current_size, vpc_disk_size(&s->footer, VPC_SIZE_CURRENT));
+    SET(info, chs_size, vpc_disk_size(&s->footer, VPC_SIZE_CHS));
+    SET(info, size_rule, s->size == info->current_size
+                         ? BLOCKDEV_VPC_FORCE_SIZE_CALC_CURRENT_SIZE
+                         : BLOCKDEV_VPC_FORCE_SIZE_CALC_CHS);
+}
+
+static void tell_header(ImageInfoSpecificVpc *info, const VpcState *s)
+{
+    const VpcDynHeader *header = &s->header;
+    uint32_t version = be32_to_cpu(header->version);
+    QemuUUID parent = header->parent_uuid;
+
+    SET(info, header_offset, s->header_offset);
+    info->header_version = version_text(version >> 16, version & 0xffff);
+    SET(info, header_checksum, be32_to_cpu(header->checksum));
+    SET(info, table_offset, be64_to_cpu(header->table_offset));
+    SET(info, table_entries, be32_to_cpu(header->max_table_entries));
+    SET(info, block_size, s->block_size);
+    if (!qemu_uuid_is_null(&parent)) {
+        info->parent_unique_id = uuid_text(parent);
+    }
+    if (header->parent_timestamp) {
+        SET(info, parent_timestamp, unix_time(header->parent_timestamp));
+    }
+}
+
+static void tell_blocks(ImageInfoSpecificVpc *info, const VpcState *s)
+{
+    if (s->batmap.header_offset) {
+        SET(info, batmap_offset, s->batmap.header_offset);
+    }
+    SET(info, total_blocks, s->table.blocks);
+    SET(info, allocated_blocks, s->stats.allocated);
+    SET(info, fragmented_blocks, s->stats.fragmented);
+    SET(info, data_aligned, s->stats.aligned);
+}
+
+/* Bytes of the file that are nobody's. */
+static uint64_t unused_space(const VpcState *s)
+{
+    uint64_t used = s->tail_lost ? 0 : sizeof(s->footer);
+
+    if (s->type == VPC_TYPE_FIXED) {
+        used += be64_to_cpu(s->footer.current_size);
+    } else {
+        used += s->stats.allocated * ((uint64_t)s->bitmap_size + s->block_size);
+    }
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        used += s->reserved[i].end - s->reserved[i].start;
+    }
+    return s->file_length - MIN(used, s->file_length);
+}
+
+static void tell_layout(ImageInfoSpecificVpc *info, const VpcState *s)
+{
+    if (!s->tail_lost) {
+        SET(info, footer_offset, s->footer_offset);
+    }
+    SET(info, unused_space, unused_space(s));
+}
+
+static void tell_warnings(ImageInfoSpecificVpc *info, const VpcState *s)
+{
+    if (s->read_only_reason) {
+        ImageInfoVpcWarningList *list = g_new0(ImageInfoVpcWarningList, 1);
+
+        list->value = g_new0(ImageInfoVpcWarning, 1);
+        list->value->message = g_strdup(s->read_only_reason);
+        SET(info, warnings, list);
+    }
+}
+
 ImageInfoSpecific *vpc_get_specific_info(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
-    uint64_t chs = vpc_disk_size(&s->footer, VPC_SIZE_CHS);
-    uint64_t current = vpc_disk_size(&s->footer, VPC_SIZE_CURRENT);
-    char uuid_text[UUID_FMT_LEN + 1];
-    QemuUUID uuid = s->footer.uuid;
-    ImageInfoSpecificVpc *vpc;
-    ImageInfoSpecific *info;
+    ImageInfoSpecificVpc *vpc = g_new0(ImageInfoSpecificVpc, 1);
+    ImageInfoSpecific *info = g_new0(ImageInfoSpecific, 1);
+    bool fixed = s->type == VPC_TYPE_FIXED;
 
-    if (chs == current) {
-        return NULL;
+    vpc->subformat = fixed ? BLOCKDEV_VPC_SUBFORMAT_FIXED
+                           : BLOCKDEV_VPC_SUBFORMAT_DYNAMIC;
+    tell_footer(vpc, &s->footer);
+    tell_sizes(vpc, s);
+    if (!fixed) {
+        tell_header(vpc, s);
+        tell_blocks(vpc, s);
     }
-    qemu_uuid_unparse(&uuid, uuid_text);
-    vpc = g_new0(ImageInfoSpecificVpc, 1);
-    vpc->subformat = s->type == VPC_TYPE_FIXED ? BLOCKDEV_VPC_SUBFORMAT_FIXED
-                                               : BLOCKDEV_VPC_SUBFORMAT_DYNAMIC;
-    vpc->creator_application = vpc_field_text(s->footer.creator_app);
-    vpc->has_current_size = true;
-    vpc->current_size = current;
-    vpc->has_chs_size = true;
-    vpc->chs_size = chs;
-    vpc->has_block_size = s->type != VPC_TYPE_FIXED;
-    vpc->block_size = s->block_size;
-    vpc->unique_id = g_strdup(uuid_text);
-
-    info = g_new0(ImageInfoSpecific, 1);
+    tell_layout(vpc, s);
+    tell_warnings(vpc, s);
     info->type = IMAGE_INFO_SPECIFIC_KIND_VPC;
     info->u.vpc.data = vpc;
     return info;

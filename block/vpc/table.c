@@ -129,6 +129,14 @@ static uint32_t sound_bytes(const VpcState *s, uint32_t entry)
 
 /* ---- the walk at opening ---------------------------------------------------------- */
 
+/* Does @entry come next after @before?  Less than a page aligns the data. */
+static bool follows(const VpcState *s, uint32_t before, uint32_t entry)
+{
+    uint64_t next = before + stride(s);
+
+    return entry >= next && entry - next < 4096 / VPC_SECTOR;
+}
+
 /* Judges the entries of blocks @first..., collecting the sound ones. */
 static void scan_entries(VpcState *s, const uint32_t *raw, uint32_t first,
                          uint32_t count, GArray *sound)
@@ -154,8 +162,8 @@ static void scan_entries(VpcState *s, const uint32_t *raw, uint32_t first,
         if (vpc_data_offset(s, entry) % 4096) {
             stats->aligned = false;
         }
-        if (sound->len && entry < g_array_index(sound, uint32_t,
-                                                sound->len - 1) + stride(s)) {
+        if (sound->len && !follows(s, g_array_index(sound, uint32_t,
+                                                    sound->len - 1), entry)) {
             stats->fragmented++;
         }
         g_array_append_val(sound, entry);

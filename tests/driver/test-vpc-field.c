@@ -660,7 +660,10 @@ static void test_two_sizes(void)
     begin(&f, &spec);
     vhd_finish(f.disk, &f.image);
     blk = open_ro(&f);
-    g_assert_null(bdrv_get_specific_info(blk_bs(blk), &error_abort));
+    info = bdrv_get_specific_info(blk_bs(blk), &error_abort);
+    g_assert_cmpint(info->u.vpc.data->current_size, ==, 20480 * 512);
+    g_assert_cmpint(info->u.vpc.data->chs_size, ==, 20480 * 512);
+    qapi_free_ImageInfoSpecific(info);
     blk_unref(blk);
     end(&f);
 }

@@ -20,9 +20,12 @@ load helpers
     expect_golden info-raw.json
 }
 
+# A VHD that is the same each time.
+fixed_fields=uuid=00112233-4455-6677-8899-aabbccddeeff,timestamp=946684800
+
 @test 'info: a dynamic VHD' {
     needs vpc
-    "$MINBLK_IMG" create -q -f vpc a.vhd 64M
+    "$MINBLK_IMG" create -q -f vpc -o $fixed_fields a.vhd 64M
     img info a.vhd
     expect_status 0
     expect_err ''
@@ -31,18 +34,52 @@ load helpers
 
 @test 'info: a dynamic VHD as JSON' {
     needs vpc
-    "$MINBLK_IMG" create -q -f vpc a.vhd 64M
+    "$MINBLK_IMG" create -q -f vpc -o $fixed_fields a.vhd 64M
     img info --output json a.vhd
     expect_golden info-vpc.json
 }
 
 @test 'info: a backing chain of one image' {
     needs vpc
-    "$MINBLK_IMG" create -q -f vpc a.vhd 64M
+    "$MINBLK_IMG" create -q -f vpc -o $fixed_fields a.vhd 64M
     img info --backing-chain a.vhd
     expect_golden info-vpc
     img info --backing-chain --output=json a.vhd
     expect_golden info-chain.json
+}
+
+@test 'info: a fixed VHD has no blocks' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o subformat=fixed,target=hyperv,$fixed_fields \
+        a.vhd 1M
+    img info -f vpc a.vhd
+    expect_golden info-vpc-fixed
+}
+
+@test 'info: what is wrong with a VHD' {
+    needs vpc
+    needs_command jq
+    "$MINBLK_IMG" create -q -f vpc a.vhd 64M
+    printf '\001' | dd of=a.vhd bs=1 seek=84 conv=notrunc status=none
+    img info a.vhd
+    expect_status 0
+    [[ ${lines[-1]} == '            message: '*'copy at offset 0'* ]]
+    img info --output=json a.vhd
+    [ "$(jq -r '."format-specific".data.warnings | length' <<<"$output")" = 1 ]
+}
+
+@test 'info: blocks that do not follow each other' {
+    needs vpc
+    needs_command jq
+    "$MINBLK_IMG" create -q -f vpc a.vhd 64M
+    "$MINBLK_IO" -f vpc -c 'write 4M 512' -c 'write 8M 512' -c 'write 2M 512' \
+        a.vhd >/dev/null
+    img info --output=json a.vhd
+    data=$(jq -c '."format-specific".data |
+        [."allocated-blocks", ."fragmented-blocks", ."data-aligned",
+         ."footer-offset", ."unused-space"]' <<<"$output")
+    # Three gaps of a page less a sector, and one behind the table.
+    same_text data '[3,1,true,6307328,12288]' "$data"
 }
 
 @test 'info: sizes in the largest unit that keeps them below 1000' {

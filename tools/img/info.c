@@ -108,6 +108,30 @@ static void print_scalar(QObject *obj)
     }
 }
 
+static void print_members(QDict *dict, int indent);
+
+/* What follows the colon behind a name: on its line, or below, indented. */
+static void print_value(QObject *value, int indent)
+{
+    QList *list = qobject_to(QList, value);
+    const QListEntry *entry;
+    int i = 0;
+
+    if (qobject_type(value) == QTYPE_QDICT) {
+        printf("\n");
+        print_members(qobject_to(QDict, value), indent + 4);
+    } else if (list) {
+        printf("\n");
+        QLIST_FOREACH_ENTRY(list, entry) {
+            printf("%*s[%d]:", indent + 4, "", i++);
+            print_value(qlist_entry_obj(entry), indent + 4);
+        }
+    } else {
+        printf(" ");
+        print_scalar(value);
+    }
+}
+
 /* The members of @dict, a line each, words parted by blanks. */
 static void print_members(QDict *dict, int indent)
 {
@@ -118,13 +142,7 @@ static void print_members(QDict *dict, int indent)
         QObject *value = qdict_entry_value(entry);
 
         printf("%*s%s:", indent, "", g_strdelimit(key, "-_", ' '));
-        if (qobject_type(value) == QTYPE_QDICT) {
-            printf("\n");
-            print_members(qobject_to(QDict, value), indent + 4);
-        } else {
-            printf(" ");
-            print_scalar(value);
-        }
+        print_value(value, indent);
     }
 }
 

@@ -57,6 +57,7 @@ OBJECT(ImageInfo)
 OBJECT(ImageInfoSpecific)
 OBJECT(ImageInfoSpecificVpc)
 OBJECT(ImageInfoSpecificVpcWrapper)
+OBJECT(ImageInfoVpcWarning)
 OBJECT(MapEntry)
 
 #define SAMPLE(T, text) { #T, text, sample_visit_##T, sample_free_##T }
@@ -167,7 +168,20 @@ static const Sample samples[] = {
     SAMPLE(ImageInfoSpecificVpc,
            "{\"subformat\": \"dynamic\", \"creator-application\": \"win \", "
            "\"current-size\": 1, \"chs-size\": 2, \"block-size\": 3, "
-           "\"unique-id\": \"u\"}"),
+           "\"unique-id\": \"u\", \"creator-version\": \"10.0\", "
+           "\"creator-os\": \"Wi2k\", \"timestamp\": 946684800, \"features\": "
+           "2, \"format-version\": \"1.0\", \"saved-state\": false, "
+           "\"original-size\": 4, \"cylinders\": 5, \"heads\": 6, "
+           "\"sectors-per-track\": 7, \"checksum\": 4294967295, "
+           "\"size-rule\": \"chs\", \"header-offset\": 512, "
+           "\"header-version\": \"1.0\", \"header-checksum\": 8, "
+           "\"table-offset\": 1536, \"table-entries\": 9, "
+           "\"parent-unique-id\": \"p\", \"parent-timestamp\": 10, "
+           "\"batmap-offset\": 11, \"total-blocks\": 12, "
+           "\"allocated-blocks\": 13, \"fragmented-blocks\": 14, "
+           "\"data-aligned\": true, \"footer-offset\": 15, "
+           "\"unused-space\": 16, \"warnings\": [{\"message\": \"w\"}]}"),
+    SAMPLE(ImageInfoVpcWarning, "{\"message\": \"w\"}"),
     SAMPLE(ImageInfoSpecificVpcWrapper,
            "{\"data\": {\"subformat\": \"fixed\"}}"),
     SAMPLE(MapEntry,
