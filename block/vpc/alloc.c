@@ -23,10 +23,11 @@
  * pack blocks take it for granted that it follows the last one (QEMU up to 10.0
  * leaves it inside the next block otherwise), so it stays so in their images.
  *
- * Why the old footer never shows up as guest data: growth begins at the footer
- * or behind the file's end, the data of a block begins at the next multiple of
- * 4 KiB, and its bitmap lies in between and over the footer.  Blocks of less
- * than 4 KiB are packed, and so cleared; as is all space that may be stale.
+ * Why the old footer never shows up as guest data: growth begins at the footer,
+ * before it in its page, or behind the file's end; the data of a block begins at
+ * the next multiple of 4 KiB, and its bitmap lies in between and over the
+ * footer.  Blocks of less than 4 KiB are packed, and so cleared; as is all space
+ * that may be stale.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -87,6 +88,16 @@ static uint64_t metadata_end(const VpcState *s)
     return end;
 }
 
+/*
+ * Where growth begins in an image whose footer ends the file: at the footer, or
+ * behind all else at @end, where nothing but the alignment of the footer lies
+ * in between.  So blocks lie as if the image had never been closed.
+ */
+static uint64_t growth_start(const VpcState *s, uint64_t end)
+{
+    return s->footer_offset == footer_behind(s, end) ? end : s->footer_offset;
+}
+
 void vpc_alloc_open(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
@@ -95,8 +106,8 @@ void vpc_alloc_open(BlockDriverState *bs)
 
     s->footer_follows = s->footer_offset == end &&
                         (s->file_length % PAGE || !s->stats.aligned);
-    s->free_offset = MAX(s->free_offset,
-                         at_end ? s->footer_offset : s->file_length);
+    s->free_offset = MAX(s->free_offset, at_end ? growth_start(s, end)
+                                                : s->file_length);
     s->inside.start = end;
     s->inside.end = at_end ? s->footer_offset : s->file_length - VPC_SECTOR;
     s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);

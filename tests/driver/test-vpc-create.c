@@ -182,7 +182,10 @@ static const uint32_t block_sizes[] = {
     4 * KiB, 8 * KiB, 64 * KiB, 512 * KiB, 1 * MiB, 2 * MiB, 4 * MiB, 32 * MiB,
 };
 
-/* A disk of seven blocks and a bit, whose blocks are written from the last one. */
+/*
+ * A disk of seven blocks and a bit, whose blocks are written from the last one,
+ * each after opening the image: they lie as if it had never been closed.
+ */
 static void test_block_size(gconstpointer opaque)
 {
     uint32_t block = *(const uint32_t *)opaque;
@@ -199,11 +202,11 @@ static void test_block_size(gconstpointer opaque)
     g_assert_cmpint(be32_to_cpu(n.header.max_table_entries), ==, 8);
     g_assert_cmpint(mem_disk_length(n.disk), ==, 4096);
 
-    blk = open_new();
     for (int i = 7; i >= 0; i--) {
+        blk = open_new();
         write_value(blk, (uint64_t)i * block, 512, 0x40 + i);
+        blk_unref(blk);
     }
-    blk_unref(blk);
     blk = open_new();
     for (int i = 0; i < 8; i++) {
         uint64_t entry = vpc_layout_entry(&l, 7 - i);
