@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Entries of the field guide on QEMU's driver, those that test-vpc-field.c and
- * test-vpc-damage.c do not hold; the file field-guide names the test of each.
+ * test-vpc-damage.c do not hold; field-guide.txt names the test of each.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
+#include "qemu/option.h"
 #include "vpc-fixture.h"
 
 static const VhdSpec fixed = { .size = 1 * MiB, .type = VPC_TYPE_FIXED };
@@ -379,29 +380,80 @@ static void test_s28_probe(void)
     }
 }
 
-static void test_s34_reopen(void)
+/* A device does not grow, and nothing is said of how long it is. */
+static BlockBackend *open_device(int64_t length)
 {
+    g_autofree char *size = g_strdup_printf("%" PRId64, length);
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "vpc");
+    qdict_put_str(options, "file.driver", "raw");
+    qdict_put_str(options, "file.size", size);
+    qdict_put_str(options, "file.file.driver", "mem");
+    qdict_put_str(options, "file.file.disk", "disk");
+    return blk_new_open(NULL, NULL, options, BDRV_O_RDWR, &error_abort);
+}
+
+/* It is longer than its image, and holds what was there before. */
+static void test_s40_block_device(void)
+{
+    const int64_t device = 3 * MiB;
+    g_autofree uint8_t *old = g_malloc(device);
     Fixture f;
     BlockBackend *blk;
-    Error *err = NULL;
 
     begin(&f, &virtualbox);
+    vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
     vhd_finish(f.disk, &f.image);
-    blk = open_ro(&f);
-    g_assert_cmpint(bdrv_reopen_set_read_only(blk_bs(blk), false,
-                                              &error_abort), ==, 0);
-    g_assert_cmpint(bdrv_reopen_set_read_only(blk_bs(blk), true,
-                                              &error_abort), ==, 0);
-    blk_unref(blk);
-
-    disk_flip(f.disk, 70, 1);
-    blk = open_ro(&f);
-    g_assert_cmpint(bdrv_reopen_set_read_only(blk_bs(blk), false, &err), <,
-                    0);
-    g_assert_nonnull(strstr(error_get_pretty(err), "offset 0"));
-    error_free(err);
+    memset(old, 0x5e, device);
+    mem_disk_write(f.disk, mem_disk_length(f.disk), old,
+                   device - mem_disk_length(f.disk));
+    blk_unref(open_silently(&f));
+    for (int i = 2; i < 10; i++) {
+        blk = open_device(device);
+        assert_reads(blk, BLOCK, BLOCK, 0x11);
+        write_value(blk, i * BLOCK + 512, 512, i);
+        assert_reads(blk, i * BLOCK, 512, 0);
+        blk_unref(blk);
+        /* Hyper-V reads the end of the device. */
+        g_assert_cmpint(mem_disk_length(f.disk), ==, device);
+        assert_sound_ends(&f);
+    }
+    blk = open_silently(&f);
+    for (int i = 2; i < 10; i++) {
+        assert_reads(blk, i * BLOCK, 512, 0);
+        assert_reads(blk, i * BLOCK + 512, 512, i);
+        assert_reads(blk, i * BLOCK + 1024, BLOCK - 1024, 0);
+    }
     blk_unref(blk);
     end(&f);
+}
+
+/* ---- what there is --------------------------------------------------------------------------- */
+
+static void test_s26_callbacks(void)
+{
+    static const char *const options[] = {
+        "subformat", "force_size", "block_size", "preallocation", "creator",
+        "creator_os", "creator_version", "uuid", "timestamp", "target",
+    };
+    BlockDriver *drv = bdrv_find_format("vpc");
+    QemuOptsList *list = bdrv_driver_create_opts(drv);
+
+    g_assert_nonnull(drv->bdrv_co_check);
+    g_assert_nonnull(drv->bdrv_co_pwrite_zeroes);
+    g_assert_nonnull(drv->bdrv_co_pdiscard);
+    g_assert_nonnull(drv->bdrv_measure);
+    g_assert_nonnull(bdrv_driver_amend_opts(drv));
+    g_assert_nonnull(drv->bdrv_get_specific_info);
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        bool found = false;
+
+        for (const QemuOptDesc *desc = list->desc; desc->name; desc++) {
+            found |= strcmp(desc->name, options[i]) == 0;
+        }
+        g_assert_true(found);
+    }
 }
 
 int main(int argc, char **argv)
@@ -417,11 +469,12 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S22-truncated-block", test_s22_truncated_block);
     g_test_add_func("/vpc/S23-table-place", test_s23_table_place);
     g_test_add_func("/vpc/S25-last-block", test_s25_last_block);
+    g_test_add_func("/vpc/S26-callbacks", test_s26_callbacks);
     g_test_add_func("/vpc/S27-zeroes", test_s27_zeroes);
     g_test_add_func("/vpc/S28-probe", test_s28_probe);
-    g_test_add_func("/vpc/S34-reopen", test_s34_reopen);
     g_test_add_func("/vpc/S35-status", test_s35_status);
     g_test_add_func("/vpc/S39-fixed-zeroes", test_s39_fixed_zeroes);
+    g_test_add_func("/vpc/S40-block-device", test_s40_block_device);
     g_test_add_func("/vpc/Q-parallel-writes", test_q_parallel_writes);
     return g_test_run();
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Entries of the field guide on libvhdi, blktap, VirtualBox, the tools for
- * Azure and emulators, as far as they concern dynamic and fixed disks; the file
- * field-guide names the test of each.
+ * Azure and emulators, as far as they concern dynamic and fixed disks;
+ * field-guide.txt names the test of each.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
+#include "qemu/option.h"
 #include "vpc-fixture.h"
 
 static const VhdSpec fixed = { .size = 1 * MiB, .type = VPC_TYPE_FIXED };
@@ -551,6 +552,45 @@ static void test_q_has_zero_init(void)
     }
 }
 
+/* ---- Windows ------------------------------------------------------------------------------------ */
+
+static int create(const char *name, const char *list, Error **errp)
+{
+    QemuOptsList *all = qemu_opts_append(NULL, bdrv_driver_create_opts(
+                                             bdrv_find_format("vpc")));
+    QemuOpts *opts = qemu_opts_create(all, NULL, 0, &error_abort);
+    int ret;
+
+    g_assert_true(qemu_opts_do_parse(opts, list, NULL, &error_abort));
+    ret = bdrv_create(bdrv_find_format("vpc"), name, opts, errp);
+    qemu_opts_del(opts);
+    qemu_opts_free(all);
+    return ret;
+}
+
+/* Windows attaches no file that is sparse. */
+static void test_hyperv_not_sparse(void)
+{
+    static const char *const lists[] = {
+        "force_size,size=5M,preallocation=full",
+        "force_size,size=5M,preallocation=full,subformat=fixed",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        g_autofree char *path = g_strdup("/var/tmp/minblk-test-XXXXXX");
+        int fd = mkstemp(path);
+        struct stat st;
+
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(create(path, lists[i], &error_abort), ==, 0);
+        g_assert_cmpint(fstat(fd, &st), ==, 0);
+        g_assert_cmpint(st.st_size, >, 5 * MiB);
+        g_assert_cmpint(st.st_blocks * 512, >=, st.st_size);
+        close(fd);
+        unlink(path);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -576,6 +616,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/VBOX-6-small-file", test_vbox_6_small_file);
     g_test_add_func("/vpc/VBOX-6-close", test_vbox_6_close);
     g_test_add_func("/vpc/VBOX-7-partial-write", test_vbox_7_partial_write);
+    g_test_add_func("/vpc/HYPERV-not-sparse", test_hyperv_not_sparse);
     g_test_add_func("/vpc/AZURE-39-long-table", test_azure_39_long_table);
     g_test_add_func("/vpc/DOSBOX-4218-no-bitmaps",
                     test_dosbox_4218_no_bitmaps);
