@@ -103,13 +103,15 @@ void vpc_alloc_open(BlockDriverState *bs)
     VpcState *s = bs->opaque;
     bool at_end = s->footer_offset + VPC_SECTOR >= s->file_length;
     uint64_t end = MAX(metadata_end(s), s->stats.end);
+    uint64_t growth;
 
     s->footer_follows = s->footer_offset == end &&
                         (s->file_length % PAGE || !s->stats.aligned);
-    s->free_offset = MAX(s->free_offset, at_end ? growth_start(s, end)
-                                                : s->file_length);
+    growth = at_end ? growth_start(s, end) : s->file_length;
+
+    s->free_offset = MAX(s->free_offset, growth);
     s->inside.start = end;
-    s->inside.end = at_end ? s->footer_offset : s->file_length - VPC_SECTOR;
+    s->inside.end = at_end ? growth : growth - VPC_SECTOR;
     s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);
 }
 
