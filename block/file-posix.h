@@ -36,6 +36,24 @@ typedef struct FileState {
 
 extern BlockDriver bdrv_file;
 
+/* ---- file-posix-open.c: callbacks, plain ------------------------------------------ */
+
+extern const char *const file_mutable_opts[];
+extern const char *const file_strong_opts[];
+
+void file_parse_filename(const char *filename, QDict *options, Error **errp);
+int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);
+void file_close(BlockDriverState *bs);
+void file_refresh_filename(BlockDriverState *bs);
+int file_check_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
+                    Error **errp);
+void file_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared);
+void file_abort_perm_update(BlockDriverState *bs);
+int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
+                        Error **errp);
+void file_reopen_commit(BDRVReopenState *state);
+void file_reopen_abort(BDRVReopenState *state);
+
 /* ---- file-posix-lock.c: plain ----------------------------------------------------- */
 
 /* Does the file behind @fd take open file description locks? */

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file protocol: opening, permissions and reopening.
+ *
+ * A node is one open file description; its permissions are locks that other
+ * processes see (file-posix-lock.c).
+ *
+ * Invariants:
+ *   - Only regular files and block devices are opened; a FIFO or a character
+ *     device is refused before it could block or be disturbed.
+ *   - A reopening replaces the descriptor only when it is committed, and never
+ *     leaves a moment without locks.
+ */
+#include "qemu/osdep.h"
+#include <fcntl.h>
+#include "block/qdict.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "qemu/cutils.h"
+#include "file-posix.h"
+
+static QemuOptsList file_runtime_opts = {
+    .name = "file",
+    .head = QTAILQ_HEAD_INITIALIZER(file_runtime_opts.head),
+    .desc = {
+        {
+            .name = "filename",
+            .type = QEMU_OPT_STRING,
+            .help = "File name of the image",
+        },
+        {
+            .name = "aio",
+            .type = QEMU_OPT_STRING,
+            .help = "host AIO implementation (threads, native, io_uring)",
+        },
+        {
+            .name = "locking",
+            .type = QEMU_OPT_STRING,
+            .help = "file locking mode (on/off/auto, default: auto)",
+        },
+        { /* end of list */ }
+    },
+};
+
+const char *const file_mutable_opts[] = { "aio", "locking", NULL };
+const char *const file_strong_opts[] = { "filename", NULL };
+
+/* ---- opening ------------------------------------------------------------------ */
+
+void file_parse_filename(const char *filename, QDict *options, Error **errp)
+{
+    strstart(filename, "file:", &filename);
+    qdict_put_str(options, "filename", filename);
+}
+
+/* The kernel's open flags for BDRV_O_* @flags. */
+static int posix_flags(int flags)
+{
+    return O_CLOEXEC | O_NONBLOCK |
+           (flags & BDRV_O_RDWR ? O_RDWR : O_RDONLY) |
+           (flags & BDRV_O_NOCACHE ? O_DIRECT : 0);
+}
+
+static int choose_engine(FileState *s, AioContext *ctx, QemuOpts *opts,
+                         int flags, Error **errp)
+{
+    static const IoEngineType engines[BLOCKDEV_AIO_OPTIONS__MAX] = {
+        [BLOCKDEV_AIO_OPTIONS_THREADS] = IO_ENGINE_THREADS,
+        [BLOCKDEV_AIO_OPTIONS_NATIVE] = IO_ENGINE_AUTO,
+        [BLOCKDEV_AIO_OPTIONS_IO_URING] = IO_ENGINE_IO_URING,
+    };
+    IoEngineType type = flags & BDRV_O_IO_URING  ? IO_ENGINE_IO_URING
+                        : flags & BDRV_O_THREADS ? IO_ENGINE_THREADS
+                                                 : IO_ENGINE_AUTO;
+    const char *word = qemu_opt_get(opts, "aio");
+    Error *local_err = NULL;
+    IoEngine *engine;
+
+    if (word) {
+        int value = qapi_enum_parse(&BlockdevAioOptions_lookup, word,
+                                    BLOCKDEV_AIO_OPTIONS_THREADS, &local_err);
+
+        if (local_err) {
+            error_propagate(errp, local_err);
+            return -EINVAL;
+        }
+        type = engines[value];
+    }
+    engine = aio_get_io_engine(ctx, type, errp);
+    if (!engine) {
+        return -ENOTSUP;
+    }
+    s->engine = engine;
+    return 0;
+}
+
+static int choose_locking(FileState *s, QemuOpts *opts, Error **errp)
+{
+    Error *local_err = NULL;
+    int mode = qapi_enum_parse(&OnOffAuto_lookup, qemu_opt_get(opts, "locking"),
+                               ON_OFF_AUTO_AUTO, &local_err);
+
+    if (local_err) {
+        error_propagate(errp, local_err);
+        return -EINVAL;
+    }
+    s->use_locks = mode != ON_OFF_AUTO_OFF;
+    s->locks_required = mode == ON_OFF_AUTO_ON;
+    return 0;
+}
+
+/* Refuses what would block or be disturbed by being opened. */
+static int check_type(const char *filename, const struct stat *st,
+                      Error **errp)
+{
+    if (S_ISREG(st->st_mode) || S_ISBLK(st->st_mode)) {
+        return 0;
+    }
+    if (S_ISDIR(st->st_mode)) {
+        error_setg_errno(errp, EISDIR, "Could not open '%s'", filename);
+        return -EISDIR;
+    }
+    error_setg(errp, "'file' driver requires '%s' to be a regular file",
+               filename);
+    return -EINVAL;
+}
+
+static int open_fd(const char *filename, int oflags)
+{
+    int fd;
+
+    do {
+        fd = open(filename, oflags);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Opens @filename as *@flags says, read-only if need be and allowed. */
+static int open_image(BlockDriverState *bs, const char *filename, int *flags,
+                      Error **errp)
+{
+    struct stat st;
+    int fd, ret;
+
+    if (stat(filename, &st) == 0) {
+        ret = check_type(filename, &st, errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    fd = open_fd(filename, posix_flags(*flags));
+    if ((fd == -EACCES || fd == -EROFS || fd == -EPERM) &&
+        (*flags & BDRV_O_RDWR) &&
+        bdrv_apply_auto_read_only(bs, NULL, NULL) == 0) {
+        *flags &= ~BDRV_O_RDWR;
+        fd = open_fd(filename, posix_flags(*flags));
+    }
+    if (fd == -EINVAL && (*flags & BDRV_O_NOCACHE)) {
+        error_setg(errp, "Could not open '%s': filesystem does not support "
+                   "O_DIRECT", filename);
+        return fd;
+    }
+    if (fd < 0) {
+        error_setg_errno(errp, -fd, "Could not open '%s'", filename);
+        return fd;
+    }
+    return fd;
+}
+
+/* What the opened descriptor turned out to be. */
+static int examine_fd(FileState *s, const char *filename, Error **errp)
+{
+    struct stat st;
+    int ret;
+
+    if (fstat(s->file.fd, &st) < 0) {
+        ret = -errno;
+        error_setg_errno(errp, errno, "Could not stat '%s'", filename);
+        return ret;
+    }
+    ret = check_type(filename, &st, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    s->is_device = S_ISBLK(st.st_mode);
+    if (s->use_locks && !file_lock_supported(s->file.fd)) {
+        if (s->locks_required) {
+            error_setg(errp, "'%s' does not support file locks, which "
+                       "locking=on requires", filename);
+            return -ENOTSUP;
+        }
+        s->use_locks = false;
+    }
+    return 0;
+}
+
+int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
+{
+    FileState *s = bs->opaque;
+    QemuOpts *opts = qemu_opts_create(&file_runtime_opts, NULL, 0,
+                                      &error_abort);
+    Error *local_err = NULL;
+    const char *filename;
+    int ret;
+
+    s->reopen_fd = -1;
+    qemu_opts_absorb_qdict(opts, options, &local_err);
+    if (local_err) {
+        error_propagate(errp, local_err);
+        ret = -EINVAL;
+        goto out;
+    }
+    filename = qemu_opt_get(opts, "filename");
+    if (!filename) {
+        error_setg(errp, "The 'file' block driver requires a file name");
+        ret = -EINVAL;
+        goto out;
+    }
+    ret = choose_engine(s, bdrv_get_aio_context(bs), opts, flags, errp);
+    if (ret == 0) {
+        ret = choose_locking(s, opts, errp);
+    }
+    if (ret < 0) {
+        goto out;
+    }
+
+    ret = open_image(bs, filename, &flags, errp);
+    if (ret < 0) {
+        goto out;
+    }
+    io_file_init(&s->file, ret);
+    ret = examine_fd(s, filename, errp);
+    if (ret < 0) {
+        close(s->file.fd);
+        goto out;
+    }
+    bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
+out:
+    qemu_opts_del(opts);
+    return ret;
+}
+
+void file_close(BlockDriverState *bs)
+{
+    FileState *s = bs->opaque;
+
+    assert(s->reopen_fd < 0);
+    close(s->file.fd);
+}
+
+void file_refresh_filename(BlockDriverState *bs)
+{
+    const char *filename = qdict_get_try_str(bs->options, "filename");
+
+    if (filename) {
+        snprintf(bs->exact_filename, sizeof(bs->exact_filename), "%s%s",
+                 path_has_protocol(filename) ? "file:" : "", filename);
+    }
+}
+
+/* ---- permissions ----------------------------------------------------------------- */
+
+int file_check_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
+                    Error **errp)
+{
+    FileState *s = bs->opaque;
+    uint64_t old_shared = BLK_PERM_ALL & ~s->locked_unshared;
+    Error *local_err = NULL;
+    int ret;
+
+    if (!s->use_locks && !s->reopen_locks) {
+        return 0;
+    }
+    ret = file_lock_acquire(s->file.fd, perm, shared, s->locked_perm,
+                            s->locked_unshared, &local_err);
+    if (ret == 0) {
+        /* What was held before has been tested before. */
+        ret = file_lock_test(s->file.fd, perm & ~s->locked_perm,
+                             shared | s->locked_unshared, &local_err);
+    }
+    if (ret < 0) {
+        error_append_hint(&local_err, "Is another process using the image "
+                          "[%s]?\n", bs->filename);
+        error_propagate(errp, local_err);
+        file_lock_release(s->file.fd, s->locked_perm, old_shared);
+        return ret;
+    }
+    s->checked_perm = perm & BLK_PERM_ALL;
+    s->checked_unshared = ~shared & BLK_PERM_ALL;
+    return 0;
+}
+
+void file_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared)
+{
+    FileState *s = bs->opaque;
+
+    s->checked_perm = s->checked_unshared = 0;
+    if (s->use_locks) {
+        file_lock_release(s->file.fd, perm, shared);
+        s->locked_perm = perm & BLK_PERM_ALL;
+        s->locked_unshared = ~shared & BLK_PERM_ALL;
+    }
+}
+
+void file_abort_perm_update(BlockDriverState *bs)
+{
+    FileState *s = bs->opaque;
+
+    s->checked_perm = s->checked_unshared = 0;
+    if (s->use_locks || s->reopen_locks) {
+        file_lock_release(s->file.fd, s->locked_perm,
+                          BLK_PERM_ALL & ~s->locked_unshared);
+    }
+}
+
+/* ---- reopening -------------------------------------------------------------------- */
+
+/* What prepare hands to commit. */
+typedef struct FileReopen {
+    IoEngine *engine;
+    bool use_locks;
+} FileReopen;
+
+/* Another description of the same file; its name may belong to another now. */
+static int open_again(BlockDriverState *bs, int fd, int flags, Error **errp)
+{
+    g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", fd);
+    int new_fd = open_fd(self, posix_flags(flags));
+
+    if (new_fd == -ENOENT) {
+        new_fd = open_fd(qdict_get_str(bs->options, "filename"),
+                         posix_flags(flags));
+    }
+    if (new_fd < 0) {
+        error_setg_errno(errp, -new_fd, "Could not reopen file");
+    }
+    return new_fd;
+}
+
+int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
+                        Error **errp)
+{
+    BlockDriverState *bs = state->bs;
+    FileState *s = bs->opaque;
+    FileState probe = { 0 };
+    g_autofree FileReopen *r = g_new0(FileReopen, 1);
+    QemuOpts *opts = qemu_opts_create(&file_runtime_opts, NULL, 0,
+                                      &error_abort);
+    Error *local_err = NULL;
+    int changed = (state->flags ^ bs->open_flags) &
+                  (BDRV_O_RDWR | BDRV_O_NOCACHE);
+    int ret;
+
+    qemu_opts_absorb_qdict(opts, state->options, &local_err);
+    if (local_err) {
+        error_propagate(errp, local_err);
+        ret = -EINVAL;
+        goto out;
+    }
+    /* The layer compares the name with the present one. */
+    qemu_opts_to_qdict(opts, state->options);
+    qdict_del(state->options, "aio");
+    qdict_del(state->options, "locking");
+
+    ret = choose_engine(&probe, bdrv_get_aio_context(bs), opts, state->flags,
+                        errp);
+    if (ret == 0) {
+        ret = choose_locking(&probe, opts, errp);
+    }
+    if (ret < 0) {
+        goto out;
+    }
+    r->engine = probe.engine;
+    r->use_locks = probe.use_locks && file_lock_supported(s->file.fd);
+    if (probe.locks_required && !r->use_locks) {
+        error_setg(errp, "'%s' does not support file locks, which locking=on "
+                   "requires", bs->filename);
+        ret = -ENOTSUP;
+        goto out;
+    }
+    if (changed) {
+        ret = open_again(bs, s->file.fd, state->flags, errp);
+        if (ret < 0) {
+            goto out;
+        }
+        s->reopen_fd = ret;
+    }
+    s->reopen_locks = r->use_locks;
+    state->opaque = g_steal_pointer(&r);
+    ret = 0;
+out:
+    qemu_opts_del(opts);
+    return ret;
+}
+
+void file_reopen_commit(BDRVReopenState *state)
+{
+    FileState *s = state->bs->opaque;
+    g_autofree FileReopen *r = state->opaque;
+
+    if (!r->use_locks && s->use_locks) {
+        file_lock_release(s->file.fd, 0, BLK_PERM_ALL);
+        s->locked_perm = s->locked_unshared = 0;
+    }
+    s->engine = r->engine;
+    s->use_locks = r->use_locks;
+    s->reopen_locks = false;
+    if (s->reopen_fd >= 0) {
+        if (s->use_locks) {
+            /* Shared locks: they cannot meet an exclusive one here. */
+            file_lock_acquire(s->reopen_fd, s->locked_perm | s->checked_perm,
+                              ~(s->locked_unshared | s->checked_unshared), 0,
+                              0, NULL);
+        }
+        close(s->file.fd);
+        io_file_init(&s->file, s->reopen_fd);
+        s->reopen_fd = -1;
+    }
+}
+
+void file_reopen_abort(BDRVReopenState *state)
+{
+    FileState *s = state->bs->opaque;
+
+    s->reopen_locks = false;
+    if (s->reopen_fd >= 0) {
+        close(s->reopen_fd);
+        s->reopen_fd = -1;
+    }
+    g_free(state->opaque);
+}
