@@ -37,6 +37,16 @@ footer()
     quietly "$MINBLK_IMG" check -q v
 }
 
+@test 'a creator with a zero byte, as info tells it' {
+    needs_command xxd
+    quietly "$MINBLK_IMG" amend -f vpc -o 'creator=d2v\x00' v
+    [ "$(footer 28 4)" = 64327600 ]
+    img info v
+    grep -qxF '    creator application: d2v\x00' <<<"$output"
+    img amend -f vpc -o creator=äöü v
+    expect_failure 1 "Parameter 'creator' expects four characters"
+}
+
 @test 'the unique id' {
     needs_command xxd
     quietly "$MINBLK_IMG" amend \
@@ -57,7 +67,7 @@ footer()
     sum=$(md5sum <v)
     img amend -f vpc -o nosuch=1 v
     expect_failure 1 "Invalid parameter 'nosuch'"
-    for option in creator=abc creator_os=abcde creator_version=1 uuid=nosuch \
+    for option in creator=abc creator_os=abcde creator=äb\\x0 creator_version=1 uuid=nosuch \
                   timestamp=1 creator=good,uuid=nosuch; do
         img amend -f vpc -o $option v
         expect_status 1

@@ -262,3 +262,107 @@ directory"
     img create -f nosuch -o help
     expect_failure 1 "Unknown file format 'nosuch'"
 }
+
+# footer OFFSET LENGTH: bytes of the footer that ends v, in hexadecimal.
+footer()
+{
+    tail -c 512 v | tail -c +$(($1 + 1)) | head -c "$2" | xxd -p
+}
+
+@test 'options of a VHD are printed as they were given' {
+    needs vpc
+    img create -f vpc -o block_size=512K,creator_version=1.0,target=hyperv \
+        -o timestamp=946684800 v 1M
+    expect_status 0
+    expect_err ''
+    expect_out "Formatting 'v', fmt=vpc size=1048576 block_size=524288 \
+target=hyperv creator_version=1.0 timestamp=946684800"
+}
+
+@test 'options of a VHD that are refused: nothing is touched' {
+    needs vpc
+    echo something >v
+    sum=$(md5sum <v)
+    while read -r options size message; do
+        img create -q -f vpc -o "$options" v "$size"
+        expect_status 1
+        same_text "$options" "minblk-img: v: $message" "${stderr%%$'\n'*}"
+        same_text "$options" "$sum" "$(md5sum <v)"
+    done <<'END'
+block_size=3000 1M Invalid block size 3000, expected a power of two from 4 KiB to 256 MiB
+subformat=fixed,block_size=2M 1M A fixed disk has no blocks whose size could be given
+preallocation=nosuch 1M Parameter 'preallocation' does not accept value 'nosuch'
+target=nosuch 1M Parameter 'target' does not accept value 'nosuch'
+creator=abc 1M Parameter 'creator' expects four characters
+creator_version=1 1M Parameter 'creator_version' expects major.minor, each below 65536
+uuid=nosuch 1M Parameter 'uuid' expects a UUID
+timestamp=0 1M Parameter 'timestamp' expects a time between 2000 and 2136, in seconds since 1970
+force_size,creator=qemu 1M Creator 'qemu' takes the size from the geometry, which gives 1044480 bytes instead of 1048576
+preallocation=metadata,block_size=4k 2040G With all blocks the file would be 4383005741056 bytes long, more than its sector numbers can express
+target=azure 41943040001 Azure takes disks of whole MiB only, not of 41943040512 bytes
+target=azure,subformat=dynamic 1G Azure takes fixed disks only
+target=hyperv,block_size=1M 1G Hyper-V takes blocks of 512 KiB or 2 MiB only
+target=xenserver,block_size=1M 1G XenServer takes blocks of 2 MiB only
+target=virtualbox,block_size=1M 1G VirtualBox takes blocks of 2 MiB and more only
+target=virtualpc 128G Virtual PC takes disks of at most 136899993600 bytes only
+target=virtualpc,force_size 1G With target=virtualpc the size is always that of a geometry
+END
+}
+
+@test 'only Virtual PC rounds the size of a VHD for a product' {
+    needs vpc
+    for pair in azure=41943040 hyperv=41943040 xenserver=41943040 \
+                virtualbox=41943040 virtualpc=41953280; do
+        "$MINBLK_IMG" create -q -f vpc -o "target=${pair%=*}" v 40M
+        img measure -f vpc v
+        [ "${lines[0]}" = "required size: ${pair#*=}" ]
+    done
+}
+
+@test 'fields of a VHD, also with zero bytes' {
+    needs vpc
+    needs_command xxd
+    "$MINBLK_IMG" create -q -f vpc -o 'creator=ab\x00\xff,creator_os=Mac ' \
+        -o creator_version=6.3,timestamp=946684801 \
+        -o uuid=00112233-4455-6677-8899-aabbccddeeff v 1M
+    [ "$(footer 24 16)" = 00000001616200ff000600034d616320 ]
+    [ "$(footer 68 16)" = 00112233445566778899aabbccddeeff ]
+    img info -f vpc v
+    grep -qF 'creator application: ab\x00\xff' <<<"$output"
+}
+
+@test 'equal input makes an equal VHD' {
+    needs vpc
+    head -c 5M /dev/urandom >r
+    for o in size=1M subformat=fixed,size=1M target=xenserver,size=1M \
+             preallocation=metadata,size=1M; do
+        SOURCE_DATE_EPOCH=1600000000 "$MINBLK_IMG" create -q -f vpc -o $o a
+        SOURCE_DATE_EPOCH=1600000000 "$MINBLK_IMG" create -q -f vpc -o $o b
+        cmp a b
+        "$MINBLK_IMG" create -q -f vpc -o $o,timestamp=1600000000 b
+        cmp a b
+    done
+    for name in a b; do
+        SOURCE_DATE_EPOCH=1600000000 "$MINBLK_IMG" convert -O vpc r $name
+    done
+    cmp a b
+    SOURCE_DATE_EPOCH=noon img create -q -f vpc v 1M
+    expect_failure 1 "v: The environment variable SOURCE_DATE_EPOCH expects \
+seconds since 1970, not 'noon'"
+}
+
+@test 'space for all of a VHD from the beginning' {
+    needs vpc
+    for o in fixed dynamic; do
+        for mode in falloc full; do
+            img create -q -f vpc -o subformat=$o,preallocation=$mode v 8M
+            [ "$(($(stat -c '%b * %B' v)))" -ge 8388608 ]
+        done
+    done
+    "$MINBLK_IMG" create -q -f vpc -o preallocation=metadata v 8M
+    [ "$(($(stat -c '%b * %B' v)))" -lt 1048576 ]
+    img map --output=json -f vpc v
+    [ "$(grep -c '"offset"' <<<"$output")" -eq 5 ]
+    "$MINBLK_IMG" create -q -f vpc -o target=hyperv,subformat=fixed v 8M
+    [ "$(($(stat -c '%b * %B' v)))" -ge 8388608 ]
+}
