@@ -164,3 +164,40 @@ let_go()
     qemu-io -f vpc -c 'read -P 0xcd 0 512' image.vhd >said
     grep -q '^read 512/512' said
 }
+
+# What others have to read of each option of creation; QEMU before 10.0 has to be
+# told that the geometry is not the size for creators that it does not know.
+@test "each option of creation, for others" {
+    needs qemu-img vhdiinfo
+    needs_pyvhdi
+    local options current=driver=vpc,force_size_calc=current_size
+    for options in block_size=4k block_size=64k,force_size block_size=512k \
+        block_size=4M block_size=256M,force_size preallocation=metadata \
+        preallocation=falloc,block_size=512k preallocation=full,force_size \
+        subformat=fixed,preallocation=falloc subformat=fixed,preallocation=full \
+        'creator=mine,creator_version=1.2,creator_os=Mac ' \
+        uuid=00112233-4455-6677-8899-aabbccddeeff,timestamp=946684800 \
+        target=azure target=hyperv target=hyperv,subformat=fixed \
+        target=hyperv,block_size=512k target=xenserver \
+        target=xenserver,preallocation=metadata target=virtualbox \
+        target=virtualpc; do
+        echo "$options"
+        make "$MINBLK_IMG" "$MINBLK_IO" "$options" $((64 * MIB))
+        read_by_minblk
+        qemu-img compare --image-opts driver=raw,file.filename=ref.raw \
+            "$current,file.filename=image.vhd"
+        vhdiinfo image.vhd >info
+        grep -q "Media size.*($(size_of ref.raw) bytes)" info
+        vhdi_same image.vhd ref.raw
+    done
+}
+
+@test "the exact size, for QEMU too" {
+    needs qemu-img
+    local options size=$((64 * MIB))
+    for options in force_size subformat=fixed,force_size target=azure \
+        target=hyperv target=xenserver; do
+        img create -q -f vpc -o "$options" image.vhd $size
+        [ "$(virtual_size qemu-img image.vhd -f vpc)" = $size ]
+    done
+}
