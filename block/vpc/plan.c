@@ -204,7 +204,7 @@ int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
              Error **errp)
 {
     const VpcDefaults *defaults = vpc_target_defaults(opts);
-    bool time_given;
+    bool time_given = false;
     int ret;
 
     memset(plan, 0, sizeof(*plan));
