@@ -177,6 +177,71 @@ static void test_unmap_flush_fails(void)
     }
 }
 
+typedef struct Worker {
+    BlockBackend *blk;
+    GRand *rand;
+    unsigned *left;
+} Worker;
+
+static void coroutine_fn work(void *opaque)
+{
+    Worker *w = opaque;
+    uint8_t buf[512] = { 1 };
+
+    for (int i = 0; i < 200; i++) {
+        int64_t at = g_rand_int_range(w->rand, 0, 4) * BLOCK;
+        int64_t pnum;
+
+        switch (g_rand_int_range(w->rand, 0, 4)) {
+        case 0:
+            g_assert_cmpint(blk_co_pwrite_zeroes(w->blk, at, BLOCK, 0), ==, 0);
+            break;
+        case 1:
+            g_assert_cmpint(blk_co_pwrite_zeroes(w->blk, at + 512, 512, 0), ==,
+                            0);
+            break;
+        case 2:
+            g_assert_cmpint(blk_pwrite(w->blk, at, buf, 512, 0), >=, 0);
+            break;
+        case 3:
+            g_assert_cmpint(bdrv_block_status(blk_bs(w->blk), at, BLOCK, &pnum,
+                                              NULL, NULL), >=, 0);
+            break;
+        }
+    }
+    --*w->left;
+}
+
+/* A block that is looked at while it gives up its space and gets other. */
+static void test_unmap_and_status(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+    QDict *options = qdict_new();
+    Worker workers[24];
+    unsigned left = G_N_ELEMENTS(workers);
+    Fixture f;
+    BlockBackend *blk;
+
+    begin_full(&f, &windows, 2);
+    qdict_put_str(options, "driver", "vpc");
+    qdict_put_str(options, "file.driver", "delay");
+    qdict_put_int(options, "file.max-ns", 0);
+    qdict_put_str(options, "file.file.driver", "mem");
+    qdict_put_str(options, "file.file.disk", "disk");
+    blk = blk_new_open(NULL, NULL, options, BDRV_O_RDWR | BDRV_O_UNMAP,
+                       &error_abort);
+    for (size_t i = 0; i < G_N_ELEMENTS(workers); i++) {
+        workers[i] = (Worker) { blk, rand, &left };
+        qemu_coroutine_enter(qemu_coroutine_create(work, &workers[i]));
+    }
+    while (left) {
+        aio_poll(qemu_get_current_aio_context(), true);
+    }
+    blk_unref(blk);
+    blk_unref(open_rw(&f));
+    end(&f);
+}
+
 /* ---- bits ---------------------------------------------------------------------------------- */
 
 static void test_clear_bits(void)
@@ -526,6 +591,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S26-S27/unmap-last", test_unmap_last);
     g_test_add_func("/vpc/S26-S27/unmap-nothing", test_unmap_nothing);
     g_test_add_func("/vpc/S26-S27/flush-fails", test_unmap_flush_fails);
+    g_test_add_func("/vpc/S26-S27/unmap-and-status", test_unmap_and_status);
     g_test_add_func("/vpc/S26-S27/clear-bits", test_clear_bits);
     g_test_add_func("/vpc/gaps", test_gaps);
     g_test_add_func("/vpc/A2-layout-kept", test_layout_kept);
