@@ -39,6 +39,7 @@ void vpc_layout_init(VpcLayout *l, uint64_t size, uint32_t block_size,
     if (batmap) {
         end += sizeof(VpcBatmapHeader) + l->batmap_bytes;
     }
+    l->metadata_end = end;
     l->first_footer = footer_behind(end);
     l->first_data = ROUND_UP(end + l->bitmap_size, VPC_PAGE);
     l->stride = ROUND_UP((uint64_t)l->bitmap_size + block_size, VPC_PAGE);

@@ -24,6 +24,7 @@ typedef struct VpcLayout {
     uint64_t table_bytes;       /* whole sectors */
     uint64_t batmap_header;     /* 0: none */
     uint64_t batmap_bytes;      /* of the map behind it, whole sectors */
+    uint64_t metadata_end;      /* of table and batmap */
     uint64_t first_footer;      /* of an image without blocks */
     uint64_t first_data;        /* of the block that is allocated first */
     uint64_t stride;            /* from one block to the next */

@@ -92,11 +92,10 @@ static int erase(BlockBackend *blk, Error **errp)
 /* ---- blocks that have their place from the beginning -------------------------------- */
 
 /* Space for all of them, which reads as zeroes. */
-static int allocate_blocks(BlockBackend *blk, const VpcPlan *plan, Error **errp)
+static int allocate_blocks(BlockBackend *blk, const VpcPlan *plan, bool zeroed,
+                           Error **errp)
 {
     const VpcLayout *l = &plan->layout;
-    bool zeroed = blk_getlength(blk) == 0 &&
-                  bdrv_has_zero_init_truncate(blk_bs(blk));
     PreallocMode mode = plan->prealloc == PREALLOC_MODE_METADATA
                         ? PREALLOC_MODE_OFF : plan->prealloc;
     int ret = set_length(blk, vpc_plan_length(plan, l->blocks), mode, errp);
@@ -193,12 +192,23 @@ static int write_batmap(BlockBackend *blk, const VpcPlan *plan, uint8_t *buf)
 
 /* ---- the two kinds of image ---------------------------------------------------------- */
 
-/* All that stands between the footers but the blocks' data. */
-static int write_structures(BlockBackend *blk, const VpcPlan *plan)
+/*
+ * All that stands between the footers but the blocks' data.  Unless the node is
+ * @zeroed, it may hold an old batmap where one is looked for.
+ */
+static int write_structures(BlockBackend *blk, const VpcPlan *plan, bool zeroed)
 {
+    const VpcLayout *l = &plan->layout;
     g_autofree void *buf = g_try_malloc(CHUNK);
-    int ret = buf ? write_table(blk, plan, buf) : -ENOMEM;
+    int ret = buf ? 0 : -ENOMEM;
 
+    if (ret == 0 && !zeroed) {
+        ret = zero_range(blk, l->metadata_end,
+                         l->first_footer - l->metadata_end);
+    }
+    if (ret == 0) {
+        ret = write_table(blk, plan, buf);
+    }
     if (ret == 0 && plan->layout.batmap_header) {
         ret = write_batmap(blk, plan, buf);
     }
@@ -223,15 +233,17 @@ static int write_footer(BlockBackend *blk, const VpcPlan *plan, uint64_t offset)
 static int write_dynamic(BlockBackend *blk, const VpcPlan *plan, Error **errp)
 {
     uint32_t blocks = vpc_plan_has_all_blocks(plan) ? plan->layout.blocks : 0;
+    bool zeroed = blk_getlength(blk) == 0 &&
+                  bdrv_has_zero_init_truncate(blk_bs(blk));
     int ret = 0;
 
     if (blocks) {
-        ret = allocate_blocks(blk, plan, errp);
+        ret = allocate_blocks(blk, plan, zeroed, errp);
         if (ret < 0) {
             return ret;
         }
     }
-    ret = write_structures(blk, plan);
+    ret = write_structures(blk, plan, zeroed);
     if (ret == 0) {
         ret = write_footer(blk, plan, vpc_layout_footer(&plan->layout, blocks));
     }

@@ -384,6 +384,36 @@ static void test_bounded_memory(void)
     bdrv_unref(bs);
 }
 
+/* A node named "device" over the disk, which keeps its 3146240 bytes. */
+static BlockDriverState *open_device(void)
+{
+    return bdrv_open("json:{'driver': 'raw', 'node-name': 'device', "
+                     "'size': 3146240, 'file': {'driver': 'mem', "
+                     "'disk': 'disk'}}", NULL, NULL, BDRV_O_RDWR,
+                     &error_abort);
+}
+
+/* An old batmap on a device is not that of the new image. */
+static void test_old_batmap(void)
+{
+    BlockDriverState *bs;
+    ImageInfoSpecific *info;
+    BlockBackend *blk;
+    New n;
+
+    make(&n, false, "size=3M,force-size=on,subformat=fixed");
+    bs = open_device();
+    new_image("device", "size=1M,target=xenserver", &error_abort);
+    new_image("device", "size=1M,force-size=on", &error_abort);
+    bdrv_unref(bs);
+    blk = open_new();
+    info = bdrv_get_specific_info(blk_bs(blk), &error_abort);
+    g_assert_false(info->u.vpc.data->has_batmap_offset);
+    qapi_free_ImageInfoSpecific(info);
+    blk_unref(blk);
+    finish(&n);
+}
+
 /*
  * S40: what stood on a device that cannot shrink is no image any more; the new
  * one is sound there, and can be written to.
@@ -397,9 +427,7 @@ static void test_s40_device(gconstpointer subformat)
     New n;
 
     make(&n, false, "size=3M,force-size=on,subformat=fixed");
-    bs = bdrv_open("json:{'driver': 'raw', 'node-name': 'device', "
-                   "'size': 3146240, 'file': {'driver': 'mem', "
-                   "'disk': 'disk'}}", NULL, NULL, BDRV_O_RDWR, &error_abort);
+    bs = open_device();
     new_image("device", options, &error_abort);
     bdrv_unref(bs);
     g_assert_cmpint(mem_disk_length(n.disk), ==, 3146240);
@@ -449,6 +477,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(name, &target_cases[i], test_target);
     }
     g_test_add_func("/vpc/create/bounded-memory", test_bounded_memory);
+    g_test_add_func("/vpc/create/old-batmap", test_old_batmap);
     g_test_add_data_func("/vpc/create/S40-device/dynamic", "dynamic",
                          test_s40_device);
     g_test_add_data_func("/vpc/create/S40-device/fixed", "fixed",
