@@ -250,6 +250,46 @@ static void test_s18_s19_geometry(void)
     }
 }
 
+typedef struct RuleCase {
+    const char *creator;
+    VpcGeometry geometry;           /* 300 * 4 * 17 sectors, if it is a size */
+    const char *rule;
+    bool by_geometry;
+} RuleCase;
+
+/* The option overrides the creator, and nothing else. */
+static const RuleCase rule_cases[] = {
+    { "win ", { 300, 4, 17 }, "chs", true },
+    { "vpc ", { 300, 4, 17 }, "chs", true },
+    { "qem2", { 300, 4, 17 }, "chs", false },
+    { "win ", { 65535, 16, 255 }, "chs", false },
+    { "vpc ", { 65535, 16, 255 }, "chs", false },
+    { "win ", { 1000, 16, 63 }, "chs", false },
+    { "vpc ", { 300, 4, 17 }, "current_size", false },
+    { "qemu", { 300, 4, 17 }, "current_size", false },
+};
+
+static void test_a6_option(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rule_cases); i++) {
+        const RuleCase *c = &rule_cases[i];
+        const VhdSpec spec = {
+            .size = 20480 * 512, .creator = c->creator,
+            .geometry = c->geometry,
+        };
+        Fixture f;
+        BlockBackend *blk;
+
+        begin(&f, &spec);
+        vhd_finish(f.disk, &f.image);
+        blk = open_option(&f, 0, "force_size_calc", c->rule, &error_abort);
+        g_assert_cmpint(blk_getlength(blk), ==,
+                        (c->by_geometry ? 300 * 4 * 17 : 20480) * 512);
+        blk_unref(blk);
+        end(&f);
+    }
+}
+
 /* ---- opening ------------------------------------------------------------------------------ */
 
 /* Whatever cannot be read, the reason is told. */
@@ -462,6 +502,7 @@ int main(int argc, char **argv)
     bdrv_init();
     begin_listening();
 
+    g_test_add_func("/vpc/A6-option", test_a6_option);
     g_test_add_func("/vpc/S7-flushes", test_s7_flushes);
     g_test_add_func("/vpc/S12-read-failure", test_s12_read_failure);
     g_test_add_func("/vpc/S18-S19-geometry", test_s18_s19_geometry);
