@@ -46,6 +46,7 @@ typedef enum Bug {
     BUG_LEAK_MEMORY,
     BUG_LEAK_NODE,
     BUG_LEAK_COROUTINE,
+    BUG_ENDLESS,            /* writes do not end */
     BUG_NO_DRAIN,           /* writes go on after they have ended */
     BUG_SHARED_FILE,        /* a second writer is welcome */
     BUG_CREATE_ROUNDING,    /* images are shorter than was asked for */
@@ -71,6 +72,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_LEAK_MEMORY] = "bug-leak-memory",
     [BUG_LEAK_NODE] = "bug-leak-node",
     [BUG_LEAK_COROUTINE] = "bug-leak-coroutine",
+    [BUG_ENDLESS] = "bug-endless",
     [BUG_NO_DRAIN] = "bug-no-drain",
     [BUG_SHARED_FILE] = "bug-shared-file",
     [BUG_CREATE_ROUNDING] = "bug-create-rounding",
@@ -431,6 +433,8 @@ static int coroutine_fn bug_co_write_part(BlockDriverState *bs,
 
     if (lock) {
         qemu_co_mutex_lock(&s->lock);
+    }
+    while (*(volatile Bug *)&s->bug == BUG_ENDLESS) {
     }
     pos = bug_find(s, offset);
     if (!pos) {

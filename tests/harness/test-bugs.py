@@ -26,6 +26,7 @@ BUGS = [
     ('leak-memory', 'graph', 1, r'open, use and close lose nothing'),
     ('leak-node', 'graph', 1, r'the children of an open image'),
     ('leak-coroutine', 'graph', 1, r'open, use and close lose nothing'),
+    ('endless', 'graph', 1, r'read-only and back'),
     ('no-drain', 'graph', 1, r'closing with requests in flight'),
     ('shared-file', 'graph', 1, r'a second writer is refused'),
     ('create-rounding', 'create', 1, r'sizes at boundaries, by options'),
@@ -60,7 +61,8 @@ def list_problem(comments):
 
 def find_bug(harness, driver, suite, ops, wanted):
     """What is wrong with the harness's verdict, or None; and its output."""
-    more = ['--timeout', '3'] if driver == 'bug-hostile-loop' else []
+    hangs = driver in ('bug-endless', 'bug-hostile-loop')
+    more = ['--timeout', '3'] if hangs else []
     status, lines = run(harness, driver, suite, ops, *more)
     found = [f for f in failures(lines) if re.search(wanted, f[0])]
     if status != 1:
@@ -83,6 +85,15 @@ def reproduces(harness):
             runs[0][1] + runs[1][1])
 
 
+def hangs_do_not_add_up(harness):
+    """After the first one, cases have less time, and each is told."""
+    _, lines = run(harness, 'bug-endless', 'graph', 1, '--timeout', '15')
+    late = [match[1] for match in (re.search(r'did not end within (\d+) sec', l)
+                                   for l in lines) if match]
+    good = len(late) > 2 and late[0] == '15' and set(late[1:]) == {'1'}
+    return None if good else f'times: {late}', lines
+
+
 def finds_nothing(harness, suite, ops):
     status, lines = run(harness, 'bug-none', suite, ops)
     if status:
@@ -100,6 +111,8 @@ def main(harness):
               for suite, ops in SOUND]
     tests.append(('a seed brings a failure about again',
                   lambda: reproduces(harness)))
+    tests.append(('hangs do not add up',
+                  lambda: hangs_do_not_add_up(harness)))
     return report(tests)
 
 

@@ -9,6 +9,8 @@
  *   - A case passes only when it says so and its process exits with 0 after it.
  *   - What it prints goes to a file in memory that is quoted when it fails.
  *   - No child outlives its deadline, nor its parent.
+ *   - Hangs do not add up: jobs that wait for their turn when one beside them
+ *     hangs are not run, and after the first hang no case has much time.
  */
 #include "harness.h"
 
@@ -24,6 +26,12 @@
 
 /* So much of what a child has printed is quoted. */
 #define MAX_QUOTE    2000
+
+/* What is left of a case's time after one has hung: so much of it, seconds. */
+#define HURRY 15
+
+/* A case has hung. */
+static bool hurry;
 
 struct Case {
     int fd;
@@ -148,6 +156,13 @@ static void child_main(const CaseJob *job, int fd, int output, pid_t parent)
 
 /* ---- in the parent --------------------------------------------------------------- */
 
+static unsigned case_timeout(const Harness *h, const CaseJob *job)
+{
+    unsigned most = hurry ? MAX(1, h->timeout / HURRY) : h->timeout;
+
+    return job->timeout ? MIN(job->timeout, most) : most;
+}
+
 static void start(const Harness *h, Child *child, CaseJob *job)
 {
     pid_t parent = getpid();
@@ -156,7 +171,7 @@ static void start(const Harness *h, Child *child, CaseJob *job)
     *child = (Child) {
         .job = job,
         .output = memfd_create("case", MFD_CLOEXEC),
-        .timeout = job->timeout ? job->timeout : h->timeout,
+        .timeout = case_timeout(h, job),
         .received = g_byte_array_new(),
     };
     if (child->output < 0 || pipe2(fds, O_CLOEXEC) < 0) {
@@ -259,6 +274,7 @@ static void finish(Child *child, bool late)
 
     if (late) {
         kill(child->pid, SIGKILL);
+        hurry = true;
     }
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
     }
@@ -298,9 +314,13 @@ static bool receive(Child *child)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
-/* Waits until one of @children has something to say or is late. */
-static void wait_children(Child *children, unsigned count)
+/*
+ * Waits until one of @children has something to say or is late; returns whether
+ * one was late.
+ */
+static bool wait_children(Child *children, unsigned count)
 {
+    bool late = false;
     struct pollfd fds[MAX_CHILDREN];
     int64_t now = g_get_monotonic_time();
     int64_t next = INT64_MAX;
@@ -315,7 +335,7 @@ static void wait_children(Child *children, unsigned count)
         }
     }
     if (poll(fds, count, MAX(0, (next - now) / 1000 + 1)) < 0) {
-        return;
+        return false;
     }
     now = g_get_monotonic_time();
     for (unsigned i = 0; i < count; i++) {
@@ -324,9 +344,19 @@ static void wait_children(Child *children, unsigned count)
         }
         if (now >= children[i].deadline) {
             finish(&children[i], true);
+            late = true;
         } else if (fds[i].revents && !receive(&children[i])) {
             finish(&children[i], false);
         }
+    }
+    return late;
+}
+
+static void skip_rest(CaseJob *jobs, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        jobs[i].status = CASE_SKIP;
+        jobs[i].message = g_strdup("a case beside this one hangs");
     }
 }
 
@@ -344,8 +374,9 @@ void cases_run(const Harness *h, CaseJob *jobs, unsigned count)
             }
             running += children[i].job != NULL;
         }
-        if (running) {
-            wait_children(children, places);
+        if (running && wait_children(children, places)) {
+            skip_rest(jobs + next, count - next);
+            next = count;
         }
     } while (running);
 }

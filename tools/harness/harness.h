@@ -111,7 +111,10 @@ void case_fail_err(Case *c, Error *err, const char *fmt, ...)
 /* In a case: hands @bytes to the parent, after those sent before. */
 void case_send(Case *c, const void *data, size_t bytes);
 
-/* Runs @count jobs, several at a time, and fills in their results. */
+/*
+ * Runs @count jobs, several at a time, and fills in their results.  When one
+ * hangs, those that have not begun are skipped: they are of one property.
+ */
 void cases_run(const Harness *h, CaseJob *jobs, unsigned count);
 
 /* Frees the results. */
