@@ -200,19 +200,35 @@ static void coroutine_fn check_entry(void *opaque)
     bdrv_dec_in_flight(r->bs);
 }
 
-int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix)
+int bdrv_check_listening(BlockDriverState *bs, BdrvCheckResult *res,
+                         BdrvCheckMode fix, BdrvCheckListener *listener,
+                         void *opaque)
 {
     CheckRequest r = { .bs = bs, .res = res, .fix = fix };
+    bool drain = !qemu_in_coroutine();
 
     memset(res, 0, sizeof(*res));
+    res->listener = listener;
+    res->listener_opaque = opaque;
     if (!bs->drv) {
         return -ENOMEDIUM;
     }
     if (!bs->drv->bdrv_co_check) {
         return -ENOTSUP;
     }
+    if (drain) {
+        bdrv_drained_begin(bs);
+    }
     bdrv_run_co(bs->aio_context, check_entry, &r);
+    if (drain) {
+        bdrv_drained_end(bs);
+    }
     return r.ret;
+}
+
+int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix)
+{
+    return bdrv_check_listening(bs, res, fix, NULL, NULL);
 }
 
 int bdrv_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,

@@ -112,6 +112,28 @@ typedef struct BlockFragInfo {
     uint64_t compressed_clusters;
 } BlockFragInfo;
 
+/* BdrvCheckResult has what QEMU 5.0 lacks: findings one by one. */
+#define MINBLK_CHECK_FINDINGS 1
+
+typedef enum BdrvFindingGrade {
+    BDRV_FINDING_CORRUPTION,   /* wrong, or wrong after further writes */
+    BDRV_FINDING_LEAK,         /* space that nothing uses */
+    BDRV_FINDING_WARNING,      /* odd, but harmless; it is not counted */
+} BdrvFindingGrade;
+
+/* All strings are the driver's and live as long as the call. */
+typedef struct BdrvCheckFinding {
+    BdrvFindingGrade grade;
+    int64_t offset;            /* in the file, bytes */
+    const char *field;         /* what is there */
+    const char *value;
+    const char *expected;
+    bool fixed;                /* repaired by this check */
+} BdrvCheckFinding;
+
+/* May be called in a coroutine, must not yield. */
+typedef void BdrvCheckListener(const BdrvCheckFinding *finding, void *opaque);
+
 typedef struct BdrvCheckResult {
     int corruptions;
     int leaks;
@@ -120,6 +142,12 @@ typedef struct BdrvCheckResult {
     int leaks_fixed;
     int64_t image_end_offset;  /* bytes; 0: unknown */
     BlockFragInfo bfi;
+
+    /* ---- fields that QEMU 5.0 lacks: use them under #ifdef only ---- */
+
+    /* MINBLK_CHECK_FINDINGS: told of each finding; NULL: nobody listens. */
+    BdrvCheckListener *listener;
+    void *listener_opaque;
 } BdrvCheckResult;
 
 typedef enum {
@@ -414,8 +442,16 @@ ImageInfoSpecific *bdrv_get_specific_info(BlockDriverState *bs, Error **errp);
 int bdrv_has_zero_init(BlockDriverState *bs);
 /* Does space added by truncate read as zeroes?  Plain. */
 int bdrv_has_zero_init_truncate(BlockDriverState *bs);
-/* Checks, and repairs what @fix says; *@res is zeroed before.  Mixed. */
+/*
+ * Checks, and repairs what @fix says; *@res is zeroed before.  Outside
+ * coroutines the node is drained meanwhile; in one the caller sees to it that no
+ * request is in flight.  Mixed.
+ */
 int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix);
+/* The same; @listener is told of each finding, where the driver tells. */
+int bdrv_check_listening(BlockDriverState *bs, BdrvCheckResult *res,
+                         BdrvCheckMode fix, BdrvCheckListener *listener,
+                         void *opaque);
 /* Lets the backing answer for everything; -ENOTSUP: not of this format. */
 int bdrv_make_empty(BlockDriverState *bs);
 

@@ -307,9 +307,10 @@ struct BlockDriver {
                                          Error **errp);
     /*
      * Checks the metadata, and repairs what @fix says (the file is writable
-     * then).  As a request; others may run, so it takes the driver's locks.
-     * @result is zeroed before; counts what is wrong there, also what it has
-     * repaired.  -errno: the check could not be made at all.
+     * then).  As a request; others run only if the caller is in a coroutine and
+     * lets them.  @result is zeroed before but for its listener, which, if there
+     * is one, is told of each finding; counts what is wrong there, and apart
+     * what was repaired.  -errno: the check could not be made at all.
      */
     int coroutine_fn (*bdrv_co_check)(BlockDriverState *bs,
                                       BdrvCheckResult *result,

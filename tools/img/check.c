@@ -5,7 +5,7 @@
  * Invariants:
  *   - Without -r the image is opened read-only.
  *   - After a repair the image is checked once more; what is reported is what
- *     that second check found, with the numbers of what was repaired.
+ *     that second check found, with what was repaired.
  */
 #include "qemu/osdep.h"
 #include "common.h"
@@ -40,9 +40,85 @@ static const char check_help[] =
     "  --image-opts       FILE is a list of options\n"
     "  -U, --force-share  also while another process writes to it\n";
 
+/* ---- findings ------------------------------------------------------------ */
+
+/* In the order in which they were found. */
+typedef struct Findings {
+    ImageCheckFindingList *first;
+    ImageCheckFindingList **next;
+} Findings;
+
+static void note_finding(const BdrvCheckFinding *found, void *opaque)
+{
+    static const ImageCheckGrade grades[] = {
+        [BDRV_FINDING_CORRUPTION] = IMAGE_CHECK_GRADE_CORRUPTION,
+        [BDRV_FINDING_LEAK] = IMAGE_CHECK_GRADE_LEAK,
+        [BDRV_FINDING_WARNING] = IMAGE_CHECK_GRADE_WARNING,
+    };
+    Findings *findings = opaque;
+    ImageCheckFindingList *item = g_new0(ImageCheckFindingList, 1);
+    ImageCheckFinding *f = item->value = g_new0(ImageCheckFinding, 1);
+
+    f->grade = grades[found->grade];
+    f->offset = found->offset;
+    f->field = g_strdup(found->field);
+    f->value = g_strdup(found->value);
+    f->expected = g_strdup(found->expected);
+    f->fixed = found->fixed;
+    *findings->next = item;
+    findings->next = &item->next;
+}
+
+/* Those that were not repaired go: a second check finds them again. */
+static void keep_fixed(Findings *findings)
+{
+    ImageCheckFindingList **item = &findings->first;
+
+    while (*item) {
+        ImageCheckFindingList *this = *item;
+
+        if (this->value->fixed) {
+            item = &this->next;
+            continue;
+        }
+        *item = this->next;
+        this->next = NULL;
+        qapi_free_ImageCheckFindingList(this);
+    }
+    findings->next = item;
+}
+
 /* ---- printing ------------------------------------------------------------ */
 
-static void print_findings(const BdrvCheckResult *result)
+static const char *grade_word(ImageCheckGrade grade)
+{
+    switch (grade) {
+    case IMAGE_CHECK_GRADE_CORRUPTION:
+        return "Corruption";
+    case IMAGE_CHECK_GRADE_LEAK:
+        return "Leak";
+    default:
+        return "Warning";
+    }
+}
+
+/* One line; values of several lines there are none. */
+static void print_finding(const ImageCheckFinding *f)
+{
+    printf("%s at offset %" PRId64 ": %s is %s, expected %s%s\n",
+           grade_word(f->grade), f->offset, f->field, f->value, f->expected,
+           f->fixed ? " (repaired)" : "");
+}
+
+static void print_findings(const Findings *findings)
+{
+    for (ImageCheckFindingList *item = findings->first; item;
+         item = item->next) {
+        print_finding(item->value);
+    }
+}
+
+static void print_counts(const BdrvCheckResult *result)
 {
     if (result->corruptions) {
         printf("\n%d errors were found on the image.\n"
@@ -67,7 +143,7 @@ static void print_human(const BdrvCheckResult *result)
 {
     const BlockFragInfo *bfi = &result->bfi;
 
-    print_findings(result);
+    print_counts(result);
     if (bfi->total_clusters && bfi->allocated_clusters) {
         printf("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% "
                "fragmented, %0.2f%% compressed clusters\n",
@@ -87,9 +163,10 @@ static void set_count(bool *has, int64_t *member, int64_t value)
     *member = value;
 }
 
-/* What was found as the schema has it; the names are borrowed. */
+/* What was found as the schema has it; all in it is borrowed. */
 static void describe(ImageCheck *check, const CheckArgs *args,
-                     const char *format, const BdrvCheckResult *result)
+                     const char *format, const BdrvCheckResult *result,
+                     const Findings *findings)
 {
     const BlockFragInfo *bfi = &result->bfi;
 
@@ -113,16 +190,18 @@ static void describe(ImageCheck *check, const CheckArgs *args,
               bfi->fragmented_clusters);
     set_count(&check->has_compressed_clusters, &check->compressed_clusters,
               bfi->compressed_clusters);
+    check->has_findings = findings->first;
+    check->findings = findings->first;
 }
 
 static void print_json(const CheckArgs *args, const char *format,
-                       const BdrvCheckResult *result)
+                       const BdrvCheckResult *result, const Findings *findings)
 {
     ImageCheck check = { 0 }, *p = &check;
     QObject *obj;
     Visitor *v = qobject_output_visitor_new(&obj);
 
-    describe(&check, args, format, result);
+    describe(&check, args, format, result, findings);
     visit_type_ImageCheck(v, NULL, &p, &error_abort);
     visit_complete(v, &obj);
     visit_free(v);
@@ -134,19 +213,23 @@ static void print_json(const CheckArgs *args, const char *format,
 
 /* Checks once more after a repair.  0 or -errno. */
 static int check_again(BlockDriverState *bs, const CheckArgs *args,
-                       BdrvCheckResult *result)
+                       BdrvCheckResult *result, Findings *findings)
 {
     BdrvCheckResult second;
     int ret;
 
+    keep_fixed(findings);
     if (!args->json && !args->quiet) {
+        print_findings(findings);
         printf("The following inconsistencies were found and repaired:\n\n"
                "    %d leaked clusters\n"
                "    %d corruptions\n\n"
                "Double checking the fixed image now...\n",
                result->leaks_fixed, result->corruptions_fixed);
+        qapi_free_ImageCheckFindingList(findings->first);
+        *findings = (Findings) { .next = &findings->first };
     }
-    ret = bdrv_check(bs, &second, 0);
+    ret = bdrv_check_listening(bs, &second, 0, note_finding, findings);
     second.leaks_fixed = result->leaks_fixed;
     second.corruptions_fixed = result->corruptions_fixed;
     *result = second;
@@ -166,23 +249,27 @@ static int exit_status(int ret, const BdrvCheckResult *result)
 
 static int check_node(BlockDriverState *bs, const CheckArgs *args)
 {
+    Findings findings = { .next = &findings.first };
     BdrvCheckResult result;
-    int ret = bdrv_check(bs, &result, args->fix);
+    int ret = bdrv_check_listening(bs, &result, args->fix, note_finding,
+                                   &findings);
 
     if (ret == -ENOTSUP) {
         error_report("This image format does not support checks");
         return CHECK_NOT_SUPPORTED;
     }
     if (ret >= 0 && (result.corruptions_fixed || result.leaks_fixed)) {
-        ret = check_again(bs, args, &result);
+        ret = check_again(bs, args, &result, &findings);
     }
     if (ret < 0) {
         error_report("Check failed: %s", strerror(-ret));
     } else if (args->json && !args->quiet) {
-        print_json(args, bdrv_get_format_name(bs), &result);
+        print_json(args, bdrv_get_format_name(bs), &result, &findings);
     } else if (!args->quiet) {
+        print_findings(&findings);
         print_human(&result);
     }
+    qapi_free_ImageCheckFindingList(findings.first);
     return exit_status(ret, &result);
 }
 
