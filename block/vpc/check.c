@@ -1,103 +1,163 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Check: the findings of opening, and a count of the blocks; repair of the
- * footers.
+ * The course of a check: look at everything, then repair what was asked for.
  *
  * Invariants:
- *   - A footer is repaired from the one that counts, and is on the disk before
- *     it is said to be repaired.
- *   - A footer that is put where none was lies behind all that the file holds.
+ *   - A repair begins when the check has come to its end, and only of what needs
+ *     no guess.
+ *   - Lost space is given up only when nothing is corrupt any more: what an
+ *     entry that is damaged has lost might lie there.
+ *   - After a repair the state is made anew of the file.
  */
 #include "qemu/osdep.h"
-#include "vpc.h"
+#include "qapi/error.h"
+#include "check.h"
 
-#define PAGE 4096
-
-/* Blocks with space, and those that do not follow the one before them. */
-static void coroutine_fn count_blocks(BlockDriverState *bs, BlockFragInfo *bfi)
+static void check_init(VpcCheck *c, BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
-    uint32_t stride = (s->bitmap_size + (uint64_t)s->block_size) / VPC_SECTOR;
-    uint64_t expected = 0;
 
-    bfi->total_clusters = s->table.blocks;
-    for (uint32_t block = 0; block < s->table.blocks; block++) {
-        VpcEntry entry;
-
-        if (vpc_table_get(bs, block, &entry) < 0 ||
-            entry.sector == VPC_UNALLOCATED || entry.sound < s->block_size) {
-            continue;
-        }
-        bfi->allocated_clusters++;
-        /* Up to a page is skipped to align the data. */
-        bfi->fragmented_clusters += expected &&
-                                    (entry.sector < expected ||
-                                     entry.sector - expected >=
-                                     PAGE / VPC_SECTOR);
-        expected = (uint64_t)entry.sector + stride;
-    }
+    *c = (VpcCheck) {
+        .bs = bs,
+        .findings = g_array_new(false, false, sizeof(VpcFinding)),
+        .file_end = s->file_end,
+        .block_bytes = (uint64_t)s->bitmap_size + s->block_size,
+        .shared = g_array_new(false, false, sizeof(VpcShared)),
+        .starts = g_array_new(false, false, sizeof(uint32_t)),
+        .drops = g_array_new(false, false, sizeof(VpcDrop)),
+        .moves = g_array_new(false, false, sizeof(VpcMove)),
+        .cuts = g_array_new(false, false, sizeof(VpcRange)),
+        .lost = g_array_new(false, false, sizeof(VpcRange)),
+    };
 }
 
-/*
- * Where the lost footer is to be: in the last sector of the file, or behind it
- * if something else is there.
- */
-static uint64_t footer_place(const VpcState *s)
+static void check_clear(VpcCheck *c)
 {
-    uint64_t end = s->stats.end;
-    uint64_t last = ROUND_UP(s->file_end, PAGE);
-
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        end = MAX(end, s->reserved[i].end);
-    }
-    if (last >= end + VPC_SECTOR) {
-        return last - VPC_SECTOR;
-    }
-    return ROUND_UP(last + VPC_SECTOR, PAGE) - VPC_SECTOR;
+    vpc_findings_clear(c);
+    g_array_free(c->shared, true);
+    g_array_free(c->starts, true);
+    g_array_free(c->drops, true);
+    g_array_free(c->moves, true);
+    g_array_free(c->cuts, true);
+    g_array_free(c->lost, true);
+    g_free(c->map);
 }
 
-static int coroutine_fn repair_footers(BlockDriverState *bs)
+static int look(VpcCheck *c)
 {
-    VpcState *s = bs->opaque;
-    uint64_t offset = s->tail_lost ? footer_place(s) : 0;
-    int ret = bdrv_co_pwrite(bs->file, offset, sizeof(s->footer), &s->footer,
-                             0);
+    VpcState *s = c->bs->opaque;
+    int ret = vpc_check_ends(c);
 
-    if (ret == 0) {
-        ret = bdrv_co_flush(bs->file->bs);
-    }
-    if (ret < 0) {
+    if (ret < 0 || s->type == VPC_TYPE_FIXED) {
+        c->tail_offset = s->footer_offset;
         return ret;
     }
-    if (s->tail_lost) {
-        s->tail_lost = false;
-        s->footer_offset = s->file_end = offset;
-        s->free_offset = MAX(s->free_offset, offset);
+    ret = vpc_check_blocks(c);
+    if (ret == 0) {
+        ret = vpc_check_bitmaps(c);
     }
-    s->footer_damaged = false;
-    g_clear_pointer(&s->read_only_reason, g_free);
-    return 0;
+    if (ret == 0) {
+        vpc_check_space(c);
+    }
+    return ret;
+}
+
+/* ---- repair -------------------------------------------------------------------------- */
+
+static int repair_errors(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    int ret = s->type == VPC_TYPE_FIXED ? 0 : vpc_check_place(c);
+
+    if (ret == 0) {
+        ret = vpc_repair_errors(c);
+    }
+    if (ret == 0) {
+        ret = vpc_reload(c->bs, NULL);
+    }
+    if (ret == 0) {
+        vpc_findings_mark_fixed(c, BDRV_FIX_ERRORS);
+    }
+    return ret;
+}
+
+/* Of what is lost once the errors are repaired. */
+static int repair_leaks(VpcCheck *c)
+{
+    VpcCheck now;
+    int ret;
+
+    check_init(&now, c->bs);
+    ret = look(&now);
+    if (ret == 0 && now.lost->len && !now.errors &&
+        !vpc_findings_corrupt(&now)) {
+        ret = vpc_repair_leaks(&now);
+        if (ret == 0) {
+            ret = vpc_reload(c->bs, NULL);
+        }
+        if (ret == 0) {
+            vpc_findings_mark_fixed(c, BDRV_FIX_LEAKS);
+        }
+    }
+    check_clear(&now);
+    return ret;
+}
+
+static int repair(VpcCheck *c, BdrvCheckMode fix)
+{
+    bool errors = fix & BDRV_FIX_ERRORS &&
+                  vpc_findings_to_repair(c, BDRV_FIX_ERRORS);
+    int ret = 0;
+
+    if (c->contrary) {
+        vpc_findings_leave_all(c);
+        return 0;
+    }
+    if (errors) {
+        ret = repair_errors(c);
+    }
+    /* Blocks that were copied, or dropped, leave space behind. */
+    if (ret == 0 && (fix & BDRV_FIX_LEAKS) && (errors || c->lost->len)) {
+        ret = repair_leaks(c);
+    }
+    return ret;
+}
+
+int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
+{
+    VpcState *s;
+    VpcCheck c;
+    int ret;
+
+    check_init(&c, bs);
+    ret = look(&c);
+    if (ret == 0 && fix && !c.errors) {
+        ret = repair(&c, fix);
+    }
+    if (ret == 0) {
+        vpc_findings_report(&c, result);
+    }
+    s = bs->opaque;
+    if (s->type != VPC_TYPE_FIXED) {
+        result->bfi = c.bfi;
+    }
+    result->image_end_offset = s->footer_offset + VPC_SECTOR;
+    check_clear(&c);
+    return ret;
 }
 
 int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
                               BdrvCheckMode fix)
 {
     VpcState *s = bs->opaque;
+    int ret = 0;
 
-    if ((fix & BDRV_FIX_ERRORS) && s->footer_damaged &&
-        !s->stats.misplaced && !s->stats.overlapping) {
-        int ret = repair_footers(bs);
-
-        if (ret < 0) {
-            return ret;
-        }
-        result->corruptions_fixed++;
+    if (!QTAILQ_EMPTY(&s->holds)) {
+        return -EBUSY;
     }
-    result->corruptions = MIN(s->stats.misplaced + s->stats.truncated +
-                              s->stats.overlapping, INT_MAX - 1) + s->footer_damaged;
-    if (s->type != VPC_TYPE_FIXED) {
-        count_blocks(bs, &result->bfi);
+    if (!bdrv_is_read_only(bs)) {
+        /* What is in memory only would look like damage. */
+        ret = bdrv_co_flush(bs);
     }
-    result->image_end_offset = s->footer_offset + VPC_SECTOR;
-    return 0;
+    return ret < 0 ? ret : vpc_check(bs, result, fix);
 }

@@ -109,17 +109,19 @@ static void reserve_locators(VpcState *s)
     for (size_t i = 0; i < ARRAY_SIZE(s->header.locator); i++) {
         const VpcParentLocator *l = &s->header.locator[i];
         uint64_t offset = be64_to_cpu(l->data_offset);
-        uint64_t length = be32_to_cpu(l->data_length);
+        uint64_t length = ROUND_UP((uint64_t)be32_to_cpu(l->data_length),
+                                   VPC_SECTOR);
         uint64_t space = be32_to_cpu(l->data_space);
         g_autoptr(Error) wrong = NULL;
 
-        if (space < VPC_SECTOR || space < length) {
+        if (space < VPC_SECTOR || space < be32_to_cpu(l->data_length)) {
             space *= VPC_SECTOR;
         }
         if (l->platform &&
-            vpc_reserve_range(s, "Parent locator", offset, space, NULL) < 0 &&
-            vpc_reserve_range(s, "Parent locator", offset,
-                              ROUND_UP(length, VPC_SECTOR), &wrong) < 0) {
+            vpc_reserve_range(s, "Parent locator", offset, MAX(space, length),
+                              NULL) < 0 &&
+            vpc_reserve_range(s, "Parent locator", offset, length,
+                              &wrong) < 0) {
             vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
         }
     }

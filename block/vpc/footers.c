@@ -75,8 +75,6 @@ static void compare_with_head(VpcState *s, const Candidate *head,
     if (is_fixed(tail)) {
         return;
     }
-    s->footer_damaged = head->error ||
-                        memcmp(&head->footer, &tail->footer, VPC_SECTOR);
     if (head->error) {
         vpc_refuse_writing(s, "the footer's copy at offset 0 is damaged (%s)",
                            error_get_pretty(head->error));
@@ -214,7 +212,6 @@ void vpc_find_tail(BlockDriverState *bs, uint64_t end)
     }
     if (s->tail_lost) {
         s->footer_offset = s->file_end;
-        s->footer_damaged = true;
         vpc_refuse_writing(s, "the footer at the end of the file is missing or "
                            "damaged (%s)", s->tail_problem);
     }

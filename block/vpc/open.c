@@ -6,7 +6,7 @@
  *   - Whatever is found wrong and does not keep the disk from being read makes
  *     the image read-only, and the user is told why.  Only to be checked or
  *     repaired (BDRV_O_CHECK, repair=on) is it opened all the same.
- *   - The state is made of the file by one function, vpc_load(), whether the
+ *   - The state is made of the file by one function, load(), whether the
  *     image is opened or was repaired.
  */
 #include "qemu/osdep.h"
@@ -19,6 +19,7 @@
 
 #define VPC_OPT_SIZE_CALC "force_size_calc"
 #define VPC_OPT_SAVED_STATE "saved_state"
+#define VPC_OPT_REPAIR "repair"
 
 static QemuOptsList vpc_runtime_opts = {
     .name = "vpc-runtime-opts",
@@ -36,6 +37,11 @@ static QemuOptsList vpc_runtime_opts = {
             .type = QEMU_OPT_STRING,
             .help = "Image of a guest in saved state: refuse to write to it, "
                     "or ignore that. {refuse (default), ignore}",
+        },
+        {
+            .name = VPC_OPT_REPAIR,
+            .type = QEMU_OPT_BOOL,
+            .help = "Repair the image before it is used",
         },
         { /* end of list */ }
     },
@@ -155,7 +161,8 @@ static int parse_saved_state(const char *word, bool *ignore, Error **errp)
     return 0;
 }
 
-static int parse_options(VpcState *s, QDict *options, Error **errp)
+static int parse_options(VpcState *s, QDict *options, bool *repair,
+                         Error **errp)
 {
     QemuOpts *opts = qemu_opts_create(&vpc_runtime_opts, NULL, 0,
                                       &error_abort);
@@ -173,6 +180,7 @@ static int parse_options(VpcState *s, QDict *options, Error **errp)
         ret = parse_saved_state(qemu_opt_get(opts, VPC_OPT_SAVED_STATE),
                                 &s->ignore_saved_state, errp);
     }
+    *repair = qemu_opt_get_bool(opts, VPC_OPT_REPAIR, false);
     qemu_opts_del(opts);
     return ret;
 }
@@ -286,17 +294,39 @@ static int block_migration(BlockDriverState *bs, Error **errp)
     return ret;
 }
 
-/* What comes after the state was made. */
-static int finish_open(BlockDriverState *bs, Error **errp)
+/* Repairs what was opened leniently, and looks at it again as a user does. */
+static int repair_opened(BlockDriverState *bs, bool lenient, Error **errp)
 {
-    int ret = check_writable(bs, errp);
+    VpcState *s;
+    BdrvCheckResult result = { 0 };
+    int ret = vpc_check(bs, &result, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS);
 
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not repair the image");
+        return ret;
+    }
+    s = bs->opaque;
+    s->lenient = lenient;
+    return vpc_reload(bs, errp);
+}
+
+/* What comes after the state was made. */
+static int finish_open(BlockDriverState *bs, bool repair, bool lenient,
+                       Error **errp)
+{
+    int ret = repair ? repair_opened(bs, lenient, errp) : 0;
+
+    if (ret == 0) {
+        ret = check_writable(bs, errp);
+    }
     return ret < 0 ? ret : block_migration(bs, errp);
 }
 
 int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
 {
     VpcState *how = bs->opaque;
+    bool lenient = flags & BDRV_O_CHECK;
+    bool repair;
     int ret;
 
     bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
@@ -304,17 +334,22 @@ int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
     if (!bs->file) {
         return -EINVAL;
     }
-    ret = parse_options(how, options, errp);
+    ret = parse_options(how, options, &repair, errp);
     if (ret < 0) {
         return ret;
     }
-    how->lenient = flags & BDRV_O_CHECK;
+    if (repair && bdrv_is_read_only(bs)) {
+        error_setg(errp, "Option '" VPC_OPT_REPAIR "' needs an image that is "
+                   "opened for writing");
+        return -EINVAL;
+    }
+    how->lenient = lenient || repair;
     ret = load(bs, how, errp);
     if (ret < 0) {
         return ret;
     }
     g_free(how);
-    ret = finish_open(bs, errp);
+    ret = finish_open(bs, repair, lenient, errp);
     if (ret < 0) {
         clear_state(bs->opaque);
         return ret;

@@ -14,7 +14,8 @@
  *   io.c       reads, writes, block status
  *   zero.c     write-zeroes and discard
  *   flush.c    the order in which memory reaches the disk
- *   create.c, check.c, amend.c, vpc.c
+ *   check.h    check and repair: check*.c, findings.c, repair.c
+ *   create.c, amend.c, vpc.c
  *
  * Invariants:
  *   1. A table entry is set in memory only after its block holds what the
@@ -141,7 +142,6 @@ typedef struct VpcState {
     uint64_t size;              /* bytes */
     VpcSizeRule size_rule;
     Error *migration_blocker;
-    bool footer_damaged;        /* one of the two, or they differ */
     bool lenient;               /* opened to check, repair or salvage it */
     bool ignore_saved_state;
     char *read_only_reason;     /* what is wrong; NULL: nothing */
@@ -356,6 +356,12 @@ extern QemuOptsList vpc_amend_opts;
 int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp);
 ImageInfoSpecific *vpc_get_specific_info(BlockDriverState *bs, Error **errp);
 
+/*
+ * Checks, and repairs what @fix says, when nothing in memory is ahead of the
+ * disk and no request is in flight.  Mixed.
+ */
+int vpc_check(BlockDriverState *bs, BdrvCheckResult *result,
+              BdrvCheckMode fix);
 int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
                               BdrvCheckMode fix);
 

@@ -87,6 +87,9 @@ class Script:
     def check(self, fix=0):
         return self.op('c', 'B', fix)
 
+    def repair(self, fix=3):
+        return self.op('k', 'B', fix)
+
     def use(self, size):
         """A bit of everything."""
         block = min(BLOCK, size // 4)
@@ -330,6 +333,40 @@ def seed_parallel():
         disk.write(i * BLOCK // 3, 1024, i)
     disk.op('f').zero(0, 4 * BLOCK).write(BLOCK, 4096, 7, odd=9).op('f')
     return disk.check()
+
+
+def seed_repair_ends():
+    disk = Dynamic().block(1).finish().at(0).fill(0, 512).repair()
+    disk.at(disk.end).data(b'conec').repair(2)
+    disk.at(512).data(disk.head[:36] + b'\1\2')
+    return disk.repair().use(disk.size)
+
+
+def seed_repair_tail_lost():
+    disk = Dynamic().block(1).headers().length(100 * 512).repair(0).repair()
+    return disk.use(disk.size)
+
+
+def seed_repair_entries():
+    disk = Dynamic().block(1).block(2).block(3)
+    for index, value in enumerate((0, 2, 0x7fffffff, disk.used[1] + 1)):
+        disk.set_entry(index + 5, value)
+    disk.set_entry(9, disk.used[3]).set_entry(10, disk.end // 512 - 3)
+    return disk.finish().repair(1).repair().use(disk.size)
+
+
+def seed_repair_lost_space():
+    disk = Dynamic().block(1).block(2).block(3).block(4)
+    del disk.used[2], disk.used[4]
+    return disk.finish().repair(1).use(disk.size)
+
+
+def seed_repair_xenserver():
+    disk = Dynamic(creator=b'tap\0')
+    batmap = b'tdbatmap' + struct.pack('>QIII', disk.end + 512, 1, 0x10002, 5)
+    disk.at(disk.end).data(batmap).at(disk.end + 512).data(b'\xff\x0f')
+    disk.end += 1024
+    return disk.block(1, b'\xf0').finish().repair().use(disk.size)
 
 
 def main():

@@ -75,8 +75,151 @@ patch()
     patch 1544 '\177\377\377\377'
     img check v
     expect_status 2
-    [ "${lines[0]}" = '1 errors were found on the image.' ] ||
-        [ "${lines[1]}" = '1 errors were found on the image.' ]
+    expect_err ''
+    expect_golden check-outside
+    img check -r all v
+    expect_status 0
+    expect_golden check-outside-repaired
+    img check v
+    expect_status 0
+}
+
+@test 'findings as JSON' {
+    setup_vpc
+    patch 1544 '\177\377\377\377'
+    img check --output=json v
+    expect_status 2
+    expect_err ''
+    expect_golden check-outside.json
+    img check -r all --output=json v
+    expect_status 0
+    expect_golden check-outside-repaired.json
+}
+
+@test 'lost space is a leak, and is given back' {
+    setup_vpc
+    patch 1544 '\377\377\377\377'
+    img check v
+    expect_status 3
+    [ "${lines[0]}" = 'Leak at offset 2101248: lost space is 2104832 bytes'\
+' with data, expected something that refers to it' ]
+    [ "${lines[2]}" = '1 leaked clusters were found on the image.' ]
+    img check -r leaks v
+    expect_status 0
+    [ "${lines[3]}" = '    1 leaked clusters' ]
+    img check v
+    expect_status 0
+    [ "$(stat -c %s v)" -lt 2110000 ]
+    "$MINBLK_IO" -f vpc -c 'read -P 7 2M 2M' -c 'read -P 0 4M 2M' v
+}
+
+@test 'corruptions stay with -r leaks' {
+    setup_vpc
+    patch 1544 '\0\0\0\7'
+    sum=$(md5sum <v)
+    img check -r leaks v
+    expect_status 2
+    same_text sum "$sum" "$(md5sum <v)"
+}
+
+@test 'blocks that overlap are separated' {
+    setup_vpc
+    patch 1544 '\0\0\0\7'
+    img check -r all v
+    expect_status 0
+    img check v
+    expect_status 0
+    "$MINBLK_IO" -f vpc -c 'read -P 7 2M 4M' -c 'write -P 8 2M 2M' \
+        -c 'read -P 7 4M 2M' v
+}
+
+@test 'a warning is no error' {
+    setup_vpc
+    # The id of both footers, and what their checksums are then.
+    python3 - <<'END'
+import struct
+data = bytearray(open('v', 'rb').read())
+for at in 0, len(data) - 512:
+    data[at + 68:at + 84] = bytes(16)
+    data[at + 64:at + 68] = bytes(4)
+    data[at + 64:at + 68] = struct.pack('>I', ~sum(data[at:at + 512]) & 0xffffffff)
+open('v', 'wb').write(data)
+END
+    img check v
+    expect_status 0
+    expect_err ''
+    [ "${lines[0]}" = "Warning at offset $(($(stat -c %s v) - 444)): unique"\
+' id of the footer is zero, expected an id' ]
+    [ "${lines[1]}" = 'No errors were found on the image.' ]
+}
+
+@test 'what cannot be repaired without a guess' {
+    setup_vpc
+    # The footers contradict each other, and the checksum of neither is right.
+    patch 27 '\1'
+    patch $(($(stat -c %s v) - 512 + 27)) '\2'
+    sum=$(md5sum <v)
+    img check -r all v
+    expect_status 2
+    grep -q ': timestamp is 0x' <<<"$output"
+    same_text sum "$sum" "$(md5sum <v)"
+    img info v
+    expect_status 1
+    [[ $stderr == *'Wrong checksum'* ]]
+}
+
+@test 'repair=on' {
+    setup_vpc
+    patch 8 'x'
+    img info v
+    expect_status 0
+    [[ $stderr == *'offset 0 is damaged'* ]]
+    io -c 'read -P 7 2M 4M' --image-opts driver=vpc,file.filename=v
+    expect_status 1
+    io -r -c 'read -P 7 2M 4M' --image-opts \
+        driver=vpc,file.filename=v,repair=on
+    expect_status 1
+    io -c 'read -P 7 2M 4M' -c 'write -P 7 2M 512' --image-opts \
+        driver=vpc,file.filename=v,repair=on
+    expect_status 0
+    img check v
+    expect_status 0
+    expect_golden check-sound
+}
+
+@test 'images that were edited by hand' {
+    needs vpc
+    needs_images
+    cp "$MINBLK_TEST_IMAGES/image.vhd" v
+    chmod u+w v
+    img convert v r
+    expect_status 1
+    img check -r all v
+    expect_status 0
+    quietly "$MINBLK_IMG" convert v r
+    digest=$(sed -n 's/^| image.vhd .*`\([0-9a-f]\{64\}\)`.*/\1/p' \
+        "$MINBLK_TEST_IMAGES/INDEX.md")
+    same_text digest "$digest  -" "$(sha256sum <r)"
+
+    cp "$MINBLK_TEST_IMAGES/image-differential.vhd" v
+    chmod u+w v
+    img check -r all v
+    expect_status 0
+    img check v
+    expect_status 0
+    [ "${lines[0]}" = 'No errors were found on the image.' ]
+}
+
+@test 'images of other programs are sound' {
+    needs vpc
+    needs_images
+    for image in "$MINBLK_TEST_IMAGES"/*.vhd; do
+        [[ $image == */image*.vhd ]] && continue
+        img check -f vpc "$image"
+        expect_status 0
+        expect_err ''
+        [ "${lines[0]}" = 'No errors were found on the image.' ]
+    done
 }
 
 @test 'a check does not change the image' {
@@ -113,9 +256,10 @@ patch()
     expect_status 2
     img check -r all v
     expect_status 0
-    [ "${lines[0]}" = \
+    [[ ${lines[0]} == 'Corruption at offset '*' (repaired)' ]]
+    [ "${lines[1]}" = \
         'The following inconsistencies were found and repaired:' ]
-    [ "${lines[3]}" = '    1 corruptions' ]
+    [ "${lines[4]}" = '    1 corruptions' ]
     img check v
     expect_status 0
     expect_err ''

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Check of the sector bitmaps, and of XenServer's batmap against them.
+ *
+ * Invariant: a bit of the batmap that is set on the disk after a repair belongs
+ * to a block whose bitmap is full; bits that could be set, but are not, are no
+ * finding.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
+#include "check.h"
+
+/* What 2040 GiB in the 2 MiB blocks of XenServer need is 128 KiB. */
+#define MAX_MAP_BYTES (1 * MiB)
+
+/* ---- the batmap ------------------------------------------------------------------- */
+
+static uint32_t map_checksum(const VpcCheck *c)
+{
+    return vpc_batmap_checksum(&c->batmap, c->map, c->map_bytes);
+}
+
+static void found_batmap(VpcCheck *c, BdrvCheckMode repair, unsigned field,
+                         const char *name, char *value, char *expected)
+{
+    vpc_found(c, BDRV_FINDING_CORRUPTION, repair, c->batmap_header + field,
+              name, value, expected);
+}
+
+/* Can the map that the header describes be used? */
+static bool judge_batmap(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t offset = be64_to_cpu(c->batmap.offset);
+    uint32_t sectors = be32_to_cpu(c->batmap.sectors);
+    uint64_t bytes = (uint64_t)sectors * VPC_SECTOR;
+    uint64_t needed = DIV_ROUND_UP(DIV_ROUND_UP(s->table.blocks, 8),
+                                   VPC_SECTOR);
+
+    if (sectors < needed || bytes > MAX_MAP_BYTES) {
+        found_batmap(c, 0, 16, "sectors of the batmap",
+                     g_strdup_printf("%" PRIu32, sectors),
+                     g_strdup_printf("%" PRIu64, needed));
+        return false;
+    }
+    if (bytes && !vpc_check_reserved(s, offset)) {
+        found_batmap(c, 0, 8, "offset of the batmap",
+                     g_strdup_printf("%" PRIu64, offset),
+                     g_strdup("a place inside the file, apart from other "
+                              "structures"));
+        return false;
+    }
+    c->map_bytes = bytes;
+    return bytes > 0;
+}
+
+static int load_batmap(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t entries = be32_to_cpu(s->header.max_table_entries);
+    uint32_t checksum;
+    int ret;
+
+    c->batmap_header = s->table.offset + ROUND_UP(entries * 4, VPC_SECTOR);
+    if (c->batmap_header + VPC_SECTOR > s->file_end) {
+        return 0;
+    }
+    ret = bdrv_pread(c->bs->file, c->batmap_header, &c->batmap,
+                     sizeof(c->batmap));
+    if (ret < 0 || memcmp(c->batmap.cookie, VPC_BATMAP_COOKIE, 8) ||
+        !judge_batmap(c)) {
+        return MIN(ret, 0);
+    }
+    c->map = g_malloc(c->map_bytes);
+    ret = bdrv_pread(c->bs->file, be64_to_cpu(c->batmap.offset), c->map,
+                     c->map_bytes);
+    if (ret < 0) {
+        return ret;
+    }
+    checksum = map_checksum(c);
+    if (be32_to_cpu(c->batmap.checksum) != checksum) {
+        found_batmap(c, BDRV_FIX_ERRORS, 24, "checksum of the batmap",
+                     g_strdup_printf("0x%08x", be32_to_cpu(c->batmap.checksum)),
+                     g_strdup_printf("0x%08x", checksum));
+        c->write_batmap = true;
+    }
+    return 0;
+}
+
+static void clear_map_bit(VpcCheck *c, uint32_t block)
+{
+    if (c->map && vpc_bit(c->map, block)) {
+        vpc_found_blocks(c, VPC_FAULT_BATMAP,
+                         be64_to_cpu(c->batmap.offset) + block / 8, block, 1,
+                         0, 0);
+        vpc_put_bit(c->map, block, false);
+        c->write_batmap = true;
+    }
+}
+
+/* ---- bitmaps ------------------------------------------------------------------------ */
+
+int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end)
+{
+    uint64_t chunk = MIN(end - start, 64 * KiB);
+    g_autofree void *buf = NULL;
+
+    while (start < end) {
+        int64_t pnum = 0;
+        int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum,
+                                    NULL, NULL);
+
+        if (ret >= 0 && pnum > 0 && (ret & BDRV_BLOCK_ZERO)) {
+            start += pnum;
+            continue;
+        }
+        if (!buf) {
+            buf = g_malloc(chunk);
+        }
+        pnum = MIN(ret >= 0 && pnum > 0 ? (uint64_t)pnum : chunk,
+                   MIN(chunk, end - start));
+        ret = bdrv_pread(bs->file, start, buf, pnum);
+        if (ret < 0) {
+            return ret;
+        }
+        if (!buffer_is_zero(buf, pnum)) {
+            return 0;
+        }
+        start += pnum;
+    }
+    return 1;
+}
+
+/* Do the sectors whose bits are clear hold data?  1, 0 or -errno. */
+static int holds_stale_data(VpcCheck *c, uint32_t entry, const uint8_t *bits,
+                            uint32_t sectors)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t data = vpc_data_offset(s, entry);
+    uint32_t i = 0;
+
+    while (i < sectors) {
+        uint32_t first;
+        int ret;
+
+        while (i < sectors && vpc_bit(bits, i)) {
+            i++;
+        }
+        first = i;
+        while (i < sectors && !vpc_bit(bits, i)) {
+            i++;
+        }
+        ret = vpc_reads_zero(c->bs, data + (uint64_t)first * VPC_SECTOR,
+                             data + (uint64_t)i * VPC_SECTOR);
+        if (ret <= 0) {
+            return ret < 0 ? ret : 1;
+        }
+    }
+    return 0;
+}
+
+static void judge_bitmap(VpcCheck *c, uint32_t block, uint32_t entry,
+                         bool sound, uint8_t *bits)
+{
+    VpcState *s = c->bs->opaque;
+    uint32_t sectors = vpc_sectors_of(s, block);
+    uint32_t set = 0;
+    int ret = bdrv_pread(c->bs->file, (uint64_t)entry * VPC_SECTOR, bits,
+                         s->bitmap_size);
+
+    if (ret < 0) {
+        c->errors++;
+        return;
+    }
+    while (set < sectors && vpc_bit(bits, set)) {
+        set++;
+    }
+    if (set == sectors) {
+        return;
+    }
+    clear_map_bit(c, block);
+    ret = sound ? holds_stale_data(c, entry, bits, sectors) : 0;
+    if (ret < 0) {
+        c->errors++;
+    } else if (ret) {
+        vpc_found_blocks(c, VPC_FAULT_STALE, vpc_data_offset(s, entry), block,
+                         1, entry, 0);
+    }
+}
+
+static int judge_blocks(VpcCheck *c, uint32_t block, uint32_t count,
+                        uint32_t entry)
+{
+    VpcState *s = c->bs->opaque;
+    VpcFault fault = vpc_entry_fault(s, entry);
+    bool placed = fault != VPC_FAULT_OUTSIDE && fault != VPC_FAULT_OVER;
+    bool sound = fault == VPC_FAULT_NONE && !vpc_check_shared(c, entry);
+    g_autofree uint8_t *bits = NULL;
+
+    if (!placed && !c->map) {
+        return 0;
+    }
+    if (placed) {
+        bits = g_malloc(s->bitmap_size);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (placed) {
+            judge_bitmap(c, block + i, entry, sound, bits);
+        } else {
+            clear_map_bit(c, block + i);
+        }
+    }
+    return 0;
+}
+
+int vpc_check_bitmaps(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    int ret = load_batmap(c);
+
+    if (ret == 0) {
+        ret = vpc_check_walk(c, s->table.blocks, judge_blocks);
+    }
+    if (c->write_batmap) {
+        c->batmap.checksum = cpu_to_be32(map_checksum(c));
+    }
+    return ret;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of check and repair share.
+ *
+ *   check.c          the course of a check, with its repairs
+ *   check-head.c     footers and header
+ *   check-blocks.c   the table, overlaps
+ *   check-bitmaps.c  sector bitmaps, XenServer's batmap
+ *   check-space.c    space that nothing refers to
+ *   findings.c       the list of findings, and their words
+ *   repair.c         writing what a check has planned
+ *
+ * All of it looks at the disk, through bs->file, and at what opening made of
+ * it: nothing in memory may be ahead of the disk, and no request in flight.  All
+ * functions are mixed.
+ *
+ * Invariants:
+ *   - A check only reads.  What is to be repaired stands in its plan when it has
+ *     come to its end.
+ *   - Memory: 4 bytes for a block with space, 48 for a finding; equal entries
+ *     that follow each other are one finding, so that the holes of a file cost
+ *     nothing.
+ */
+#ifndef BLOCK_VPC_CHECK_H
+#define BLOCK_VPC_CHECK_H
+
+#include "vpc.h"
+
+/* What is wrong with an entry of the table, or with its block. */
+typedef enum VpcFault {
+    VPC_FAULT_NONE,
+    VPC_FAULT_OUTSIDE,          /* begins behind the end */
+    VPC_FAULT_OVER,             /* its bitmap lies over another structure */
+    VPC_FAULT_INTO,             /* its data goes on into another structure */
+    VPC_FAULT_CUT,              /* it goes on behind the end */
+    VPC_FAULT_SHARED,           /* it overlaps another block */
+    VPC_FAULT_STALE,            /* its sectors whose bits are clear hold data */
+    VPC_FAULT_BATMAP,           /* its bit there is set, its bitmap not full */
+} VpcFault;
+
+typedef struct VpcFinding {
+    BdrvFindingGrade grade;
+    BdrvCheckMode repair;       /* the mode that repairs it; 0: none */
+    bool fixed;
+    VpcFault fault;             /* NONE: one in words */
+    uint64_t offset;            /* bytes */
+    union {
+        struct {
+            uint32_t block;
+            uint32_t count;     /* of blocks, with the same entry */
+            uint32_t entry;
+            uint32_t other;     /* SHARED: the entry of the other block */
+        };
+        struct {
+            const char *field;  /* static */
+            char *value;
+            char *expected;
+        };
+    };
+} VpcFinding;
+
+/* An entry of blocks that share space with another one. */
+typedef struct VpcShared {
+    uint32_t entry;
+    uint32_t other;
+    bool keep;                  /* its first block stays where it is */
+    bool seen;                  /* that block was met */
+} VpcShared;
+
+/* A block that is to be copied to new space. */
+typedef struct VpcMove {
+    uint32_t block;
+    uint32_t from;              /* entries */
+    uint32_t to;
+} VpcMove;
+
+/* Blocks that are to become unallocated. */
+typedef struct VpcDrop {
+    uint32_t block;
+    uint32_t count;
+} VpcDrop;
+
+/* A check, and its plan. */
+typedef struct VpcCheck {
+    BlockDriverState *bs;
+    GArray *findings;           /* VpcFinding */
+    BlockFragInfo bfi;
+    int errors;                 /* reads that failed */
+    uint64_t file_end;          /* as s->file_end before any repair */
+    uint64_t block_bytes;       /* of a block with its bitmap */
+
+    /* the ends */
+    bool contrary;              /* two footers, neither to be trusted */
+    bool write_head;            /* with s->footer */
+    bool write_tail;            /* at tail_offset */
+    bool write_header;          /* with its checksum */
+    uint64_t tail_offset;
+    uint64_t data_end;          /* of all that the image will hold */
+
+    /* blocks */
+    uint32_t blocks;            /* of the disk by current_size, which may have
+                                   more of them than the one that was opened */
+    uint64_t next;              /* where one that follows its predecessor is */
+    bool look_again;            /* some entries need a second walk */
+    GArray *shared;             /* VpcShared, by entry */
+    GArray *starts;             /* uint32_t: entries with a place, sorted */
+    GArray *drops;              /* VpcDrop, ascending */
+    GArray *moves;              /* VpcMove, ascending blocks */
+    GArray *cuts;               /* VpcRange: parts of blocks behind the end */
+
+    /* XenServer's map, when there is one that can be used */
+    VpcBatmapHeader batmap;
+    uint64_t batmap_header;     /* bytes */
+    uint8_t *map;
+    uint32_t map_bytes;
+    bool write_batmap;
+
+    GArray *lost;               /* VpcRange, ascending */
+} VpcCheck;
+
+/* A finding in words; takes @value and @expected. */
+void vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
+               uint64_t offset, const char *field, char *value,
+               char *expected);
+/* One of @count blocks from @block on, whose entry is @entry. */
+void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
+                      uint32_t block, uint32_t count, uint32_t entry,
+                      uint32_t other);
+/* Is there one that this mode repairs? */
+bool vpc_findings_to_repair(const VpcCheck *c, BdrvCheckMode mode);
+/* Is there a corruption that is not repaired? */
+bool vpc_findings_corrupt(const VpcCheck *c);
+/* No repair is safe. */
+void vpc_findings_leave_all(VpcCheck *c);
+void vpc_findings_mark_fixed(VpcCheck *c, BdrvCheckMode mode);
+/* Counts them in @result, and tells its listener. */
+void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result);
+void vpc_findings_clear(VpcCheck *c);
+
+/* Each fills in its part of the check; 0, or -errno when it cannot be made. */
+int vpc_check_ends(VpcCheck *c);
+int vpc_check_blocks(VpcCheck *c);
+int vpc_check_bitmaps(VpcCheck *c);
+/* Reads that fail are counted. */
+void vpc_check_space(VpcCheck *c);
+/* Where the tail is to be, and the moved blocks; -ENOSPC. */
+int vpc_check_place(VpcCheck *c);
+
+/*
+ * Calls @fn for each run of equal entries among the first @blocks of the table,
+ * ascending, until it fails.
+ */
+typedef int VpcWalk(VpcCheck *c, uint32_t block, uint32_t count,
+                    uint32_t entry);
+int vpc_check_walk(VpcCheck *c, uint32_t blocks, VpcWalk *fn);
+
+/* OUTSIDE, OVER, INTO, CUT or NONE. */
+VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry);
+VpcShared *vpc_check_shared(const VpcCheck *c, uint32_t entry); /* or NULL */
+
+/* Was the structure that begins at @start given its space when opening? */
+bool vpc_check_reserved(const VpcState *s, uint64_t start);
+
+/* 1: all zeroes, 0: not, or -errno. */
+int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end);
+
+/*
+ * Carries out the plan but for lost space, or for lost space alone.  On failure
+ * the image reads as before, and a further check finds what is left to do.
+ */
+int vpc_repair_errors(const VpcCheck *c);
+int vpc_repair_leaks(const VpcCheck *c);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Repairs of any image; see vpc-repair.h.
+ */
+#include "qemu/osdep.h"
+#include "block/mem.h"
+#include "fuzz.h"
+#include "qapi/qmp/qdict.h"
+#include "qemu/units.h"
+#include "sysemu/block-backend.h"
+#include "vpc-repair.h"
+
+/* What is looked at, so that an input takes no minutes. */
+#define MAX_BLOCKS (256 * 1024)
+#define MAX_BLOCK_SIZE (1 * MiB)
+#define MAX_LENGTH (64 * MiB)
+#define LOOK_AT (1 * MiB)
+
+static BlockBackend *open_disk(const char *disk, const char *size_rule,
+                               int flags, Error **errp)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "vpc");
+    qdict_put_str(options, "file.driver", "mem");
+    qdict_put_str(options, "file.disk", disk);
+    if (size_rule) {
+        qdict_put_str(options, "force_size_calc", size_rule);
+    }
+    return blk_new_open(NULL, NULL, options, flags | BDRV_O_UNMAP, errp);
+}
+
+static bool is_small(BlockBackend *blk)
+{
+    BlockDriverInfo bdi = { 0 };
+
+    bdrv_get_info(blk_bs(blk), &bdi);
+    return bdi.cluster_size >= 0 && bdi.cluster_size <= MAX_BLOCK_SIZE &&
+           (!bdi.cluster_size ||
+            blk_getlength(blk) / bdi.cluster_size < MAX_BLOCKS) &&
+           mem_disk_length(mem_disk_find("disk")) < MAX_LENGTH;
+}
+
+static void note_batmap(const BdrvCheckFinding *found, void *opaque)
+{
+    bool *batmap = opaque;
+
+    *batmap |= strstr(found->field, "batmap") != NULL;
+    g_assert_cmpuint(strlen(found->value), >, 0);
+    g_assert_cmpuint(strlen(found->expected), >, 0);
+}
+
+/* *@batmap: it was among the findings. */
+static BdrvCheckResult check(const char *size_rule, BdrvCheckMode fix,
+                             bool *batmap, int *ret)
+{
+    BlockBackend *blk = open_disk("disk", size_rule,
+                                  BDRV_O_CHECK | BDRV_O_RDWR, &error_abort);
+    BdrvCheckResult result;
+
+    *ret = bdrv_check_listening(blk_bs(blk), &result, fix, note_batmap,
+                                batmap);
+    blk_unref(blk);
+    return result;
+}
+
+static void compare(const char *size_rule, BlockBackend *before)
+{
+    Error *err = NULL;
+    BlockBackend *after = open_disk("disk", size_rule, 0, &err);
+    int64_t length = blk_getlength(before);
+
+    fuzz_check_outcome(after, err);
+    g_assert_nonnull(after);
+    g_assert_cmpint(blk_getlength(after), ==, length);
+    for (int64_t at = 0; at < MIN(length, LOOK_AT); at += 512) {
+        uint8_t x[512], y[512];
+
+        if (blk_pread(before, at, x, 512) == 512) {
+            g_assert_cmpint(blk_pread(after, at, y, 512), ==, 512);
+            g_assert_cmpmem(x, 512, y, 512);
+        }
+    }
+    blk_unref(after);
+}
+
+/* An image without corruptions is one like any other. */
+static void use_repaired(const char *size_rule)
+{
+    BdrvCheckResult result;
+    Error *err = NULL;
+    BlockBackend *blk;
+    bool batmap;
+    int ret;
+
+    result = check(size_rule, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS, &batmap, &ret);
+    g_assert_cmpint(ret, ==, 0);
+    g_assert_cmpint(result.corruptions + result.leaks, ==, 0);
+    g_assert_cmpint(result.corruptions_fixed + result.leaks_fixed, ==, 0);
+    blk = open_disk("disk", size_rule, BDRV_O_RDWR, &err);
+    g_assert_true(blk || strstr(error_get_pretty(err), "saved state") ||
+                  strstr(error_get_pretty(err), "type 4"));
+    fuzz_check_outcome(blk, err);
+    blk_unref(blk);
+}
+
+void vpc_repair_any(const char *size_rule, BdrvCheckMode fix)
+{
+    MemDisk *disk = mem_disk_find("disk");
+    unsigned writes = mem_disk_count(disk, MEM_WRITE);
+    MemDisk *copy = mem_disk_copy(disk, "before repair");
+    BlockBackend *before = open_disk("before repair", size_rule, 0, NULL);
+    BlockBackend *blk = open_disk("disk", size_rule, BDRV_O_CHECK, NULL);
+    bool small = blk && is_small(blk);
+    BdrvCheckResult result;
+    bool batmap = false;
+    int ret;
+
+    g_assert_true(blk || !before);
+    blk_unref(blk);
+    if (small) {
+        result = check(size_rule, fix, &batmap, &ret);
+        if (!fix) {
+            g_assert_cmpuint(mem_disk_count(disk, MEM_WRITE), ==, writes);
+        }
+        if (before && !batmap) {
+            compare(size_rule, before);
+        }
+        if (ret == 0 && fix == (BDRV_FIX_LEAKS | BDRV_FIX_ERRORS) &&
+            !result.corruptions && !result.leaks && !result.check_errors) {
+            use_repaired(size_rule);
+        }
+    }
+    blk_unref(before);
+    mem_disk_free(copy);
+}
