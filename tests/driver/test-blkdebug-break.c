@@ -293,8 +293,29 @@ static void test_reopen(void)
     blk_unref(blk);
 }
 
+/* What blkdebug says on standard output is a comment to TAP. */
+static ssize_t pass_on(void *opaque, const char *text, size_t size)
+{
+    bool comment = size > 10 && memcmp(text, "blkdebug: ", 10) == 0;
+    g_autofree char *line = g_strdup_printf("%s%.*s", comment ? "# " : "",
+                                            (int)size, text);
+
+    g_assert_cmpint(write(1, line, strlen(line)), ==, strlen(line));
+    return size;
+}
+
+static void comment_blkdebug(void)
+{
+    stdout = fopencookie(NULL, "w", (cookie_io_functions_t) {
+        .write = pass_on,
+    });
+    g_assert_nonnull(stdout);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
 int main(int argc, char **argv)
 {
+    comment_blkdebug();
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
     g_test_add_func("/blkdebug/break/resume", test_resume);
