@@ -397,7 +397,13 @@ int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
     VpcState *s = bs->opaque;
     uint32_t i = block % VPC_PAGE_ENTRIES;
     VpcTablePage *page;
-    int ret = get_page(bs, block, &page);
+    int ret;
+
+    if (s->type == VPC_TYPE_DIFFERENCING) {
+        /* It is open to be checked; what it reads as is in its parent, too. */
+        return -ENOTSUP;
+    }
+    ret = get_page(bs, block, &page);
 
     if (ret < 0) {
         return ret;
