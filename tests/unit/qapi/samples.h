@@ -53,6 +53,7 @@ OBJECT(BlockdevOptionsVpc)
 OBJECT(BlockdevRef)
 OBJECT(BlockdevRefOrNull)
 OBJECT(ImageCheck)
+OBJECT(ImageCheckFinding)
 OBJECT(ImageInfo)
 OBJECT(ImageInfoSpecific)
 OBJECT(ImageInfoSpecificVpc)
@@ -153,7 +154,13 @@ static const Sample samples[] = {
            "\"total-clusters\": 3, \"corruptions\": 4, "
            "\"corruptions-fixed\": 5, \"check-errors\": 6, \"leaks\": 7, "
            "\"leaks-fixed\": 8, \"allocated-clusters\": 9, \"filename\": "
-           "\"a\", \"format\": \"vdi\", \"fragmented-clusters\": 10}"),
+           "\"a\", \"format\": \"vdi\", \"fragmented-clusters\": 10, "
+           "\"findings\": [{\"grade\": \"leak\", \"offset\": 1, \"field\": "
+           "\"f\", \"value\": \"v\", \"expected\": \"e\", \"fixed\": "
+           "true}]}"),
+    SAMPLE(ImageCheckFinding,
+           "{\"grade\": \"warning\", \"offset\": 0, \"field\": \"\", "
+           "\"value\": \"\", \"expected\": \"\", \"fixed\": false}"),
     SAMPLE(ImageInfo,
            "{\"virtual-size\": 0, \"filename\": \"\", \"format\": \"raw\"}"),
     SAMPLE(ImageInfo,
@@ -209,6 +216,7 @@ static const struct {
     ENUM(BlockdevVpcSavedState),
     ENUM(BlockdevVpcSubformat),
     ENUM(BlockdevVpcTarget),
+    ENUM(ImageCheckGrade),
     ENUM(ImageInfoSpecificKind),
     ENUM(OnOffAuto),
     ENUM(PreallocMode),
