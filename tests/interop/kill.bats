@@ -1,15 +1,29 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# A writer that is killed leaves an image that opens, whatever was lost.
+# A writer that is killed leaves an image that opens, whatever was lost: space that
+# no entry names yet is a leak, and a repair gives it up.
 
 load helpers
+
+# Sound, or with leaks alone, which can be given up in a copy.
+no_corruption()
+{
+    local status=0
+    img check -q -f vpc image.vhd || status=$?
+    [ "$status" -ne 3 ] || {
+        cp --sparse=always image.vhd copy.vhd
+        img check -q -f vpc -r leaks copy.vhd
+        status=$?
+    }
+    return "$status"
+}
 
 killed()
 {
     "$python" "$here/kill.py" "$2" "$1" "$MINBLK_IO"
     silently img info -f vpc image.vhd
-    silently img check -q -f vpc image.vhd
+    silently no_corruption
     silently img convert -f vpc -O raw image.vhd out.raw
     if command -v qemu-img >/dev/null; then
         qemu-img compare -f vpc -F raw image.vhd out.raw
