@@ -246,21 +246,14 @@ static int coroutine_fn move_footer(BlockDriverState *bs, uint64_t end)
 
 /*
  * In an image that ends before its file does, the footer goes to the end of the
- * file before the one behind the last block is given up; it is the only footer
- * then, so it is made durable.
+ * file before the one behind the last block is given up, or is behind the last
+ * block no more; it is the only footer then, so it is made durable.
  */
-static int coroutine_fn take_inside(BlockDriverState *bs, Space *space)
+static int coroutine_fn end_with_footer(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
-    uint64_t end;
-    uint64_t entry = place_block(s, s->inside.start, &end);
     int ret = 0;
 
-    if (end > s->inside.end) {
-        return -ENOSPC;
-    }
-    *space = (Space) { .entry = entry, .stale = true };
-    s->inside.start = end;
     qemu_co_mutex_lock(&s->footer_lock);
     if (s->footer_offset < s->inside.end) {
         ret = write_footer(bs, s->inside.end);
@@ -269,6 +262,22 @@ static int coroutine_fn take_inside(BlockDriverState *bs, Space *space)
         }
     }
     qemu_co_mutex_unlock(&s->footer_lock);
+    return ret;
+}
+
+static int coroutine_fn take_inside(BlockDriverState *bs, Space *space)
+{
+    VpcState *s = bs->opaque;
+    uint64_t end;
+    uint64_t entry = place_block(s, s->inside.start, &end);
+    int ret;
+
+    if (end > s->inside.end) {
+        return -ENOSPC;
+    }
+    *space = (Space) { .entry = entry, .stale = true };
+    s->inside.start = end;
+    ret = end_with_footer(bs);
     if (ret < 0) {
         give_back(s, space);
     }
@@ -403,8 +412,11 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
                            uint32_t entry)
 {
     VpcState *s = bs->opaque;
-    int ret = vpc_table_set(bs, block, VPC_UNALLOCATED, false);
+    int ret = end_with_footer(bs);
 
+    if (ret == 0) {
+        ret = vpc_table_set(bs, block, VPC_UNALLOCATED, false);
+    }
     if (ret < 0) {
         return ret;
     }

@@ -492,6 +492,33 @@ static void test_s40_device(void)
     end(&f);
 }
 
+/* A file that goes on after its image: the end is found again, too. */
+static void test_s40_file_goes_on(void)
+{
+    for (int write = 0; write < 2; write++) {
+        const uint8_t rest[4096] = { 0x5e };
+        Fixture f;
+        BlockBackend *blk;
+
+        begin_full(&f, &virtualbox, 3);
+        mem_disk_write(f.disk, mem_disk_length(f.disk), rest, sizeof(rest));
+        blk = open_rw(&f);
+        if (write) {
+            write_value(blk, 5 * BLOCK, 512, 0x42);
+        } else {
+            zero(blk, 2 * BLOCK, BLOCK);
+        }
+        blk_unref(blk);
+        assert_sound_ends(&f);
+        blk = open_rw(&f);
+        assert_reads(blk, BLOCK, BLOCK, 2);
+        assert_reads(blk, 2 * BLOCK, BLOCK, write ? 3 : 0);
+        assert_reads(blk, 5 * BLOCK, 512, write ? 0x42 : 0);
+        blk_unref(blk);
+        end(&f);
+    }
+}
+
 /* ---- the batmap ---------------------------------------------------------------------------------- */
 
 #define BATMAP 2048             /* its header; the map follows */
@@ -599,6 +626,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S22-truncated", test_s22_truncated);
     g_test_add_func("/vpc/S22-overlapping", test_s22_overlapping);
     g_test_add_func("/vpc/S40-device", test_s40_device);
+    g_test_add_func("/vpc/S40-file-goes-on", test_s40_file_goes_on);
     g_test_add_func("/vpc/A3-batmap/kept-true", test_batmap_kept_true);
     g_test_add_func("/vpc/A3-batmap/used", test_batmap_used);
 
