@@ -138,6 +138,29 @@ static void test_blktap_2_block_size(void)
     }
 }
 
+/* A fixed disk is checked like any other, and its size is its own. */
+static void test_blktap_3_fixed(void)
+{
+    const VhdSpec odd = { .size = 12345 * 512, .type = VPC_TYPE_FIXED };
+    BdrvCheckResult result = { 0 };
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &odd);
+    vhd_finish(f.disk, &f.image);
+    blk = open_silently(&f);
+    g_assert_cmpint(blk_getlength(blk), ==, 12345 * 512);
+    assert_no_corruption(blk);
+    blk_unref(blk);
+
+    disk_flip(f.disk, mem_disk_length(f.disk) - 400, 1);
+    blk = open_flags(&f, BDRV_O_CHECK, &error_abort);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, 0), ==, 0);
+    g_assert_cmpint(result.corruptions, >, 0);
+    blk_unref(blk);
+    end(&f);
+}
+
 /* What blktap refuses of others. */
 static void test_blktap_5_foreign_fields(void)
 {
@@ -601,6 +624,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/LIBVHDI-2-copy-compared",
                     test_libvhdi_2_copy_compared);
     g_test_add_func("/vpc/BLKTAP-2-block-size", test_blktap_2_block_size);
+    g_test_add_func("/vpc/BLKTAP-3-fixed", test_blktap_3_fixed);
     g_test_add_func("/vpc/BLKTAP-5-foreign-fields",
                     test_blktap_5_foreign_fields);
     g_test_add_func("/vpc/BLKTAP-6-many-blocks", test_blktap_6_many_blocks);

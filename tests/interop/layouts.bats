@@ -36,6 +36,9 @@ written()
     done
 }
 
+# repaired LAYOUT: what is damaged in each way is as it was.
+repaired() { "$python" "$here/damaged.py" "$1" "$MINBLK_IMG"; }
+
 @test "an empty image is what Windows 8 makes" {
     like_sample windows win8.vhd 41943040
 }
@@ -64,3 +67,10 @@ written()
 @test "written to: XenServer" { written xenserver; }
 @test "written to: QEMU" { written qemu; }
 @test "written to: QEMU, size forced" { written qemu-forced; }
+
+@test "damaged and repaired: Windows" { repaired windows; }
+@test "damaged and repaired: Virtual PC" { repaired virtualpc; }
+@test "damaged and repaired: disk2vhd" { repaired disk2vhd; }
+@test "damaged and repaired: VirtualBox" { repaired virtualbox; }
+@test "damaged and repaired: XenServer" { repaired xenserver; }
+@test "damaged and repaired: QEMU" { repaired qemu; }

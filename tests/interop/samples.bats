@@ -58,13 +58,14 @@ check_sample()
     done
 }
 
-# check_refused FILE WORDS: no reading, no writing, no change.
+# check_refused FILE WORDS: no reading, no writing; its check changes nothing.
 check_refused()
 {
     needs_images
     cp "$MINBLK_TEST_IMAGES/$1" image
     chmod u+w image
-    for command in info check map; do
+    img check -f vpc image >stdout || [ $? = 2 ]
+    for command in info map; do
         refused img $command -f vpc image
         grep -q "$2" stderr
     done
@@ -113,6 +114,27 @@ check_refused()
 }
 @test "image.vhd: refused, edited by hand" {
     check_refused image.vhd 'hecksum'
+}
+
+@test "image.vhd: repaired, then read and written to" {
+    needs_images
+    cp "$MINBLK_TEST_IMAGES/image.vhd" image
+    chmod u+w image
+    local status=0
+    img check -f vpc image >stdout || status=$?
+    [ "$status" = 2 ]
+    silently img check -f vpc -r all image >stdout
+    grep -q 'checksum.*(repaired)' stdout
+    silently img check -f vpc image >stdout
+    [ "$(head -n 1 stdout)" = 'No errors were found on the image.' ]
+    silently img convert -f vpc -O raw image out.raw
+    [ "$(sha256sum <out.raw)" = "$(column image.vhd 7)  -" ]
+    if command -v qemu-img >/dev/null; then
+        qemu-img compare -f vpc -F raw image out.raw
+    fi
+    silently io -f vpc -c 'write -q -P 0xa5 512 512' image
+    silently io -f vpc -r -c 'read -q -P 0xa5 512 512' image
+    silently img check -q -f vpc image
 }
 
 @test "an empty image by Windows: the first write leaves no old footer" {

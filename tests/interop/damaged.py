@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Images in the layouts of other programs, damaged, and repaired by minblk-img.
+
+    damaged.py LAYOUT MINBLK-IMG
+
+Each damage is found, repaired by `check -r all`, and gone: the image is sound by
+the rules of its layout (rules.py), reads as it did before, or as is said here,
+and as QEMU reads it (where it is installed).  Images whose tail is lost, or whose
+footers alone are damaged, can be read before, too.
+"""
+import shutil
+import sys
+
+import foreign
+import layouts
+import rules
+import vhd
+
+BLOCK = 65536
+
+
+class Damage:
+    """An image in use, to be damaged."""
+
+    def __init__(self, layout):
+        self.layout = layout
+        self.image = layouts.used(layout, block_size=BLOCK)
+        self.before = self.image.bytes()
+        self.parts = rules.Parts(self.before)
+        self.data = bytearray(self.before)
+        self.content = bytearray(self.image.reads_as())
+
+    def flip(self, offset):
+        self.data[offset] ^= 0x40
+
+    def entry(self, index, value):
+        at = self.parts.table_at + 4 * index
+        self.data[at:at + 4] = value.to_bytes(4, 'big')
+
+    def lose(self, index):
+        """The block reads as zeroes from now on."""
+        size = len(self.content[index * BLOCK:(index + 1) * BLOCK])
+        self.content[index * BLOCK:index * BLOCK + size] = bytes(size)
+
+
+def head_lost(d):
+    d.data[:512] = bytes(512)
+
+
+def head_damaged(d):
+    d.flip(100)
+
+
+def tail_lost(d):
+    d.data[-512:] = bytes(512)
+
+
+def tail_cut(d):
+    del d.data[-512:]
+
+
+def tail_damaged(d):
+    d.flip(len(d.data) - 400)
+
+
+def checksums_stale(d):
+    """As in an image that was edited by hand."""
+    for offset in (64, 512 + 36, len(d.data) - 512 + 64):
+        d.flip(offset)
+
+
+def header_checksum(d):
+    d.flip(512 + 36)
+
+
+def other_tail(d):
+    """The copy at the start is older."""
+    head = bytearray(d.data[:512])
+    vhd.put(head, vhd.FOOTER, 'timestamp', 1)
+    vhd.seal(head, vhd.FOOTER)
+    d.data[:512] = head
+
+
+def entry_behind(d):
+    d.entry(1, 0x00ffffff)
+
+
+def entry_over_header(d):
+    d.entry(1, 1)
+
+
+def entries_alike(d):
+    """Block 1 shares the place of block 3, and has a copy afterwards."""
+    d.entry(1, d.image.table[3])
+    d.content[BLOCK:2 * BLOCK] = d.content[3 * BLOCK:4 * BLOCK]
+
+
+def batmap_untrue(d):
+    """Block 5 is said to be full."""
+    if d.parts.batmap:
+        at, size = d.parts.batmap
+        d.data[at] |= 0x04
+        total = ~sum(d.data[at:at + size]) & 0xffffffff
+        d.data[d.parts.table_end + 24:d.parts.table_end + 28] = \
+            total.to_bytes(4, 'big')
+
+
+def batmap_checksum(d):
+    if d.parts.batmap:
+        d.flip(d.parts.table_end + 24)
+
+
+def block_lost(d):
+    """Its space belongs to nobody."""
+    d.entry(5, vhd.UNALLOCATED)
+    d.lose(5)
+
+
+READABLE = (head_lost, head_damaged, tail_lost, tail_cut, tail_damaged,
+            other_tail)
+DAMAGES = READABLE + (checksums_stale, header_checksum, entry_behind,
+                      entry_over_header, entries_alike, batmap_untrue,
+                      batmap_checksum, block_lost)
+
+
+def write(data):
+    with open(foreign.IMAGE, 'wb') as file:
+        file.write(data)
+
+
+def try_one(layout, damage, img):
+    d = Damage(layout)
+    damage(d)
+    if d.data == d.before:
+        return
+    write(d.data)
+    if damage in READABLE:
+        foreign.compare('minblk-img, before,', d.content,
+                        foreign.by_minblk(img))
+    foreign.run(img, 'check', '-f', 'vpc', '-r', 'all', foreign.IMAGE)
+    after = foreign.read_file(foreign.IMAGE)
+    lines = rules.problems(after)
+    if lines:
+        sys.exit('\n'.join(lines))
+    foreign.run(img, 'check', '-f', 'vpc', foreign.IMAGE)
+    foreign.compare('minblk-img', d.content, foreign.by_minblk(img))
+    foreign.compare('vhd.py', d.content, foreign.by_vhd(len(d.content)))
+    if shutil.which('qemu-img'):
+        foreign.compare('qemu-img', d.content,
+                        foreign.by_qemu(layout.creator))
+
+
+def main(name, img):
+    for damage in DAMAGES:
+        try:
+            try_one(layouts.LAYOUTS[name], damage, img)
+        except SystemExit as why:
+            sys.exit('%s, %s: %s' % (name, damage.__name__, why))
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
