@@ -433,17 +433,17 @@ static void test_batmap_out_of_place(void)
 static void add_cases(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(flip_cases); i++) {
-        g_autofree char *name = g_strdup_printf("/check/flip/%zu", i);
+        g_autofree char *name = g_strdup_printf("/vpc/check/flip/%zu", i);
 
         g_test_add_data_func(name, &flip_cases[i], test_flip);
     }
     for (size_t i = 0; i < ARRAY_SIZE(field_cases); i++) {
-        g_autofree char *name = g_strdup_printf("/check/field/%zu", i);
+        g_autofree char *name = g_strdup_printf("/vpc/check/field/%zu", i);
 
         g_test_add_data_func(name, &field_cases[i], test_field);
     }
     for (size_t i = 0; i < ARRAY_SIZE(entry_cases); i++) {
-        g_autofree char *name = g_strdup_printf("/check/entry/%zu", i);
+        g_autofree char *name = g_strdup_printf("/vpc/check/entry/%zu", i);
 
         g_test_add_data_func(name, &entry_cases[i], test_entry);
     }
@@ -456,20 +456,20 @@ int main(int argc, char **argv)
     /* Damaged images are warned of; the tests look at the reasons. */
     g_assert_nonnull(freopen("/dev/null", "w", stderr));
 
-    g_test_add_func("/check/sound", test_sound);
-    g_test_add_func("/check/written", test_written);
+    g_test_add_func("/vpc/check/sound", test_sound);
+    g_test_add_func("/vpc/check/written", test_written);
     add_cases();
-    g_test_add_func("/check/no-id", test_no_id);
-    g_test_add_func("/check/differ", test_differ);
-    g_test_add_func("/check/tail-missing", test_tail_missing);
-    g_test_add_func("/check/locator-outside", test_locator_outside);
-    g_test_add_func("/check/into-structure", test_into_structure);
-    g_test_add_func("/check/S22-cut-block", test_cut_block);
-    g_test_add_func("/check/S10-sparse-table", test_sparse_table);
-    g_test_add_func("/check/stale-sectors", test_stale_sectors);
-    g_test_add_func("/check/lost-space", test_lost_space);
-    g_test_add_func("/check/holes", test_holes_are_not_lost);
-    g_test_add_func("/check/batmap", test_batmap);
-    g_test_add_func("/check/batmap-out-of-place", test_batmap_out_of_place);
+    g_test_add_func("/vpc/check/no-id", test_no_id);
+    g_test_add_func("/vpc/check/differ", test_differ);
+    g_test_add_func("/vpc/check/tail-missing", test_tail_missing);
+    g_test_add_func("/vpc/check/locator-outside", test_locator_outside);
+    g_test_add_func("/vpc/check/into-structure", test_into_structure);
+    g_test_add_func("/vpc/check/S22-cut-block", test_cut_block);
+    g_test_add_func("/vpc/check/S10-sparse-table", test_sparse_table);
+    g_test_add_func("/vpc/check/stale-sectors", test_stale_sectors);
+    g_test_add_func("/vpc/check/lost-space", test_lost_space);
+    g_test_add_func("/vpc/check/holes", test_holes_are_not_lost);
+    g_test_add_func("/vpc/check/batmap", test_batmap);
+    g_test_add_func("/vpc/check/batmap-out-of-place", test_batmap_out_of_place);
     return g_test_run();
 }

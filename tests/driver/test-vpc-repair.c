@@ -604,7 +604,7 @@ static void test_space_is_given_back(void)
 static void add_cases(const char *group, GTestDataFunc fn)
 {
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree char *name = g_strdup_printf("/repair/%s/%s", group,
+        g_autofree char *name = g_strdup_printf("/vpc/repair/%s/%s", group,
                                                 cases[i].name);
 
         g_test_add_data_func(name, &cases[i], fn);
@@ -623,8 +623,8 @@ int main(int argc, char **argv)
     add_cases("option", test_repair_on);
     add_cases("failure", test_failure);
     add_cases("power-cut", test_power_cut);
-    g_test_add_func("/repair/contrary", test_contrary);
-    g_test_add_func("/repair/leaks-only", test_leaks_only);
-    g_test_add_func("/repair/space", test_space_is_given_back);
+    g_test_add_func("/vpc/repair/contrary", test_contrary);
+    g_test_add_func("/vpc/repair/leaks-only", test_leaks_only);
+    g_test_add_func("/vpc/repair/space", test_space_is_given_back);
     return g_test_run();
 }
