@@ -90,7 +90,7 @@ static void use_repaired(const char *size_rule)
     BdrvCheckResult result;
     Error *err = NULL;
     BlockBackend *blk;
-    bool batmap;
+    bool batmap = false;
     int ret;
 
     result = check(size_rule, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS, &batmap, &ret);
