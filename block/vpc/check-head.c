@@ -59,6 +59,19 @@ static char *show(const VpcFooter *footer, const Field *field)
     return g_string_free(hex, false);
 }
 
+const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(footer_fields); i++) {
+        const Field *f = &footer_fields[i];
+
+        if (memcmp((const uint8_t *)a + f->offset,
+                   (const uint8_t *)b + f->offset, f->bytes)) {
+            return f->name;
+        }
+    }
+    return "checksum";
+}
+
 static void warn(VpcCheck *c, uint64_t offset, const char *field, char *value,
                  const char *expected)
 {

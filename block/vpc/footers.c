@@ -79,7 +79,10 @@ static void compare_with_head(VpcState *s, const Candidate *head,
         vpc_refuse_writing(s, "the footer's copy at offset 0 is damaged (%s)",
                            error_get_pretty(head->error));
     } else if (memcmp(&head->footer, &tail->footer, VPC_SECTOR)) {
-        vpc_refuse_writing(s, "the footer and its copy at offset 0 differ");
+        vpc_refuse_writing(s, "the footer and its copy at offset 0 differ, "
+                           "first in their %s",
+                           vpc_footer_difference(&head->footer,
+                                                 &tail->footer));
     }
 }
 

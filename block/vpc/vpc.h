@@ -362,6 +362,8 @@ ImageInfoSpecific *vpc_get_specific_info(BlockDriverState *bs, Error **errp);
  */
 int vpc_check(BlockDriverState *bs, BdrvCheckResult *result,
               BdrvCheckMode fix);
+/* The first field in which they differ, as users know it. */
+const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b);
 int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
                               BdrvCheckMode fix);
 

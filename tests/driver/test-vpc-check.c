@@ -70,6 +70,61 @@ static void test_sound(void)
     }
 }
 
+/* A tail without its last byte, as before Virtual PC 2004. */
+static void test_tail_of_511_bytes(void)
+{
+    Fixture f;
+
+    begin_image(&f, &small);
+    disk_shorten(f.disk, 1);
+    assert_sound(&f);
+    end(&f);
+}
+
+typedef struct Write {
+    BlockBackend *blk;
+    int64_t offset;
+    unsigned *pending;
+} Write;
+
+static void coroutine_fn write_entry(void *opaque)
+{
+    Write *w = opaque;
+    uint8_t buf[512] = { 0x77 };
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, sizeof(buf));
+
+    g_assert_cmpint(blk_co_pwritev(w->blk, w->offset, sizeof(buf), &qiov, 0),
+                    >=, 0);
+    --*w->pending;
+}
+
+/* Requests in flight are over before a check begins. */
+static void test_in_flight(void)
+{
+    Write writes[4];
+    unsigned pending = 0;
+    BdrvCheckResult result;
+    BlockBackend *blk;
+    Fixture f;
+
+    begin_image(&f, &small);
+    blk = open_rw(&f);
+    for (unsigned i = 0; i < ARRAY_SIZE(writes); i++) {
+        writes[i] = (Write) { blk, i * BLOCK, &pending };
+        pending++;
+        qemu_coroutine_enter(qemu_coroutine_create(write_entry, &writes[i]));
+    }
+    g_assert_cmpuint(pending, >, 0);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result,
+                               BDRV_FIX_LEAKS | BDRV_FIX_ERRORS), ==, 0);
+    g_assert_cmpint(result.corruptions + result.leaks, ==, 0);
+    g_assert_cmpint(result.bfi.allocated_clusters, ==, 4);
+    AIO_WAIT_WHILE(qemu_get_current_aio_context(), pending > 0);
+    blk_unref(blk);
+    assert_sound(&f);
+    end(&f);
+}
+
 /* What this driver writes is sound, too, also before it is closed. */
 static void test_written(void)
 {
@@ -458,6 +513,8 @@ int main(int argc, char **argv)
 
     g_test_add_func("/vpc/check/sound", test_sound);
     g_test_add_func("/vpc/check/written", test_written);
+    g_test_add_func("/vpc/check/footer-511", test_tail_of_511_bytes);
+    g_test_add_func("/vpc/check/in-flight", test_in_flight);
     add_cases();
     g_test_add_func("/vpc/check/no-id", test_no_id);
     g_test_add_func("/vpc/check/differ", test_differ);

@@ -136,6 +136,21 @@ static void test_s37_saved_state_ignored(void)
     end(&f);
 }
 
+/* The reason names the first field that differs. */
+static void test_s16_footers_differ(void)
+{
+    VpcFooter head;
+    Fixture f;
+
+    begin_small(&f, &small);
+    head = f.image.footer;
+    head.original_size = 0;
+    vpc_footer_seal(&head);
+    mem_disk_write(f.disk, 0, &head, sizeof(head));
+    assert_read_only(&f, "differ, first in their original size");
+    end(&f);
+}
+
 /* ---- opened to be checked ------------------------------------------------------------------- */
 
 static BlockBackend *open_check(Fixture *f)
@@ -317,6 +332,7 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/vpc/trailing/elsewhere", test_trailing_elsewhere);
     g_test_add_func("/vpc/S37-ignored", test_s37_saved_state_ignored);
+    g_test_add_func("/vpc/S16-differ", test_s16_footers_differ);
     g_test_add_func("/vpc/lenient/dynamic", test_lenient);
     g_test_add_func("/vpc/lenient/fixed", test_lenient_fixed);
     g_test_add_func("/vpc/lenient/differencing", test_lenient_differencing);
