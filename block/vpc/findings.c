@@ -171,24 +171,19 @@ static char *block_expected(const VpcCheck *c, const VpcFinding *f)
 static void tell(const VpcCheck *c, const VpcFinding *f,
                  BdrvCheckResult *result)
 {
-    g_autofree char *field = NULL;
-    g_autofree char *value = NULL;
-    g_autofree char *expected = NULL;
+    bool words = f->fault == VPC_FAULT_NONE;
+    g_autofree char *field = words ? NULL : block_field(f);
+    g_autofree char *value = words ? NULL : block_value(f);
+    g_autofree char *expected = words ? NULL : block_expected(c, f);
     BdrvCheckFinding finding = {
         .grade = f->grade,
         .offset = f->offset,
+        .field = words ? f->field : field,
+        .value = words ? f->value : value,
+        .expected = words ? f->expected : expected,
         .fixed = f->fixed,
     };
 
-    if (f->fault == VPC_FAULT_NONE) {
-        finding.field = f->field;
-        finding.value = f->value;
-        finding.expected = f->expected;
-    } else {
-        finding.field = field = block_field(f);
-        finding.value = value = block_value(f);
-        finding.expected = expected = block_expected(c, f);
-    }
     result->listener(&finding, result->listener_opaque);
 }
 
