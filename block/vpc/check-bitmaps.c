@@ -102,7 +102,19 @@ static void clear_map_bit(VpcCheck *c, uint32_t block)
 
 /* ---- bitmaps ------------------------------------------------------------------------ */
 
-int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end)
+static bool only_footers(const uint8_t *buf, uint64_t bytes)
+{
+    for (uint64_t at = 0; at + VPC_SECTOR <= bytes; at += VPC_SECTOR) {
+        if (!vpc_has_footer_cookie(buf + at) &&
+            !buffer_is_zero(buf + at, VPC_SECTOR)) {
+            return false;
+        }
+    }
+    return bytes % VPC_SECTOR == 0;
+}
+
+int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end,
+                   bool but_for_footers)
 {
     uint64_t chunk = MIN(end - start, 64 * KiB);
     g_autofree void *buf = NULL;
@@ -125,7 +137,8 @@ int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end)
         if (ret < 0) {
             return ret;
         }
-        if (!buffer_is_zero(buf, pnum)) {
+        if (!buffer_is_zero(buf, pnum) &&
+            !(but_for_footers && only_footers(buf, pnum))) {
             return 0;
         }
         start += pnum;
@@ -153,7 +166,7 @@ static int holds_stale_data(VpcCheck *c, uint32_t entry, const uint8_t *bits,
             i++;
         }
         ret = vpc_reads_zero(c->bs, data + (uint64_t)first * VPC_SECTOR,
-                             data + (uint64_t)i * VPC_SECTOR);
+                             data + (uint64_t)i * VPC_SECTOR, false);
         if (ret <= 0) {
             return ret < 0 ? ret : 1;
         }

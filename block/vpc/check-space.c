@@ -6,8 +6,10 @@
  * Invariants:
  *   - Holes are not lost: unmapped blocks leave them behind.
  *   - Two pages before a structure are not lost either: Windows ends the
- *     metadata with a page, and has another one for the footer.  An old footer
- *     may be left behind a block, where the next one was aligned.
+ *     metadata with a page, which it pads with ones, and has another one for
+ *     the footer.
+ *   - Old footers may be left behind blocks, where the next one was aligned; when
+ *     these blocks are unmapped, several are in one gap.
  *   - What lies behind the footer is not the image's.
  */
 #include "qemu/osdep.h"
@@ -22,15 +24,6 @@ static int compare_ranges(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Does a footer stand there, left behind when the file grew? */
-static bool has_old_footer(const VpcCheck *c, uint64_t at)
-{
-    uint8_t buf[8];
-
-    return bdrv_pread(c->bs->file, at, buf, sizeof(buf)) >= 0 &&
-           vpc_has_footer_cookie(buf);
-}
-
 static void judge_gap(VpcCheck *c, uint64_t start, uint64_t end)
 {
     VpcRange gap = { start, end };
@@ -39,8 +32,8 @@ static void judge_gap(VpcCheck *c, uint64_t start, uint64_t end)
     if (end <= start + SLACK) {
         return;
     }
-    ret = vpc_reads_zero(c->bs, has_old_footer(c, start) ? start + VPC_SECTOR
-                                                         : start, end - SLACK);
+    ret = vpc_reads_zero(c->bs, MIN(ROUND_UP(start, 4096), end - SLACK),
+                         end - SLACK, true);
     if (ret < 0) {
         c->errors++;
     } else if (ret == 0) {

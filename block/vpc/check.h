@@ -161,8 +161,9 @@ VpcShared *vpc_check_shared(const VpcCheck *c, uint32_t entry); /* or NULL */
 /* Was the structure that begins at @start given its space when opening? */
 bool vpc_check_reserved(const VpcState *s, uint64_t start);
 
-/* 1: all zeroes, 0: not, or -errno. */
-int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end);
+/* 1: all zeroes, or with @but_for_footers old footers, too; 0: not, or -errno. */
+int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end,
+                   bool but_for_footers);
 
 /*
  * Carries out the plan but for lost space, or for lost space alone.  On failure
