@@ -74,3 +74,7 @@ repaired() { "$python" "$here/damaged.py" "$1" "$MINBLK_IMG"; }
 @test "damaged and repaired: VirtualBox" { repaired virtualbox; }
 @test "damaged and repaired: XenServer" { repaired xenserver; }
 @test "damaged and repaired: QEMU" { repaired qemu; }
+
+@test "written to at random" {
+    "$python" "$here/at-random.py" 60 "$MINBLK_IO" "$MINBLK_IMG"
+}
