@@ -115,6 +115,9 @@ static const Candidate *choose_valid(BlockDriverState *bs,
                                       : has_dynamic_header(bs, tail)))) {
         return tail;
     }
+    if (tail->usable && is_fixed(tail) && fills_file(s, tail)) {
+        return NULL;            /* damaged; the head is a guest's */
+    }
     return !head->error && !is_fixed(head) ? head : NULL;
 }
 

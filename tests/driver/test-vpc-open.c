@@ -209,6 +209,25 @@ static void test_lenient_fixed(void)
     end(&f);
 }
 
+/* S13: nor does what a guest wrote count when that footer is damaged. */
+static void test_s13_damaged_footer(void)
+{
+    BlockBackend *blk;
+    VhdImage inner;
+    Fixture f;
+
+    begin_small(&f, &small_fixed);
+    vhd_begin(f.disk, &inner, &small);
+    vhd_finish(f.disk, &inner);
+    disk_flip(f.disk, f.image.end + 66, 1);
+    assert_refused(&f, 0, "Wrong checksum");
+    blk = open_check(&f);
+    g_assert_cmpint(blk_getlength(blk), ==, DISK_BLOCKS * BLOCK);
+    assert_reads(blk, 1536, DISK_BLOCKS * 4, 0xff);
+    blk_unref(blk);
+    end(&f);
+}
+
 /* It can be checked; nothing is read without its parent. */
 static void test_lenient_differencing(void)
 {
@@ -335,6 +354,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S16-differ", test_s16_footers_differ);
     g_test_add_func("/vpc/lenient/dynamic", test_lenient);
     g_test_add_func("/vpc/lenient/fixed", test_lenient_fixed);
+    g_test_add_func("/vpc/S13-damaged-footer", test_s13_damaged_footer);
     g_test_add_func("/vpc/lenient/differencing", test_lenient_differencing);
     g_test_add_func("/vpc/S34-reopen", test_s34_reopen);
     g_test_add_func("/vpc/reopen-saved-state", test_reopen_saved_state);
