@@ -358,6 +358,27 @@ static void test_s22_truncated_block(void)
     end(&f);
 }
 
+/* A sector that is cut off in its middle is lost, and no zeroes take its place. */
+static void test_s22_cut_in_sector(void)
+{
+    uint8_t buf[512];
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &virtualbox);
+    vhd_add_block(f.disk, &f.image, 4, 0, BLOCK / 512, 0x44);
+    vhd_finish(f.disk, &f.image);
+    disk_shorten(f.disk, 512 + 100);
+    blk = open_ro(&f);
+    g_assert_cmpint(blk_pread(blk, 5 * BLOCK - 512, buf, 512), ==, -EIO);
+    blk_unref(blk);
+    blk = open_flags(&f, BDRV_O_CHECK, &error_abort);
+    assert_reads(blk, 4 * BLOCK, BLOCK - 512, 0x44);
+    g_assert_cmpint(blk_pread(blk, 5 * BLOCK - 512, buf, 512), ==, -EIO);
+    blk_unref(blk);
+    end(&f);
+}
+
 /* A table that is at no sector, over the headers or behind the file. */
 static void test_s23_table_place(void)
 {
@@ -508,6 +529,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S18-S19-geometry", test_s18_s19_geometry);
     g_test_add_func("/vpc/S20-header-checksum", test_s20_header_checksum);
     g_test_add_func("/vpc/S22-truncated-block", test_s22_truncated_block);
+    g_test_add_func("/vpc/S22-cut-in-sector", test_s22_cut_in_sector);
     g_test_add_func("/vpc/S23-table-place", test_s23_table_place);
     g_test_add_func("/vpc/S25-last-block", test_s25_last_block);
     g_test_add_func("/vpc/S26-callbacks", test_s26_callbacks);
