@@ -268,17 +268,6 @@ static int judge_entries_again(VpcCheck *c, uint32_t block, uint32_t count,
     return 0;
 }
 
-/* How many entries count; those that the file cuts off do not. */
-static uint32_t count_entries(const VpcState *s)
-{
-    uint64_t current = be64_to_cpu(s->footer.current_size);
-    uint64_t room = (s->file_end - s->table.offset) / sizeof(uint32_t);
-    uint64_t blocks = MIN(be32_to_cpu(s->header.max_table_entries),
-                          DIV_ROUND_UP(current, s->block_size));
-
-    return MAX(s->table.blocks, MIN(blocks, room));
-}
-
 int vpc_check_blocks(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
@@ -288,7 +277,7 @@ int vpc_check_blocks(VpcCheck *c)
         c->data_end = MAX(c->data_end, s->reserved[i].end);
     }
     c->bfi.total_clusters = s->table.blocks;
-    c->blocks = count_entries(s);
+    c->blocks = vpc_table_entries(s);
     ret = vpc_check_walk(c, c->blocks, judge_entries);
     if (ret < 0) {
         return ret;

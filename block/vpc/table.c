@@ -127,6 +127,16 @@ static uint32_t sound_bytes(const VpcState *s, uint32_t entry)
     return s->lenient || sound == s->block_size ? sound : 0;
 }
 
+uint32_t vpc_table_entries(const VpcState *s)
+{
+    uint64_t current = be64_to_cpu(s->footer.current_size);
+    uint64_t room = (s->file_end - s->table.offset) / sizeof(uint32_t);
+    uint64_t blocks = MIN(be32_to_cpu(s->header.max_table_entries),
+                          DIV_ROUND_UP(current, s->block_size));
+
+    return MAX(s->table.blocks, MIN(blocks, room));
+}
+
 /* ---- the walk at opening ---------------------------------------------------------- */
 
 /* Does @entry come next after @before?  Less than a page aligns the data. */
@@ -137,7 +147,10 @@ static bool follows(const VpcState *s, uint32_t before, uint32_t entry)
     return entry >= next && entry - next < 4096 / VPC_SECTOR;
 }
 
-/* Judges the entries of blocks @first..., collecting the sound ones. */
+/*
+ * Judges the entries of blocks @first..., collecting the sound ones.  Behind the
+ * end of the disk only these matter: their space is not free.
+ */
 static void scan_entries(VpcState *s, const uint32_t *raw, uint32_t first,
                          uint32_t count, GArray *sound)
 {
@@ -147,6 +160,12 @@ static void scan_entries(VpcState *s, const uint32_t *raw, uint32_t first,
         uint32_t entry = be32_to_cpu(raw[i]);
 
         if (entry == VPC_UNALLOCATED) {
+            continue;
+        }
+        if (first + i >= s->table.blocks) {
+            if (vpc_entry_valid(s, entry)) {
+                g_array_append_val(sound, entry);
+            }
             continue;
         }
         if (!has_place(s, entry)) {
@@ -189,7 +208,7 @@ static int64_t skip_hole(BlockDriverState *bs, uint64_t offset, int64_t bytes)
 static int scan(BlockDriverState *bs, GArray *sound, Error **errp)
 {
     VpcState *s = bs->opaque;
-    uint64_t bytes = (uint64_t)s->table.blocks * sizeof(uint32_t);
+    uint64_t bytes = (uint64_t)vpc_table_entries(s) * sizeof(uint32_t);
     uint64_t done = 0;
     uint32_t zero = 0;
     void *buf = qemu_try_blockalign(bs->file->bs, SCAN_BYTES);
@@ -204,8 +223,10 @@ static int scan(BlockDriverState *bs, GArray *sound, Error **errp)
         int64_t n = skip_hole(bs, s->table.offset + done, bytes - done);
 
         if (n > 0) {
+            uint64_t last = MIN((done + n) / sizeof(zero), s->table.blocks);
+
             scan_entries(s, &zero, done / sizeof(zero), 1, sound);
-            s->stats.misplaced += n / sizeof(zero) - 1;
+            s->stats.misplaced += last - MIN(last, done / sizeof(zero) + 1);
             done += n;
             continue;
         }

@@ -230,6 +230,11 @@ int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
 int vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
                    Error **errp);
 void vpc_table_close(VpcState *s);
+/*
+ * Entries that name blocks: those of the disk, and of the larger one that it is
+ * by current_size.  Others are not trusted, nor those that the file cuts off.
+ */
+uint32_t vpc_table_entries(const VpcState *s);
 /* What the table says of @block; 0, or an error of reading it. */
 int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
                                VpcEntry *entry);

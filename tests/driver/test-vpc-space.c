@@ -432,6 +432,33 @@ static void test_a4_locator(void)
     }
 }
 
+/*
+ * A disk whose size is that of its geometry has blocks behind its end, which
+ * other programs read: their space is not free.
+ */
+static void test_gaps_behind_end(void)
+{
+    const VhdSpec spec = {
+        .size = 10 * BLOCK, .creator = "vpc ", .geometry = { 4, 4, 17 },
+        .windows = true,
+    };
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &spec);
+    /* Its block 9 is a hole of the file. */
+    vhd_set_entry(f.disk, &f.image, 9, 7);
+    f.image.end = 8 * 512 + BLOCK;
+    vhd_add_block(f.disk, &f.image, 0, 0, BLOCK / 512, 1);
+    vhd_finish(f.disk, &f.image);
+    blk = open_rw(&f);
+    g_assert_cmpint(blk_getlength(blk), ==, 4 * 4 * 17 * 512);
+    write_value(blk, BLOCK, 512, 0x42);
+    blk_unref(blk);
+    g_assert_cmphex(entry_of(&f, 1), >, entry_of(&f, 0));
+    end(&f);
+}
+
 /* ---- S40: files that cannot grow ---------------------------------------------------------------- */
 
 /* The image in a window of @length bytes of the disk, as on a block device. */
@@ -621,6 +648,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S26-S27/unmap-and-status", test_unmap_and_status);
     g_test_add_func("/vpc/S26-S27/clear-bits", test_clear_bits);
     g_test_add_func("/vpc/gaps", test_gaps);
+    g_test_add_func("/vpc/gaps-behind-end", test_gaps_behind_end);
     g_test_add_func("/vpc/A2-layout-kept", test_layout_kept);
     g_test_add_func("/vpc/A4-locator", test_a4_locator);
     g_test_add_func("/vpc/S22-truncated", test_s22_truncated);

@@ -184,7 +184,7 @@ class Disk:
                      get(tail, FOOTER, 'current_size') ==
                      len(padded) - SECTOR):
             self.footer = head
-            self.length = len(padded)
+            self.length = len(image) // SECTOR * SECTOR
         if self.footer is None:
             raise Refused('no footer')
         self.kind = get(self.footer, FOOTER, 'type')
