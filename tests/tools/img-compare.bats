@@ -13,7 +13,10 @@ make_images()
 # change FILE OFFSET: another byte there.
 change()
 {
-    printf 'x' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    printf '%b' "\\0$(printf %o $(((byte + 1) % 256)))" |
+        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 @test 'the same' {
