@@ -173,6 +173,42 @@ static bool coroutine_fn reads_as_zeroes(BlockDriverState *bs, uint64_t start,
     return true;
 }
 
+static int coroutine_fn write_footer(BlockDriverState *bs, uint64_t offset)
+{
+    VpcState *s = bs->opaque;
+    int ret = bdrv_co_pwrite(bs->file, offset, sizeof(s->footer), &s->footer,
+                             0);
+
+    if (ret == 0) {
+        s->footer_offset = offset;
+        s->file_end = offset;
+    }
+    return ret;
+}
+
+/*
+ * Space between blocks is free by the table as it was read, which a process that
+ * was killed may have written without a flush: a power cut could bring an entry
+ * back.  So the file is flushed once before such space is used; the layer asks
+ * the file only when something was written to it.
+ */
+static int coroutine_fn settle_table(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    int ret = 0;
+
+    qemu_co_mutex_lock(&s->footer_lock);
+    if (!s->table_settled) {
+        ret = write_footer(bs, s->footer_offset);
+        if (ret == 0) {
+            ret = bdrv_co_flush(bs->file->bs);
+        }
+        s->table_settled = ret == 0;
+    }
+    qemu_co_mutex_unlock(&s->footer_lock);
+    return ret;
+}
+
 /*
  * A gap that holds data is not touched: it might be another program's.  The
  * part that is looked at is taken first, since others run meanwhile.
@@ -192,7 +228,8 @@ static bool coroutine_fn take_gap(BlockDriverState *bs, Space *space)
         }
         gap->start = end;
         if (!over_metadata(s, entry * VPC_SECTOR, end) &&
-            reads_as_zeroes(bs, entry * VPC_SECTOR, end)) {
+            reads_as_zeroes(bs, entry * VPC_SECTOR, end) &&
+            settle_table(bs) == 0) {
             *space = (Space) { .entry = entry };
             return true;
         }
@@ -215,19 +252,6 @@ static int take_growth(VpcState *s, Space *space)
     };
     s->free_offset = end;
     return 0;
-}
-
-static int coroutine_fn write_footer(BlockDriverState *bs, uint64_t offset)
-{
-    VpcState *s = bs->opaque;
-    int ret = bdrv_co_pwrite(bs->file, offset, sizeof(s->footer), &s->footer,
-                             0);
-
-    if (ret == 0) {
-        s->footer_offset = offset;
-        s->file_end = offset;
-    }
-    return ret;
 }
 
 /* Makes a footer end the file behind @end, and behind all growth until now. */
@@ -278,6 +302,9 @@ static int coroutine_fn take_inside(BlockDriverState *bs, Space *space)
     *space = (Space) { .entry = entry, .stale = true };
     s->inside.start = end;
     ret = end_with_footer(bs);
+    if (ret == 0) {
+        ret = settle_table(bs);
+    }
     if (ret < 0) {
         give_back(s, space);
     }

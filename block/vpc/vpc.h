@@ -180,6 +180,7 @@ typedef struct VpcState {
     uint64_t footer_offset;     /* bytes: of the footer that ends the file */
     CoMutex footer_lock;
     bool footer_follows;        /* the last block, without a gap */
+    bool table_settled;         /* as it was opened it is on the disk */
     VpcRange inside;            /* unused before the end, see alloc.c */
     GArray *gaps;               /* VpcRange between blocks, unused */
     GArray *spare;              /* uint32_t entries of space given back */

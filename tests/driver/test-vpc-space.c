@@ -291,6 +291,7 @@ static void test_gaps(void)
         Fixture f;
         BlockBackend *blk;
         uint32_t freed;
+        unsigned flushes;
         int64_t length;
 
         begin_full(&f, &windows, 3);
@@ -303,7 +304,11 @@ static void test_gaps(void)
         }
         length = mem_disk_length(f.disk);
         blk = open_rw(&f);
+        flushes = mem_disk_count(f.disk, MEM_FLUSH);
         write_value(blk, 7 * BLOCK + 512, 512, 0x71);
+        /* What was read of the table is on the disk before it is relied on. */
+        g_assert_cmpuint(mem_disk_count(f.disk, MEM_FLUSH), ==,
+                         flushes + !data);
         flush(blk);
         if (data) {
             g_assert_cmphex(entry_of(&f, 7), !=, freed);
