@@ -40,6 +40,10 @@ static bool azure_takes(const VpcPlan *plan, Error **errp)
         error_setg(errp, "Azure takes disks of 20 MiB and more only");
         return false;
     }
+    if (memcmp(plan->footer.creator_os, "Wi2k", 4) != 0) {
+        error_setg(errp, "Azure takes disks of creator OS 'Wi2k' only");
+        return false;
+    }
     return true;
 }
 

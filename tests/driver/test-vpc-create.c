@@ -325,6 +325,7 @@ static const TargetCase target_cases[] = {
     { "target=azure,size=20972032", "whole MiB" },
     { "target=azure,size=20M,subformat=dynamic", "fixed disks only" },
     { "target=azure,size=20M,force-size=off", "exact" },
+    { "target=azure,size=20M,creator-os=FBSD", "creator OS 'Wi2k'" },
     { "target=hyperv,size=1M", NULL, "win ", 10, 0, VPC_TYPE_DYNAMIC },
     { "target=hyperv,size=1M,block-size=512k", NULL, "win ", 10, 0,
       VPC_TYPE_DYNAMIC },
