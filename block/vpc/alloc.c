@@ -13,8 +13,8 @@
  *
  *   spare    given back while the image was open: blocks that were unmapped,
  *            once no table on the disk points there; failed allocations;
- *   gaps     holes of the file between blocks that fit one: left by earlier
- *            sessions' unmapping;
+ *   gaps     holes of the file between blocks, or between the last one and the
+ *            footer, that fit one: left by earlier sessions' unmapping;
  *   growth   behind all that the file holds;
  *   inside   where the file cannot grow (a block device, a full disk): between
  *            the last block and the end.
@@ -98,6 +98,14 @@ static uint64_t growth_start(const VpcState *s, uint64_t end)
     return s->footer_offset == footer_behind(s, end) ? end : s->footer_offset;
 }
 
+/* Room for a block, and not for all of them: that was made on purpose. */
+static bool is_gap(const VpcState *s, uint64_t start, uint64_t end)
+{
+    uint64_t stride = (uint64_t)s->bitmap_size + s->block_size;
+
+    return end >= start + stride && end - start <= s->table.blocks * stride;
+}
+
 void vpc_alloc_open(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
@@ -105,9 +113,10 @@ void vpc_alloc_open(BlockDriverState *bs)
     uint64_t end = MAX(metadata_end(s), s->stats.end);
     uint64_t growth;
 
-    s->footer_follows = s->footer_offset == end &&
-                        (s->file_length % PAGE || !s->stats.aligned);
     growth = at_end ? growth_start(s, end) : s->file_length;
+    s->tail_gap = at_end && is_gap(s, end, s->footer_offset);
+    s->footer_follows = (s->footer_offset == end || s->tail_gap) &&
+                        (s->file_length % PAGE || !s->stats.aligned);
 
     s->free_offset = MAX(s->free_offset, growth);
     s->inside.start = end;
@@ -237,6 +246,32 @@ static bool coroutine_fn take_gap(BlockDriverState *bs, Space *space)
     return false;
 }
 
+/*
+ * The same for the gap before the footer, which is also the space inside: what
+ * holds data stays there.
+ */
+static bool coroutine_fn take_tail_gap(BlockDriverState *bs, Space *space)
+{
+    VpcState *s = bs->opaque;
+    uint64_t start = s->inside.start;
+    uint64_t end;
+    uint64_t entry = place_block(s, start, &end);
+
+    if (!s->tail_gap || end > s->inside.end) {
+        return false;
+    }
+    s->inside.start = end;
+    if (reads_as_zeroes(bs, entry * VPC_SECTOR, end)) {
+        *space = (Space) { .entry = entry };
+        return true;
+    }
+    s->tail_gap = false;
+    if (s->inside.start == end) {
+        s->inside.start = start;
+    }
+    return false;
+}
+
 static int take_growth(VpcState *s, Space *space)
 {
     uint64_t end;
@@ -316,7 +351,8 @@ static int coroutine_fn reserve(BlockDriverState *bs, Space *space)
     VpcState *s = bs->opaque;
     int ret = 0;
 
-    if (!take_spare(s, space) && !take_gap(bs, space)) {
+    if (!take_spare(s, space) && !take_gap(bs, space) &&
+        !take_tail_gap(bs, space)) {
         ret = take_growth(s, space);
         if (ret < 0) {
             return ret;

@@ -182,6 +182,7 @@ typedef struct VpcState {
     bool footer_follows;        /* the last block, without a gap */
     bool table_settled;         /* as it was opened it is on the disk */
     VpcRange inside;            /* unused before the end, see alloc.c */
+    bool tail_gap;              /* that is a hole of the file, it seems */
     GArray *gaps;               /* VpcRange between blocks, unused */
     GArray *spare;              /* uint32_t entries of space given back */
     GArray *freed;              /* the same, in tables that are on the disk */

@@ -326,6 +326,55 @@ static void test_gaps(void)
 }
 
 /*
+ * The last blocks were unmapped: the space before the footer takes new ones,
+ * whose footer is then where the image's own program looks for it.
+ */
+static void test_gap_before_footer(void)
+{
+    const VhdSpec *specs[] = { &virtualbox, &windows };
+
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(specs); i++) {
+        const VhdSpec *spec = specs[i / 2];
+        bool data = i % 2;
+        Fixture f;
+        BlockBackend *blk;
+        int64_t length, last;
+
+        begin_full(&f, spec, 4);
+        last = entry_of(&f, 3) * 512ll;
+        blk = open_rw(&f);
+        zero(blk, BLOCK, 3 * BLOCK);
+        blk_unref(blk);
+        if (data) {
+            mem_disk_write(f.disk, last - BLOCK / 2, "vendor", 6);
+        }
+        length = mem_disk_length(f.disk);
+        blk = open_rw(&f);
+        write_value(blk, 7 * BLOCK + 512, 512, 0x71);
+        flush(blk);
+        g_assert_cmphex(entry_of(&f, 7) * 512ll, <, last);
+        g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+        write_value(blk, 8 * BLOCK, BLOCK, 0x72);
+        write_value(blk, 9 * BLOCK, BLOCK, 0x73);
+        write_value(blk, 3 * BLOCK, BLOCK, 0x74);
+        assert_reads(blk, 7 * BLOCK + 512, 512, 0x71);
+        assert_reads(blk, 7 * BLOCK + 1024, BLOCK - 1024, 0);
+        assert_reads(blk, 8 * BLOCK, BLOCK, 0x72);
+        assert_reads(blk, 9 * BLOCK, BLOCK, 0x73);
+        blk_unref(blk);
+        last = entry_of(&f, 3) * 512ll + 512 + BLOCK;
+        g_assert_cmpint(mem_disk_length(f.disk), ==,
+                        spec == &windows ? ROUND_UP(last + 512, 4096)
+                                         : last + 512);
+        if (data) {
+            g_assert_cmphex(entry_of(&f, 8) * 512ll, >=, length - 512);
+        }
+        assert_sound_ends(&f);
+        end(&f);
+    }
+}
+
+/*
  * The footer stays where programs that pack blocks look for it: behind the last
  * block.  Elsewhere it ends a page.  The data of new blocks is aligned in both.
  */
@@ -654,6 +703,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S26-S27/clear-bits", test_clear_bits);
     g_test_add_func("/vpc/gaps", test_gaps);
     g_test_add_func("/vpc/gaps-behind-end", test_gaps_behind_end);
+    g_test_add_func("/vpc/gap-before-footer", test_gap_before_footer);
     g_test_add_func("/vpc/A2-layout-kept", test_layout_kept);
     g_test_add_func("/vpc/A4-locator", test_a4_locator);
     g_test_add_func("/vpc/S22-truncated", test_s22_truncated);
