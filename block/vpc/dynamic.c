@@ -194,28 +194,14 @@ static uint64_t end_of_data(const VpcState *s)
     return end;
 }
 
-/*
- * Where a file without a footer at its end ends.  A sector that is cut off in
- * its middle does not count: the layer takes it for one that ends with zeroes.
- */
-static uint64_t whole_sectors(BlockDriverState *bs)
-{
-    VpcState *s = bs->opaque;
-    BlockDriverState *file = bs->file->bs;
-    int64_t exact = file->drv->bdrv_getlength
-                    ? file->drv->bdrv_getlength(file) : -ENOTSUP;
-
-    return exact < 0 ? s->file_length
-                     : MIN(s->file_length,
-                           QEMU_ALIGN_DOWN((uint64_t)exact, VPC_SECTOR));
-}
-
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
     int ret;
 
-    s->file_end = s->tail_lost ? whole_sectors(bs) : s->footer_offset;
+    /* Half a sector is none: the layer takes it for one that ends with zeroes. */
+    s->file_end = s->tail_lost ? QEMU_ALIGN_DOWN(s->exact_length, VPC_SECTOR)
+                               : s->footer_offset;
     ret = read_header(bs, errp);
     if (ret == 0) {
         ret = open_table(bs, errp);

@@ -62,6 +62,30 @@ static bool has_dynamic_header(BlockDriverState *bs, const Candidate *c)
            memcmp(cookie, VPC_HEADER_COOKIE, sizeof(cookie)) == 0;
 }
 
+/* The file's length, without the zeroes that the layer completes a sector with. */
+static uint64_t exact_length(BlockDriverState *file, uint64_t rounded)
+{
+    int64_t exact = file->drv->bdrv_getlength
+                    ? file->drv->bdrv_getlength(file) : -ENOTSUP;
+
+    return exact < 0 ? rounded : MIN(rounded, (uint64_t)exact);
+}
+
+/*
+ * A footer of 511 bytes was read with the zero that it lacks; one of less was
+ * cut off.
+ */
+static void judge_length(const VpcState *s, Candidate *tail)
+{
+    uint64_t bytes = s->exact_length - MIN(s->exact_length, s->footer_offset);
+
+    if (!tail->error && bytes < VPC_SECTOR - 1) {
+        error_setg(&tail->error, "The footer at offset %" PRIu64 " has %" PRIu64
+                   " bytes only", s->footer_offset, bytes);
+        tail->usable = false;
+    }
+}
+
 /* Does a fixed disk's footer fit the file exactly? */
 static bool fills_file(const VpcState *s, const Candidate *tail)
 {
@@ -166,15 +190,16 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
         return length;
     }
     s->file_length = length;
+    s->exact_length = exact_length(bs->file->bs, length);
     s->footer_offset = MAX(length, VPC_SECTOR) - VPC_SECTOR;
     ret = read_candidate(bs, 0, &head, errp);
     if (ret == 0) {
-        /* A footer of 511 bytes is read with the zero that it lacks. */
         ret = read_candidate(bs, s->footer_offset, &tail, errp);
     }
     if (ret < 0) {
         return ret;
     }
+    judge_length(s, &tail);
 
     chosen = choose_valid(bs, &head, &tail) ?: choose_usable(bs, &head, &tail);
     if (!chosen) {

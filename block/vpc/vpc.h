@@ -146,6 +146,7 @@ typedef struct VpcState {
     bool ignore_saved_state;
     char *read_only_reason;     /* what is wrong; NULL: nothing */
     uint64_t file_length;       /* bytes, when opened; whole sectors */
+    uint64_t exact_length;      /* the same without what completes a sector */
 
     /* dynamic disks */
     uint64_t header_offset;

@@ -558,6 +558,18 @@ static void test_footer_of_511_bytes(void)
     end(&f);
 }
 
+/* One of 510 was cut off; nothing completes it. */
+static void test_footer_of_510_bytes(void)
+{
+    Fixture f;
+
+    begin(&f, &fixed);
+    vhd_finish(f.disk, &f.image);
+    disk_shorten(f.disk, 2);
+    assert_refused(&f, 0, "has 510 bytes only");
+    end(&f);
+}
+
 /* ---- fields of the footer --------------------------------------------------------------------- */
 
 static int amend(BlockBackend *blk, const char *options, Error **errp)
@@ -728,6 +740,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S17-end", test_s17_requests_end_with_the_disk);
     g_test_add_func("/vpc/S24-no-space", test_s24_no_space);
     g_test_add_func("/vpc/footer-511", test_footer_of_511_bytes);
+    g_test_add_func("/vpc/footer-510", test_footer_of_510_bytes);
     g_test_add_func("/vpc/amend", test_amend);
     g_test_add_func("/vpc/two-sizes", test_two_sizes);
     g_test_add_func("/vpc/size-rules", test_size_rules);
