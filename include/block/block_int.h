@@ -99,6 +99,9 @@ struct BlockDriver {
      *   Returns 0 or -errno; without @errp set the layer words a message.  On
      *   failure it frees what it allocated; children and opaque are the
      *   layer's, and bdrv_close is not called.
+     *   May write to its file unless bs->read_only is set (then: -EPERM).  With
+     *   BDRV_O_CHECK it opens what it could not trust otherwise, as long as
+     *   bdrv_co_check or reading can make something of it.
      */
     int (*bdrv_open)(BlockDriverState *bs, QDict *options, int flags,
                      Error **errp);
@@ -148,9 +151,10 @@ struct BlockDriver {
                                        Error **errp);
     /*
      * Creates @filename, its protocol file first (bdrv_create_file()), by
-     * options: @opts has those of this driver and of the protocol, without
-     * defaults; takes its own out of them before it passes them on.  May round
-     * the size up.  Context and result as bdrv_co_create.
+     * options: @opts has what was given for this driver and for the protocol
+     * (for the rest the getters answer the defaults of create_opts); takes its
+     * own out of them before it passes them on.  May round the size, any number
+     * of bytes, up.  Context and result as bdrv_co_create.
      */
     int coroutine_fn (*bdrv_co_create_opts)(BlockDriver *drv,
                                             const char *filename,
@@ -295,22 +299,26 @@ struct BlockDriver {
     int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
 
     /*
-     * Makes the disk @offset bytes long.  A request, but none runs behind the
-     * smaller of the two ends.  @exact false: may end up longer (devices).  New
-     * space reads as zeroes if bdrv_has_zero_init_truncate says so, else the
-     * layer clears it.  Refuses a @prealloc that it does not know.  The new
-     * length is @offset, or what bdrv_getlength says.  0 or -errno, with @errp
-     * set best.  Without it the format cannot be resized.
+     * Makes the disk @offset bytes long: any number, not only multiples of 512;
+     * a format that cannot keep it rounds up or refuses.  A request, but none
+     * runs behind the smaller of the two ends.  @exact false: may end up longer
+     * (devices).  New space reads as zeroes if bdrv_has_zero_init_truncate says
+     * so, else the layer clears it.  Refuses a @prealloc that it does not know,
+     * and lengths that it does not do (a smaller one, for instance).  The layer
+     * sets total_sectors afterwards: @offset rounded up, or what bdrv_getlength
+     * says.  0 or -errno, with @errp set best.  Without it the format cannot be
+     * resized.
      */
     int coroutine_fn (*bdrv_co_truncate)(BlockDriverState *bs, int64_t offset,
                                          bool exact, PreallocMode prealloc,
                                          Error **errp);
     /*
      * Checks the metadata, and repairs what @fix says (the file is writable
-     * then).  As a request; others run only if the caller is in a coroutine and
-     * lets them.  @result is zeroed before but for its listener, which, if there
-     * is one, is told of each finding; counts what is wrong there, and apart
-     * what was repaired.  -errno: the check could not be made at all.
+     * then).  `check` opens with BDRV_O_CHECK; what open refuses even so is not
+     * checked.  As a request; others run only if the caller is in a coroutine
+     * and lets them.  @result is zeroed before but for its listener, which, if
+     * there is one, is told of each finding; counts what is wrong there, and
+     * apart what was repaired.  -errno: the check could not be made at all.
      */
     int coroutine_fn (*bdrv_co_check)(BlockDriverState *bs,
                                       BdrvCheckResult *result,
