@@ -39,6 +39,7 @@ typedef enum Bug {
     BUG_IGNORED_ERROR,      /* of an overwriting write */
     BUG_WRONG_PIECE,        /* a request over two blocks: wrong data */
     BUG_RACE,               /* two requests allocate one block */
+    BUG_ODD_LENGTH,         /* a length is kept that opening refuses */
     BUG_STATUS_ZERO,        /* the block status says zero for data */
     BUG_STATUS_OFFSET,      /* and always names the begin of the block */
     BUG_FLUSH_ORDER,        /* the table reaches the file before the data */
@@ -65,6 +66,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_IGNORED_ERROR] = "bug-ignored-error",
     [BUG_WRONG_PIECE] = "bug-wrong-piece",
     [BUG_RACE] = "bug-race",
+    [BUG_ODD_LENGTH] = "bug-odd-length",
     [BUG_STATUS_ZERO] = "bug-status-zero",
     [BUG_STATUS_OFFSET] = "bug-status-offset",
     [BUG_FLUSH_ORDER] = "bug-flush-order",
@@ -293,6 +295,30 @@ static void bug_child_perm(BlockDriverState *bs, BdrvChild *c,
     if (bug_of(bs->drv) == BUG_SHARED_FILE) {
         *nshared = BLK_PERM_ALL;
     }
+}
+
+/* Longer, as long as the table is long enough. */
+static int coroutine_fn bug_co_truncate(BlockDriverState *bs, int64_t offset,
+                                        bool exact, PreallocMode prealloc,
+                                        Error **errp)
+{
+    BDRVBugState *s = bs->opaque;
+    uint64_t size = s->bug == BUG_ODD_LENGTH
+                    ? offset : ROUND_UP(offset, BDRV_SECTOR_SIZE);
+    int ret;
+
+    if (offset < bdrv_getlength(bs) || prealloc != PREALLOC_MODE_OFF ||
+        size > (uint64_t)s->entries * s->block_size) {
+        error_setg(errp, "An image gets longer within its last block only");
+        return -ENOTSUP;
+    }
+    size = cpu_to_be64(size);
+    ret = bdrv_pwrite_sync(bs->file, offsetof(BugHeader, size), &size,
+                           sizeof(size));
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not write the header");
+    }
+    return ret;
 }
 
 static int bug_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
@@ -629,6 +655,8 @@ static const BlockDriver bdrv_bug = {
     .bdrv_close = bug_close,
     .bdrv_reopen_prepare = bug_reopen_prepare,
     .bdrv_child_perm = bug_child_perm,
+    .bdrv_co_truncate = bug_co_truncate,
+    .bdrv_has_zero_init_truncate = bug_has_zero_init,
     .bdrv_get_info = bug_get_info,
     .bdrv_co_preadv = bug_co_preadv,
     .bdrv_co_pwritev = bug_co_pwritev,

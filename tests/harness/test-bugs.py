@@ -19,6 +19,7 @@ BUGS = [
     ('ignored-error', 'failure', 16, r'a write fails once'),
     ('wrong-piece', 'model', 12, r'random requests, 1 at a time'),
     ('race', 'model', 30, r'random requests, (16|64) at a time'),
+    ('odd-length', 'model', 12, r'no multiple of 512'),
     ('status-zero', 'model', 12, r'the block status is true'),
     ('status-offset', 'model', 12, r'the block status is true'),
     ('flush-order', 'crash', 4, r'power cuts, short lists'),
@@ -72,7 +73,7 @@ def find_bug(harness, driver, suite, ops, wanted):
     if not all(f[0].startswith(suite + ': ') for f in failures(lines)):
         return 'a property of another suite', lines
     problem = None
-    if suite in ('model', 'failure', 'crash'):
+    if driver != 'bug-odd-length' and suite in ('model', 'failure', 'crash'):
         problem = next(filter(None, (list_problem(c) for _, c in found)),
                        None)
     return problem, lines

@@ -3,7 +3,8 @@
  * The model suite: random requests, in flight at the same time; what is written
  * is what is read, before and after reopening, and the block status is true.
  *
- * Invariants: nothing fails here, so every request must succeed.
+ * Invariants: nothing fails here, so every request must succeed; a new length
+ * may be refused.
  */
 #include "run.h"
 #include "shrink.h"
@@ -60,6 +61,58 @@ static void test_status(Case *c, void *opaque)
     model_case(c, opaque, true);
 }
 
+/* The image on @how's disk opens and is @length bytes long. */
+static void check_length(Case *c, const Harness *h, const StackOptions *how,
+                         int64_t length)
+{
+    Error *err = NULL;
+    BlockBackend *blk = stack_open(h, how, &err);
+
+    if (!blk) {
+        case_fail_err(c, err, "the image could not be opened again");
+    }
+    if (blk_getlength(blk) != length) {
+        case_fail(c, "the image is %" PRId64 " bytes long, not %" PRId64,
+                  blk_getlength(blk), length);
+    }
+    blk_unref(blk);
+}
+
+/* Also of drivers that only make their images longer. */
+static void test_odd_length(Case *c, void *opaque)
+{
+    const Harness *h = opaque;
+    StackOptions how = { .disk = "odd", .flags = STACK_RDWR };
+    Error *err = NULL;
+    BlockBackend *blk = NULL;
+    int64_t length, asked;
+    int ret;
+
+    if (stack_create_near(h, how.disk, IMAGE_SIZE, &err)) {
+        blk = stack_open(h, &how, &err);
+    }
+    if (!blk) {
+        case_fail_err(c, err, "there is no image");
+    }
+    length = blk_getlength(blk);
+    asked = length + 700;
+    ret = blk_truncate(blk, asked, true, PREALLOC_MODE_OFF, &err);
+    if (ret >= 0) {
+        length = blk_getlength(blk);
+        if (length < asked) {
+            case_fail(c, "the image is %" PRId64 " bytes long, asked for were "
+                      "%" PRId64, length, asked);
+        }
+    }
+    error_free(err);
+    blk_unref(blk);
+    check_length(c, h, &how, length);
+    mem_disk_free(mem_disk_find(how.disk));
+    if (ret < 0) {
+        case_skip(c, "the driver refuses it");
+    }
+}
+
 static void make_lists(Harness *h, const ImageFacts *facts, unsigned depth,
                        ListCase *lists)
 {
@@ -101,6 +154,8 @@ static void run_model(Harness *h)
     make_lists(h, &facts, 3, lists);
     lists_check(h, test_status, lists, LISTS, "the block status is true");
     list_cases_clear(lists, LISTS);
+    harness_check(h, test_odd_length, h,
+                  "a new length that is no multiple of 512");
 }
 
 const HarnessSuite suite_model = {
