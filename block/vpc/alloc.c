@@ -261,7 +261,8 @@ static bool coroutine_fn take_tail_gap(BlockDriverState *bs, Space *space)
         return false;
     }
     s->inside.start = end;
-    if (reads_as_zeroes(bs, entry * VPC_SECTOR, end)) {
+    if (reads_as_zeroes(bs, entry * VPC_SECTOR, end) &&
+        settle_table(bs) == 0) {
         *space = (Space) { .entry = entry };
         return true;
     }
