@@ -72,7 +72,7 @@ static QemuOpts *add_section(Sections *sections, const char *id, Error **errp)
     return opts;
 }
 
-/* ---- sections of a file -------------------------------------------------- */
+/* ---- sections of a file ------------------------------------------------- */
 
 /* `[name]` or `[name "id"]`.  NULL with @errp set. */
 static QemuOpts *read_heading(Sections *kinds, const char *line, Error **errp)
@@ -160,7 +160,7 @@ static int read_file(Sections *kinds, const char *config, Error **errp)
     return ret;
 }
 
-/* ---- sections of options ------------------------------------------------- */
+/* ---- sections of options ------------------------------------------------ */
 
 static int refuse_rest(const QDict *rest, const char *what,
                        const char *section, Error **errp)
@@ -257,7 +257,7 @@ static int read_options(Sections *sections, QDict *options, Error **errp)
     return read_members(sections, members, errp);
 }
 
-/* ---- rules --------------------------------------------------------------- */
+/* ---- rules -------------------------------------------------------------- */
 
 /* A value of @lookup, -EINVAL with @errp set for another word. */
 static int parse_name(const QEnumLookup *lookup, const char *name,

@@ -24,7 +24,7 @@ struct BlkdebugStop {
     QLIST_ENTRY(BlkdebugStop) next;
 };
 
-/* ---- lists --------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------- */
 
 void blkdebug_rules_init(BlkdebugRules *rules)
 {
@@ -55,7 +55,7 @@ void blkdebug_rules_free(BlkdebugRules *rules)
     }
 }
 
-/* ---- events -------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------- */
 
 static void deactivate_all(BlkdebugRules *rules)
 {
@@ -120,7 +120,7 @@ void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
     }
 }
 
-/* ---- errors -------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------- */
 
 static bool rule_matches(const BlkdebugRule *rule, uint64_t offset,
                          uint64_t bytes, BlkdebugIOType iotype)
@@ -173,7 +173,7 @@ int coroutine_fn blkdebug_rules_check(BlkdebugRules *rules, uint64_t offset,
     return -error;
 }
 
-/* ---- breakpoints --------------------------------------------------------- */
+/* ---- breakpoints -------------------------------------------------------- */
 
 void blkdebug_rules_break(BlkdebugRules *rules, BlkdebugEvent event,
                           const char *tag)

@@ -58,7 +58,7 @@ static const char *const blkdebug_strong_runtime_opts[] = {
     "opt-discard", "max-discard", "inject-error.", "set-state.", NULL
 };
 
-/* ---- open ---------------------------------------------------------------- */
+/* ---- open --------------------------------------------------------------- */
 
 /* blkdebug:CONFIG:IMAGE; CONFIG may be empty. */
 static void blkdebug_parse_filename(const char *filename, QDict *options,
@@ -221,7 +221,7 @@ static void blkdebug_refresh_limits(BlockDriverState *bs, Error **errp)
     }
 }
 
-/* ---- names --------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 /* A name holds a configuration file and an image, nothing else. */
 static void blkdebug_refresh_filename(BlockDriverState *bs)
@@ -260,7 +260,7 @@ static int64_t blkdebug_get_allocated_file_size(BlockDriverState *bs)
     return -ENOTSUP;
 }
 
-/* ---- requests ------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 static int coroutine_fn blkdebug_check(BlockDriverState *bs, uint64_t offset,
                                        uint64_t bytes, BlkdebugIOType iotype)
@@ -353,7 +353,7 @@ static int coroutine_fn blkdebug_co_block_status(BlockDriverState *bs,
     return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
 }
 
-/* ---- debugging ----------------------------------------------------------- */
+/* ---- debugging ---------------------------------------------------------- */
 
 static void blkdebug_debug_event(BlockDriverState *bs, BlkdebugEvent event)
 {

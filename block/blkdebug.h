@@ -48,7 +48,7 @@ typedef struct BlkdebugRules {
     QLIST_HEAD(, BlkdebugStop) stops;        /* the latest first */
 } BlkdebugRules;
 
-/* ---- blkdebug-rules.c ---------------------------------------------------- */
+/* ---- blkdebug-rules.c --------------------------------------------------- */
 
 /* @rules is zeroed memory.  Plain, as all that is not said to be co-only. */
 void blkdebug_rules_init(BlkdebugRules *rules);
@@ -88,7 +88,7 @@ void blkdebug_rules_release(BlkdebugRules *rules, AioContext *ctx);
 
 bool blkdebug_rules_is_stopped(BlkdebugRules *rules, const char *tag);
 
-/* ---- blkdebug-config.c --------------------------------------------------- */
+/* ---- blkdebug-config.c -------------------------------------------------- */
 
 /*
  * Reads rules from the file @config (NULL: none), then takes those of @options

@@ -52,7 +52,7 @@ static QemuOptsList blkverify_runtime_opts = {
     },
 };
 
-/* ---- open, names --------------------------------------------------------- */
+/* ---- open, names -------------------------------------------------------- */
 
 /* blkverify:RAW:TEST */
 static void blkverify_parse_filename(const char *filename, QDict *options,
@@ -174,7 +174,7 @@ static int blkverify_has_zero_init_truncate(BlockDriverState *bs)
            bdrv_has_zero_init_truncate(bs->file->bs);
 }
 
-/* ---- order --------------------------------------------------------------- */
+/* ---- order -------------------------------------------------------------- */
 
 static bool verify_conflicts(const VerifyRequest *a, const VerifyRequest *b)
 {
@@ -225,7 +225,7 @@ static int verify_results(const VerifyRequest *req, int test_ret, int raw_ret)
     return -EIO;
 }
 
-/* ---- requests ------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 /* The offset in @qiov of the first byte that differs from @buf; -1: none. */
 static int64_t first_difference(QEMUIOVector *qiov, const uint8_t *buf)

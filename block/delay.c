@@ -100,7 +100,7 @@ static int64_t delay_getlength(BlockDriverState *bs)
     return bdrv_getlength(bs->file->bs);
 }
 
-/* ---- waiting ----------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 
 /* The next number of the request's node. */
 static uint64_t delay_next(BlockDriverState *bs)
@@ -133,7 +133,7 @@ static void coroutine_fn delay_wait(BlockDriverState *bs, uint64_t ticket,
     }
 }
 
-/* ---- requests ---------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static int coroutine_fn delay_co_preadv(BlockDriverState *bs, uint64_t offset,
                                         uint64_t bytes, QEMUIOVector *qiov,

@@ -45,7 +45,7 @@ static QemuOptsList file_runtime_opts = {
 const char *const file_mutable_opts[] = { "aio", "locking", NULL };
 const char *const file_strong_opts[] = { "filename", NULL };
 
-/* ---- opening ------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------ */
 
 void file_parse_filename(const char *filename, QDict *options, Error **errp)
 {
@@ -258,7 +258,7 @@ void file_refresh_filename(BlockDriverState *bs)
     }
 }
 
-/* ---- permissions ----------------------------------------------------------------- */
+/* ---- permissions -------------------------------------------------------- */
 
 int file_check_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
                     Error **errp)
@@ -313,7 +313,7 @@ void file_abort_perm_update(BlockDriverState *bs)
     }
 }
 
-/* ---- reopening -------------------------------------------------------------------- */
+/* ---- reopening ---------------------------------------------------------- */
 
 /* What prepare hands to commit. */
 typedef struct FileReopen {

@@ -197,7 +197,7 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
            BDRV_BLOCK_OFFSET_VALID;
 }
 
-/* ---- copying inside the kernel -------------------------------------------------- */
+/* ---- copying inside the kernel ------------------------------------------ */
 
 typedef struct CopyJob {
     int in_fd;

@@ -19,7 +19,7 @@
 
 #define MAX_ALIGN 4096
 
-/* ---- limits ---------------------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------- */
 
 /* Does direct reading work with this alignment of offset, length and memory? */
 static bool direct_read_works(int fd, char *buf, size_t mem_offset,
@@ -153,7 +153,7 @@ static int file_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz)
     return 0;
 }
 
-/* ---- requests --------------------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static bool memory_is_aligned(BlockDriverState *bs, const QEMUIOVector *qiov)
 {

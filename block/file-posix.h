@@ -36,7 +36,7 @@ typedef struct FileState {
 
 extern BlockDriver bdrv_file;
 
-/* ---- file-posix-open.c: callbacks, plain ------------------------------------------ */
+/* ---- file-posix-open.c: callbacks, plain -------------------------------- */
 
 extern const char *const file_mutable_opts[];
 extern const char *const file_strong_opts[];
@@ -54,7 +54,7 @@ int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
 void file_reopen_commit(BDRVReopenState *state);
 void file_reopen_abort(BDRVReopenState *state);
 
-/* ---- file-posix-lock.c: plain ----------------------------------------------------- */
+/* ---- file-posix-lock.c: plain ------------------------------------------- */
 
 /* Does the file behind @fd take open file description locks? */
 bool file_lock_supported(int fd);
@@ -77,7 +77,7 @@ void file_lock_release(int fd, uint64_t perm, uint64_t shared);
  */
 int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp);
 
-/* ---- file-posix-size.c ------------------------------------------------------------- */
+/* ---- file-posix-size.c -------------------------------------------------- */
 
 /* The length of what @fd is, in bytes, or -errno.  Plain. */
 int64_t file_fd_length(int fd);
@@ -90,14 +90,14 @@ int64_t file_fd_length(int fd);
 int coroutine_fn file_resize(IoEngine *engine, IoFile *file, int64_t size,
                              PreallocMode prealloc, Error **errp);
 
-/* ---- file-posix-create.c ------------------------------------------------------------ */
+/* ---- file-posix-create.c ------------------------------------------------ */
 
 extern QemuOptsList file_create_opts;
 int coroutine_fn file_co_create(BlockdevCreateOptions *options, Error **errp);
 int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
                                      QemuOpts *opts, Error **errp);
 
-/* ---- file-posix-zero.c: write-zeroes, discard, copying, holes ------------------------- */
+/* ---- file-posix-zero.c: write-zeroes, discard, copying, holes ----------- */
 
 int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
                                        int bytes, BdrvRequestFlags flags);

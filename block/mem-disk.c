@@ -37,7 +37,7 @@ static GHashTable *disks;
 /* Stands for zeroes in stale space; not counted, and nobody's to write. */
 static MemPage zero_page = { .refs = 2 };
 
-/* ---- pages ----------------------------------------------------------------- */
+/* ---- pages -------------------------------------------------------------- */
 
 static void page_unref(gpointer opaque)
 {
@@ -139,7 +139,7 @@ static MemPage *page_own(MemDisk *disk, int64_t number, bool whole)
     return page;
 }
 
-/* ---- content --------------------------------------------------------------- */
+/* ---- content ------------------------------------------------------------ */
 
 int64_t mem_disk_length(const MemDisk *disk)
 {
@@ -310,7 +310,7 @@ bool mem_disk_is_stale(const MemDisk *disk)
     return disk->stale_from != INT64_MAX;
 }
 
-/* ---- life -------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 MemDisk *mem_disk_new_anonymous(void)
 {

@@ -64,7 +64,7 @@ static QemuOptsList mem_create_opts = {
 
 static const char *const mem_strong_runtime_opts[] = { "disk", NULL };
 
-/* ---- names, open ------------------------------------------------------------ */
+/* ---- names, open -------------------------------------------------------- */
 
 static void mem_parse_filename(const char *filename, QDict *options,
                                Error **errp)
@@ -149,7 +149,7 @@ static void mem_refresh_filename(BlockDriverState *bs)
     }
 }
 
-/* ---- creation --------------------------------------------------------------- */
+/* ---- creation ----------------------------------------------------------- */
 
 /*
  * Zeroes take no memory, so there is nothing that could be reserved: all modes
@@ -209,7 +209,7 @@ static int coroutine_fn mem_co_create_opts(BlockDriver *drv,
     return create_disk(qdict_get_str(options, "disk"), size, errp);
 }
 
-/* ---- requests --------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 /* Lets others go on; the operation counts from its start. */
 static coroutine_fn MemDisk *mem_begin(BlockDriverState *bs, MemOp op)
@@ -326,7 +326,7 @@ static int coroutine_fn mem_co_truncate(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
-/* ---- questions -------------------------------------------------------------- */
+/* ---- questions ---------------------------------------------------------- */
 
 static int64_t mem_getlength(BlockDriverState *bs)
 {

@@ -55,7 +55,7 @@ static const char *const null_strong_runtime_opts[] = {
     BLOCK_OPT_SIZE, NULL_OPT_ZEROES, NULL
 };
 
-/* ---- open ---------------------------------------------------------------- */
+/* ---- open --------------------------------------------------------------- */
 
 /* The name says nothing but which driver is meant. */
 static void null_check_filename(const char *filename, const char *only,
@@ -140,7 +140,7 @@ static void null_refresh_filename(BlockDriverState *bs)
              bs->drv->format_name);
 }
 
-/* ---- questions ----------------------------------------------------------- */
+/* ---- questions ---------------------------------------------------------- */
 
 static int64_t null_getlength(BlockDriverState *bs)
 {
@@ -168,7 +168,7 @@ static int coroutine_fn null_co_block_status(BlockDriverState *bs,
     return BDRV_BLOCK_OFFSET_VALID | (s->read_zeroes ? BDRV_BLOCK_ZERO : 0);
 }
 
-/* ---- requests in coroutines ---------------------------------------------- */
+/* ---- requests in coroutines --------------------------------------------- */
 
 static int coroutine_fn null_co_wait(BlockDriverState *bs)
 {
@@ -209,7 +209,7 @@ static int coroutine_fn null_co_flush(BlockDriverState *bs)
     return null_co_wait(bs);
 }
 
-/* ---- requests with callbacks --------------------------------------------- */
+/* ---- requests with callbacks -------------------------------------------- */
 
 typedef struct NullAIOCB {
     BlockAIOCB common;
@@ -282,7 +282,7 @@ static BlockAIOCB *null_aio_flush(BlockDriverState *bs,
     return null_aio_start(bs, cb, opaque);
 }
 
-/* ---- tables -------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------- */
 
 static BlockDriver bdrv_null_co = {
     .format_name = "null-co",

@@ -60,7 +60,7 @@ static int raw_probe(const uint8_t *buf, int buf_size, const char *filename)
     return 1;
 }
 
-/* ---- the window ---------------------------------------------------------- */
+/* ---- the window --------------------------------------------------------- */
 
 /* Takes the window's options out of @options.  0 or -EINVAL. */
 static int raw_read_options(QDict *options, BDRVRawState *window,
@@ -147,7 +147,7 @@ static bool raw_is_window(BlockDriverState *bs)
     return s->offset || s->has_size;
 }
 
-/* ---- open, reopen, create ------------------------------------------------ */
+/* ---- open, reopen, create ----------------------------------------------- */
 
 static int raw_open(BlockDriverState *bs, QDict *options, int flags,
                     Error **errp)
@@ -229,7 +229,7 @@ static int coroutine_fn raw_co_create_opts(BlockDriver *drv,
     return bdrv_create_file(filename, opts, errp);
 }
 
-/* ---- requests ------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 static int coroutine_fn raw_co_preadv(BlockDriverState *bs, uint64_t offset,
                                       uint64_t bytes, QEMUIOVector *qiov,
@@ -358,7 +358,7 @@ static int coroutine_fn raw_co_ioctl(BlockDriverState *bs,
     return bdrv_co_ioctl(bs->file->bs, req, buf);
 }
 
-/* ---- questions ----------------------------------------------------------- */
+/* ---- questions ---------------------------------------------------------- */
 
 static int64_t raw_getlength(BlockDriverState *bs)
 {

@@ -26,7 +26,7 @@ typedef struct BDRVVolatileCacheState {
 
 static BlockDriver bdrv_volatile_cache;
 
-/* ---- open -------------------------------------------------------------------- */
+/* ---- open --------------------------------------------------------------- */
 
 static int volatile_cache_open(BlockDriverState *bs, QDict *options, int flags,
                                Error **errp)
@@ -76,7 +76,7 @@ static int64_t volatile_cache_getlength(BlockDriverState *bs)
     return s->log->length;
 }
 
-/* ---- requests ---------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 /* Lets others go on; what follows happens in one go. */
 static coroutine_fn VolatileLog *begin(BlockDriverState *bs)
@@ -176,7 +176,7 @@ static int coroutine_fn volatile_cache_co_block_status(
     return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
 }
 
-/* ---- flush ------------------------------------------------------------------- */
+/* ---- flush -------------------------------------------------------------- */
 
 static int coroutine_fn write_out_zeroes(BdrvChild *file,
                                          const VolatileEntry *e)
@@ -228,7 +228,7 @@ static int coroutine_fn volatile_cache_co_flush(BlockDriverState *bs)
     return ret;
 }
 
-/* ---- what a power cut may leave ------------------------------------------------ */
+/* ---- what a power cut may leave ----------------------------------------- */
 
 static BDRVVolatileCacheState *state_of(BlockDriverState *bs)
 {

@@ -19,7 +19,7 @@
 /* Zeroes are torn into so many pieces at most. */
 #define TORN_ZERO_PIECES 1024
 
-/* ---- entries ----------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------ */
 
 VolatileLog *volatile_log_new(int64_t length, bool stale)
 {
@@ -113,7 +113,7 @@ void volatile_log_lose(VolatileLog *log)
     log->length = log->old_length;
 }
 
-/* ---- the bytes with the log ---------------------------------------------------- */
+/* ---- the bytes with the log --------------------------------------------- */
 
 typedef enum TouchKind {
     TOUCH_DATA,
@@ -218,7 +218,7 @@ int volatile_log_status(const VolatileLog *log, int64_t offset, int64_t *bytes)
     return ret;
 }
 
-/* ---- power cuts ---------------------------------------------------------------- */
+/* ---- power cuts --------------------------------------------------------- */
 
 static uint64_t mix(uint64_t x)
 {

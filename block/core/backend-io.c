@@ -28,7 +28,7 @@ void blk_dec_in_flight(BlockBackend *blk)
     }
 }
 
-/* ---- begin and end ------------------------------------------------------- */
+/* ---- begin and end ------------------------------------------------------ */
 
 /* Counts the request, when the graph is not drained (any more). */
 static void coroutine_fn blk_begin(BlockBackend *blk)
@@ -81,7 +81,7 @@ static BdrvRequestFlags blk_write_flags(BlockBackend *blk,
     return blk->enable_write_cache ? flags : flags | BDRV_REQ_FUA;
 }
 
-/* ---- in coroutines ------------------------------------------------------- */
+/* ---- in coroutines ------------------------------------------------------ */
 
 int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset,
                                unsigned int bytes, QEMUIOVector *qiov,
@@ -203,7 +203,7 @@ int coroutine_fn blk_co_copy_range(BlockBackend *blk_in, int64_t off_in,
     return ret;
 }
 
-/* ---- mixed forms --------------------------------------------------------- */
+/* ---- mixed forms -------------------------------------------------------- */
 
 /* One request of a mixed form; which members count is the entry's affair. */
 typedef struct BlkRequest {
@@ -365,7 +365,7 @@ int blk_make_zero(BlockBackend *blk, BdrvRequestFlags flags)
     return 0;
 }
 
-/* ---- waiting ------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 
 static bool blk_in_flight_cond(void *opaque)
 {

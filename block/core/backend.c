@@ -11,7 +11,7 @@
 #include "block/core/backend.h"
 #include "qapi/error.h"
 
-/* ---- the root edge ------------------------------------------------------- */
+/* ---- the root edge ------------------------------------------------------ */
 
 static char *blk_root_get_parent_desc(BdrvChild *child)
 {
@@ -135,7 +135,7 @@ void blk_get_perm(BlockBackend *blk, uint64_t *perm, uint64_t *shared_perm)
     *shared_perm = blk->shared_perm;
 }
 
-/* ---- life ---------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm)
 {
@@ -227,7 +227,7 @@ void blk_unref(BlockBackend *blk)
     blk_delete(blk);
 }
 
-/* ---- settings ------------------------------------------------------------ */
+/* ---- settings ----------------------------------------------------------- */
 
 void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow)
 {
@@ -255,7 +255,7 @@ AioContext *blk_get_aio_context(BlockBackend *blk)
     return blk->ctx;
 }
 
-/* ---- information --------------------------------------------------------- */
+/* ---- information -------------------------------------------------------- */
 
 bool blk_is_available(BlockBackend *blk)
 {

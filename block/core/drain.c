@@ -64,7 +64,7 @@ void bdrv_dec_in_flight(BlockDriverState *bs)
     }
 }
 
-/* ---- the driver's callbacks ---------------------------------------------- */
+/* ---- the driver's callbacks --------------------------------------------- */
 
 static void coroutine_fn drain_begin_entry(void *opaque)
 {
@@ -124,7 +124,7 @@ bool bdrv_is_draining(BlockDriverState *bs)
     return false;
 }
 
-/* ---- stop and go on ------------------------------------------------------ */
+/* ---- stop and go on ----------------------------------------------------- */
 
 void bdrv_child_sync_drained(BdrvChild *child)
 {
@@ -210,7 +210,7 @@ void bdrv_drain(BlockDriverState *bs)
     bdrv_drained_end(bs);
 }
 
-/* ---- whole subtrees ------------------------------------------------------ */
+/* ---- whole subtrees ----------------------------------------------------- */
 
 static void subtree_begin_quiesce(BlockDriverState *bs)
 {
@@ -266,7 +266,7 @@ void bdrv_subtree_drained_end(BlockDriverState *bs)
     subtree_end_quiesce(bs);
 }
 
-/* ---- callbacks of roles whose parent is a node --------------------------- */
+/* ---- callbacks of roles whose parent is a node -------------------------- */
 
 void bdrv_child_cb_drained_begin(BdrvChild *child)
 {
@@ -301,7 +301,7 @@ void bdrv_child_cb_detach(BdrvChild *child)
     }
 }
 
-/* ---- all nodes of the thread --------------------------------------------- */
+/* ---- all nodes of the thread -------------------------------------------- */
 
 static bool drain_all_cond(void *opaque)
 {

@@ -12,7 +12,7 @@
 #include "block/core/core.h"
 #include "qapi/error.h"
 
-/* ---- names --------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 const char *bdrv_get_node_name(const BlockDriverState *bs)
 {
@@ -38,7 +38,7 @@ const char *bdrv_get_format_name(const BlockDriverState *bs)
     return bs->drv ? bs->drv->format_name : NULL;
 }
 
-/* ---- facts --------------------------------------------------------------- */
+/* ---- facts -------------------------------------------------------------- */
 
 AioContext *bdrv_get_aio_context(BlockDriverState *bs)
 {
@@ -182,7 +182,7 @@ BlockMeasureInfo *bdrv_measure(BlockDriver *drv, QemuOpts *opts,
     return drv->bdrv_measure(opts, in_bs, errp);
 }
 
-/* ---- check, amend, make empty -------------------------------------------- */
+/* ---- check, amend, make empty ------------------------------------------- */
 
 typedef struct CheckRequest {
     BlockDriverState *bs;
@@ -261,7 +261,7 @@ int bdrv_make_empty(BlockDriverState *bs)
     return bs->drv->bdrv_make_empty ? bs->drv->bdrv_make_empty(bs) : -ENOTSUP;
 }
 
-/* ---- removable media, devices -------------------------------------------- */
+/* ---- removable media, devices ------------------------------------------- */
 
 void bdrv_eject(BlockDriverState *bs, bool eject_flag)
 {
@@ -306,7 +306,7 @@ int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf)
     return ret;
 }
 
-/* ---- debug events -------------------------------------------------------- */
+/* ---- debug events ------------------------------------------------------- */
 
 void bdrv_debug_event(BlockDriverState *bs, BlkdebugEvent event)
 {

@@ -44,7 +44,7 @@ typedef enum SectorState {
     SECTOR_DATA,
 } SectorState;
 
-/* ---- sets of sectors ----------------------------------------------------- */
+/* ---- sets of sectors ---------------------------------------------------- */
 
 static bool set_has(const uint64_t *set, int i)
 {
@@ -75,7 +75,7 @@ static bool set_is_empty(const uint64_t *set)
     return true;
 }
 
-/* ---- clusters ------------------------------------------------------------ */
+/* ---- clusters ----------------------------------------------------------- */
 
 static gpointer cluster_key(int64_t offset)
 {
@@ -173,7 +173,7 @@ static SectorState find_run(BDRVOverlayState *s, int64_t offset, int64_t bytes,
     return state;
 }
 
-/* ---- reads --------------------------------------------------------------- */
+/* ---- reads -------------------------------------------------------------- */
 
 static int coroutine_fn read_below(BlockDriverState *bs, int64_t offset,
                                    int64_t bytes, QEMUIOVector *qiov,
@@ -237,7 +237,7 @@ static int coroutine_fn overlay_co_preadv(BlockDriverState *bs,
     return 0;
 }
 
-/* ---- writes -------------------------------------------------------------- */
+/* ---- writes ------------------------------------------------------------- */
 
 static int coroutine_fn overlay_co_pwritev(BlockDriverState *bs,
                                            uint64_t offset, uint64_t bytes,
@@ -314,7 +314,7 @@ static int coroutine_fn overlay_co_flush(BlockDriverState *bs)
     return 0;
 }
 
-/* ---- length -------------------------------------------------------------- */
+/* ---- length ------------------------------------------------------------- */
 
 static gboolean cluster_is_behind(gpointer key, gpointer value,
                                   gpointer opaque)
@@ -374,7 +374,7 @@ static int64_t overlay_getlength(BlockDriverState *bs)
     return s->length;
 }
 
-/* ---- questions ----------------------------------------------------------- */
+/* ---- questions ---------------------------------------------------------- */
 
 static int coroutine_fn overlay_co_block_status(BlockDriverState *bs,
                                                 bool want_zero, int64_t offset,
@@ -424,7 +424,7 @@ static void overlay_refresh_filename(BlockDriverState *bs)
            sizeof(bs->exact_filename));
 }
 
-/* ---- open, close --------------------------------------------------------- */
+/* ---- open, close -------------------------------------------------------- */
 
 static int overlay_open(BlockDriverState *bs, QDict *options, int flags,
                         Error **errp)

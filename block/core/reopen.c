@@ -61,7 +61,7 @@ bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q)
     return entry ? !entry->state.read_only : !bs->read_only;
 }
 
-/* ---- the queue ----------------------------------------------------------- */
+/* ---- the queue ---------------------------------------------------------- */
 
 static void free_options(ReopenEntry *entry)
 {
@@ -198,7 +198,7 @@ BlockReopenQueue *bdrv_reopen_queue(BlockReopenQueue *queue,
     return queue;
 }
 
-/* ---- which options may change -------------------------------------------- */
+/* ---- which options may change ------------------------------------------- */
 
 static bool in_list(const char *key, const char *const *list)
 {
@@ -309,7 +309,7 @@ static int check_leftovers(ReopenEntry *entry, Error **errp)
     return 0;
 }
 
-/* ---- prepare, commit, abort ---------------------------------------------- */
+/* ---- prepare, commit, abort --------------------------------------------- */
 
 static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
                           Error **errp)

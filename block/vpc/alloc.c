@@ -76,7 +76,7 @@ static uint64_t footer_behind(const VpcState *s, uint64_t end)
                              : ROUND_UP(end + VPC_SECTOR, PAGE) - VPC_SECTOR;
 }
 
-/* ---- what is free when an image is opened ------------------------------------- */
+/* ---- what is free when an image is opened ------------------------------- */
 
 static uint64_t metadata_end(const VpcState *s)
 {
@@ -124,7 +124,7 @@ void vpc_alloc_open(BlockDriverState *bs)
     s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);
 }
 
-/* ---- reserve ------------------------------------------------------------------- */
+/* ---- reserve ------------------------------------------------------------ */
 
 static void give_back(VpcState *s, const Space *space)
 {
@@ -366,7 +366,7 @@ static int coroutine_fn reserve(BlockDriverState *bs, Space *space)
     return ret == -ENOSPC || ret == -EFBIG ? take_inside(bs, space) : ret;
 }
 
-/* ---- fill ------------------------------------------------------------------------ */
+/* ---- fill --------------------------------------------------------------- */
 
 /* A block of 2 GiB is more than one request can zero. */
 static int coroutine_fn zero_file(BlockDriverState *bs, uint64_t offset,
@@ -436,7 +436,7 @@ static int coroutine_fn fill(BlockDriverState *bs, const Space *space,
     return ret;
 }
 
-/* ---- all three steps --------------------------------------------------------------- */
+/* ---- all three steps ---------------------------------------------------- */
 
 int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
                               uint32_t offset, uint32_t bytes,

@@ -15,7 +15,7 @@
 /* What 2040 GiB in the 2 MiB blocks of XenServer need is 128 KiB. */
 #define MAX_MAP_BYTES (1 * MiB)
 
-/* ---- the batmap ------------------------------------------------------------------- */
+/* ---- the batmap --------------------------------------------------------- */
 
 static uint32_t map_checksum(const VpcCheck *c)
 {
@@ -100,7 +100,7 @@ static void clear_map_bit(VpcCheck *c, uint32_t block)
     }
 }
 
-/* ---- bitmaps ------------------------------------------------------------------------ */
+/* ---- bitmaps ------------------------------------------------------------ */
 
 static bool only_footers(const uint8_t *buf, uint64_t bytes)
 {

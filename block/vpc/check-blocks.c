@@ -55,7 +55,7 @@ VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry)
     return end > s->file_end ? VPC_FAULT_CUT : VPC_FAULT_NONE;
 }
 
-/* ---- walking over the table ------------------------------------------------------- */
+/* ---- walking over the table --------------------------------------------- */
 
 static int walk_piece(VpcCheck *c, const uint32_t *raw, uint32_t first,
                       uint32_t count, VpcWalk *fn)
@@ -120,7 +120,7 @@ int vpc_check_walk(VpcCheck *c, uint32_t blocks, VpcWalk *fn)
     return ret < 0 ? ret : 0;
 }
 
-/* ---- each entry for itself ---------------------------------------------------------- */
+/* ---- each entry for itself ---------------------------------------------- */
 
 static void count_fragments(VpcCheck *c, uint32_t entry)
 {
@@ -156,7 +156,7 @@ static int judge_entries(VpcCheck *c, uint32_t block, uint32_t count,
     return 0;
 }
 
-/* ---- overlaps ------------------------------------------------------------------------- */
+/* ---- overlaps ----------------------------------------------------------- */
 
 static int compare_u32(const void *a, const void *b)
 {
@@ -287,7 +287,7 @@ int vpc_check_blocks(VpcCheck *c)
            ? vpc_check_walk(c, c->blocks, judge_entries_again) : 0;
 }
 
-/* ---- the end of the image, after a repair -------------------------------------------- */
+/* ---- the end of the image, after a repair ------------------------------- */
 
 int vpc_check_place(VpcCheck *c)
 {

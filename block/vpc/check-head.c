@@ -79,7 +79,7 @@ static void warn(VpcCheck *c, uint64_t offset, const char *field, char *value,
               g_strdup(expected));
 }
 
-/* ---- one footer ------------------------------------------------------------------- */
+/* ---- one footer --------------------------------------------------------- */
 
 /* How a copy on the disk compares with the footer that counts. */
 typedef enum Copy {
@@ -247,7 +247,7 @@ static int check_footers(VpcCheck *c)
     return 0;
 }
 
-/* ---- header ------------------------------------------------------------------------ */
+/* ---- header ------------------------------------------------------------- */
 
 bool vpc_check_reserved(const VpcState *s, uint64_t start)
 {

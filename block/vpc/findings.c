@@ -114,7 +114,7 @@ void vpc_findings_clear(VpcCheck *c)
     g_array_free(c->findings, true);
 }
 
-/* ---- words -------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 static char *block_field(const VpcFinding *f)
 {

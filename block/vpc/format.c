@@ -158,7 +158,7 @@ bool vpc_header_valid(const VpcDynHeader *header, Error **errp)
     return true;
 }
 
-/* ---- geometry -------------------------------------------------------------------- */
+/* ---- geometry ----------------------------------------------------------- */
 
 VpcGeometry vpc_geometry(uint64_t total_sectors)
 {
@@ -219,7 +219,7 @@ uint64_t vpc_round_to_geometry(uint64_t sectors)
     return total == VPC_CHS_MAX_SECTORS ? sectors : total;
 }
 
-/* ---- size ------------------------------------------------------------------------- */
+/* ---- size --------------------------------------------------------------- */
 
 /* Programs whose guests see the geometry, not current_size. */
 static bool creator_means_geometry(const VpcFooter *footer)
@@ -260,7 +260,7 @@ uint32_t vpc_bitmap_size(uint32_t block_size)
     return ROUND_UP(DIV_ROUND_UP(block_size / VPC_SECTOR, 8), VPC_SECTOR);
 }
 
-/* ---- new disks ---------------------------------------------------------------------- */
+/* ---- new disks ---------------------------------------------------------- */
 
 void vpc_new_footer(VpcFooter *footer, const VpcNewDisk *disk)
 {

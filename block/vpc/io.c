@@ -45,7 +45,7 @@ static int coroutine_fn transfer(BlockDriverState *bs, bool write,
     return ret;
 }
 
-/* ---- reading ---------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static int coroutine_fn read_partial(BlockDriverState *bs, const VpcPiece *p,
                                      uint32_t entry, VpcBitmap *bitmap,
@@ -141,7 +141,7 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
     return ret;
 }
 
-/* ---- writing ---------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 /* Into a block that has space; the caller holds it. */
 static int coroutine_fn write_present(BlockDriverState *bs, const VpcPiece *p,
@@ -221,7 +221,7 @@ int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
     return ret;
 }
 
-/* ---- status ----------------------------------------------------------------------- */
+/* ---- status ------------------------------------------------------------- */
 
 /*
  * What the piece begins with, *@pnum bytes of it: BDRV_BLOCK_* with *@map, or

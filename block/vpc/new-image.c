@@ -36,7 +36,7 @@ static int zero_range(BlockBackend *blk, uint64_t offset, uint64_t bytes)
     return ret < 0 ? ret : 0;
 }
 
-/* ---- the node that the image is written to ------------------------------------------ */
+/* ---- the node that the image is written to ------------------------------ */
 
 /*
  * The node gets @length bytes, or keeps more where it cannot shrink, as devices
@@ -89,7 +89,7 @@ static int erase(BlockBackend *blk, Error **errp)
     return ret;
 }
 
-/* ---- blocks that have their place from the beginning -------------------------------- */
+/* ---- blocks that have their place from the beginning -------------------- */
 
 /* Space for all of them, which reads as zeroes. */
 static int allocate_blocks(BlockBackend *blk, const VpcPlan *plan, bool zeroed,
@@ -121,7 +121,7 @@ static int write_bitmaps(BlockBackend *blk, const VpcLayout *l, void *buf)
     return ret;
 }
 
-/* ---- table and batmap ------------------------------------------------------------------- */
+/* ---- table and batmap --------------------------------------------------- */
 
 /* Entries from @first on; those of no block are unused. */
 static void fill_table(const VpcPlan *plan, uint64_t first, uint32_t *buf,
@@ -190,7 +190,7 @@ static int write_batmap(BlockBackend *blk, const VpcPlan *plan, uint8_t *buf)
                                      sizeof(header));
 }
 
-/* ---- the two kinds of image ---------------------------------------------------------- */
+/* ---- the two kinds of image --------------------------------------------- */
 
 /*
  * All that stands between the footers but the blocks' data.  Unless the node is

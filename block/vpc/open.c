@@ -47,7 +47,7 @@ static QemuOptsList vpc_runtime_opts = {
     },
 };
 
-/* ---- reasons not to write --------------------------------------------------------- */
+/* ---- reasons not to write ----------------------------------------------- */
 
 void vpc_refuse_writing(VpcState *s, const char *fmt, ...)
 {
@@ -94,7 +94,7 @@ static int check_writable(BlockDriverState *bs, Error **errp)
     return ret;
 }
 
-/* ---- size ---------------------------------------------------------------------------- */
+/* ---- size --------------------------------------------------------------- */
 
 static int find_size(VpcState *s, Error **errp)
 {
@@ -112,7 +112,7 @@ static int find_size(VpcState *s, Error **errp)
     return 0;
 }
 
-/* ---- fixed disks ---------------------------------------------------------------------- */
+/* ---- fixed disks -------------------------------------------------------- */
 
 static int open_fixed(VpcState *s, Error **errp)
 {
@@ -127,7 +127,7 @@ static int open_fixed(VpcState *s, Error **errp)
     return 0;
 }
 
-/* ---- options --------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
 static int parse_size_rule(VpcState *s, QemuOpts *opts, Error **errp)
 {
@@ -185,7 +185,7 @@ static int parse_options(VpcState *s, QDict *options, bool *repair,
     return ret;
 }
 
-/* ---- the state --------------------------------------------------------------------------- */
+/* ---- the state ---------------------------------------------------------- */
 
 static VpcState *new_state(void)
 {
@@ -367,7 +367,7 @@ void vpc_close(BlockDriverState *bs)
     clear_state(s);
 }
 
-/* ---- reopening --------------------------------------------------------------------------- */
+/* ---- reopening ---------------------------------------------------------- */
 
 int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                        Error **errp)

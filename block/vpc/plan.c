@@ -17,7 +17,7 @@
 
 #define EPOCH_VARIABLE "SOURCE_DATE_EPOCH"
 
-/* ---- size --------------------------------------------------------------------------- */
+/* ---- size --------------------------------------------------------------- */
 
 /* Makes @size one of whole sectors, or of a geometry. */
 static int plan_size(const BlockdevCreateOptionsVpc *opts, bool exact,
@@ -46,7 +46,7 @@ static int plan_size(const BlockdevCreateOptionsVpc *opts, bool exact,
     return -EINVAL;
 }
 
-/* ---- the footer's fields ------------------------------------------------------------ */
+/* ---- the footer's fields ------------------------------------------------ */
 
 /*
  * The time that the environment sets, as a footer can have it; *@set: there is
@@ -153,7 +153,7 @@ static bool creator_fits(const VpcPlan *plan, Error **errp)
     return true;
 }
 
-/* ---- layout ------------------------------------------------------------------------- */
+/* ---- layout ------------------------------------------------------------- */
 
 /* XenServer looks for its map where this creator made the image. */
 static bool needs_batmap(const VpcFooter *footer)
@@ -198,7 +198,7 @@ static int plan_layout(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
     return 0;
 }
 
-/* ---- all of it ---------------------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------- */
 
 int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
              Error **errp)

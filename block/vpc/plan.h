@@ -34,7 +34,7 @@ uint64_t vpc_plan_length(const VpcPlan *plan, uint64_t blocks);
 /* Has every block its place from the beginning? */
 bool vpc_plan_has_all_blocks(const VpcPlan *plan);
 
-/* ---- target.c --------------------------------------------------------------------- */
+/* ---- target.c ----------------------------------------------------------- */
 
 /* What options have by default. */
 typedef struct VpcDefaults {

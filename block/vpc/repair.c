@@ -62,7 +62,7 @@ static int flush(const VpcCheck *c, int ret)
     return ret < 0 ? ret : bdrv_flush(c->bs->file->bs);
 }
 
-/* ---- the ends --------------------------------------------------------------------- */
+/* ---- the ends ----------------------------------------------------------- */
 
 /* The checksum is in the first sector, which no power cut tears. */
 static int put_header(const VpcCheck *c)
@@ -98,7 +98,7 @@ static int repair_ends(const VpcCheck *c)
     return c->write_head || c->write_header || tail ? flush(c, ret) : ret;
 }
 
-/* ---- blocks ------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------- */
 
 /* Zeroes what of the cut parts lies in [@start, @end). */
 static int fill_cuts_in(const VpcCheck *c, uint64_t start, uint64_t end)
@@ -272,7 +272,7 @@ int vpc_repair_errors(const VpcCheck *c)
     return ret < 0 ? ret : repair_table(c);
 }
 
-/* ---- lost space --------------------------------------------------------------------- */
+/* ---- lost space --------------------------------------------------------- */
 
 /* What lies between the last block and the tail goes with the end of the file. */
 static int shorten(const VpcCheck *c, const VpcRange *lost)

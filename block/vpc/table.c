@@ -137,7 +137,7 @@ uint32_t vpc_table_entries(const VpcState *s)
     return MAX(s->table.blocks, MIN(blocks, room));
 }
 
-/* ---- the walk at opening ---------------------------------------------------------- */
+/* ---- the walk at opening ------------------------------------------------ */
 
 /* Does @entry come next after @before?  Less than a page aligns the data. */
 static bool follows(const VpcState *s, uint32_t before, uint32_t entry)
@@ -338,7 +338,7 @@ void vpc_table_close(VpcState *s)
     s->bad_count = 0;
 }
 
-/* ---- pages ---------------------------------------------------------------------------- */
+/* ---- pages -------------------------------------------------------------- */
 
 /* The oldest clean pages go when there are too many. */
 static void make_room(VpcTable *t)

@@ -48,7 +48,7 @@ typedef struct VpcRange {
 /* Headers, table, batmap, locators: where no block may lie. */
 #define VPC_MAX_RESERVED 16
 
-/* ---- table.c ---------------------------------------------------------------------- */
+/* ---- table.c ------------------------------------------------------------ */
 
 #define VPC_PAGE_ENTRIES 1024
 
@@ -96,7 +96,7 @@ typedef struct VpcEntry {
                                    else's */
 } VpcEntry;
 
-/* ---- bitmap.c --------------------------------------------------------------------- */
+/* ---- bitmap.c ----------------------------------------------------------- */
 
 /* The sector bitmap of one block. */
 typedef struct VpcBitmap {
@@ -109,7 +109,7 @@ typedef struct VpcBitmap {
     QTAILQ_ENTRY(VpcBitmap) link;
 } VpcBitmap;
 
-/* ---- batmap.c --------------------------------------------------------------------- */
+/* ---- batmap.c ----------------------------------------------------------- */
 
 typedef struct VpcBatmap {
     uint64_t header_offset;     /* bytes; 0: the image has none */
@@ -121,7 +121,7 @@ typedef struct VpcBatmap {
     uint8_t *map;               /* NULL: none, or none that could be used */
 } VpcBatmap;
 
-/* ---- hold.c ----------------------------------------------------------------------- */
+/* ---- hold.c ------------------------------------------------------------- */
 
 /* The claim of one request on one block; it lives on the request's stack. */
 typedef struct VpcHold {
@@ -131,7 +131,7 @@ typedef struct VpcHold {
     QTAILQ_ENTRY(VpcHold) link;
 } VpcHold;
 
-/* ---- the driver's state -------------------------------------------------------------- */
+/* ---- the driver's state ------------------------------------------------- */
 
 typedef struct VpcState {
     VpcFooter footer;           /* as it is (to be) on the disk */
@@ -192,7 +192,7 @@ typedef struct VpcState {
     CoMutex flush_lock;
 } VpcState;
 
-/* ---- functions, by file ------------------------------------------------------------- */
+/* ---- functions, by file ------------------------------------------------- */
 
 int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);
 void vpc_close(BlockDriverState *bs);

@@ -274,7 +274,7 @@ typedef bool BdrvImplicitOpenPolicy(BlockDriverState *parent,
 void bdrv_set_implicit_open_policy(BdrvImplicitOpenPolicy *policy,
                                    void *opaque);
 
-/* ---- reopening ----------------------------------------------------------- */
+/* ---- reopening ---------------------------------------------------------- */
 
 /*
  * Adds @bs and, with inherited options, its children to @queue (NULL: a new
@@ -297,7 +297,7 @@ int bdrv_reopen_multiple(BlockReopenQueue *queue, Error **errp);
 int bdrv_reopen_set_read_only(BlockDriverState *bs, bool read_only,
                               Error **errp);
 
-/* ---- creation ------------------------------------------------------------ */
+/* ---- creation ----------------------------------------------------------- */
 
 /*
  * Creates @filename as an image of @drv from the options @opts (a list made of
@@ -331,7 +331,7 @@ int bdrv_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
 BlockMeasureInfo *bdrv_measure(BlockDriver *drv, QemuOpts *opts,
                                BlockDriverState *in_bs, Error **errp);
 
-/* ---- draining -------------------------------------------------------------- */
+/* ---- draining ----------------------------------------------------------- */
 
 /*
  * From begin to the matching end no request is in flight on @bs or on its way
@@ -353,7 +353,7 @@ void bdrv_drain(BlockDriverState *bs);
 /* Waits for all requests of this thread's nodes.  Outside coroutines. */
 void bdrv_drain_all(void);
 
-/* ---- I/O on a child, for drivers ------------------------------------------ */
+/* ---- I/O on a child, for drivers ---------------------------------------- */
 
 /*
  * Reads @bytes (0..INT_MAX) at @offset of @child into @buf.  Returns @bytes;
@@ -403,7 +403,7 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs);
 /* A device's own request, as ioctl(2); -ENOTSUP without a callback. */
 int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf);
 
-/* ---- block status ----------------------------------------------------------- */
+/* ---- block status ------------------------------------------------------- */
 
 /*
  * What is at [@offset, @offset + @bytes) of @bs: BDRV_BLOCK_* bits, or -errno.
@@ -428,7 +428,7 @@ int bdrv_block_status_above(BlockDriverState *bs, BlockDriverState *base,
 int bdrv_is_allocated(BlockDriverState *bs, int64_t offset, int64_t bytes,
                       int64_t *pnum);
 
-/* ---- information -------------------------------------------------------------- */
+/* ---- information -------------------------------------------------------- */
 
 /* Bytes, a file's length rounded up to 512; -ENOMEDIUM, -EFBIG.  Plain. */
 int64_t bdrv_getlength(BlockDriverState *bs);
@@ -497,7 +497,7 @@ void bdrv_lock_medium(BlockDriverState *bs, bool locked);
 int bdrv_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz);
 int bdrv_probe_geometry(BlockDriverState *bs, HDGeometry *geo);
 
-/* ---- memory ------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------- */
 
 /* Alignments in bytes for direct I/O on @bs (NULL: of any).  Plain. */
 size_t bdrv_opt_mem_align(BlockDriverState *bs);
@@ -514,7 +514,7 @@ uint32_t bdrv_get_opt_transfer(BlockDriverState *bs);
 void *qemu_blockalign(BlockDriverState *bs, size_t size);
 void *qemu_try_blockalign(BlockDriverState *bs, size_t size);
 
-/* ---- command-line words -------------------------------------------------------- */
+/* ---- command-line words ------------------------------------------------- */
 
 /*
  * "none", "writeback", "writethrough", "directsync", "unsafe": sets
@@ -536,7 +536,7 @@ char *path_combine(const char *base, const char *filename);
 /* "read", "write", "write unchanged" ... joined by ", "; g_free().  Plain. */
 char *bdrv_perm_names(uint64_t perm);
 
-/* ---- debug events ---------------------------------------------------------------- */
+/* ---- debug events ------------------------------------------------------- */
 
 /* Tells @bs's driver of @event; co-only, may yield at a breakpoint. */
 void bdrv_debug_event(BlockDriverState *bs, BlkdebugEvent event);

@@ -562,7 +562,7 @@ struct BlockDriverState {
     CoMutex guard_lock;            /* held while head or tail changes */
 };
 
-/* ---- nodes and edges ------------------------------------------------------ */
+/* ---- nodes and edges ---------------------------------------------------- */
 
 /*
  * A node of @drv, which need not be registered, without a file name; @options
@@ -621,7 +621,7 @@ BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size,
  */
 bool bdrv_is_draining(BlockDriverState *bs);
 
-/* ---- permissions ----------------------------------------------------------- */
+/* ---- permissions -------------------------------------------------------- */
 
 /* For bdrv_child_perm of filters: passes on what the parents want.  Plain. */
 void bdrv_filter_default_perms(BlockDriverState *bs, BdrvChild *c,
@@ -636,7 +636,7 @@ void bdrv_format_default_perms(BlockDriverState *bs, BdrvChild *c,
                                uint64_t shared, uint64_t *nperm,
                                uint64_t *nshared);
 
-/* ---- requests on a child ----------------------------------------------------- */
+/* ---- requests on a child ------------------------------------------------ */
 
 /*
  * Read @bytes at @offset of @child into @qiov, or write.  0 or -errno.

@@ -18,7 +18,7 @@ static BlockBackend *open_image(void)
                         NULL, BDRV_O_RDWR, &error_abort);
 }
 
-/* ---- requests in the background ------------------------------------------ */
+/* ---- requests in the background ----------------------------------------- */
 
 typedef struct Request {
     BlockBackend *blk;
@@ -82,7 +82,7 @@ static bool is_suspended(BlockBackend *blk, const char *tag)
     return bdrv_debug_is_suspended(blk_bs(blk), tag);
 }
 
-/* ---- stop and go on ------------------------------------------------------ */
+/* ---- stop and go on ----------------------------------------------------- */
 
 static void test_resume(void)
 {
@@ -198,7 +198,7 @@ static void test_not_supported(void)
     blk_unref(blk);
 }
 
-/* ---- drains, closes ------------------------------------------------------ */
+/* ---- drains, closes ----------------------------------------------------- */
 
 static void test_drain(void)
 {

@@ -63,7 +63,7 @@ static int result(int ret)
     return ret < 0 ? ret : 0;
 }
 
-/* ---- operations ---------------------------------------------------------- */
+/* ---- operations --------------------------------------------------------- */
 
 static int do_read_at(BlockBackend *blk, int64_t offset, int bytes)
 {
@@ -135,7 +135,7 @@ static const struct {
     { "truncate", do_truncate, false },
 };
 
-/* ---- which requests ------------------------------------------------------ */
+/* ---- which requests ----------------------------------------------------- */
 
 static void test_iotypes(void)
 {
@@ -280,7 +280,7 @@ static void test_immediately(void)
     }
 }
 
-/* ---- events and states --------------------------------------------------- */
+/* ---- events and states -------------------------------------------------- */
 
 /* A rule stays active until an event activates others. */
 static void test_event(void)
@@ -419,7 +419,7 @@ static void test_raised(void)
                   "pwritev_done");
 }
 
-/* ---- options ------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
 static void assert_refused(const char *more, const char *message)
 {
@@ -535,7 +535,7 @@ static void test_limits(void)
     blk_unref(blk);
 }
 
-/* ---- files --------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------- */
 
 static char *config_path;
 
@@ -601,7 +601,7 @@ static void test_bad_config(void)
     }
 }
 
-/* ---- names --------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 static void assert_bad_name(const char *name, const char *message)
 {

@@ -72,7 +72,7 @@ static int read_some(BlockBackend *blk, int64_t offset, int bytes)
     return result(blk_pread(blk, offset, buf, bytes));
 }
 
-/* ---- both children ------------------------------------------------------- */
+/* ---- both children ------------------------------------------------------ */
 
 static void test_write(void)
 {
@@ -163,7 +163,7 @@ static void test_status(void)
     blk_unref(blk);
 }
 
-/* ---- differences --------------------------------------------------------- */
+/* ---- differences -------------------------------------------------------- */
 
 /* In a child process: the message is what the parent looks at. */
 static void differ(const char *test_rule, const char *raw_rule, bool damage,
@@ -235,7 +235,7 @@ static void test_same_error(void)
     blk_unref(blk);
 }
 
-/* ---- order --------------------------------------------------------------- */
+/* ---- order -------------------------------------------------------------- */
 
 #define N_REQUESTS 200
 
@@ -288,7 +288,7 @@ static void test_overlap(void)
     blk_unref(blk);
 }
 
-/* ---- names --------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 static void assert_bad_name(const char *name, const char *message)
 {

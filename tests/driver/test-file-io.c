@@ -16,7 +16,7 @@
 #include "loop-device.h"
 #include "qemu/iov.h"
 
-/* ---- one file and what it should be ---------------------------------------------- */
+/* ---- one file and what it should be ------------------------------------- */
 
 enum { MODEL_MAX = 256 * KiB };
 
@@ -99,7 +99,7 @@ static void disk_end(Disk *d)
     g_free(d->model);
 }
 
-/* ---- requests with vectors -------------------------------------------------------- */
+/* ---- requests with vectors ---------------------------------------------- */
 
 typedef struct Request {
     BlockBackend *blk;
@@ -147,7 +147,7 @@ static void random_vector(QEMUIOVector *qiov, uint8_t *buf, size_t bytes,
     }
 }
 
-/* ---- anything, anywhere ------------------------------------------------------------- */
+/* ---- anything, anywhere ------------------------------------------------- */
 
 static void step_write(Disk *d, int64_t offset, size_t bytes, GRand *rand)
 {
@@ -265,7 +265,7 @@ static void test_random_4k(gconstpointer way)
     }
 }
 
-/* ---- many at the end of a file ------------------------------------------------------- */
+/* ---- many at the end of a file ------------------------------------------ */
 
 typedef struct Writer {
     Disk *d;
@@ -441,7 +441,7 @@ static void test_padding_4k(gconstpointer way)
     loop_fs_end(&fs);
 }
 
-/* ---- bounds and long vectors ----------------------------------------------------------- */
+/* ---- bounds and long vectors -------------------------------------------- */
 
 static void test_end(gconstpointer way)
 {
@@ -535,7 +535,7 @@ static void test_long_vector(gconstpointer way)
     disk_end(&d);
 }
 
-/* ---- zeroes and holes --------------------------------------------------------------------- */
+/* ---- zeroes and holes --------------------------------------------------- */
 
 static int64_t blocks_of(const char *path)
 {
@@ -612,7 +612,7 @@ static void test_no_unmap(void)
     blk_unref(blk);
 }
 
-/* ---- main ---------------------------------------------------------------------------------- */
+/* ---- main --------------------------------------------------------------- */
 
 static void add(const char *name, GTestDataFunc func)
 {

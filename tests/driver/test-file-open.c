@@ -14,7 +14,7 @@
 #include "block/aio.h"
 #include "../image-files.h"
 
-/* ---- helpers ---------------------------------------------------------------------- */
+/* ---- helpers ------------------------------------------------------------ */
 
 static char *self_path;
 
@@ -110,7 +110,7 @@ static void assert_locked(const char *path, const char *bytes)
 #define VPC_READER "100 / 201 203"
 #define VPC_WRITER "100 101 103 / 201 203"
 
-/* ---- what is refused ----------------------------------------------------------------- */
+/* ---- what is refused ---------------------------------------------------- */
 
 static void test_errors(void)
 {
@@ -254,7 +254,7 @@ static void assert_refused_by_lock(const char *format, const char *path,
     error_free(err);
 }
 
-/* ---- locks inside one process ------------------------------------------------------------ */
+/* ---- locks inside one process ------------------------------------------- */
 
 static void test_locks(void)
 {
@@ -351,7 +351,7 @@ static void test_create_in_use(void)
     assert_locked(path, "/");
 }
 
-/* ---- reopening ------------------------------------------------------------------------------ */
+/* ---- reopening ---------------------------------------------------------- */
 
 static int reopen(BlockBackend *blk, const char *key, const char *value,
                   Error **errp)
@@ -581,7 +581,7 @@ static void test_reopen_renamed(void)
     blk_unref(blk);
 }
 
-/* ---- other processes --------------------------------------------------------------------------- */
+/* ---- other processes ---------------------------------------------------- */
 
 typedef struct Holder {
     GPid pid;

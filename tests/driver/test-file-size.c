@@ -16,7 +16,7 @@
 #include "../image-files.h"
 #include "loop-device.h"
 
-/* ---- faults ------------------------------------------------------------------------ */
+/* ---- faults ------------------------------------------------------------- */
 
 typedef enum Call {
     CALL_NONE,
@@ -106,7 +106,7 @@ off_t lseek(int fd, off_t offset, int whence)
     return syscall(SYS_lseek, fd, offset, whence);
 }
 
-/* ---- helpers ------------------------------------------------------------------------- */
+/* ---- helpers ------------------------------------------------------------ */
 
 #define RDWR (BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_UNMAP)
 
@@ -160,7 +160,7 @@ static void assert_truncate(BlockBackend *blk, int64_t size,
     error_free(err);
 }
 
-/* ---- truncate -------------------------------------------------------------------------- */
+/* ---- truncate ----------------------------------------------------------- */
 
 static void check_truncate(int flags)
 {
@@ -333,7 +333,7 @@ static void test_full_disk(void)
     loop_fs_end(&fs);
 }
 
-/* ---- creation --------------------------------------------------------------------------- */
+/* ---- creation ----------------------------------------------------------- */
 
 static void test_create(void)
 {
@@ -381,7 +381,7 @@ static void test_create(void)
     error_free(err);
 }
 
-/* ---- requests that fail ------------------------------------------------------------------- */
+/* ---- requests that fail ------------------------------------------------- */
 
 static void test_request_faults(void)
 {
@@ -436,7 +436,7 @@ static void test_flush_fault(void)
     blk_unref(blk);
 }
 
-/* ---- copying ------------------------------------------------------------------------------- */
+/* ---- copying ------------------------------------------------------------ */
 
 typedef struct Copy {
     BlockBackend *in, *out;
@@ -491,7 +491,7 @@ static void test_copy(void)
     blk_unref(out);
 }
 
-/* ---- block status ---------------------------------------------------------------------------- */
+/* ---- block status ------------------------------------------------------- */
 
 /* Compares the node's answers with SEEK_DATA and SEEK_HOLE, byte by byte. */
 static void check_status(const char *path, int flags)
@@ -575,7 +575,7 @@ static void test_status_unknown(void)
     blk_unref(blk);
 }
 
-/* ---- devices ------------------------------------------------------------------------------------ */
+/* ---- devices ------------------------------------------------------------ */
 
 static void check_device(const LoopDevice *dev, int flags)
 {

@@ -482,7 +482,7 @@ static void test_fco(void)
     blk_unref(blk);
 }
 
-/* ---- null-co, null-aio, raw: names of ours -------------------------------- */
+/* ---- null-co, null-aio, raw: names of ours ------------------------------ */
 
 static void use_null(const char *json, bool zeroes)
 {

@@ -42,7 +42,7 @@ static void assert_refused(const char *list, const char *message)
     error_free(err);
 }
 
-/* ---- names ------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 static void test_names(void)
 {
@@ -93,7 +93,7 @@ static void test_refused(void)
     error_free(err);
 }
 
-/* ---- creation ---------------------------------------------------------------- */
+/* ---- creation ----------------------------------------------------------- */
 
 static int create(const char *name, const char *size, const char *prealloc,
                   Error **errp)
@@ -150,7 +150,7 @@ static void test_create(void)
     mem_disk_free(mem_disk_find("c"));
 }
 
-/* ---- content ----------------------------------------------------------------- */
+/* ---- content ------------------------------------------------------------ */
 
 typedef struct Model {
     uint8_t bytes[MODEL_BYTES];
@@ -340,7 +340,7 @@ static void test_sparse(void)
     mem_disk_free(disk);
 }
 
-/* ---- requests in flight ------------------------------------------------------ */
+/* ---- requests in flight ------------------------------------------------- */
 
 typedef struct Write {
     BlockBackend *blk;

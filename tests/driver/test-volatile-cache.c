@@ -61,7 +61,7 @@ static void state_set_length(State *s, int64_t length)
     s->length = length;
 }
 
-/* ---- nodes ------------------------------------------------------------------- */
+/* ---- nodes -------------------------------------------------------------- */
 
 static BlockBackend *open_list(const char *list, Error **errp)
 {
@@ -97,7 +97,7 @@ static unsigned entries(BlockBackend *blk)
     return n;
 }
 
-/* ---- what is there ------------------------------------------------------------- */
+/* ---- what is there ------------------------------------------------------ */
 
 static void check_disk(const MemDisk *disk, const State *s)
 {
@@ -140,7 +140,7 @@ static void check_cache(BlockBackend *blk, const State *s, const State *base)
     }
 }
 
-/* ---- power cuts ---------------------------------------------------------------- */
+/* ---- power cuts --------------------------------------------------------- */
 
 /* Which entries @cut keeps. */
 static bool survives(const PowerCut *cut, unsigned i)
@@ -246,7 +246,7 @@ static void check_cuts(BlockBackend *blk, const Model *m, GRand *rand)
     volatile_log_free(log);
 }
 
-/* ---- operations ---------------------------------------------------------------- */
+/* ---- operations --------------------------------------------------------- */
 
 static void random_op(Op *op, const State *s, GRand *rand)
 {
@@ -323,7 +323,7 @@ static void test_random(gconstpointer stale)
     mem_disk_free(disk);
 }
 
-/* ---- cases --------------------------------------------------------------------- */
+/* ---- cases -------------------------------------------------------------- */
 
 /* Every sector is there or not as a whole, and some seed has both. */
 static void test_torn_sectors(void)
@@ -433,7 +433,7 @@ static void test_discard_and_preallocation(void)
     mem_disk_free(disk);
 }
 
-/* ---- while a flush is under way ------------------------------------------------- */
+/* ---- while a flush is under way ----------------------------------------- */
 
 typedef struct Request {
     BlockBackend *blk;

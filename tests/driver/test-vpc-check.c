@@ -30,7 +30,7 @@ static void begin_image(Fixture *f, const VhdSpec *spec)
     vhd_finish(f->disk, &f->image);
 }
 
-/* ---- nothing is found ------------------------------------------------------------------- */
+/* ---- nothing is found --------------------------------------------------- */
 
 static void test_sound(void)
 {
@@ -146,7 +146,7 @@ static void test_written(void)
     end(&f);
 }
 
-/* ---- the ends ------------------------------------------------------------------------------ */
+/* ---- the ends ----------------------------------------------------------- */
 
 /* One byte of the disk that is turned, and what is found then. */
 typedef struct FlipCase {
@@ -291,7 +291,7 @@ static void test_locator_outside(void)
     end(&f);
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------- */
 
 typedef struct EntryCase {
     uint32_t block, entry;
@@ -439,7 +439,7 @@ static void test_holes_are_not_lost(void)
     end(&f);
 }
 
-/* ---- XenServer's batmap ------------------------------------------------------------------------ */
+/* ---- XenServer's batmap ------------------------------------------------- */
 
 static void set_batmap(Fixture *f, uint8_t bits, uint32_t checksum)
 {

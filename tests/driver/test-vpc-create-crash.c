@@ -62,7 +62,7 @@ static void record(Recorder *r, const char *options)
     bdrv_unref(bs);
 }
 
-/* ---- judging a state --------------------------------------------------------------- */
+/* ---- judging a state ---------------------------------------------------- */
 
 static bool equal_from(const MemDisk *a, const MemDisk *b, int64_t offset)
 {

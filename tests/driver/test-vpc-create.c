@@ -67,7 +67,7 @@ static BlockBackend *open_new(void)
     return disk_open("disk", "vpc", BDRV_O_RDWR, NULL, false, &error_abort);
 }
 
-/* ---- fields ------------------------------------------------------------------------- */
+/* ---- fields ------------------------------------------------------------- */
 
 static void test_fields(void)
 {
@@ -126,7 +126,7 @@ static void test_s33_rounding(void)
     refuse("size=2190433320961", "2040 GiB");
 }
 
-/* ---- equal input, equal file ---------------------------------------------------------- */
+/* ---- equal input, equal file -------------------------------------------- */
 
 static void assert_equal(const char *options, bool equal)
 {
@@ -176,7 +176,7 @@ static void test_s32_reproducible(void)
     g_unsetenv("SOURCE_DATE_EPOCH");
 }
 
-/* ---- layout ---------------------------------------------------------------------------- */
+/* ---- layout ------------------------------------------------------------- */
 
 static const uint32_t block_sizes[] = {
     4 * KiB, 8 * KiB, 64 * KiB, 512 * KiB, 1 * MiB, 2 * MiB, 4 * MiB, 32 * MiB,
@@ -239,7 +239,7 @@ static void test_block_size_refused(void)
            "A fixed disk has no blocks");
 }
 
-/* ---- preallocation ---------------------------------------------------------------------- */
+/* ---- preallocation ------------------------------------------------------ */
 
 /* Every block has its place, is full and reads as zeroes on an old device, too. */
 static void test_preallocation(gconstpointer mode)
@@ -272,7 +272,7 @@ static void test_preallocation_refused(void)
            "sector numbers");
 }
 
-/* ---- XenServer's batmap ----------------------------------------------------------------- */
+/* ---- XenServer's batmap ------------------------------------------------- */
 
 static void check_batmap(const char *options, uint64_t blocks, bool full)
 {
@@ -308,7 +308,7 @@ static void test_batmap(void)
                  4097, false);
 }
 
-/* ---- targets ------------------------------------------------------------------------------ */
+/* ---- targets ------------------------------------------------------------ */
 
 typedef struct TargetCase {
     const char *options;
@@ -368,7 +368,7 @@ static void test_target(gconstpointer opaque)
     finish(&n);
 }
 
-/* ---- nodes of other kinds ----------------------------------------------------------------- */
+/* ---- nodes of other kinds ----------------------------------------------- */
 
 /* The largest table takes no more memory than a small one. */
 static void test_bounded_memory(void)

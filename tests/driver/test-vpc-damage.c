@@ -8,7 +8,7 @@
 #include "qemu/bswap.h"
 #include "vpc-fixture.h"
 
-/* ---- numbers that cannot be right ---------------------------------------------------------- */
+/* ---- numbers that cannot be right --------------------------------------- */
 
 static void test_s14_type(void)
 {
@@ -246,7 +246,7 @@ static void test_disk_of_0_bytes(void)
     end(&f);
 }
 
-/* ---- mutations -------------------------------------------------------------------------------- */
+/* ---- mutations ---------------------------------------------------------- */
 
 /* Opens, reads all, closes: an error or data, and the file is as it was. */
 static void try_to_read(Fixture *f)

@@ -30,7 +30,7 @@ typedef struct Model {
     uint32_t generation;
 } Model;
 
-/* ---- images ----------------------------------------------------------------------- */
+/* ---- images ------------------------------------------------------------- */
 
 /* The disk itself, without a format. */
 static BlockBackend *open_disk(const char *name)
@@ -112,7 +112,7 @@ static BlockBackend *open_image(int flags)
     return disk_open("disk", "vpc", flags, NULL, false, &error_abort);
 }
 
-/* ---- the model --------------------------------------------------------------------- */
+/* ---- the model ---------------------------------------------------------- */
 
 static void fill_sector(uint8_t *buf, uint32_t value, uint32_t sector)
 {
@@ -210,7 +210,7 @@ static void verify_check(BlockBackend *blk)
     g_assert_cmpint(result.check_errors, ==, 0);
 }
 
-/* ---- requests ----------------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 typedef struct Request {
     BlockBackend *blk;
@@ -299,7 +299,7 @@ static unsigned run_wave(BlockBackend *blk, Model *m, GRand *rand,
     return failed;
 }
 
-/* ---- tests ---------------------------------------------------------------------------- */
+/* ---- tests -------------------------------------------------------------- */
 
 static void test_model(gconstpointer fixed)
 {

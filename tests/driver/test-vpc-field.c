@@ -9,7 +9,7 @@
 #include "qemu/bswap.h"
 #include "vpc-fixture.h"
 
-/* ---- images of other programs ------------------------------------------------------ */
+/* ---- images of other programs ------------------------------------------- */
 
 /* Writes a little to each block; all else must read as zeroes, then and later. */
 static void write_all_over(Fixture *f)
@@ -169,7 +169,7 @@ static void test_a6_size(gconstpointer data)
     }
 }
 
-/* ---- bitmaps ----------------------------------------------------------------------------- */
+/* ---- bitmaps ------------------------------------------------------------ */
 
 static void assert_status(BlockBackend *blk, int64_t offset, int64_t bytes,
                           bool zero)
@@ -260,7 +260,7 @@ static void test_s3_bitmap_write_fails(void)
     end(&f);
 }
 
-/* ---- allocation ------------------------------------------------------------------------------ */
+/* ---- allocation --------------------------------------------------------- */
 
 /* S1, S2: what fails is as before, and no two blocks share space. */
 static void test_s1_failed_allocation(void)
@@ -383,7 +383,7 @@ static void test_s24_no_space(void)
     end(&f);
 }
 
-/* ---- fixed disks ---------------------------------------------------------------------------- */
+/* ---- fixed disks -------------------------------------------------------- */
 
 static const VhdSpec fixed = { .size = 1 * MiB, .type = VPC_TYPE_FIXED };
 
@@ -570,7 +570,7 @@ static void test_footer_of_510_bytes(void)
     end(&f);
 }
 
-/* ---- fields of the footer --------------------------------------------------------------------- */
+/* ---- fields of the footer ----------------------------------------------- */
 
 static int amend(BlockBackend *blk, const char *options, Error **errp)
 {

@@ -34,7 +34,7 @@ static unsigned count_blocks(Fixture *f)
     return count;
 }
 
-/* ---- writing ------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 /* No flush for an allocation; two when the guest asks for one. */
 static void test_s7_flushes(void)
@@ -196,7 +196,7 @@ static void test_q_parallel_writes(void)
     g_assert_cmpuint(turns_of_writes(32), <, 3 * turns_of_writes(1) + 8);
 }
 
-/* ---- sizes and status ------------------------------------------------------------------- */
+/* ---- sizes and status --------------------------------------------------- */
 
 /* All that is unallocated is one extent of zeroes, however large. */
 static void test_s35_status(void)
@@ -290,7 +290,7 @@ static void test_a6_option(void)
     }
 }
 
-/* ---- opening ------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------ */
 
 /* Whatever cannot be read, the reason is told. */
 static void test_s12_read_failure(void)
@@ -490,7 +490,7 @@ static void test_s40_block_device(void)
     end(&f);
 }
 
-/* ---- what there is --------------------------------------------------------------------------- */
+/* ---- what there is ------------------------------------------------------ */
 
 static void test_s26_callbacks(void)
 {

@@ -35,7 +35,7 @@ static void expect_error(Error **err, const char *text)
     *err = NULL;
 }
 
-/* ---- a file that goes on after its image ------------------------------------------------ */
+/* ---- a file that goes on after its image -------------------------------- */
 
 static void fill(MemDisk *disk, int64_t offset, int64_t bytes, uint8_t value)
 {
@@ -111,7 +111,7 @@ static void test_trailing_elsewhere(void)
     end(&f);
 }
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
 static void test_s37_saved_state_ignored(void)
 {
@@ -151,7 +151,7 @@ static void test_s16_footers_differ(void)
     end(&f);
 }
 
-/* ---- opened to be checked ------------------------------------------------------------------- */
+/* ---- opened to be checked ----------------------------------------------- */
 
 static BlockBackend *open_check(Fixture *f)
 {
@@ -254,7 +254,7 @@ static void test_lenient_differencing(void)
     end(&f);
 }
 
-/* ---- reopening ------------------------------------------------------------------------------ */
+/* ---- reopening ---------------------------------------------------------- */
 
 static int reopen(BlockBackend *blk, bool read_only, const char *saved_state,
                   Error **errp)

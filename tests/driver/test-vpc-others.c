@@ -45,7 +45,7 @@ static void assert_usable(Fixture *f)
     assert_sound_ends(f);
 }
 
-/* ---- libvhdi ------------------------------------------------------------------------- */
+/* ---- libvhdi ------------------------------------------------------------ */
 
 /* The most significant bit is the first sector; each bit is of one sector. */
 static void test_libvhdi_1_bit_order(void)
@@ -96,7 +96,7 @@ static void test_libvhdi_2_copy_compared(void)
     end(&f);
 }
 
-/* ---- blktap --------------------------------------------------------------------------- */
+/* ---- blktap ------------------------------------------------------------- */
 
 static const uint32_t block_sizes[] = {
     4 * KiB, 64 * KiB, 512 * KiB, 1 * MiB, 2 * MiB, 4 * MiB, 16 * MiB,
@@ -314,7 +314,7 @@ static void test_blktap_9_null_uuid(void)
     end(&f);
 }
 
-/* ---- xen-orchestra ---------------------------------------------------------------------- */
+/* ---- xen-orchestra ------------------------------------------------------ */
 
 /* The dynamic header is where the footer says, behind a gap. */
 static void test_xo_header_elsewhere(void)
@@ -333,7 +333,7 @@ static void test_xo_header_elsewhere(void)
     end(&f);
 }
 
-/* ---- VirtualBox -------------------------------------------------------------------------- */
+/* ---- VirtualBox --------------------------------------------------------- */
 
 /* Fewer blocks than a byte has bits, and holes between them. */
 static void test_vbox_2_few_blocks(void)
@@ -460,7 +460,7 @@ static void test_vbox_7_partial_write(void)
     end(&f);
 }
 
-/* ---- Azure, emulators, QEMU's history ----------------------------------------------------- */
+/* ---- Azure, emulators, QEMU's history ----------------------------------- */
 
 /* A table that is too long makes no longer disk. */
 static void test_azure_39_long_table(void)
@@ -575,7 +575,7 @@ static void test_q_has_zero_init(void)
     }
 }
 
-/* ---- Windows ------------------------------------------------------------------------------------ */
+/* ---- Windows ------------------------------------------------------------ */
 
 static int create(const char *name, const char *list, Error **errp)
 {

@@ -30,7 +30,7 @@ static void begin_image(Fixture *f, const VhdSpec *spec)
     vhd_finish(f->disk, &f->image);
 }
 
-/* ---- damage, and what can be read after the repair ------------------------------------------- */
+/* ---- damage, and what can be read after the repair ---------------------- */
 
 static void put_junk(Fixture *f, int64_t offset)
 {
@@ -282,7 +282,7 @@ static const RepairCase cases[] = {
     { "everything", &small, everything, reads_1_and_2, 6 },
 };
 
-/* ---- repairs ----------------------------------------------------------------------------------- */
+/* ---- repairs ------------------------------------------------------------ */
 
 /* No finding; copies of what was no bitmap may be warned of. */
 static void assert_clean(Fixture *f)
@@ -374,7 +374,7 @@ static void test_repair_on(gconstpointer data)
     end(&f);
 }
 
-/* ---- repairs that fail --------------------------------------------------------------------------- */
+/* ---- repairs that fail -------------------------------------------------- */
 
 static const char *const fault_types[] = {
     "read", "write", "write-zeroes", "flush", "truncate",
@@ -438,7 +438,7 @@ static void test_failure(gconstpointer data)
     }
 }
 
-/* ---- power cuts ------------------------------------------------------------------------------------ */
+/* ---- power cuts --------------------------------------------------------- */
 
 typedef struct Crash {
     const RepairCase *c;
@@ -536,7 +536,7 @@ static void test_power_cut(gconstpointer data)
     g_ptr_array_free(crash.disks, true);
 }
 
-/* ---- what is not repaired ---------------------------------------------------------------------------- */
+/* ---- what is not repaired ----------------------------------------------- */
 
 static void assert_untouched(Fixture *f, BdrvCheckMode fix)
 {

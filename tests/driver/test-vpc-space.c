@@ -55,7 +55,7 @@ static void begin_full(Fixture *f, const VhdSpec *spec, unsigned count)
     vhd_finish(f->disk, &f->image);
 }
 
-/* ---- unmapping ----------------------------------------------------------------------- */
+/* ---- unmapping ---------------------------------------------------------- */
 
 static void test_unmap(void)
 {
@@ -242,7 +242,7 @@ static void test_unmap_and_status(void)
     end(&f);
 }
 
-/* ---- bits ---------------------------------------------------------------------------------- */
+/* ---- bits --------------------------------------------------------------- */
 
 static void test_clear_bits(void)
 {
@@ -282,7 +282,7 @@ static void test_clear_bits(void)
     end(&f);
 }
 
-/* ---- space that is used again ---------------------------------------------------------------- */
+/* ---- space that is used again ------------------------------------------- */
 
 /* A hole of an earlier session takes a block; one with data in it does not. */
 static void test_gaps(void)
@@ -403,7 +403,7 @@ static void test_layout_kept(void)
     }
 }
 
-/* ---- S22: blocks that are not whole ------------------------------------------------------- */
+/* ---- S22: blocks that are not whole ------------------------------------- */
 
 static void assert_unreadable(BlockBackend *blk, int64_t offset)
 {
@@ -513,7 +513,7 @@ static void test_gaps_behind_end(void)
     end(&f);
 }
 
-/* ---- S40: files that cannot grow ---------------------------------------------------------------- */
+/* ---- S40: files that cannot grow ---------------------------------------- */
 
 /* The image in a window of @length bytes of the disk, as on a block device. */
 static BlockBackend *open_device(int64_t length)
@@ -600,7 +600,7 @@ static void test_s40_file_goes_on(void)
     }
 }
 
-/* ---- the batmap ---------------------------------------------------------------------------------- */
+/* ---- the batmap --------------------------------------------------------- */
 
 #define BATMAP 2048             /* its header; the map follows */
 

@@ -84,7 +84,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* ---- requests ------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static int coroutine_fn write_pattern(VpcRequest *r)
 {
@@ -177,7 +177,7 @@ static void start_request(VpcFuzz *f, char op, const ModelWrite *what,
     }
 }
 
-/* ---- opening and closing --------------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------ */
 
 /* How often nodes have asked for a change of the disk. */
 static unsigned changes(const MemDisk *disk)
@@ -314,7 +314,7 @@ static void open_image(VpcFuzz *f, bool for_writing)
     }
 }
 
-/* ---- operations ------------------------------------------------------------- */
+/* ---- operations --------------------------------------------------------- */
 
 /* Positions up to a little past the end of the disk. */
 static void get_range(VpcFuzz *f, ModelWrite *what)

@@ -116,7 +116,7 @@ static Bug bug_of(const BlockDriver *drv)
     return bug;
 }
 
-/* ---- opening ----------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 static int64_t bug_data_start(const BDRVBugState *s)
 {
@@ -329,7 +329,7 @@ static int bug_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     return 0;
 }
 
-/* ---- reading ----------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 /* Where the file has the byte @offset of the disk; 0: nowhere. */
 static int64_t bug_find(const BDRVBugState *s, uint64_t offset)
@@ -369,7 +369,7 @@ static int coroutine_fn bug_co_block_status(BlockDriverState *bs,
     return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
 }
 
-/* ---- writing ----------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static int coroutine_fn bug_co_write_data(BlockDriverState *bs, int64_t pos,
                                           uint64_t offset, QEMUIOVector *qiov)
@@ -476,7 +476,7 @@ static int coroutine_fn bug_co_write_part(BlockDriverState *bs,
     return ret;
 }
 
-/* ---- requests ------------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 typedef int coroutine_fn BugPart(BlockDriverState *bs, uint64_t offset,
                                  QEMUIOVector *qiov);
@@ -550,7 +550,7 @@ static int coroutine_fn bug_co_pwritev(BlockDriverState *bs, uint64_t offset,
     return 0;
 }
 
-/* ---- creation ------------------------------------------------------------------ */
+/* ---- creation ----------------------------------------------------------- */
 
 static int bug_has_zero_init(BlockDriverState *bs)
 {

@@ -98,7 +98,7 @@ static uint32_t vhd_checksum(const void *buf, size_t bytes)
     return cpu_to_be32(~sum);
 }
 
-/* ---- opening ----------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 /* The size of the disk in sectors. */
 static uint64_t vhd_disk_sectors(const VhdFooter *f)
@@ -266,7 +266,7 @@ static int vhd_has_zero_init(BlockDriverState *bs)
     return s->type == TYPE_FIXED ? bdrv_has_zero_init(bs->file->bs) : 1;
 }
 
-/* ---- blocks ------------------------------------------------------------------ */
+/* ---- blocks ------------------------------------------------------------- */
 
 /* Where the file has the byte @offset of the disk; -1: nowhere. */
 static int64_t vhd_find(const BDRVVhdState *s, uint64_t offset)
@@ -339,7 +339,7 @@ static int64_t vhd_find_or_allocate(BlockDriverState *bs, uint64_t offset)
     return ret < 0 ? ret : pos;
 }
 
-/* ---- requests ---------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 /* Of the block at @pos only what its bitmap names; the rest is zero. */
 static int coroutine_fn vhd_co_read_valid(BlockDriverState *bs,
@@ -470,7 +470,7 @@ static int coroutine_fn vhd_co_block_status(BlockDriverState *bs,
                             : BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
 }
 
-/* ---- creation ---------------------------------------------------------------- */
+/* ---- creation ----------------------------------------------------------- */
 
 /* The geometry of that many sectors, which may hold fewer. */
 static uint64_t vhd_set_geometry(VhdFooter *f, uint64_t total)

@@ -195,7 +195,7 @@ static BlockDriver bdrv_gate = {
     .bdrv_child_perm = bdrv_filter_default_perms,
 };
 
-/* ---- pass ---------------------------------------------------------------- */
+/* ---- pass --------------------------------------------------------------- */
 
 static int pass_open(BlockDriverState *bs, QDict *options, int flags,
                      Error **errp)
@@ -243,7 +243,7 @@ static inline BlockDriver *pass_driver(void)
     return &drv;
 }
 
-/* ---- nodes and backends -------------------------------------------------- */
+/* ---- nodes and backends ------------------------------------------------- */
 
 static inline BlockDriverState *gate_node(const char *name)
 {
@@ -272,7 +272,7 @@ static inline BlockBackend *backend_of(BlockDriverState *bs)
     return blk;
 }
 
-/* ---- requests in the background ------------------------------------------ */
+/* ---- requests in the background ----------------------------------------- */
 
 #define BG_PENDING 1
 

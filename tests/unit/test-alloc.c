@@ -18,7 +18,7 @@
 #include "qemu/io-engine.h"
 #include "qemu/iov.h"
 
-/* ---- counting --------------------------------------------------------------- */
+/* ---- counting ----------------------------------------------------------- */
 
 static void test_counting(void)
 {
@@ -45,7 +45,7 @@ static void test_counting(void)
     g_assert_cmpint(memory_allocations(), ==, before + 5);
 }
 
-/* ---- all worker threads of the context ----------------------------------------- */
+/* ---- all worker threads of the context ---------------------------------- */
 
 #define WORKERS 16
 
@@ -77,7 +77,7 @@ static void start_workers(AioContext *ctx)
     pthread_barrier_destroy(&barrier);
 }
 
-/* ---- the requests ----------------------------------------------------------------- */
+/* ---- the requests ------------------------------------------------------- */
 
 enum {
     DEPTH = 32,

@@ -405,7 +405,7 @@ static void test_drain_all(void)
     assert_clean();
 }
 
-/* ---- requests all the time, sections at random --------------------------- */
+/* ---- requests all the time, sections at random -------------------------- */
 
 #define STRESS_WRITERS 16
 #define STRESS_STEPS   2000

@@ -77,7 +77,7 @@ static int coroutine_fn mem_copy_to(BlockDriverState *bs, BdrvChild *src,
     return 0;
 }
 
-/* ---- an image of @size bytes of 0xee, probed or not ---------------------- */
+/* ---- an image of @size bytes of 0xee, probed or not --------------------- */
 
 typedef struct Image {
     MemFile *file;

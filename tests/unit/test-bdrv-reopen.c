@@ -175,7 +175,7 @@ static BlockDriver bdrv_box = {
     .mutable_opts = tape_mutable_opts,
 };
 
-/* ---- a box over a tape --------------------------------------------------- */
+/* ---- a box over a tape -------------------------------------------------- */
 
 typedef struct Fixture {
     BlockBackend *blk;
@@ -405,7 +405,7 @@ static void test_no_callback(void)
     bdrv_tape.bdrv_reopen_prepare = tape_reopen_prepare;
 }
 
-/* ---- read-only and permissions ------------------------------------------- */
+/* ---- read-only and permissions ------------------------------------------ */
 
 static void test_read_only(void)
 {

@@ -6,7 +6,7 @@
 #include "qemu/osdep.h"
 #include "gate-driver.h"
 
-/* ---- counting allocations ------------------------------------------------ */
+/* ---- counting allocations ----------------------------------------------- */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define COUNT_ALLOCATIONS 0
@@ -53,7 +53,7 @@ int posix_memalign(void **p, size_t alignment, size_t size)
 }
 #endif
 
-/* ---- one node and one backend -------------------------------------------- */
+/* ---- one node and one backend ------------------------------------------- */
 
 typedef struct Fixture {
     BlockDriverState *bs;
@@ -222,7 +222,7 @@ static void test_limits(void)
     fixture_free(&f);
 }
 
-/* ---- copies -------------------------------------------------------------- */
+/* ---- copies ------------------------------------------------------------- */
 
 typedef struct Copy {
     BlockBackend *in, *out;
@@ -259,7 +259,7 @@ static void test_copy_waits(void)
     bdrv_unref(b);
 }
 
-/* ---- words --------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 static void test_words(void)
 {
@@ -302,7 +302,7 @@ static void test_words(void)
     g_assert_cmpint(bdrv_parse_aio("x", &flags), ==, -1);
 }
 
-/* ---- allocations --------------------------------------------------------- */
+/* ---- allocations -------------------------------------------------------- */
 
 static void do_requests(Fixture *f, int count)
 {

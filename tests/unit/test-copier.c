@@ -194,7 +194,7 @@ static void copy_all(Fake *f, const CopyJob *job)
     g_assert_cmpmem(f->from, f->size, f->to, f->size);
 }
 
-/* ---- whole runs ------------------------------------------------------------ */
+/* ---- whole runs --------------------------------------------------------- */
 
 static void test_sizes(void)
 {
@@ -347,7 +347,7 @@ static void test_rate(void)
     fake_free(f);
 }
 
-/* ---- errors -------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------- */
 
 static void expect_failure(const CopyJob *job, CopyStep step, int64_t offset,
                            int ret)
@@ -437,7 +437,7 @@ static void test_salvage_out_of_order(void)
     check_salvage(true);
 }
 
-/* ---- interrupts ----------------------------------------------------------------- */
+/* ---- interrupts --------------------------------------------------------- */
 
 static int looks;
 
@@ -480,7 +480,7 @@ static void test_interrupt_while_throttled(void)
     fake_free(f);
 }
 
-/* ---- clusters -------------------------------------------------------------------- */
+/* ---- clusters ----------------------------------------------------------- */
 
 static void test_cluster(void)
 {
@@ -496,7 +496,7 @@ static void test_cluster(void)
     fake_free(f);
 }
 
-/* ---- pieces ------------------------------------------------------------------------ */
+/* ---- pieces ------------------------------------------------------------- */
 
 static void check_piece(const char *kinds, int64_t offset, int64_t sparse,
                         int64_t length, bool zero)

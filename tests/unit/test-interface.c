@@ -34,7 +34,7 @@
 #define FIELD(type, field, ...) TYPE(((type *)NULL)->field, __VA_ARGS__)
 #define VALUE(constant, value) _Static_assert((constant) == (value), #constant)
 
-/* ---- qemu/ --------------------------------------------------------------- */
+/* ---- qemu/ -------------------------------------------------------------- */
 
 TYPE(qemu_vfree, void (void *));
 TYPE(is_power_of_2, bool (uint64_t));
@@ -138,7 +138,7 @@ TYPE(error_report, void (const char *, ...));
 TYPE(warn_report, void (const char *, ...));
 TYPE(info_report, void (const char *, ...));
 
-/* ---- qapi/, block/qdict.h, migration/ ------------------------------------ */
+/* ---- qapi/, block/qdict.h, migration/ ----------------------------------- */
 
 TYPE(error_abort, Error *);
 TYPE(error_fatal, Error *);
@@ -206,7 +206,7 @@ FIELD(BlockMeasureInfo, required, int64_t);
 FIELD(BlockMeasureInfo, fully_allocated, int64_t);
 VALUE(sizeof(BlockMeasureInfo), 2 * sizeof(int64_t));
 
-/* ---- block/aio.h, sysemu/replay.h ---------------------------------------- */
+/* ---- block/aio.h, sysemu/replay.h --------------------------------------- */
 
 TYPE(BlockCompletionFunc, void (void *, int));
 TYPE(QEMUBHFunc, void (void *));
@@ -226,7 +226,7 @@ TYPE(aio_timer_init, void (AioContext *, QEMUTimer *, QEMUClockType, int,
 TYPE(replay_bh_schedule_oneshot_event, void (AioContext *, QEMUBHFunc *,
                                              void *));
 
-/* ---- block/block.h: values and structures -------------------------------- */
+/* ---- block/block.h: values and structures ------------------------------- */
 
 TYPE(BDRV_SECTOR_SIZE, unsigned long long);
 VALUE(BDRV_SECTOR_SIZE, 512);
@@ -294,7 +294,7 @@ FIELD(BDRVReopenState, options, QDict *);
 FIELD(BDRVReopenState, explicit_options, QDict *);
 FIELD(BDRVReopenState, opaque, void *);
 
-/* ---- block/block.h, block/block_int.h: functions ------------------------- */
+/* ---- block/block.h, block/block_int.h: functions ------------------------ */
 
 TYPE(bdrv_register, void (BlockDriver *));
 TYPE(bdrv_open_child, BdrvChild *(const char *, QDict *, const char *,
@@ -357,7 +357,7 @@ TYPE(blk_pwrite, int (BlockBackend *, int64_t, const void *, int,
                       BdrvRequestFlags));
 TYPE(blk_truncate, int (BlockBackend *, int64_t, bool, PreallocMode, Error **));
 
-/* ---- block/block_int.h: structures --------------------------------------- */
+/* ---- block/block_int.h: structures -------------------------------------- */
 
 FIELD(BdrvChild, bs, BlockDriverState *);
 FIELD(BdrvChild, name, char *);
@@ -473,7 +473,7 @@ CALLBACK(bdrv_debug_is_suspended, bool (*)(BlockDriverState *, const char *));
 #error "drivers cannot tell whether minblk's own fields are there"
 #endif
 
-/* ---- what is used at run time -------------------------------------------- */
+/* ---- what is used at run time ------------------------------------------- */
 
 /* A tentative definition, as drivers have it before the functions. */
 static QemuOptsList create_opts;

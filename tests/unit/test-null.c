@@ -117,7 +117,7 @@ static void test_name(void)
     blk_unref(blk);
 }
 
-/* ---- many at once, none before its request function has returned --------- */
+/* ---- many at once, none before its request function has returned -------- */
 
 typedef struct Request {
     BlockBackend *blk;
@@ -157,7 +157,7 @@ static void test_aio(void)
     }
 }
 
-/* ---- two threads, two loops, two graphs ---------------------------------- */
+/* ---- two threads, two loops, two graphs --------------------------------- */
 
 static void use_once(int i)
 {

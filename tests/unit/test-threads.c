@@ -22,7 +22,7 @@ enum {
     ROUNDS = 24,            /* writes and reads of a coroutine */
 };
 
-/* ---- one coroutine's part of an image -------------------------------------------- */
+/* ---- one coroutine's part of an image ----------------------------------- */
 
 typedef struct Slot {
     BlockBackend *blk;
@@ -70,7 +70,7 @@ static void coroutine_fn slot_entry(void *opaque)
     (*slot->running)--;
 }
 
-/* ---- one thread's image --------------------------------------------------------------- */
+/* ---- one thread's image ------------------------------------------------- */
 
 typedef struct Job {
     const char *format;
@@ -238,7 +238,7 @@ static void test_names(void)
     g_free(job.path);
 }
 
-/* ---- forking ------------------------------------------------------------------------------- */
+/* ---- forking ------------------------------------------------------------ */
 
 /* The entries of a folder of /proc/self. */
 static int count_entries(const char *folder)

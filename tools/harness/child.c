@@ -52,7 +52,7 @@ typedef struct Child {
     GByteArray *received;
 } Child;
 
-/* ---- in the child -------------------------------------------------------------- */
+/* ---- in the child ------------------------------------------------------- */
 
 /* Without its parent a child has nothing to live for. */
 static void send_bytes(int fd, const void *data, size_t bytes)
@@ -154,7 +154,7 @@ static void child_main(const CaseJob *job, int fd, int output, pid_t parent)
     exit(0);
 }
 
-/* ---- in the parent --------------------------------------------------------------- */
+/* ---- in the parent ------------------------------------------------------ */
 
 static unsigned case_timeout(const Harness *h, const CaseJob *job)
 {

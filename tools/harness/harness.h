@@ -19,7 +19,7 @@
 #include "qapi/qmp/qdict.h"
 #include "sysemu/block-backend.h"
 
-/* ---- the run --------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------ */
 
 typedef struct HarnessSuite HarnessSuite;
 
@@ -60,7 +60,7 @@ extern const HarnessSuite suite_hostile;
 /* A seed for the @index-th use of what @what names, made of the run's seed. */
 uint64_t harness_seed(const Harness *h, const char *what, unsigned index);
 
-/* ---- TAP; in the parent ------------------------------------------------------ */
+/* ---- TAP; in the parent ------------------------------------------------- */
 
 /*
  * Reports the property that @fmt names.  @diagnostic (or NULL), lines of text,
@@ -79,7 +79,7 @@ void harness_note(const char *fmt, ...) GCC_FMT_ATTR(1, 2);
 /* Prints the plan; the status to exit with. */
 int harness_finish(const Harness *h);
 
-/* ---- cases ------------------------------------------------------------------- */
+/* ---- cases -------------------------------------------------------------- */
 
 /* In the child: how it talks to its parent. */
 typedef struct Case Case;
@@ -127,7 +127,7 @@ void case_job_clear(CaseJob *job);
 bool harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
     GCC_FMT_ATTR(4, 5);
 
-/* ---- the stack; in a case ----------------------------------------------------- */
+/* ---- the stack; in a case ----------------------------------------------- */
 
 /* A rule of blkdebug: requests that fail with EIO. */
 typedef struct StackFault {

@@ -157,7 +157,7 @@ static void take_option(Harness *h, Cmdline *line, int c, char **argv)
     }
 }
 
-/* ---- what the options mean ------------------------------------------------- */
+/* ---- what the options mean ---------------------------------------------- */
 
 static int compare_names(gconstpointer a, gconstpointer b)
 {
@@ -249,7 +249,7 @@ static void read_cmdline(Harness *h, Cmdline *line, int argc, char **argv)
     }
 }
 
-/* ---- the suites -------------------------------------------------------------- */
+/* ---- the suites --------------------------------------------------------- */
 
 static void run_suite(Harness *h, const HarnessSuite *suite)
 {

@@ -62,7 +62,7 @@ static GArray *copy_records(const GArray *records)
     return g_array_append_vals(copy, records->data, records->len);
 }
 
-/* ---- segments ------------------------------------------------------------------ */
+/* ---- segments ----------------------------------------------------------- */
 
 /* The segment that holds @offset, or the number of segments. */
 static guint find_segment(const GArray *segments, int64_t offset)
@@ -138,7 +138,7 @@ static void free_segments(GArray *segments)
     g_array_unref(segments);
 }
 
-/* ---- life, operations ------------------------------------------------------------- */
+/* ---- life, operations --------------------------------------------------- */
 
 Model *model_new(int64_t length, const uint8_t *content)
 {
@@ -248,7 +248,7 @@ void model_end(Model *model, unsigned handle, int ret)
     }
 }
 
-/* ---- which values count -------------------------------------------------------------- */
+/* ---- which values count ------------------------------------------------- */
 
 /*
  * Of @records those that count for who looks between @since and @until; with
@@ -394,7 +394,7 @@ bool model_check_read(const Model *model, uint64_t since, int64_t offset,
     return true;
 }
 
-/* ---- power cuts ---------------------------------------------------------------------- */
+/* ---- power cuts --------------------------------------------------------- */
 
 ModelCut *model_cut_new(const Model *model, uint64_t moment)
 {

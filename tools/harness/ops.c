@@ -37,7 +37,7 @@ static bool chance(Maker *m, unsigned percent)
     return rng_below(&m->rng, 100) < percent;
 }
 
-/* ---- making ------------------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------- */
 
 static void choose_hot_places(Maker *m)
 {
@@ -188,7 +188,7 @@ bool op_writes(const Op *op)
            op->kind == OP_DISCARD || op->kind == OP_TRUNCATE;
 }
 
-/* ---- printing ---------------------------------------------------------------- */
+/* ---- printing ----------------------------------------------------------- */
 
 /* The lengths of the pieces, or the whole one. */
 static void print_pieces(GString *text, const Op *op)

@@ -35,7 +35,7 @@ static void fail_op(Run *run, unsigned number, const char *fmt, ...)
     case_fail(run->c, "operation %u (%s): %s", number + 1, what, text);
 }
 
-/* ---- opening ----------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 void run_create(Run *run, int64_t size)
 {
@@ -123,7 +123,7 @@ void run_adopt(Run *run)
     model_set_dirty_growth(run->model, !bdrv_has_zero_init_truncate(bs));
 }
 
-/* ---- requests ------------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 /* The length of piece @i of the vector of @op. */
 static size_t piece_length(const Op *op, unsigned i)
@@ -282,7 +282,7 @@ static void coroutine_fn request_entry(void *opaque)
     run->in_flight--;
 }
 
-/* ---- what runs alone -------------------------------------------------------------- */
+/* ---- what runs alone ---------------------------------------------------- */
 
 static int truncate_once(Run *run, const Op *op, unsigned number)
 {
@@ -378,7 +378,7 @@ void run_flush(Run *run)
     }
 }
 
-/* ---- afterwards -------------------------------------------------------------------- */
+/* ---- afterwards --------------------------------------------------------- */
 
 void run_verify(Run *run)
 {

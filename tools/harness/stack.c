@@ -14,7 +14,7 @@
 
 #include "qemu/option.h"
 
-/* ---- creation ---------------------------------------------------------------- */
+/* ---- creation ----------------------------------------------------------- */
 
 static QemuOptsList *create_list(const Harness *h, const char *filename,
                                  Error **errp)
@@ -83,7 +83,7 @@ MemDisk *stack_create_near(const Harness *h, const char *name, int64_t size,
 /* A file is read in pieces of so many bytes. */
 #define PIECE (1 << 20)
 
-/* ---- a file's content -------------------------------------------------------- */
+/* ---- a file's content --------------------------------------------------- */
 
 static bool load_file(MemDisk *disk, int fd)
 {
@@ -133,7 +133,7 @@ MemDisk *stack_load(const char *name, const char *path, Error **errp)
     return disk;
 }
 
-/* ---- opening ------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------ */
 
 /* Puts PREFIX.KEY, or KEY where there is no prefix yet. */
 static void put(QDict *options, const GString *prefix, const char *key,

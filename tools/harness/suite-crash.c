@@ -58,7 +58,7 @@ typedef struct Crash {
     Rng rng;
 } Crash;
 
-/* ---- moments -------------------------------------------------------------------- */
+/* ---- moments ------------------------------------------------------------ */
 
 static void note_moment(BlockDriverState *bs, void *opaque)
 {
@@ -95,7 +95,7 @@ static void free_moments(Crash *crash)
     g_array_unref(crash->moments);
 }
 
-/* ---- states --------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------- */
 
 /* With each length that the file may have. */
 static void add_states(Crash *crash, unsigned moment, PowerCutKind kind,
@@ -149,7 +149,7 @@ static int compare_states(gconstpointer a, gconstpointer b)
     return x->moment < y->moment ? -1 : x->moment > y->moment;
 }
 
-/* ---- trying --------------------------------------------------------------------- */
+/* ---- trying ------------------------------------------------------------- */
 
 static char *describe_state(const Crash *crash, const State *state)
 {
@@ -262,7 +262,7 @@ static void test_crash(Case *c, void *opaque)
     run_finish(&crash.run);
 }
 
-/* ---- properties ------------------------------------------------------------------- */
+/* ---- properties --------------------------------------------------------- */
 
 static void check_plan(Harness *h, const ImageFacts *facts,
                        const CrashPlan *plan)

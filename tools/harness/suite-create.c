@@ -17,7 +17,7 @@
 #include "qemu/option.h"
 #include "qemu/units.h"
 
-/* ---- the image that came of it ----------------------------------------------- */
+/* ---- the image that came of it ------------------------------------------ */
 
 /* How much of each end, and of the middle, is looked at. */
 #define PROBE 4096
@@ -97,7 +97,7 @@ static int64_t check_image(Case *c, const Harness *h, const char *disk)
     return length;
 }
 
-/* ---- sizes by options ----------------------------------------------------------- */
+/* ---- sizes by options --------------------------------------------------- */
 
 static const int64_t sizes[] = {
     0, 1, 511, 512, 513, 4096, 65535, 65536, MiB - 512, MiB, MiB + 512,
@@ -139,7 +139,7 @@ static int64_t create_by_options(Case *c, const Harness *h, const char *name,
     return length;
 }
 
-/* ---- sizes by QAPI --------------------------------------------------------------- */
+/* ---- sizes by QAPI ------------------------------------------------------ */
 
 /*
  * The user's options, and where these do not say otherwise those of @more (or
@@ -255,7 +255,7 @@ static int64_t create_by_qapi(Case *c, const Harness *h, const char *name,
     return length;
 }
 
-/* ---- the properties of a size ------------------------------------------------------ */
+/* ---- the properties of a size ------------------------------------------- */
 
 typedef struct SizeCase {
     const Harness *h;
@@ -392,7 +392,7 @@ static void check_sizes(Harness *h, int64_t most)
     }
 }
 
-/* ---- options ------------------------------------------------------------------------ */
+/* ---- options ------------------------------------------------------------ */
 
 /* Values of an option: those that may mean something, and some that do not. */
 static void add_values(GPtrArray *values, const QemuOptDesc *desc)
@@ -447,7 +447,7 @@ static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
               both);
 }
 
-/* ---- the suite ------------------------------------------------------------------------ */
+/* ---- the suite ---------------------------------------------------------- */
 
 /* Does an image of a large size fit into memory? */
 static void large_case(Case *c, void *opaque)

@@ -65,7 +65,7 @@ static void init_run(Run *run, Case *c, const ListCase *list)
     run_close(run);
 }
 
-/* ---- counting ------------------------------------------------------------------ */
+/* ---- counting ----------------------------------------------------------- */
 
 static void count(unsigned counts[MEM_OP__MAX], const MemDisk *disk,
                   const unsigned *before)
@@ -95,7 +95,7 @@ static void count_case(Case *c, void *opaque)
     case_send(c, &counts, sizeof(counts));
 }
 
-/* ---- failing ------------------------------------------------------------------- */
+/* ---- failing ------------------------------------------------------------ */
 
 /* Opens the image, in a second attempt if the first one failed cleanly. */
 static void open_failing(Run *run, const StackFault *fault)
@@ -176,7 +176,7 @@ static void test_fault(Case *c, void *opaque)
     run_finish(&run);
 }
 
-/* ---- properties ----------------------------------------------------------------- */
+/* ---- properties --------------------------------------------------------- */
 
 static GArray *make_ops(const Harness *h, const ImageFacts *facts,
                         uint64_t seed)

@@ -25,7 +25,7 @@ typedef struct GraphCase {
     const char *path;           /* of an image of --image, or NULL */
 } GraphCase;
 
-/* ---- images ---------------------------------------------------------------------- */
+/* ---- images ------------------------------------------------------------- */
 
 static void make_image(Case *c, const GraphCase *g, const char *name)
 {
@@ -74,7 +74,7 @@ static BlockBackend *open_to_write(Case *c, const GraphCase *g,
     return blk;
 }
 
-/* ---- requests in flight ---------------------------------------------------------- */
+/* ---- requests in flight ------------------------------------------------- */
 
 typedef struct Flight {
     BlockBackend *blk;
@@ -146,7 +146,7 @@ static void check_pattern(Case *c, BlockBackend *blk, uint8_t pattern,
     }
 }
 
-/* ---- close, drain, reopen ---------------------------------------------------------- */
+/* ---- close, drain, reopen ----------------------------------------------- */
 
 static void test_close(Case *c, void *opaque)
 {
@@ -266,7 +266,7 @@ static void test_reopen_busy(Case *c, void *opaque)
     blk_unref(blk);
 }
 
-/* ---- permissions -------------------------------------------------------------------- */
+/* ---- permissions -------------------------------------------------------- */
 
 static void test_two_writers(Case *c, void *opaque)
 {
@@ -315,7 +315,7 @@ static void test_children(Case *c, void *opaque)
     }
 }
 
-/* ---- leaks ----------------------------------------------------------------------------- */
+/* ---- leaks -------------------------------------------------------------- */
 
 typedef struct Resources {
     int64_t blocks;             /* of memory */
@@ -460,7 +460,7 @@ static void test_leaks_refused(Case *c, void *opaque)
     }
 }
 
-/* ---- the suite -------------------------------------------------------------------------- */
+/* ---- the suite ---------------------------------------------------------- */
 
 static const struct {
     CaseFn *fn;

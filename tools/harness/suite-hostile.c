@@ -58,7 +58,7 @@ typedef struct HostileCase {
     unsigned count;
 } HostileCase;
 
-/* ---- damage ------------------------------------------------------------------------ */
+/* ---- damage ------------------------------------------------------------- */
 
 static bool damage_word(MemDisk *disk, unsigned n, GString *what)
 {
@@ -202,7 +202,7 @@ static bool damage(const Harness *h, MemDisk *disk, unsigned n, GString *what)
     return true;
 }
 
-/* ---- what is tried with it ------------------------------------------------------------ */
+/* ---- what is tried with it ---------------------------------------------- */
 
 /* At most so many ranges are asked for. */
 #define MAX_RANGES 2000
@@ -315,7 +315,7 @@ static void try_damaged(Case *c, const Harness *h, MemDisk *disk)
     }
 }
 
-/* ---- cases --------------------------------------------------------------------------------- */
+/* ---- cases -------------------------------------------------------------- */
 
 /* KiB; 0 under a sanitizer, which has its own need of it. */
 static long peak_memory(void)

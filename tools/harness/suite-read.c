@@ -63,7 +63,7 @@ static uint8_t *read_whole(Run *run)
     return buf;
 }
 
-/* ---- what it holds ------------------------------------------------------------- */
+/* ---- what it holds ------------------------------------------------------ */
 
 static void test_content(Case *c, void *opaque)
 {
@@ -131,7 +131,7 @@ static void test_reads(Case *c, void *opaque)
     close_copy(&run);
 }
 
-/* ---- writing to it --------------------------------------------------------------- */
+/* ---- writing to it ------------------------------------------------------ */
 
 /* Can it be written to, and how long is it?  Sends the length. */
 static void learn_length(Case *c, void *opaque)

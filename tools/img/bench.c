@@ -72,7 +72,7 @@ static const char bench_help[] =
     "  -U          open the image although somebody writes to it\n"
     "  --image-opts  FILE is a list of options\n";
 
-/* ---- requests ---------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static void fail(Bench *b, int ret)
 {
@@ -154,7 +154,7 @@ static void coroutine_fn work(void *opaque)
     w->bench->running--;
 }
 
-/* ---- the run -------------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------ */
 
 /* Gives all workers one buffer, which the caller frees.  NULL: reported. */
 static void *make_buffer(Bench *b, BenchWorker *workers, int n)
@@ -253,7 +253,7 @@ static int bench(const BenchArgs *args, const char *filename)
     return good ? 0 : 1;
 }
 
-/* ---- the command line ------------------------------------------------------------ */
+/* ---- the command line --------------------------------------------------- */
 
 enum {
     OPT_FLUSH_INTERVAL = IMG_OPT_OWN,

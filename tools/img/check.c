@@ -40,7 +40,7 @@ static const char check_help[] =
     "  --image-opts       FILE is a list of options\n"
     "  -U, --force-share  also while another process writes to it\n";
 
-/* ---- findings ------------------------------------------------------------ */
+/* ---- findings ----------------------------------------------------------- */
 
 /* In the order in which they were found. */
 typedef struct Findings {
@@ -88,7 +88,7 @@ static void keep_fixed(Findings *findings)
     findings->next = item;
 }
 
-/* ---- printing ------------------------------------------------------------ */
+/* ---- printing ----------------------------------------------------------- */
 
 static const char *grade_word(ImageCheckGrade grade)
 {
@@ -209,7 +209,7 @@ static void print_json(const CheckArgs *args, const char *format,
     qobject_unref(obj);
 }
 
-/* ---- the command --------------------------------------------------------- */
+/* ---- the command -------------------------------------------------------- */
 
 /* Checks once more after a repair.  0 or -errno. */
 static int check_again(BlockDriverState *bs, const CheckArgs *args,

@@ -122,7 +122,7 @@ int64_t img_parse_size(const char *what, const char *text);
  */
 bool img_add_options(char **list, const char *more);
 
-/* ---- opening images ------------------------------------------------------ */
+/* ---- opening images ----------------------------------------------------- */
 
 /* How an image is to be opened.  All zero: read-only, probed, writeback. */
 typedef struct ImgOpen {
@@ -159,7 +159,7 @@ BlockBackend *img_open(const char *name, const ImgOpen *how);
 BlockBackend *img_open_with(const char *name, QDict *options,
                             const ImgOpen *how);
 
-/* ---- creating images ----------------------------------------------------- */
+/* ---- creating images ---------------------------------------------------- */
 
 /*
  * The options of a creation of @filename by @drv: the format's and its

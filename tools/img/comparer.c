@@ -67,7 +67,7 @@ static void found(Worker *w, CompareKind kind, int64_t offset, int image,
     };
 }
 
-/* ---- what to read ---------------------------------------------------------- */
+/* ---- what to read ------------------------------------------------------- */
 
 /* Makes sure that the extent of image @i holds at pos.  False: an error. */
 static bool coroutine_fn refresh_extent(Worker *w, int i)
@@ -137,7 +137,7 @@ static bool coroutine_fn next_chunk(Worker *w)
     return true;
 }
 
-/* ---- reading ----------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static int coroutine_fn read_image(Worker *w, int i)
 {
@@ -202,7 +202,7 @@ static void compare_chunk(Worker *w)
     found(w, COMPARE_CONTENT, w->offset + at, 0, 0);
 }
 
-/* ---- judging ------------------------------------------------------------------ */
+/* ---- judging ------------------------------------------------------------ */
 
 /* Waits for the turn of the chunk; then it counts, unless all is over. */
 static void coroutine_fn judge(Worker *w)

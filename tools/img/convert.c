@@ -66,7 +66,7 @@ static const char convert_help[] =
     "  --target-image-opts  the target is a list of options; needs -n\n"
     "  --target-is-zero     the target reads as zeroes; needs -n\n";
 
-/* ---- the target ---------------------------------------------------------- */
+/* ---- the target --------------------------------------------------------- */
 
 /* The format of the target, which must exist.  Reports. */
 static BlockDriver *find_target_format(ConvertArgs *args)
@@ -152,7 +152,7 @@ static bool target_is_zero(const ConvertArgs *args, BlockDriverState *bs)
     return !bdrv_backing_bs(bs) && bdrv_has_zero_init(bs) > 0;
 }
 
-/* ---- copying --------------------------------------------------------------- */
+/* ---- copying ------------------------------------------------------------ */
 
 static void report_failure(const CopyResult *result)
 {
@@ -231,7 +231,7 @@ static int convert(ConvertArgs *args)
     return good ? 0 : 1;
 }
 
-/* ---- the command line ------------------------------------------------------- */
+/* ---- the command line --------------------------------------------------- */
 
 /* -S: 0, or a multiple of 512 up to SPARSE_MAX.  Reports. */
 static bool read_sparse(ConvertArgs *args, const char *text)

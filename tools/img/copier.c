@@ -97,7 +97,7 @@ static void fail(Copier *c, CopyStep step, int64_t offset, int ret)
     }
 }
 
-/* ---- what is where ------------------------------------------------------- */
+/* ---- what is where ------------------------------------------------------ */
 
 /*
  * The status at @offset.  With salvage an error narrows the range; when it is
@@ -145,7 +145,7 @@ static void coroutine_fn measure(void *opaque)
     c->running--;
 }
 
-/* ---- chunks ------------------------------------------------------------------ */
+/* ---- chunks ------------------------------------------------------------- */
 
 /* Waits until the rate allows more, then takes @bytes of it. */
 static void coroutine_fn throttle(Copier *c, int64_t bytes)
@@ -244,7 +244,7 @@ static bool coroutine_fn next_chunk(Copier *c, Chunk *chunk)
     return false;
 }
 
-/* ---- turns ------------------------------------------------------------------ */
+/* ---- turns -------------------------------------------------------------- */
 
 static CoQueue *queue_of(Copier *c, uint64_t ticket)
 {
@@ -269,7 +269,7 @@ static void pass_turn(Copier *c)
     qemu_co_queue_next(queue_of(c, c->turn));
 }
 
-/* ---- copying a chunk --------------------------------------------------------- */
+/* ---- copying a chunk ---------------------------------------------------- */
 
 static void coroutine_fn salvage_sectors(Worker *w)
 {
@@ -436,7 +436,7 @@ static void coroutine_fn work(void *opaque)
     c->running--;
 }
 
-/* ---- the run ------------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------ */
 
 static void start(Copier *c, CoroutineEntry *entry, void *opaque)
 {
@@ -495,7 +495,7 @@ bool copy_run(const CopyJob *job, CopyResult *result)
     return !failed(&c) && !(result->interrupted && c.pos < job->size);
 }
 
-/* ---- zeroes in data --------------------------------------------------------------- */
+/* ---- zeroes in data ----------------------------------------------------- */
 
 /* The end, at most @bytes, of the granule that holds byte @at of the buffer. */
 static int64_t granule_end(int64_t offset, int64_t at, int64_t bytes,

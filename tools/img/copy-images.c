@@ -9,7 +9,7 @@
 #include <signal.h>
 #include "copy-images.h"
 
-/* ---- the sources --------------------------------------------------------- */
+/* ---- the sources -------------------------------------------------------- */
 
 /*
  * The source that holds byte @offset of the run; *@at is where in the source,
@@ -102,7 +102,7 @@ void copy_images_close(CopyImages *images)
     g_free(images->sources);
 }
 
-/* ---- the operations -------------------------------------------------------- */
+/* ---- the operations ----------------------------------------------------- */
 
 static int coroutine_fn images_status(void *opaque, int64_t offset,
                                       int64_t bytes, int64_t *pnum, bool *zero)
@@ -214,7 +214,7 @@ const CopyOps copy_images_ops = {
     .warn = images_warn,
 };
 
-/* ---- the target ------------------------------------------------------------- */
+/* ---- the target --------------------------------------------------------- */
 
 static bool has_option(const QemuOptsList *list, const char *name)
 {
@@ -276,7 +276,7 @@ bool copy_images_create(const CopyTarget *target, Error **errp)
     return good;
 }
 
-/* ---- interrupts --------------------------------------------------------------- */
+/* ---- interrupts --------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupt_seen;
 static AioContext *interrupt_context;

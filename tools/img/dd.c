@@ -36,7 +36,7 @@ static const char dd_help[] =
     "  count=N       end after block N of IN\n"
     "  skip=N        begin after block N of IN\n";
 
-/* ---- copying --------------------------------------------------------------- */
+/* ---- copying ------------------------------------------------------------ */
 
 /* @blocks in bytes, at most INT64_MAX. */
 static int64_t blocks_to_bytes(const DdArgs *args, int64_t blocks)
@@ -134,7 +134,7 @@ static int dd(DdArgs *args)
     return good ? 0 : 1;
 }
 
-/* ---- the command line ------------------------------------------------------- */
+/* ---- the command line --------------------------------------------------- */
 
 /* NAME=VALUE.  Exits when there is no such name; reports. */
 static bool read_operand(DdArgs *args, char *word)

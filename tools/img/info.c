@@ -33,7 +33,7 @@ static const char info_help[] =
     "  -U, --force-share\n"
     "                   also while another process writes to it\n";
 
-/* ---- collecting ---------------------------------------------------------- */
+/* ---- collecting --------------------------------------------------------- */
 
 static void set_number(bool *has, int64_t *member, int64_t value)
 {
@@ -91,7 +91,7 @@ static void free_info(gpointer info)
     qapi_free_ImageInfo(info);
 }
 
-/* ---- printing ------------------------------------------------------------ */
+/* ---- printing ----------------------------------------------------------- */
 
 /* A scalar as people see it: booleans and numbers as in JSON, bare strings. */
 static void print_scalar(QObject *obj)
@@ -237,7 +237,7 @@ static void print_infos(const InfoArgs *args, GPtrArray *infos)
     }
 }
 
-/* ---- the command --------------------------------------------------------- */
+/* ---- the command -------------------------------------------------------- */
 
 static int info(const InfoArgs *args)
 {

@@ -40,7 +40,7 @@ typedef struct Extent {
     BlockDriverState *file;
 } Extent;
 
-/* ---- printing ------------------------------------------------------------ */
+/* ---- printing ----------------------------------------------------------- */
 
 /* False, and reported, when the table has no way to show @x. */
 static bool print_human(const Extent *x)
@@ -85,7 +85,7 @@ static bool print_extent(Extent *x, bool json, bool last)
     return print_human(x);
 }
 
-/* ---- collecting ---------------------------------------------------------- */
+/* ---- collecting --------------------------------------------------------- */
 
 /* The extent at @offset, at most @bytes long.  0 or -errno. */
 static int get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
@@ -155,7 +155,7 @@ static int map_range(BlockDriverState *bs, const MapArgs *args, int64_t end)
     return print_extent(&cur, args->json, true) ? 0 : 1;
 }
 
-/* ---- the command --------------------------------------------------------- */
+/* ---- the command -------------------------------------------------------- */
 
 static int map_backend(BlockBackend *blk, const MapArgs *args)
 {

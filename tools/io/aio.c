@@ -149,7 +149,7 @@ static int aio_vector(IoAio *aio, int argc, char **argv, int fill)
     return 0;
 }
 
-/* ---- aio_read ---------------------------------------------------------------- */
+/* ---- aio_read ----------------------------------------------------------- */
 
 static int run_aio_read(IoSession *s, int argc, char **argv)
 {
@@ -202,7 +202,7 @@ const IoCommand io_aio_read = {
 "\n",
 };
 
-/* ---- aio_write --------------------------------------------------------------- */
+/* ---- aio_write ---------------------------------------------------------- */
 
 /* The offset and the length of a write without a buffer. */
 static int aio_zeroes(IoAio *aio, char **argv)
@@ -288,7 +288,7 @@ const IoCommand io_aio_write = {
 "\n",
 };
 
-/* ---- aio_flush ---------------------------------------------------------------- */
+/* ---- aio_flush ---------------------------------------------------------- */
 
 static int run_aio_flush(IoSession *s, int argc, char **argv)
 {

@@ -45,7 +45,7 @@ int io_usage(const IoCommand *cmd)
     return -EINVAL;
 }
 
-/* ---- running --------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
 static bool check_arg_count(const IoCommand *cmd, const char *name, int n)
 {
@@ -116,7 +116,7 @@ int io_run_line(IoSession *s, const char *line)
     return argc > 0 ? run_words(s, argc, argv) : 0;
 }
 
-/* ---- help ------------------------------------------------------------------- */
+/* ---- help --------------------------------------------------------------- */
 
 static int run_help(IoSession *s, int argc, char **argv)
 {

@@ -10,7 +10,7 @@
 #include "qemu/cutils.h"
 #include "qemu/timer.h"
 
-/* ---- break points ----------------------------------------------------------- */
+/* ---- break points ------------------------------------------------------- */
 
 static int run_break(IoSession *s, int argc, char **argv)
 {
@@ -95,7 +95,7 @@ const IoCommand io_wait_break = {
     .oneline = "waits for the suspension of a request",
 };
 
-/* ---- the program -------------------------------------------------------------- */
+/* ---- the program -------------------------------------------------------- */
 
 static int run_abort(IoSession *s, int argc, char **argv)
 {

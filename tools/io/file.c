@@ -97,7 +97,7 @@ void io_close_image(IoSession *s)
     s->blk = NULL;
 }
 
-/* ---- open ------------------------------------------------------------------- */
+/* ---- open --------------------------------------------------------------- */
 
 /* Reads the options of open; a negative number: it has said what is wrong. */
 static int open_words(IoOpen *how, int argc, char **argv)
@@ -196,7 +196,7 @@ const IoCommand io_open = {
 " -o, -- options to be given to the block driver\n",
 };
 
-/* ---- close ------------------------------------------------------------------ */
+/* ---- close -------------------------------------------------------------- */
 
 static int run_close(IoSession *s, int argc, char **argv)
 {

@@ -28,7 +28,7 @@
 /* How far -m moves buffers off their alignment, in bytes. */
 #define IO_MISALIGNMENT 16
 
-/* ---- the session --------------------------------------------------------- */
+/* ---- the session -------------------------------------------------------- */
 
 typedef struct IoSession {
     BlockBackend *blk;  /* the open image, or NULL */
@@ -37,7 +37,7 @@ typedef struct IoSession {
     unsigned in_flight; /* asynchronous requests not reported yet */
 } IoSession;
 
-/* ---- commands ------------------------------------------------------------ */
+/* ---- commands ----------------------------------------------------------- */
 
 typedef struct IoCommand {
     const char *name;
@@ -71,7 +71,7 @@ bool io_run_stdin(IoSession *s);
 /* Prints the usage line of @cmd; returns -EINVAL. */
 int io_usage(const IoCommand *cmd);
 
-/* ---- words and numbers --------------------------------------------------- */
+/* ---- words and numbers -------------------------------------------------- */
 
 /* The words of @line, divided by blanks and tabs; free with g_strfreev(). */
 char **io_split_words(const char *line);
@@ -95,7 +95,7 @@ bool io_parse_pattern(const char *word, int *pattern);
 void *io_parse_vector(IoSession *s, QEMUIOVector *qiov, char **words,
                       int n_words, int fill);
 
-/* ---- opening ------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 /* How an image is to be opened. */
 typedef struct IoOpen {
@@ -125,7 +125,7 @@ int io_open_image(IoSession *s, IoOpen *how, const char *name);
 /* Waits for the requests in flight, lets them report, and closes the image. */
 void io_close_image(IoSession *s);
 
-/* ---- requests ------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 typedef enum IoOp {
     IO_OP_READ,
@@ -171,7 +171,7 @@ void io_free_buffer(IoSession *s, void *buf);
  */
 int io_check_range(IoSession *s, int64_t offset, int64_t bytes);
 
-/* ---- output ---------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------- */
 
 /*
  * The bytes as a number of at most three decimals in the largest unit that is

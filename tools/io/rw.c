@@ -141,7 +141,7 @@ int io_words_finish_read(const IoWords *w, const void *buf)
     return same ? 0 : -EINVAL;
 }
 
-/* ---- read ------------------------------------------------------------------ */
+/* ---- read --------------------------------------------------------------- */
 
 /* The range to be verified lies within what is read. */
 static int check_read(IoWords *w, char **words)
@@ -223,7 +223,7 @@ const IoCommand io_read = {
 "\n",
 };
 
-/* ---- write ------------------------------------------------------------------ */
+/* ---- write -------------------------------------------------------------- */
 
 /* What is wrong with the combination of options, or NULL. */
 static const char *write_conflict(const IoWords *w)
