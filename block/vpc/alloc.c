@@ -470,12 +470,14 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
 /*
  * Until a flush has written the table without the entry, and another one has
  * made that durable, a power cut may bring the entry back: only then the space
- * is spare.  Punching it at once is safe: the block is to read as zeroes.
+ * is spare.  Punching it at once is safe: the block is to read as zeroes.  But
+ * its bitmap, which XenServer's map on the disk may call full, stays so long.
  */
 int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
                            uint32_t entry)
 {
     VpcState *s = bs->opaque;
+    uint32_t kept = s->batmap.map ? s->bitmap_size : 0;
     int ret = end_with_footer(bs);
 
     if (ret == 0) {
@@ -487,8 +489,8 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
     vpc_bitmap_forget(s, block);
     g_array_append_val(s->freed, entry);
     /* It saves space, no more. */
-    zero_file(bs, (uint64_t)entry * VPC_SECTOR,
-              (uint64_t)s->bitmap_size + s->block_size,
+    zero_file(bs, (uint64_t)entry * VPC_SECTOR + kept,
+              (uint64_t)s->bitmap_size - kept + s->block_size,
               BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
     return 0;
 }

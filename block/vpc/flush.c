@@ -11,6 +11,9 @@
  *   - Space that blocks gave up goes through `freed` (tables that may be on the
  *     disk point there), `unlinked` (none that a later flush leaves does) and
  *     `spare`.
+ *   - Where there is a batmap, the bitmaps of blocks that gave up their space
+ *     are cleared behind one more flush: the map on the disk must not call them
+ *     full any more.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -157,6 +160,21 @@ static void move_entries(GArray *to, GArray *from, guint count)
     g_array_remove_range(from, 0, count);
 }
 
+/* Of the first @count freed blocks, whose entries have been written. */
+static int coroutine_fn clear_bitmaps(BlockDriverState *bs, guint count)
+{
+    VpcState *s = bs->opaque;
+    int ret = bdrv_co_flush(bs->file->bs);
+
+    for (guint i = 0; i < count && ret == 0; i++) {
+        uint64_t entry = g_array_index(s->freed, uint32_t, i);
+
+        ret = bdrv_co_pwrite_zeroes(bs->file, entry * VPC_SECTOR,
+                                    s->bitmap_size, BDRV_REQ_MAY_UNMAP);
+    }
+    return ret;
+}
+
 static int coroutine_fn flush_copies(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
@@ -172,6 +190,9 @@ static int coroutine_fn flush_copies(BlockDriverState *bs)
     }
     ret = write_copies(bs, copies, ret);
     g_array_free(copies, true);
+    if (ret == 0 && s->batmap.map && freed) {
+        ret = clear_bitmaps(bs, freed);
+    }
     if (ret == 0) {
         move_entries(s->unlinked, s->freed, freed);
     }
@@ -188,7 +209,7 @@ int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
     }
     qemu_co_mutex_lock(&s->flush_lock);
     if (s->table.dirty || s->dirty_bitmaps || s->batmap.dirty ||
-        s->unlinked->len) {
+        s->unlinked->len || (s->batmap.map && s->freed->len)) {
         ret = flush_copies(bs);
     }
     qemu_co_mutex_unlock(&s->flush_lock);

@@ -688,6 +688,47 @@ static void test_batmap_used(void)
     end(&f);
 }
 
+/*
+ * A process that is killed behind an unmapping leaves the block, its bitmap and
+ * its bit of the map as they belong together: what is written there later is not
+ * lost by a repair, or to programs that look at the bitmap.
+ */
+static void test_batmap_unmap_killed(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+    BdrvCheckResult result;
+    g_autofree uint8_t *left = NULL;
+    uint32_t entry;
+    int64_t length;
+
+    begin_full(&f, &xenserver, 3);
+    put_batmap(&f, 0xe0, 0, 0);
+    entry = entry_of(&f, 1);
+    length = mem_disk_length(f.disk);
+    left = g_malloc(length);
+    blk = open_rw(&f);
+    zero(blk, BLOCK, BLOCK);
+    mem_disk_read(f.disk, 0, left, length);
+    blk_unref(blk);
+    /* Closed in order, it leaves a hole. */
+    assert_batmap(&f, 0xa0, 0);
+    g_assert_cmpint(disk_byte(f.disk, entry * 512ll), ==, 0);
+
+    mem_disk_write(f.disk, 0, left, length);
+    assert_batmap(&f, 0xe0, 0);
+    blk = open_rw(&f);
+    assert_reads(blk, BLOCK, BLOCK, 0);
+    write_value(blk, BLOCK + 512, 512, 0x42);
+    flush(blk);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, BDRV_FIX_ERRORS), ==, 0);
+    g_assert_cmpint(result.corruptions + result.corruptions_fixed, ==, 0);
+    assert_reads(blk, BLOCK, 512, 0);
+    assert_reads(blk, BLOCK + 512, 512, 0x42);
+    blk_unref(blk);
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -712,6 +753,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S40-file-goes-on", test_s40_file_goes_on);
     g_test_add_func("/vpc/A3-batmap/kept-true", test_batmap_kept_true);
     g_test_add_func("/vpc/A3-batmap/used", test_batmap_used);
+    g_test_add_func("/vpc/A3-batmap/unmap-killed", test_batmap_unmap_killed);
 
     return g_test_run();
 }
