@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "vpc.h"
 
@@ -175,8 +176,9 @@ void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
 uint32_t vpc_sectors_of(const VpcState *s, uint32_t block)
 {
     uint64_t start = (uint64_t)block << s->block_shift;
+    uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
 
-    return MIN(s->block_size, s->size - start) / VPC_SECTOR;
+    return MIN(s->block_size, size - start) / VPC_SECTOR;
 }
 
 VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,

@@ -273,7 +273,7 @@ void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
 void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                       uint32_t count);
 void vpc_bitmaps_free(VpcState *s);
-/* Sectors of the block that lie inside the disk. */
+/* Sectors of the block that lie inside the disk, be it that by current_size. */
 uint32_t vpc_sectors_of(const VpcState *s, uint32_t block);
 /*
  * The bitmap of a block that was not known to be full, pinned; NULL with *@ret

@@ -13,7 +13,7 @@
 #include "qemu/osdep.h"
 #include "vpc.h"
 
-/* Does the piece cover all that the disk has of its block? */
+/* Does the piece cover the block, or all of it that is inside the disk? */
 static bool is_whole(const VpcState *s, const VpcPiece *p)
 {
     return p->offset == 0 &&

@@ -14,6 +14,9 @@ static const VhdSpec windows = { .size = 10 * BLOCK, .windows = true };
 static const VhdSpec odd_end = {
     .size = 2 * BLOCK + 3 * 512, .windows = true,
 };
+static const VhdSpec cut_by_geometry = {
+    .size = 2 * BLOCK, .creator = "vpc ", .geometry = { 33, 4, 1 },
+};
 static const VhdSpec xenserver = {
     .size = 10 * BLOCK, .creator = "tap", .batmap = true,
 };
@@ -120,6 +123,35 @@ static void test_unmap_last(void)
     write_value(blk, 2 * BLOCK, 512, 0x42);
     assert_reads(blk, 2 * BLOCK + 512, 1024, 0);
     blk_unref(blk);
+    end(&f);
+}
+
+/*
+ * A geometry that ends in a block: what programs that go by current_size have
+ * behind it, in that block, is not the guest's to discard.
+ */
+static void test_unmap_cut(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin_full(&f, &cut_by_geometry, 2);
+    blk = open_rw(&f);
+    g_assert_cmpint(blk_getlength(blk), ==, BLOCK + 4 * 512);
+    zero(blk, BLOCK, 4 * 512);
+    assert_reads(blk, 0, BLOCK, 1);
+    assert_reads(blk, BLOCK, 4 * 512, 0);
+    blk_unref(blk);
+
+    blk = open_option(&f, BDRV_O_RDWR, "force_size_calc", "current_size",
+                      &error_abort);
+    g_assert_cmpint(blk_getlength(blk), ==, 2 * BLOCK);
+    assert_reads(blk, BLOCK, 4 * 512, 0);
+    assert_reads(blk, BLOCK + 4 * 512, BLOCK - 4 * 512, 2);
+    /* All of it is. */
+    zero(blk, BLOCK, BLOCK);
+    blk_unref(blk);
+    g_assert_cmphex(entry_of(&f, 1), ==, VPC_UNALLOCATED);
     end(&f);
 }
 
@@ -738,6 +770,7 @@ int main(int argc, char **argv)
 
     g_test_add_func("/vpc/S26-S27/unmap", test_unmap);
     g_test_add_func("/vpc/S26-S27/unmap-last", test_unmap_last);
+    g_test_add_func("/vpc/S26-S27/unmap-cut", test_unmap_cut);
     g_test_add_func("/vpc/S26-S27/unmap-nothing", test_unmap_nothing);
     g_test_add_func("/vpc/S26-S27/flush-fails", test_unmap_flush_fails);
     g_test_add_func("/vpc/S26-S27/unmap-and-status", test_unmap_and_status);
