@@ -419,7 +419,8 @@ static int coroutine_fn fill(BlockDriverState *bs, const Space *space,
             return ret;
         }
     }
-    if (offset == 0 && qiov->niov < IOV_MAX) {
+    if (offset == 0 && qiov->niov < IOV_MAX &&
+        bytes <= BDRV_REQUEST_MAX_BYTES - s->bitmap_size) {
         return write_from_start(bs, space->entry, bytes, qiov, qiov_offset);
     }
 
