@@ -57,7 +57,8 @@ static int vpc_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     VpcState *s = bs->opaque;
 
     if (s->type != VPC_TYPE_FIXED) {
-        bdi->cluster_size = s->block_size;
+        /* 2 GiB, the largest, is more than an int: then it is not told. */
+        bdi->cluster_size = s->block_size <= INT_MAX ? s->block_size : 0;
         bdi->unallocated_blocks_are_zero = true;
     }
     return 0;

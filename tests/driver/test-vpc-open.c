@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which images open, and how: files that go on after their image, open options,
- * images that are to be checked, reopening.
+ * images that are to be checked, reopening, information.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -336,6 +336,27 @@ static void test_reopen_saved_state(void)
     end(&f);
 }
 
+/* ---- information ------------------------------------------------------------------------ */
+
+/* The largest block is no negative number of bytes. */
+static void test_cluster_size(void)
+{
+    for (int shift = 30; shift <= 31; shift++) {
+        const VhdSpec spec = { .size = 4 * GiB, .block_size = 1u << shift };
+        BlockDriverInfo bdi = { 0 };
+        BlockBackend *blk;
+        Fixture f;
+
+        begin(&f, &spec);
+        vhd_finish(f.disk, &f.image);
+        blk = open_ro(&f);
+        g_assert_cmpint(bdrv_get_info(blk_bs(blk), &bdi), ==, 0);
+        g_assert_cmpint(bdi.cluster_size, ==, shift == 31 ? 0 : 1 << 30);
+        blk_unref(blk);
+        end(&f);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -358,5 +379,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/lenient/differencing", test_lenient_differencing);
     g_test_add_func("/vpc/S34-reopen", test_s34_reopen);
     g_test_add_func("/vpc/reopen-saved-state", test_reopen_saved_state);
+    g_test_add_func("/vpc/cluster-size", test_cluster_size);
     return g_test_run();
 }
