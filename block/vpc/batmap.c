@@ -15,6 +15,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "vpc.h"
 
@@ -55,6 +56,10 @@ static int load_map(BlockDriverState *bs, Error **errp)
     }
     b->trusted = be32_to_cpu(b->header.checksum) ==
                  vpc_batmap_checksum(&b->header, b->map, b->bytes);
+    if (!b->trusted && !s->lenient) {
+        warn_report("'%s': the checksum of the batmap is wrong, so it is not "
+                    "used", bs->filename);
+    }
     return 0;
 }
 

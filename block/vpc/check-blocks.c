@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "check.h"
 
@@ -289,12 +290,33 @@ int vpc_check_blocks(VpcCheck *c)
 
 /* ---- the end of the image, after a repair ------------------------------- */
 
+/*
+ * A table of a few pages can name one block a million times.  What is copied is
+ * bounded by the file, too.
+ */
+static bool copies_are_bounded(const VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t bytes = c->moves->len * c->block_bytes;
+
+    if (bytes <= 4 * s->file_length + 64 * MiB) {
+        return true;
+    }
+    error_report("'%s': %u blocks overlap others; to separate them would take %"
+                 PRIu64 " bytes, more than four times the file, so nothing is "
+                 "repaired", c->bs->filename, c->moves->len, bytes);
+    return false;
+}
+
 int vpc_check_place(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     uint64_t align = s->block_size >= PAGE ? PAGE : VPC_SECTOR;
     uint64_t old_end = s->tail_lost ? 0 : s->footer_offset;
 
+    if (!copies_are_bounded(c)) {
+        return -EFBIG;
+    }
     if (c->moves->len) {
         /* Behind all that the file holds, whatever it is. */
         c->data_end = MAX(MAX(c->data_end, s->file_length), s->free_offset);

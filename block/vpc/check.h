@@ -143,7 +143,7 @@ int vpc_check_blocks(VpcCheck *c);
 int vpc_check_bitmaps(VpcCheck *c);
 /* Reads that fail are counted. */
 void vpc_check_space(VpcCheck *c);
-/* Where the tail is to be, and the moved blocks; -ENOSPC. */
+/* Where the tail is to be, and the moved blocks; -ENOSPC, -EFBIG. */
 int vpc_check_place(VpcCheck *c);
 
 /*

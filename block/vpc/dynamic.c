@@ -134,7 +134,7 @@ static int open_table(BlockDriverState *bs, Error **errp)
     uint64_t offset = be64_to_cpu(s->header.table_offset);
     uint64_t entries = be32_to_cpu(s->header.max_table_entries);
     uint64_t blocks = DIV_ROUND_UP(s->size, s->block_size);
-    uint64_t table_end;
+    uint64_t table_end, named, most;
     int ret;
 
     if (entries < blocks) {
@@ -150,11 +150,17 @@ static int open_table(BlockDriverState *bs, Error **errp)
         return ret;
     }
     table_end = offset + ROUND_UP(entries * 4, VPC_SECTOR);
+    /* Those of the disk by current_size are other programs'. */
+    named = MIN(entries, DIV_ROUND_UP(be64_to_cpu(s->footer.current_size),
+                                      s->block_size));
     if (blocks) {
-        s->reserved[s->reserved_count - 1].end = MIN(table_end, s->file_end);
+        uint64_t end = offset + ROUND_UP(MAX(blocks, named) * 4, VPC_SECTOR);
+
+        s->reserved[s->reserved_count - 1].end = MIN(end, s->file_end);
     }
-    /* New blocks keep clear of those entries all the same. */
-    s->free_offset = table_end;
+    /* New blocks keep clear of all that a disk can have. */
+    most = MAX(blocks, DIV_ROUND_UP(VPC_MAX_SIZE, s->block_size));
+    s->free_offset = offset + ROUND_UP(MIN(entries, most) * 4, VPC_SECTOR);
     ret = open_batmap(bs, table_end, errp);
     if (ret < 0) {
         return ret;

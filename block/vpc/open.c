@@ -154,7 +154,9 @@ static int parse_saved_state(const char *word, bool *ignore, Error **errp)
                                 BLOCKDEV_VPC_SAVED_STATE_REFUSE, &local_err);
 
     if (local_err) {
-        error_propagate(errp, local_err);
+        error_free(local_err);
+        error_setg(errp, "Parameter '" VPC_OPT_SAVED_STATE "' expects 'refuse' "
+                   "or 'ignore', not '%s'", word);
         return -EINVAL;
     }
     *ignore = value == BLOCKDEV_VPC_SAVED_STATE_IGNORE;

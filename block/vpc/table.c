@@ -445,8 +445,8 @@ void vpc_table_report(BlockDriverState *bs, uint32_t block,
     VpcState *s = bs->opaque;
     const char *why;
 
-    if (s->reported && s->last_reported == block) {
-        return;
+    if (s->lenient || (s->reported && s->last_reported == block)) {
+        return;                 /* who salvages it tells each sector */
     }
     s->reported = true;
     s->last_reported = block;

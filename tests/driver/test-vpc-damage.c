@@ -192,6 +192,27 @@ static void test_s21_overlap(void)
     }
 }
 
+/* A number of entries that no disk can have takes no space from the blocks. */
+static void test_entries_without_measure(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin(&f, &virtualbox);
+    vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
+    f.image.header.max_table_entries = cpu_to_be32(0x1d000000);
+    vhd_finish(f.disk, &f.image);
+    blk = open_rw(&f);
+    assert_reads(blk, BLOCK, BLOCK, 0x11);
+    write_value(blk, 2 * BLOCK, 512, 0x22);
+    blk_unref(blk);
+    blk = open_rw(&f);
+    assert_reads(blk, BLOCK, BLOCK, 0x11);
+    assert_reads(blk, 2 * BLOCK, 512, 0x22);
+    blk_unref(blk);
+    end(&f);
+}
+
 static void test_s16_damaged_footers(void)
 {
     const uint8_t zeroes[512] = { 0 };
@@ -349,6 +370,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S10-table", test_s10_table_larger_than_file);
     g_test_add_func("/vpc/table-longer-than-file",
                     test_table_longer_than_file);
+    g_test_add_func("/vpc/entries-without-measure",
+                    test_entries_without_measure);
     g_test_add_func("/vpc/S14-type", test_s14_type);
     g_test_add_func("/vpc/S15-S16-footers", test_s16_damaged_footers);
     g_test_add_func("/vpc/S21-misplaced", test_s21_misplaced_entry);

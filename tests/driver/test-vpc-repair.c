@@ -601,6 +601,35 @@ static void test_space_is_given_back(void)
     end(&f);
 }
 
+/* A small file whose table names one block ten thousand times. */
+static void test_too_many_copies(void)
+{
+    const VhdSpec spec = { .size = 10000ull * BLOCK };
+    g_autofree uint8_t *before = NULL;
+    g_autofree uint8_t *after = NULL;
+    BdrvCheckResult result;
+    BlockBackend *blk;
+    int64_t length;
+    Fixture f;
+
+    begin(&f, &spec);
+    vhd_add_block(f.disk, &f.image, 0, 0, BLOCK / 512, 0x11);
+    for (uint32_t i = 1; i < f.image.blocks; i++) {
+        vhd_set_entry(f.disk, &f.image, i,
+                      vhd_get_entry(f.disk, &f.image, 0));
+    }
+    vhd_finish(f.disk, &f.image);
+    length = mem_disk_length(f.disk);
+    before = disk_copy(f.disk, 0, length);
+    blk = open_flags(&f, BDRV_O_RDWR | BDRV_O_CHECK, &error_abort);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, REPAIR_ALL), ==, -EFBIG);
+    blk_unref(blk);
+    after = disk_copy(f.disk, 0, length);
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+    g_assert_cmpmem(after, length, before, length);
+    end(&f);
+}
+
 static void add_cases(const char *group, GTestDataFunc fn)
 {
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -624,6 +653,7 @@ int main(int argc, char **argv)
     add_cases("failure", test_failure);
     add_cases("power-cut", test_power_cut);
     g_test_add_func("/vpc/repair/contrary", test_contrary);
+    g_test_add_func("/vpc/repair/too-many-copies", test_too_many_copies);
     g_test_add_func("/vpc/repair/leaks-only", test_leaks_only);
     g_test_add_func("/vpc/repair/space", test_space_is_given_back);
     return g_test_run();

@@ -231,8 +231,10 @@ class Disk:
         if table < start + 1024 and table + 4 * self.blocks > start or \
                 self.blocks and table < SECTOR:
             raise Refused('table over headers')
-        # Entries behind the disk's end mean nothing, but have their space.
-        self.reserved.append((table, table + 4 * entries))
+        # Entries behind the disk's end, up to current_size, have their space.
+        current = get(self.footer, FOOTER, 'current_size')
+        named = min(entries, -(-current // self.block_size))
+        self.reserved.append((table, table + -(-4 * named // SECTOR) * SECTOR))
         self.table = struct.unpack('>%dI' % self.blocks,
                                    self._at(table, 4 * self.blocks)
                                    .ljust(4 * self.blocks, b'\0'))
