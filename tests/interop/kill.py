@@ -21,6 +21,7 @@ import vhd
 SIZE = 8 << 20
 BLOCK = 64 << 10
 PAGE = 4096
+DEPTH = 1024                    # writes in flight, at most
 
 
 def make():
@@ -39,10 +40,15 @@ def fill(program, cache, rng):
     before = os.path.getsize('image.vhd')
     deadline = time.monotonic() + 60
     until = None
+    count = 0
     while until is None or time.monotonic() < until:
+        count += 1
         offset = rng.randrange(SIZE // PAGE) * PAGE
         command = 'aio_write -q -P %d %d %d\n' % (pattern(offset), offset,
                                                   PAGE)
+        if count % DEPTH == 0:
+            # Each write in flight has a stack, and mappings are limited.
+            command += 'aio_flush\n'
         os.write(process.stdin.fileno(), command.encode())
         if until is None and os.path.getsize('image.vhd') > before:
             until = time.monotonic() + rng.uniform(0, 0.05)
