@@ -33,7 +33,7 @@ def make():
 
 
 def fill(program, cache, rng):
-    """Writes until the file has grown, and a little longer."""
+    """Writes until the file has grown, or many times, and a little longer."""
     process = subprocess.Popen(
         [program, '-f', 'vpc', '-t', cache, 'image.vhd'],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
@@ -50,7 +50,9 @@ def fill(program, cache, rng):
             # Each write in flight has a stack, and mappings are limited.
             command += 'aio_flush\n'
         os.write(process.stdin.fileno(), command.encode())
-        if until is None and os.path.getsize('image.vhd') > before:
+        # A disk that earlier rounds have filled does not grow.
+        if until is None and (os.path.getsize('image.vhd') > before or
+                              count == 2 * DEPTH):
             until = time.monotonic() + rng.uniform(0, 0.05)
         if time.monotonic() > deadline:
             break
