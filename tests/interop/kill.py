@@ -82,6 +82,24 @@ def judge():
                     offset + at, sector[:64].hex()))
 
 
+def write_once(program, command):
+    """Opens the image for writing.
+
+    The kernel may end the requests of a killed process, and with them its hold
+    on the file's locks, a little after the process itself.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        result = subprocess.run([program, '-f', 'vpc', '-c', command,
+                                 'image.vhd'], capture_output=True, text=True)
+        if result.returncode == 0:
+            return
+        if 'Failed to get "write" lock' not in result.stderr or \
+                time.monotonic() > deadline:
+            sys.exit(result.stdout + result.stderr)
+        time.sleep(0.05)
+
+
 def main():
     rounds, cache, program = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     rng = random.Random()
@@ -92,8 +110,7 @@ def main():
         # It opens for writing, and the space that was lost does no harm.
         offset = rng.randrange(SIZE // PAGE) * PAGE
         command = 'write -q -P %d %d %d' % (pattern(offset), offset, PAGE)
-        subprocess.run([program, '-f', 'vpc', '-c', command, 'image.vhd'],
-                       check=True)
+        write_once(program, command)
         judge()
 
 
