@@ -7,7 +7,8 @@
  *   the ring's submission queue, then with the kernel, until its completion
  *   enters the coroutine.  Nothing is allocated.
  * - What is gathered goes to the kernel in one call at the end of an iteration
- *   of the loop or before it waits, or when a ring full has come together.
+ *   of the loop or before it waits, or when a ring full has come together; what
+ *   a worker does goes first, so that it runs beside what this thread does.
  * - Completions are taken in the context's poll hook; the ring's descriptor is
  *   watched only so that a wait ends when there are some.
  * - Completions that find no room are kept by the kernel (IORING_FEAT_NODROP is
@@ -137,7 +138,12 @@ static bool ring_fd_poll(void *opaque)
 static int64_t coroutine_fn ring_run(RingEngine *e, RingRequest *req)
 {
     req->co = qemu_coroutine_self();
-    QSIMPLEQ_INSERT_TAIL(&e->queue, req, next);
+    if (req->async) {
+        /* A worker is to have it before this thread is busy with others. */
+        QSIMPLEQ_INSERT_HEAD(&e->queue, req, next);
+    } else {
+        QSIMPLEQ_INSERT_TAIL(&e->queue, req, next);
+    }
     if (++e->queued >= RING_ENTRIES) {
         ring_flush(e);
     }
