@@ -78,16 +78,6 @@ static uint64_t footer_behind(const VpcState *s, uint64_t end)
 
 /* ---- what is free when an image is opened ------------------------------- */
 
-static uint64_t metadata_end(const VpcState *s)
-{
-    uint64_t end = 0;
-
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        end = MAX(end, s->reserved[i].end);
-    }
-    return end;
-}
-
 /*
  * Where growth begins in an image whose footer ends the file: at the footer, or
  * behind all else at @end, where nothing but the alignment of the footer lies
@@ -110,7 +100,7 @@ void vpc_alloc_open(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     bool at_end = s->footer_offset + VPC_SECTOR >= s->file_length;
-    uint64_t end = MAX(metadata_end(s), s->stats.end);
+    uint64_t end = MAX(vpc_structures_end(s), s->stats.end);
     uint64_t growth;
 
     growth = at_end ? growth_start(s, end) : s->file_length;
@@ -140,16 +130,6 @@ static bool take_spare(VpcState *s, Space *space)
     space->stale = true;
     g_array_set_size(s->spare, s->spare->len - 1);
     return true;
-}
-
-static bool over_metadata(const VpcState *s, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /*
@@ -236,7 +216,7 @@ static bool coroutine_fn take_gap(BlockDriverState *bs, Space *space)
             continue;
         }
         gap->start = end;
-        if (!over_metadata(s, entry * VPC_SECTOR, end) &&
+        if (!vpc_over_structure(s, entry * VPC_SECTOR, end) &&
             reads_as_zeroes(bs, entry * VPC_SECTOR, end) &&
             settle_table(bs) == 0) {
             *space = (Space) { .entry = entry };

@@ -28,16 +28,6 @@ static uint64_t entry_offset(const VpcState *s, uint32_t block)
     return s->table.offset + (uint64_t)block * sizeof(uint32_t);
 }
 
-static bool over_structure(const VpcState *s, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            return true;
-        }
-    }
-    return false;
-}
-
 VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry)
 {
     uint64_t start = start_of(entry);
@@ -47,10 +37,10 @@ VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry)
     if (start >= s->file_end) {
         return VPC_FAULT_OUTSIDE;
     }
-    if (over_structure(s, start, data)) {
+    if (vpc_over_structure(s, start, data)) {
         return VPC_FAULT_OVER;
     }
-    if (over_structure(s, data, end)) {
+    if (vpc_over_structure(s, data, end)) {
         return VPC_FAULT_INTO;
     }
     return end > s->file_end ? VPC_FAULT_CUT : VPC_FAULT_NONE;
@@ -274,9 +264,7 @@ int vpc_check_blocks(VpcCheck *c)
     VpcState *s = c->bs->opaque;
     int ret;
 
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        c->data_end = MAX(c->data_end, s->reserved[i].end);
-    }
+    c->data_end = MAX(c->data_end, vpc_structures_end(s));
     c->bfi.total_clusters = s->table.blocks;
     c->blocks = vpc_table_entries(s);
     ret = vpc_check_walk(c, c->blocks, judge_entries);

@@ -43,6 +43,26 @@ int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
     return 0;
 }
 
+bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        if (start < s->reserved[i].end && end > s->reserved[i].start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t vpc_structures_end(const VpcState *s)
+{
+    uint64_t end = 0;
+
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        end = MAX(end, s->reserved[i].end);
+    }
+    return end;
+}
+
 static int read_header(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
@@ -190,16 +210,6 @@ static void judge_table(VpcState *s)
     }
 }
 
-static uint64_t end_of_data(const VpcState *s)
-{
-    uint64_t end = s->stats.end;
-
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        end = MAX(end, s->reserved[i].end);
-    }
-    return end;
-}
-
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
@@ -216,7 +226,7 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
         return ret;
     }
     if (s->tail_lost) {
-        vpc_find_tail(bs, end_of_data(s));
+        vpc_find_tail(bs, MAX(vpc_structures_end(s), s->stats.end));
     }
     judge_table(s);
     vpc_alloc_open(bs);

@@ -37,15 +37,8 @@ static bool has_place(const VpcState *s, uint32_t entry)
     uint64_t start = (uint64_t)entry * VPC_SECTOR;
     uint64_t end = start + s->bitmap_size + s->block_size;
 
-    if (start + s->bitmap_size > s->file_end) {
-        return false;
-    }
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            return false;
-        }
-    }
-    return true;
+    return start + s->bitmap_size <= s->file_end &&
+           !vpc_over_structure(s, start, end);
 }
 
 static bool is_truncated(const VpcState *s, uint32_t entry)
@@ -269,11 +262,8 @@ static void find_overlaps(VpcState *s, GArray *sound)
     GArray *bad = g_array_new(false, false, sizeof(uint32_t));
     const uint32_t *entries = (const uint32_t *)sound->data;
     guint whole = sound->len - s->stats.truncated;
-    uint64_t end = 0;
+    uint64_t end = DIV_ROUND_UP(vpc_structures_end(s), VPC_SECTOR);
 
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        end = MAX(end, s->reserved[i].end / VPC_SECTOR);
-    }
     if (sound->len > 1) {
         qsort(sound->data, sound->len, sizeof(uint32_t), compare_u32);
     }

@@ -225,6 +225,10 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp);
 /* No block may lie there; -EINVAL: it is outside the file, or in use. */
 int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
                       uint64_t bytes, Error **errp);
+/* Do bytes of [@start, @end) of the file belong to a reserved range? */
+bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
+/* Where the last of the reserved ranges ends: bytes. */
+uint64_t vpc_structures_end(const VpcState *s);
 
 /*
  * Reads the table once and judges each entry: fills s->stats and
