@@ -234,6 +234,15 @@ static bool creator_means_geometry(const VpcFooter *footer)
     return false;
 }
 
+uint32_t vpc_tap_version(const VpcFooter *footer)
+{
+    if (memcmp(footer->creator_app, "tap", sizeof(footer->creator_app))) {
+        return 0;
+    }
+    return (uint32_t)be16_to_cpu(footer->creator_major) << 16 |
+           be16_to_cpu(footer->creator_minor);
+}
+
 uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule)
 {
     uint64_t current = be64_to_cpu(footer->current_size);

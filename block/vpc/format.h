@@ -35,6 +35,13 @@
 #define VPC_CHS_MAX_SECTORS                                                    \
     ((uint64_t)VPC_CHS_MAX_C * VPC_CHS_MAX_H * VPC_CHS_MAX_S)
 
+/*
+ * Versions of the creator `tap`, XenServer: from the first on an image may have a
+ * batmap, from the second on it has one.
+ */
+#define VPC_TAP_MAY_HAVE_BATMAP 0x00010001u
+#define VPC_TAP_HAS_BATMAP 0x00010002u
+
 /* Seconds from 1970 to 2000, where VHD time begins. */
 #define VPC_EPOCH 946684800
 
@@ -86,7 +93,7 @@ typedef struct VpcDynHeader {
     uint32_t parent_timestamp;  /*  56 */
     uint32_t reserved;          /*  60 */
     uint8_t parent_name[512];   /*  64: UTF-16BE */
-    VpcParentLocator locator[8];/* 576 */
+    VpcParentLocator locator[8]; /* 576 */
     uint8_t reserved2[256];     /* 768 */
 } QEMU_PACKED VpcDynHeader;
 
@@ -163,6 +170,9 @@ VpcGeometry vpc_geometry_above(uint64_t sectors);
  * exactly; @sectors itself where only the largest geometry is left.
  */
 uint64_t vpc_round_to_geometry(uint64_t sectors);
+
+/* The creator's version, major number << 16 | minor; 0: it is not `tap`. */
+uint32_t vpc_tap_version(const VpcFooter *footer);
 
 /* The size of the disk that @footer describes, in bytes. */
 uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule);

@@ -155,15 +155,6 @@ static bool creator_fits(const VpcPlan *plan, Error **errp)
 
 /* ---- layout ------------------------------------------------------------- */
 
-/* XenServer looks for its map where this creator made the image. */
-static bool needs_batmap(const VpcFooter *footer)
-{
-    uint32_t version = be16_to_cpu(footer->creator_major) << 16 |
-                       be16_to_cpu(footer->creator_minor);
-
-    return memcmp(footer->creator_app, "tap", 4) == 0 && version >= 0x10002;
-}
-
 static int plan_layout(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
                        Error **errp)
 {
@@ -185,7 +176,7 @@ static int plan_layout(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
         return -EINVAL;
     }
     vpc_layout_init(&plan->layout, plan->size, block_size,
-                    needs_batmap(&plan->footer));
+                    vpc_tap_version(&plan->footer) >= VPC_TAP_HAS_BATMAP);
     vpc_new_header(&plan->header, VPC_TABLE_OFFSET, plan->layout.blocks,
                    plan->layout.block_size);
     if (vpc_plan_has_all_blocks(plan) &&
