@@ -11,6 +11,9 @@
  *     bit may be clear though the bitmap is all ones.
  *   - A map whose checksum is wrong says nothing.  With the first change it is
  *     begun anew, all bits clear, which is true of any image.
+ *   - It is looked for only where the creator puts one, since the sector bitmap
+ *     of another program's first block may spell its cookie; and it never takes
+ *     space from a block or another structure, because its header may be damaged.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -63,14 +66,67 @@ static int load_map(BlockDriverState *bs, Error **errp)
     return 0;
 }
 
-int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp)
+uint32_t vpc_batmap_sectors(const VpcState *s)
+{
+    return DIV_ROUND_UP(DIV_ROUND_UP(s->table.blocks, 8), VPC_SECTOR);
+}
+
+static bool length_valid(const VpcState *s, uint64_t bytes)
+{
+    return bytes >= (uint64_t)vpc_batmap_sectors(s) * VPC_SECTOR &&
+           bytes <= MAX_BYTES;
+}
+
+/* Reserves a range that no block lies in. */
+static bool reserve_apart(VpcState *s, const char *what, uint64_t start,
+                          uint64_t bytes, const GArray *starts, Error **errp)
+{
+    if (vpc_block_in_range(s, starts, start, bytes)) {
+        error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes "
+                   "overlaps a block", what, start, bytes);
+        return false;
+    }
+    return vpc_reserve_range(s, what, start, bytes, errp) == 0;
+}
+
+/* Where the map of a header that was read is; sets b->fault and @errp. */
+static bool place_map(VpcState *s, const GArray *starts, Error **errp)
+{
+    VpcBatmap *b = &s->batmap;
+    uint32_t sectors = be32_to_cpu(b->header.sectors);
+    uint64_t bytes = (uint64_t)sectors * VPC_SECTOR;
+
+    b->fault = VPC_BATMAP_HEADER;
+    if (!reserve_apart(s, "Batmap header", b->header_offset,
+                       sizeof(b->header), starts, errp)) {
+        return false;
+    }
+    b->fault = VPC_BATMAP_LENGTH;
+    if (!length_valid(s, bytes)) {
+        error_setg(errp, "Batmap has %" PRIu32 " sectors, expected %" PRIu32,
+                   sectors, vpc_batmap_sectors(s));
+        return false;
+    }
+    b->fault = VPC_BATMAP_OFFSET;
+    b->offset = be64_to_cpu(b->header.offset);
+    if (!reserve_apart(s, "Batmap", b->offset, bytes, starts, errp)) {
+        return false;
+    }
+    b->fault = VPC_BATMAP_SOUND;
+    b->bytes = bytes;
+    return true;
+}
+
+int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end,
+                    const GArray *starts, Error **errp)
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
-    uint64_t bytes;
+    g_autoptr(Error) wrong = NULL;
     int ret;
 
-    if (table_end + sizeof(b->header) > s->file_end) {
+    if (vpc_tap_version(&s->footer) < VPC_TAP_MAY_HAVE_BATMAP ||
+        table_end + sizeof(b->header) > s->file_end) {
         return 0;
     }
     ret = bdrv_pread(bs->file, table_end, &b->header, sizeof(b->header));
@@ -82,21 +138,10 @@ int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp)
         return 0;
     }
     b->header_offset = table_end;
-    b->offset = be64_to_cpu(b->header.offset);
-    bytes = (uint64_t)be32_to_cpu(b->header.sectors) * VPC_SECTOR;
-    ret = vpc_reserve_range(s, "Batmap header", table_end, sizeof(b->header),
-                            errp);
-    if (ret == 0) {
-        ret = vpc_reserve_range(s, "Batmap", b->offset, bytes, errp);
-    }
-    if (ret < 0) {
-        return ret;
-    }
-    /* A map that is too short, or longer than any need be, is of no use. */
-    if (bytes > MAX_BYTES || bytes * 8 < DIV_ROUND_UP(s->size, s->block_size)) {
+    if (!place_map(s, starts, &wrong)) {
+        vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
         return 0;
     }
-    b->bytes = bytes;
     return load_map(bs, errp);
 }
 

@@ -12,9 +12,6 @@
 #include "qemu/units.h"
 #include "check.h"
 
-/* What 2040 GiB in the 2 MiB blocks of XenServer need is 128 KiB. */
-#define MAX_MAP_BYTES (1 * MiB)
-
 /* ---- the batmap --------------------------------------------------------- */
 
 static uint32_t map_checksum(const VpcCheck *c)
@@ -29,53 +26,55 @@ static void found_batmap(VpcCheck *c, BdrvCheckMode repair, unsigned field,
               name, value, expected);
 }
 
-/* Can the map that the header describes be used? */
-static bool judge_batmap(VpcCheck *c)
+/* Why opening could not use the map. */
+static void found_batmap_fault(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    uint64_t offset = be64_to_cpu(c->batmap.offset);
-    uint32_t sectors = be32_to_cpu(c->batmap.sectors);
-    uint64_t bytes = (uint64_t)sectors * VPC_SECTOR;
-    uint64_t needed = DIV_ROUND_UP(DIV_ROUND_UP(s->table.blocks, 8),
-                                   VPC_SECTOR);
+    const VpcBatmap *b = &s->batmap;
 
-    if (sectors < needed || bytes > MAX_MAP_BYTES) {
+    switch (b->fault) {
+    case VPC_BATMAP_HEADER:
+        found_batmap(c, 0, 0, "header of the batmap",
+                     g_strdup("over a block or another structure"),
+                     g_strdup("a place of its own"));
+        break;
+    case VPC_BATMAP_LENGTH:
         found_batmap(c, 0, 16, "sectors of the batmap",
-                     g_strdup_printf("%" PRIu32, sectors),
-                     g_strdup_printf("%" PRIu64, needed));
-        return false;
-    }
-    if (bytes && !vpc_check_reserved(s, offset)) {
+                     g_strdup_printf("%" PRIu32,
+                                     be32_to_cpu(b->header.sectors)),
+                     g_strdup_printf("%" PRIu32, vpc_batmap_sectors(s)));
+        break;
+    case VPC_BATMAP_OFFSET:
         found_batmap(c, 0, 8, "offset of the batmap",
-                     g_strdup_printf("%" PRIu64, offset),
-                     g_strdup("a place inside the file, apart from other "
-                              "structures"));
-        return false;
+                     g_strdup_printf("%" PRIu64, b->offset),
+                     g_strdup("a place inside the file, apart from blocks and "
+                              "other structures"));
+        break;
+    case VPC_BATMAP_SOUND:
+        break;
     }
-    c->map_bytes = bytes;
-    return bytes > 0;
 }
 
+/* The map as the disk has it; its place is the one that opening found sound. */
 static int load_batmap(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    uint64_t entries = be32_to_cpu(s->header.max_table_entries);
+    const VpcBatmap *b = &s->batmap;
     uint32_t checksum;
     int ret;
 
-    c->batmap_header = s->table.offset + ROUND_UP(entries * 4, VPC_SECTOR);
-    if (c->batmap_header + VPC_SECTOR > s->file_end) {
+    if (!b->header_offset) {
         return 0;
     }
-    ret = bdrv_pread(c->bs->file, c->batmap_header, &c->batmap,
-                     sizeof(c->batmap));
-    if (ret < 0 || memcmp(c->batmap.cookie, VPC_BATMAP_COOKIE, 8) ||
-        !judge_batmap(c)) {
-        return MIN(ret, 0);
+    c->batmap_header = b->header_offset;
+    if (!b->map || !b->bytes) {
+        found_batmap_fault(c);
+        return 0;
     }
+    c->batmap = b->header;
+    c->map_bytes = b->bytes;
     c->map = g_malloc(c->map_bytes);
-    ret = bdrv_pread(c->bs->file, be64_to_cpu(c->batmap.offset), c->map,
-                     c->map_bytes);
+    ret = bdrv_pread(c->bs->file, b->offset, c->map, c->map_bytes);
     if (ret < 0) {
         return ret;
     }

@@ -104,22 +104,6 @@ static int read_header(BlockDriverState *bs, Error **errp)
     return ret;
 }
 
-static int open_batmap(BlockDriverState *bs, uint64_t table_end, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    g_autoptr(Error) wrong = NULL;
-    int ret = vpc_batmap_open(bs, table_end, &wrong);
-
-    if (ret == -EINVAL) {
-        vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
-        return 0;
-    }
-    if (ret < 0) {
-        error_propagate(errp, g_steal_pointer(&wrong));
-    }
-    return ret;
-}
-
 /*
  * A dynamic disk has no parent, but may have kept the space of paths to one.
  * How much that is, nobody agrees on: what fits counts, at least the path.
@@ -147,6 +131,20 @@ static void reserve_locators(VpcState *s)
     }
 }
 
+/* What has a place only where no block is. */
+static int place_the_rest(BlockDriverState *bs, uint64_t table_end,
+                          const GArray *starts, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    int ret = vpc_batmap_open(bs, table_end, starts, errp);
+
+    if (ret < 0) {
+        return ret;
+    }
+    vpc_table_find_overlaps(s, starts);
+    return 0;
+}
+
 /* What lies where, and which entries of the table are bad. */
 static int open_table(BlockDriverState *bs, Error **errp)
 {
@@ -155,6 +153,7 @@ static int open_table(BlockDriverState *bs, Error **errp)
     uint64_t entries = be32_to_cpu(s->header.max_table_entries);
     uint64_t blocks = DIV_ROUND_UP(s->size, s->block_size);
     uint64_t table_end, named, most;
+    g_autoptr(GArray) starts = NULL;
     int ret;
 
     if (entries < blocks) {
@@ -181,12 +180,9 @@ static int open_table(BlockDriverState *bs, Error **errp)
     /* New blocks keep clear of all that a disk can have. */
     most = MAX(blocks, DIV_ROUND_UP(VPC_MAX_SIZE, s->block_size));
     s->free_offset = offset + ROUND_UP(MIN(entries, most) * 4, VPC_SECTOR);
-    ret = open_batmap(bs, table_end, errp);
-    if (ret < 0) {
-        return ret;
-    }
     reserve_locators(s);
-    return vpc_table_open(bs, offset, blocks, errp);
+    starts = vpc_table_open(bs, offset, blocks, errp);
+    return starts ? place_the_rest(bs, table_end, starts, errp) : -EIO;
 }
 
 static void judge_table(VpcState *s)

@@ -252,24 +252,47 @@ static void note_gap(VpcState *s, uint64_t start, uint64_t end)
     }
 }
 
-/*
- * Sorts the entries: those that share space with another one, and the gaps
- * between them.  Truncated ones come last; they say nothing against a block that
- * is whole.
- */
-static void find_overlaps(VpcState *s, GArray *sound)
+/* The index in @starts of the first block that begins at or after @offset. */
+static guint first_start(const GArray *starts, uint64_t offset)
+{
+    guint low = 0, high = starts->len;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+
+        if ((uint64_t)g_array_index(starts, uint32_t, middle) * VPC_SECTOR <
+            offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool vpc_block_in_range(const VpcState *s, const GArray *starts,
+                        uint64_t start, uint64_t bytes)
+{
+    uint64_t block_bytes = stride(s) * VPC_SECTOR;
+    uint64_t after = start - MIN(start, block_bytes - 1);
+    guint i = first_start(starts, after);
+
+    return i < starts->len &&
+           (uint64_t)g_array_index(starts, uint32_t, i) * VPC_SECTOR <
+           start + bytes;
+}
+
+/* Truncated blocks come last; they say nothing against one that is whole. */
+void vpc_table_find_overlaps(VpcState *s, const GArray *starts)
 {
     GArray *bad = g_array_new(false, false, sizeof(uint32_t));
-    const uint32_t *entries = (const uint32_t *)sound->data;
-    guint whole = sound->len - s->stats.truncated;
+    const uint32_t *entries = (const uint32_t *)starts->data;
+    guint whole = starts->len - s->stats.truncated;
     uint64_t end = DIV_ROUND_UP(vpc_structures_end(s), VPC_SECTOR);
 
-    if (sound->len > 1) {
-        qsort(sound->data, sound->len, sizeof(uint32_t), compare_u32);
-    }
-    for (guint i = 0; i < sound->len; i++) {
+    for (guint i = 0; i < starts->len; i++) {
         bool before = i > 0 && entries[i] - entries[i - 1] < stride(s);
-        bool after = i + 1 < (i < whole ? whole : sound->len) &&
+        bool after = i + 1 < (i < whole ? whole : starts->len) &&
                      entries[i + 1] - entries[i] < stride(s);
 
         if (before || after) {
@@ -288,13 +311,12 @@ static void find_overlaps(VpcState *s, GArray *sound)
     s->bad_entries = (uint32_t *)g_array_free(bad, bad->len == 0);
 }
 
-int vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
-                   Error **errp)
+GArray *vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
+                       Error **errp)
 {
     VpcState *s = bs->opaque;
     VpcTable *t = &s->table;
-    GArray *sound = g_array_new(false, false, sizeof(uint32_t));
-    int ret;
+    g_autoptr(GArray) starts = g_array_new(false, false, sizeof(uint32_t));
 
     t->offset = offset;
     t->blocks = blocks;
@@ -302,18 +324,18 @@ int vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
     QTAILQ_INIT(&t->queue);
     qemu_co_mutex_init(&t->load_lock);
     s->stats.aligned = true;
-    ret = scan(bs, sound, errp);
-    if (ret == 0) {
-        find_overlaps(s, sound);
-        t->pages = g_try_new0(VpcTablePage *, MAX(t->page_count, 1));
-        if (!t->pages) {
-            error_setg(errp, "Not enough memory for the block allocation "
-                       "table");
-            ret = -ENOMEM;
-        }
+    if (scan(bs, starts, errp) < 0) {
+        return NULL;
     }
-    g_array_free(sound, true);
-    return ret;
+    if (starts->len > 1) {
+        qsort(starts->data, starts->len, sizeof(uint32_t), compare_u32);
+    }
+    t->pages = g_try_new0(VpcTablePage *, MAX(t->page_count, 1));
+    if (!t->pages) {
+        error_setg(errp, "Not enough memory for the block allocation table");
+        return NULL;
+    }
+    return g_steal_pointer(&starts);
 }
 
 void vpc_table_close(VpcState *s)

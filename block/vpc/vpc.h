@@ -111,8 +111,17 @@ typedef struct VpcBitmap {
 
 /* ---- batmap.c ----------------------------------------------------------- */
 
+/* Why a map that is there cannot be used. */
+typedef enum VpcBatmapFault {
+    VPC_BATMAP_SOUND,
+    VPC_BATMAP_HEADER,          /* a block or a structure lies over its header */
+    VPC_BATMAP_LENGTH,          /* too short for the disk, or too long */
+    VPC_BATMAP_OFFSET,          /* outside the file, or over something else */
+} VpcBatmapFault;
+
 typedef struct VpcBatmap {
     uint64_t header_offset;     /* bytes; 0: the image has none */
+    VpcBatmapFault fault;
     uint64_t offset;            /* of the map, bytes */
     uint32_t bytes;             /* of the map */
     bool trusted;               /* its checksum was right */
@@ -231,11 +240,21 @@ bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
 uint64_t vpc_structures_end(const VpcState *s);
 
 /*
- * Reads the table once and judges each entry: fills s->stats and
- * s->bad_entries.  Memory is bounded by what of the file is data.  Mixed.
+ * Reads the table once and checks each entry: fills s->stats.  Memory is bounded
+ * by what of the file is data.  Returns the entries that name a place in the file
+ * which no structure has, sorted, as uint32_t; NULL with @errp set on failure.
+ * g_array_unref().  Mixed.
  */
-int vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
-                   Error **errp);
+GArray *vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
+                       Error **errp);
+/*
+ * Finds the blocks of @starts that share space, s->bad_entries, and the gaps
+ * between them, when all structures have theirs.
+ */
+void vpc_table_find_overlaps(VpcState *s, const GArray *starts);
+/* Has a block of @starts bytes in [@start, +@bytes) of the file? */
+bool vpc_block_in_range(const VpcState *s, const GArray *starts,
+                        uint64_t start, uint64_t bytes);
 void vpc_table_close(VpcState *s);
 /*
  * Entries that name blocks: those of the disk, and of the larger one that it is
@@ -288,11 +307,15 @@ VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
                                                int *ret);
 
 /*
- * Looks for XenServer's map behind a table that ends at @table_end and reserves
- * its space.  What cannot be used of it makes no error: then no bitmap is taken
- * to be full for its sake.  Mixed.
+ * Looks for XenServer's map after a table that ends at @table_end and reserves
+ * its space, which no block of @starts (vpc_table_open()) lies in.  A map that
+ * cannot be used is no error: then no bitmap is taken to be full for its sake, and
+ * the image is not written to.  Mixed.
  */
-int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp);
+int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end,
+                    const GArray *starts, Error **errp);
+/* Sectors that the map of this disk needs. */
+uint32_t vpc_batmap_sectors(const VpcState *s);
 void vpc_batmap_close(VpcState *s);
 bool vpc_batmap_full(const VpcState *s, uint32_t block);
 /* In memory, to be written by the next flush. */

@@ -66,7 +66,7 @@ void vhd_begin(MemDisk *disk, VhdImage *image, const VhdSpec *spec)
     new_disk = (VpcNewDisk) {
         .size = spec->size,
         .type = spec->type,
-        .creator_app = spec->creator ?: "win ",
+        .creator_app = spec->creator ?: spec->batmap ? "tap" : "win ",
         .geometry = spec->geometry.cylinders || spec->zero_geometry
                     ? spec->geometry : vpc_geometry(spec->size / VPC_SECTOR),
     };

@@ -13,7 +13,7 @@ typedef struct VhdSpec {
     uint64_t size;              /* bytes */
     uint32_t type;              /* VPC_TYPE_*; 0: dynamic */
     uint32_t block_size;        /* 0: 64 KiB */
-    const char *creator;        /* NULL: "win " */
+    const char *creator;        /* NULL: "win ", or with a batmap "tap" */
     VpcGeometry geometry;       /* zero: the specification's */
     bool zero_geometry;         /* really 0/0/0 */
     uint64_t table_offset;      /* 0: 1536 */
