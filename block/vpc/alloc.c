@@ -109,6 +109,10 @@ void vpc_alloc_open(BlockDriverState *bs)
                         (s->file_length % PAGE || !s->stats.aligned);
 
     s->free_offset = MAX(s->free_offset, growth);
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        /* The space of a locator may go on after the end of the file. */
+        s->free_offset = MAX(s->free_offset, s->reserved[i].end);
+    }
     s->inside.start = end;
     s->inside.end = at_end ? growth : growth - VPC_SECTOR;
     s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);

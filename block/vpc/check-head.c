@@ -249,16 +249,6 @@ static int check_footers(VpcCheck *c)
 
 /* ---- header ------------------------------------------------------------- */
 
-bool vpc_check_reserved(const VpcState *s, uint64_t start)
-{
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (s->reserved[i].start == start) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void judge_locator(VpcCheck *c, unsigned i)
 {
     VpcState *s = c->bs->opaque;
@@ -273,7 +263,7 @@ static void judge_locator(VpcCheck *c, unsigned i)
         }
         return;
     }
-    if (l->data_length && !vpc_check_reserved(s, be64_to_cpu(l->data_offset))) {
+    if (l->data_length && !s->locators[i]) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, 0, at, "parent locator",
                   g_strdup_printf("%" PRIu32 " bytes at offset %" PRIu64,
                                   be32_to_cpu(l->data_length),

@@ -158,9 +158,6 @@ int vpc_check_walk(VpcCheck *c, uint32_t blocks, VpcWalk *fn);
 VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry);
 VpcShared *vpc_check_shared(const VpcCheck *c, uint32_t entry); /* or NULL */
 
-/* Was the structure that begins at @start given its space when opening? */
-bool vpc_check_reserved(const VpcState *s, uint64_t start);
-
 /* 1: all zeroes, or with @but_for_footers old footers, too; 0: not, or -errno. */
 int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end,
                    bool but_for_footers);

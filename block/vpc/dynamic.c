@@ -60,7 +60,7 @@ uint64_t vpc_structures_end(const VpcState *s)
     for (unsigned i = 0; i < s->reserved_count; i++) {
         end = MAX(end, s->reserved[i].end);
     }
-    return end;
+    return MIN(end, s->file_end);
 }
 
 static int read_header(BlockDriverState *bs, Error **errp)
@@ -105,29 +105,68 @@ static int read_header(BlockDriverState *bs, Error **errp)
 }
 
 /*
- * A dynamic disk has no parent, but may have kept the space of paths to one.
- * How much that is, nobody agrees on: what fits counts, at least the path.
+ * The path of each parent locator: a dynamic disk has no parent, but may have kept
+ * the space of paths to one.
  */
 static void reserve_locators(VpcState *s)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(s->header.locator); i++) {
+    for (size_t i = 0; i < VPC_LOCATORS; i++) {
         const VpcParentLocator *l = &s->header.locator[i];
-        uint64_t offset = be64_to_cpu(l->data_offset);
         uint64_t length = ROUND_UP((uint64_t)be32_to_cpu(l->data_length),
                                    VPC_SECTOR);
-        uint64_t space = be32_to_cpu(l->data_space);
         g_autoptr(Error) wrong = NULL;
 
+        if (!l->platform || !length) {
+            continue;
+        }
+        if (vpc_reserve_range(s, "Parent locator", be64_to_cpu(l->data_offset),
+                              length, &wrong) < 0) {
+            vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
+            continue;
+        }
+        s->locators[i] = &s->reserved[s->reserved_count - 1];
+    }
+}
+
+/* Where the first structure or block after @range begins; UINT64_MAX: none. */
+static uint64_t next_after(const VpcState *s, const VpcRange *range,
+                           const GArray *starts)
+{
+    guint block = vpc_first_start(starts, range->end);
+    uint64_t next = UINT64_MAX;
+
+    if (block < starts->len) {
+        next = (uint64_t)g_array_index(starts, uint32_t, block) * VPC_SECTOR;
+    }
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        if (s->reserved[i].start >= range->end) {
+            next = MIN(next, s->reserved[i].start);
+        }
+    }
+    return next;
+}
+
+/*
+ * The rest of the space that each locator claims, up to what follows: other
+ * programs put a longer path there.  It counts although the file may end in it,
+ * because otherwise a block that was put there would lie over the locator as soon
+ * as the file is longer.  Its unit is bytes or sectors; programs do not agree.
+ */
+static void extend_locators(VpcState *s, const GArray *starts)
+{
+    for (size_t i = 0; i < VPC_LOCATORS; i++) {
+        const VpcParentLocator *l = &s->header.locator[i];
+        VpcRange *range = s->locators[i];
+        uint64_t space = be32_to_cpu(l->data_space);
+
+        if (!range) {
+            continue;
+        }
         if (space < VPC_SECTOR || space < be32_to_cpu(l->data_length)) {
             space *= VPC_SECTOR;
         }
-        if (l->platform &&
-            vpc_reserve_range(s, "Parent locator", offset, MAX(space, length),
-                              NULL) < 0 &&
-            vpc_reserve_range(s, "Parent locator", offset, length,
-                              &wrong) < 0) {
-            vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
-        }
+        space = MIN(range->start + space, next_after(s, range, starts));
+        range->end = MAX(range->end, space);
     }
 }
 
@@ -141,6 +180,7 @@ static int place_the_rest(BlockDriverState *bs, uint64_t table_end,
     if (ret < 0) {
         return ret;
     }
+    extend_locators(s, starts);
     vpc_table_find_overlaps(s, starts);
     return 0;
 }

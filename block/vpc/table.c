@@ -252,8 +252,7 @@ static void note_gap(VpcState *s, uint64_t start, uint64_t end)
     }
 }
 
-/* The index in @starts of the first block that begins at or after @offset. */
-static guint first_start(const GArray *starts, uint64_t offset)
+guint vpc_first_start(const GArray *starts, uint64_t offset)
 {
     guint low = 0, high = starts->len;
 
@@ -275,7 +274,7 @@ bool vpc_block_in_range(const VpcState *s, const GArray *starts,
 {
     uint64_t block_bytes = stride(s) * VPC_SECTOR;
     uint64_t after = start - MIN(start, block_bytes - 1);
-    guint i = first_start(starts, after);
+    guint i = vpc_first_start(starts, after);
 
     return i < starts->len &&
            (uint64_t)g_array_index(starts, uint32_t, i) * VPC_SECTOR <

@@ -45,6 +45,8 @@ typedef struct VpcRange {
     uint64_t end;
 } VpcRange;
 
+#define VPC_LOCATORS 8
+
 /* Headers, table, batmap, locators: where no block may lie. */
 #define VPC_MAX_RESERVED 16
 
@@ -166,6 +168,7 @@ typedef struct VpcState {
     bool file_grows_zeroed;     /* new space of the file reads as zeroes */
     VpcRange reserved[VPC_MAX_RESERVED];
     unsigned reserved_count;
+    VpcRange *locators[VPC_LOCATORS]; /* of them; NULL: none, or misplaced */
     uint64_t file_end;          /* no block lies behind it: the footer, or the
                                    end of a file that lost it */
 
@@ -236,7 +239,7 @@ int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
                       uint64_t bytes, Error **errp);
 /* Do bytes of [@start, @end) of the file belong to a reserved range? */
 bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
-/* Where the last of the reserved ranges ends: bytes. */
+/* Where the last of the reserved ranges ends, as far as it is in the file. */
 uint64_t vpc_structures_end(const VpcState *s);
 
 /*
@@ -255,6 +258,8 @@ void vpc_table_find_overlaps(VpcState *s, const GArray *starts);
 /* Has a block of @starts bytes in [@start, +@bytes) of the file? */
 bool vpc_block_in_range(const VpcState *s, const GArray *starts,
                         uint64_t start, uint64_t bytes);
+/* The index in @starts of the first block that begins at or after @offset. */
+guint vpc_first_start(const GArray *starts, uint64_t offset);
 void vpc_table_close(VpcState *s);
 /*
  * Entries that name blocks: those of the disk, and of the larger one that it is

@@ -491,33 +491,6 @@ static void test_s22_overlapping(void)
     end(&f);
 }
 
-/* The space of a locator is nobody else's, in bytes or in sectors. */
-static void test_a4_locator(void)
-{
-    static const uint32_t spaces[] = { 8192, 16 };
-
-    for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
-        VpcParentLocator *l;
-        Fixture f;
-        uint32_t entry;
-
-        begin(&f, &windows);
-        l = &f.image.header.locator[3];
-        l->platform = cpu_to_be32(0x57327275);
-        l->data_space = cpu_to_be32(spaces[i]);
-        l->data_length = cpu_to_be32(100);
-        l->data_offset = cpu_to_be64(f.image.end);
-        entry = f.image.end / 512 + 15;
-        f.image.end += 8192;
-        vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
-        vhd_finish(f.disk, &f.image);
-        blk_unref(open_rw(&f));
-        vhd_set_entry(f.disk, &f.image, 1, entry);
-        assert_read_only(&f, "into other structures");
-        end(&f);
-    }
-}
-
 /*
  * A disk whose size is that of its geometry has blocks behind its end, which
  * other programs read: their space is not free.
@@ -779,7 +752,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/gaps-behind-end", test_gaps_behind_end);
     g_test_add_func("/vpc/gap-before-footer", test_gap_before_footer);
     g_test_add_func("/vpc/A2-layout-kept", test_layout_kept);
-    g_test_add_func("/vpc/A4-locator", test_a4_locator);
     g_test_add_func("/vpc/S22-truncated", test_s22_truncated);
     g_test_add_func("/vpc/S22-overlapping", test_s22_overlapping);
     g_test_add_func("/vpc/S40-device", test_s40_device);

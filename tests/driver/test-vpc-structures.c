@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ranges of the file: XenServer's batmap against blocks and other structures.
+ * Ranges of the file: the space of parent locators, and XenServer's batmap, against
+ * blocks and other structures.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -16,6 +17,94 @@ static const VhdSpec tap = { .size = 4 * BLOCK, .creator = "tap" };
 static uint64_t start_of(Fixture *f, uint32_t block)
 {
     return vhd_get_entry(f->disk, &f->image, block) * (uint64_t)VPC_SECTOR;
+}
+
+/* ---- parent locators ---------------------------------------------------- */
+
+/* A locator after all else, with a path of 100 bytes and @space for it. */
+static void add_locator(Fixture *f, uint32_t space)
+{
+    f->image.header.locator[3] = (VpcParentLocator) {
+        .platform = cpu_to_be32(0x57327275),
+        .data_space = cpu_to_be32(space),
+        .data_length = cpu_to_be32(100),
+        .data_offset = cpu_to_be64(f->image.end),
+    };
+    f->image.end += VPC_SECTOR;
+}
+
+/* No block shares the path of a locator. */
+static void test_locator_path(void)
+{
+    uint64_t path;
+    Fixture f;
+
+    begin(&f, &virtualbox);
+    path = f.image.end;
+    add_locator(&f, 8192);
+    vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
+    vhd_finish(f.disk, &f.image);
+    blk_unref(open_rw(&f));
+    vhd_set_entry(f.disk, &f.image, 1, path / VPC_SECTOR);
+    assert_read_only(&f, "into other structures");
+    end(&f);
+}
+
+/*
+ * The space of a locator, in bytes or in sectors, may go on after the end of the
+ * file: no new block lies in it, and the image means the same when it is longer.
+ */
+static void test_locator_space(void)
+{
+    static const uint32_t spaces[] = { 8192, 16, 1 * MiB };
+
+    for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
+        uint64_t end_of_space;
+        BlockBackend *blk;
+        Fixture f;
+
+        begin(&f, &virtualbox);
+        end_of_space = f.image.end + MAX(spaces[i], 8192);
+        add_locator(&f, spaces[i]);
+        vhd_finish(f.disk, &f.image);
+        for (unsigned block = 0; block < 3; block++) {
+            blk = open_silently(&f);
+            write_value(blk, block * BLOCK, BLOCK, block + 1);
+            blk_unref(blk);
+            g_assert_cmpuint(start_of(&f, block), >=, end_of_space);
+        }
+        blk = open_silently(&f);
+        for (unsigned block = 0; block < 3; block++) {
+            assert_reads(blk, block * BLOCK, BLOCK, block + 1);
+        }
+        blk_unref(blk);
+        assert_sound(&f);
+        end(&f);
+    }
+}
+
+/* A space that blocks lie in is smaller than its locator says. */
+static void test_locator_space_taken(void)
+{
+    BlockBackend *blk;
+    Fixture f;
+
+    begin(&f, &virtualbox);
+    add_locator(&f, 1 * MiB);
+    vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
+    vhd_finish(f.disk, &f.image);
+    for (unsigned block = 2; block < 4; block++) {
+        blk = open_silently(&f);
+        assert_reads(blk, BLOCK, BLOCK, 0x11);
+        write_value(blk, block * BLOCK, BLOCK, 0x22);
+        blk_unref(blk);
+    }
+    blk = open_silently(&f);
+    assert_reads(blk, BLOCK, BLOCK, 0x11);
+    assert_reads(blk, 2 * BLOCK, 2 * BLOCK, 0x22);
+    blk_unref(blk);
+    assert_sound(&f);
+    end(&f);
 }
 
 /* ---- the batmap --------------------------------------------------------- */
@@ -164,6 +253,10 @@ int main(int argc, char **argv)
     bdrv_init();
     begin_listening();
 
+    g_test_add_func("/vpc/A4-locator", test_locator_path);
+    g_test_add_func("/vpc/structures/locator-space", test_locator_space);
+    g_test_add_func("/vpc/structures/locator-space-taken",
+                    test_locator_space_taken);
     g_test_add_func("/vpc/structures/batmap-elsewhere", test_batmap_elsewhere);
     g_test_add_func("/vpc/structures/batmap-length", test_batmap_length);
     g_test_add_func("/vpc/structures/bitmap-spells-batmap",
