@@ -13,7 +13,7 @@
  *     begun anew, all bits clear, which is true of any image.
  *   - It is looked for only where the creator puts one, since the sector bitmap
  *     of another program's first block may spell its cookie; and it never takes
- *     space from a block or another structure, because its header may be damaged.
+ *     space from a block or another structure, since its header may be damaged.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"

@@ -105,8 +105,8 @@ static int read_header(BlockDriverState *bs, Error **errp)
 }
 
 /*
- * The path of each parent locator: a dynamic disk has no parent, but may have kept
- * the space of paths to one.
+ * The path of each parent locator: a dynamic disk has no parent, but may have
+ * kept the space of paths to one.
  */
 static void reserve_locators(VpcState *s)
 {
@@ -149,8 +149,8 @@ static uint64_t next_after(const VpcState *s, const VpcRange *range,
 /*
  * The rest of the space that each locator claims, up to what follows: other
  * programs put a longer path there.  It counts although the file may end in it,
- * because otherwise a block that was put there would lie over the locator as soon
- * as the file is longer.  Its unit is bytes or sectors; programs do not agree.
+ * because otherwise a block that was put there would lie over the locator as
+ * soon as the file is longer.  Its unit is bytes or sectors; programs differ.
  */
 static void extend_locators(VpcState *s, const GArray *starts)
 {

@@ -116,7 +116,7 @@ typedef struct VpcBitmap {
 /* Why a map that is there cannot be used. */
 typedef enum VpcBatmapFault {
     VPC_BATMAP_SOUND,
-    VPC_BATMAP_HEADER,          /* a block or a structure lies over its header */
+    VPC_BATMAP_HEADER,          /* a block or structure lies over its header */
     VPC_BATMAP_LENGTH,          /* too short for the disk, or too long */
     VPC_BATMAP_OFFSET,          /* outside the file, or over something else */
 } VpcBatmapFault;
@@ -243,10 +243,10 @@ bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
 uint64_t vpc_structures_end(const VpcState *s);
 
 /*
- * Reads the table once and checks each entry: fills s->stats.  Memory is bounded
- * by what of the file is data.  Returns the entries that name a place in the file
- * which no structure has, sorted, as uint32_t; NULL with @errp set on failure.
- * g_array_unref().  Mixed.
+ * Reads the table once and checks each entry: fills s->stats.  Memory is
+ * bounded by what of the file is data.  Returns the entries that name a place in
+ * the file which no structure has, sorted, as uint32_t; NULL with @errp set on
+ * failure.  g_array_unref().  Mixed.
  */
 GArray *vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
                        Error **errp);
@@ -314,8 +314,8 @@ VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
 /*
  * Looks for XenServer's map after a table that ends at @table_end and reserves
  * its space, which no block of @starts (vpc_table_open()) lies in.  A map that
- * cannot be used is no error: then no bitmap is taken to be full for its sake, and
- * the image is not written to.  Mixed.
+ * cannot be used is no error: then no bitmap is taken to be full for its sake,
+ * and the image is not written to.  Mixed.
  */
 int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end,
                     const GArray *starts, Error **errp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ranges of the file: the space of parent locators, and XenServer's batmap, against
- * blocks and other structures.
+ * Ranges of the file: the space of parent locators, and XenServer's batmap,
+ * against blocks and other structures.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -51,8 +51,8 @@ static void test_locator_path(void)
 }
 
 /*
- * The space of a locator, in bytes or in sectors, may go on after the end of the
- * file: no new block lies in it, and the image means the same when it is longer.
+ * The space of a locator, in bytes or in sectors, may go on after the end of
+ * the file: no new block lies in it, and a longer file means the same.
  */
 static void test_locator_space(void)
 {
@@ -145,7 +145,7 @@ static void assert_left_alone(Fixture *f, const char *expected)
     blk_unref(blk);
 }
 
-/* Its header names the place of a footer, of the header, of the table, of a block. */
+/* Its header names the place of a footer, a header, the table or a block. */
 static void test_batmap_elsewhere(void)
 {
     static const uint64_t places[] = {
@@ -228,7 +228,7 @@ static void test_bitmap_spells_batmap(void)
     end(&f);
 }
 
-/* XenServer would take it for the map: the block stays, but nothing is written. */
+/* XenServer would take it for the map: it stays, but nothing is written. */
 static void test_block_over_batmap(void)
 {
     BdrvCheckResult result;
