@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "check.h"
@@ -296,14 +297,43 @@ static bool copies_are_bounded(const VpcCheck *c)
     return false;
 }
 
+/*
+ * Where the file's contents end, whatever they are: of what stands where the
+ * tail was lost, only a damaged footer or zeroes may be written over.
+ */
+static int contents_end(const VpcCheck *c, uint64_t *end)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t last = s->file_length - VPC_SECTOR;
+    uint8_t sector[VPC_SECTOR];
+    int ret;
+
+    *end = s->file_length;
+    if (!s->tail_lost) {
+        return 0;
+    }
+    ret = bdrv_pread(c->bs->file, last, sector, sizeof(sector));
+    if (ret >= 0 && !vpc_has_footer_cookie(sector) &&
+        !buffer_is_zero(sector, sizeof(sector))) {
+        *end += VPC_SECTOR;
+    }
+    return MIN(ret, 0);
+}
+
 int vpc_check_place(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     uint64_t align = s->block_size >= PAGE ? PAGE : VPC_SECTOR;
     uint64_t old_end = s->tail_lost ? 0 : s->footer_offset;
+    uint64_t end;
+    int ret;
 
     if (!copies_are_bounded(c)) {
         return -EFBIG;
+    }
+    ret = contents_end(c, &end);
+    if (ret < 0) {
+        return ret;
     }
     if (c->moves->len) {
         /* Behind all that the file holds, whatever it is. */
@@ -322,8 +352,7 @@ int vpc_check_place(VpcCheck *c)
     }
     c->tail_offset = s->footer_offset;
     if (s->tail_lost || c->data_end > old_end) {
-        uint64_t end = MAX(c->data_end + VPC_SECTOR, s->file_length);
-
+        end = MAX(c->data_end + VPC_SECTOR, end);
         c->tail_offset = ROUND_UP(end, PAGE) - VPC_SECTOR;
         c->write_tail = true;
     }

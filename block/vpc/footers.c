@@ -236,7 +236,8 @@ void vpc_find_tail(BlockDriverState *bs, uint64_t end)
     };
 
     for (size_t i = 0; s->tail_lost && i < ARRAY_SIZE(places); i++) {
-        if (is_footer_at(bs, places[i])) {
+        /* Of a block that was cut off a footer before it would say the end. */
+        if (!s->stats.truncated && is_footer_at(bs, places[i])) {
             s->tail_lost = false;
             s->footer_offset = s->file_end = places[i];
         }
