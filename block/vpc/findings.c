@@ -6,6 +6,7 @@
  * one, when they are told.
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "check.h"
 
 void vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
@@ -168,10 +169,41 @@ static char *block_expected(const VpcCheck *c, const VpcFinding *f)
     }
 }
 
+/* Was the entry of these blocks given up? */
+static bool is_given_up(const VpcFinding *f)
+{
+    return f->fixed && (f->fault == VPC_FAULT_OUTSIDE ||
+                        f->fault == VPC_FAULT_OVER);
+}
+
+/* What of the disk reads as zeroes since the repair of @f. */
+static VpcRange zeroed_range(const VpcCheck *c, const VpcFinding *f)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
+    VpcRange range = {
+        (uint64_t)f->block << s->block_shift,
+        ((uint64_t)f->block + f->count) << s->block_shift,
+    };
+
+    if (f->fixed && f->fault == VPC_FAULT_CUT) {
+        uint64_t data = vpc_data_offset(s, f->entry);
+
+        range.start += MIN(c->file_end - MIN(data, c->file_end),
+                           s->block_size);
+    } else if (!is_given_up(f)) {
+        range.end = range.start;
+    }
+    range.end = MIN(range.end, size);
+    range.start = MIN(range.start, range.end);
+    return range;
+}
+
 static void tell(const VpcCheck *c, const VpcFinding *f,
                  BdrvCheckResult *result)
 {
     bool words = f->fault == VPC_FAULT_NONE;
+    VpcRange zeroed = words ? (VpcRange) { 0 } : zeroed_range(c, f);
     g_autofree char *field = words ? NULL : block_field(f);
     g_autofree char *value = words ? NULL : block_value(f);
     g_autofree char *expected = words ? NULL : block_expected(c, f);
@@ -182,6 +214,8 @@ static void tell(const VpcCheck *c, const VpcFinding *f,
         .value = words ? f->value : value,
         .expected = words ? f->expected : expected,
         .fixed = f->fixed,
+        .guest_offset = zeroed.start,
+        .guest_bytes = zeroed.end - zeroed.start,
     };
 
     result->listener(&finding, result->listener_opaque);
@@ -202,6 +236,9 @@ void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result)
         if (f->grade == BDRV_FINDING_CORRUPTION) {
             count(f->fixed ? &result->corruptions_fixed
                            : &result->corruptions, f);
+            if (is_given_up(f)) {
+                count(&result->given_up, f);
+            }
         } else if (f->grade == BDRV_FINDING_LEAK) {
             count(f->fixed ? &result->leaks_fixed : &result->leaks, f);
         }

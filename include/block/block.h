@@ -129,6 +129,8 @@ typedef struct BdrvCheckFinding {
     const char *value;
     const char *expected;
     bool fixed;                /* repaired by this check */
+    int64_t guest_offset;      /* of the disk, bytes: it reads as zeroes from */
+    int64_t guest_bytes;       /* there since the repair; 0: nowhere */
 } BdrvCheckFinding;
 
 /* May be called in a coroutine, must not yield. */
@@ -148,6 +150,9 @@ typedef struct BdrvCheckResult {
     /* MINBLK_CHECK_FINDINGS: told of each finding; NULL: nobody listens. */
     BdrvCheckListener *listener;
     void *listener_opaque;
+
+    /* Clusters that a repair gave up: they may have held a guest's data. */
+    int given_up;
 } BdrvCheckResult;
 
 typedef enum {
