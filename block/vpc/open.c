@@ -296,11 +296,32 @@ static int block_migration(BlockDriverState *bs, Error **errp)
     return ret;
 }
 
+/* A line for each repair, because only opening the image was asked for. */
+static void print_repair(const BdrvCheckFinding *f, void *opaque)
+{
+    BlockDriverState *bs = opaque;
+
+    if (!f->fixed) {
+        return;
+    }
+    error_printf("repair: '%s': %s at offset %" PRId64 " was %s, expected %s",
+                 bs->filename, f->field, f->offset, f->value, f->expected);
+    if (f->guest_bytes) {
+        error_printf(": bytes %" PRId64 " to %" PRId64 " of the disk read as "
+                     "zeroes", f->guest_offset,
+                     f->guest_offset + f->guest_bytes - 1);
+    }
+    error_printf("\n");
+}
+
 /* Repairs what was opened leniently, and looks at it again as a user does. */
 static int repair_opened(BlockDriverState *bs, bool lenient, Error **errp)
 {
     VpcState *s;
-    BdrvCheckResult result = { 0 };
+    BdrvCheckResult result = {
+        .listener = print_repair,
+        .listener_opaque = bs,
+    };
     int ret = vpc_check(bs, &result, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS);
 
     if (ret < 0) {
