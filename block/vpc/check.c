@@ -5,8 +5,9 @@
  * Invariants:
  *   - A repair begins when the check has come to its end, and only of what needs
  *     no guess.
- *   - Lost space is given up only when nothing is corrupt any more: what an
- *     entry that is damaged has lost might lie there.
+ *   - Lost space is given up only when nothing is corrupt, and not by a repair
+ *     that drops, moves or completes blocks: what an entry that was damaged has
+ *     lost might lie there, and a guest's data is in the file only once.
  *   - After a repair the state is made anew of the file.
  */
 #include "qemu/osdep.h"
@@ -103,6 +104,12 @@ static int repair_leaks(VpcCheck *c)
     return ret;
 }
 
+/* May lost space be what a damaged entry should name, or a cut block's? */
+static bool lost_space_in_doubt(const VpcCheck *c)
+{
+    return c->drops->len || c->moves->len || c->cuts->len;
+}
+
 static int repair(VpcCheck *c, BdrvCheckMode fix)
 {
     bool errors = fix & BDRV_FIX_ERRORS &&
@@ -116,8 +123,8 @@ static int repair(VpcCheck *c, BdrvCheckMode fix)
     if (errors) {
         ret = repair_errors(c);
     }
-    /* Blocks that were copied, or dropped, leave space behind. */
-    if (ret == 0 && (fix & BDRV_FIX_LEAKS) && (errors || c->lost->len)) {
+    if (ret == 0 && (fix & BDRV_FIX_LEAKS) && (errors || c->lost->len) &&
+        !lost_space_in_doubt(c)) {
         ret = repair_leaks(c);
     }
     return ret;

@@ -6,7 +6,8 @@
 Each damage is found, repaired by `check -r all`, and gone: the image is sound by
 the rules of its layout (rules.py), reads as it did before, or as is said here,
 and as QEMU reads it (where it is installed).  Images whose tail is lost, or whose
-footers alone are damaged, can be read before, too.
+footers alone are damaged, can be read before, too.  Where entries are given up,
+the exit status says so, and what their blocks held stays in the file.
 """
 import shutil
 import sys
@@ -89,6 +90,19 @@ def entry_over_header(d):
     d.entry(1, 1)
 
 
+def entry_lost(d):
+    """Block 3 had data, which stays in the file."""
+    d.entry(3, 0x00ffffff)
+    d.lose(3)
+
+
+def table_sector_lost(d):
+    """All blocks have had data, or none."""
+    d.data[1536:2048] = bytes(512)
+    for index in range(d.image.blocks):
+        d.lose(index)
+
+
 def entries_alike(d):
     """Block 1 shares the place of block 3, and has a copy afterwards."""
     d.entry(1, d.image.table[3])
@@ -118,14 +132,23 @@ def block_lost(d):
 
 READABLE = (head_lost, head_damaged, tail_lost, tail_cut, tail_damaged,
             other_tail)
-DAMAGES = READABLE + (checksums_stale, header_checksum, entry_behind,
-                      entry_over_header, entries_alike, batmap_untrue,
-                      batmap_checksum, block_lost)
+GIVEN_UP = (entry_behind, entry_over_header, entry_lost, table_sector_lost)
+DAMAGES = READABLE + GIVEN_UP + (
+    checksums_stale, header_checksum, entries_alike, batmap_untrue,
+    batmap_checksum, block_lost)
 
 
 def write(data):
     with open(foreign.IMAGE, 'wb') as file:
         file.write(data)
+
+
+def stays(d, after):
+    """Each block of the image before is in the file as it was."""
+    size = d.parts.bitmap_size + d.parts.block_size
+    for index, start in d.parts.blocks():
+        if after[start:start + size] != d.data[start:start + size]:
+            sys.exit('what block %d held is gone' % index)
 
 
 def try_one(layout, damage, img):
@@ -137,12 +160,16 @@ def try_one(layout, damage, img):
     if damage in READABLE:
         foreign.compare('minblk-img, before,', d.content,
                         foreign.by_minblk(img))
-    foreign.run(img, 'check', '-f', 'vpc', '-r', 'all', foreign.IMAGE)
+    foreign.run(img, 'check', '-f', 'vpc', '-r', 'all', foreign.IMAGE,
+                status=2 if damage in GIVEN_UP else 0)
     after = foreign.read_file(foreign.IMAGE)
     lines = rules.problems(after)
     if lines:
         sys.exit('\n'.join(lines))
-    foreign.run(img, 'check', '-f', 'vpc', foreign.IMAGE)
+    if damage in GIVEN_UP:
+        stays(d, after)
+    foreign.run(img, 'check', '-f', 'vpc', foreign.IMAGE,
+                status=3 if damage in (entry_lost, table_sector_lost) else 0)
     foreign.compare('minblk-img', d.content, foreign.by_minblk(img))
     foreign.compare('vhd.py', d.content, foreign.by_vhd(len(d.content)))
     if shutil.which('qemu-img'):

@@ -78,10 +78,12 @@ patch()
     expect_err ''
     expect_golden check-outside
     img check -r all v
-    expect_status 0
+    expect_status 2
+    expect_err ''
     expect_golden check-outside-repaired
+    # What the block held is still there, and is no error.
     img check v
-    expect_status 0
+    expect_status 3
 }
 
 @test 'findings as JSON' {
@@ -92,8 +94,50 @@ patch()
     expect_err ''
     expect_golden check-outside.json
     img check -r all --output=json v
-    expect_status 0
+    expect_status 2
     expect_golden check-outside-repaired.json
+}
+
+# all_but_table FILE: the sum of what follows the table.
+all_but_table()
+{
+    tail -c +2049 "$1" | md5sum
+}
+
+# Ten blocks of data, and a sector of the table that was lost.
+setup_lost_table()
+{
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 64M
+    "$MINBLK_IO" -f vpc -c 'write -P 7 2M 20M' v >/dev/null
+    dd if=/dev/zero of=v bs=512 seek=3 count=1 conv=notrunc status=none
+    sum=$(all_but_table v)
+}
+
+@test 'a repair that gives entries up keeps what their blocks held' {
+    setup_lost_table
+    img check -r all v
+    expect_status 2
+    expect_err ''
+    [[ ${lines[0]} == *'(repaired: bytes 0 to 67125247 of the disk read as'\
+' zeroes)' ]]
+    grep -q '^33 clusters were given up' <<<"$output"
+    ! grep -q '^No errors' <<<"$output"
+    same_text sum "$sum" "$(all_but_table v)"
+    img check -q v
+    expect_status 3
+    same_text sum "$sum" "$(all_but_table v)"
+}
+
+@test 'so does repair=on, which prints what it did' {
+    setup_lost_table
+    io -c 'read -P 0 0 64M' --image-opts \
+        driver=vpc,file.filename=v,repair=on
+    expect_status 0
+    [[ $stderr == "repair: 'v': table entry of each of the blocks 0 to 32 at"\
+' offset 1536 was 0x00000000 '*': bytes 0 to 67125247 of the disk read as'\
+' zeroes' ]]
+    same_text sum "$sum" "$(all_but_table v)"
 }
 
 @test 'lost space is a leak, and is given back' {
@@ -126,9 +170,10 @@ patch()
     setup_vpc
     patch 1544 '\0\0\0\7'
     img check -r all v
-    expect_status 0
+    # What block 2 had before is in the file still.
+    expect_status 3
     img check v
-    expect_status 0
+    expect_status 3
     "$MINBLK_IO" -f vpc -c 'read -P 7 2M 4M' -c 'write -P 8 2M 2M' \
         -c 'read -P 7 4M 2M' v
 }
@@ -182,9 +227,14 @@ END
     io -c 'read -P 7 2M 4M' -c 'write -P 7 2M 512' --image-opts \
         driver=vpc,file.filename=v,repair=on
     expect_status 0
+    [[ $stderr == "repair: 'v': "*" at offset 8 was "* ]]
     img check v
     expect_status 0
     expect_golden check-sound
+    # There is nothing to do any more.
+    io -c 'read -P 7 2M 4M' --image-opts driver=vpc,file.filename=v,repair=on
+    expect_status 0
+    expect_err ''
 }
 
 @test 'images that were edited by hand' {

@@ -29,7 +29,8 @@ typedef struct CheckArgs {
 
 static const char check_help[] =
     "Looks for damage in an image's metadata. Exit status: 0 none, 1 the\n"
-    "check failed, 2 corruptions, 3 only leaks, 63 the format has no check.\n"
+    "check failed, 2 corruptions, or a repair that gave data up, 3 only\n"
+    "leaks, 63 the format has no check.\n"
     "\n"
     "  -f, --format=FMT   format of the image (default: probed)\n"
     "  --output=FORM      human (default) or json\n"
@@ -65,6 +66,9 @@ static void note_finding(const BdrvCheckFinding *found, void *opaque)
     f->value = g_strdup(found->value);
     f->expected = g_strdup(found->expected);
     f->fixed = found->fixed;
+    f->has_guest_offset = f->has_guest_length = found->guest_bytes > 0;
+    f->guest_offset = found->guest_offset;
+    f->guest_length = found->guest_bytes;
     *findings->next = item;
     findings->next = &item->next;
 }
@@ -105,9 +109,16 @@ static const char *grade_word(ImageCheckGrade grade)
 /* One line; values of several lines there are none. */
 static void print_finding(const ImageCheckFinding *f)
 {
-    printf("%s at offset %" PRId64 ": %s is %s, expected %s%s\n",
-           grade_word(f->grade), f->offset, f->field, f->value, f->expected,
-           f->fixed ? " (repaired)" : "");
+    printf("%s at offset %" PRId64 ": %s is %s, expected %s",
+           grade_word(f->grade), f->offset, f->field, f->value, f->expected);
+    if (f->has_guest_length) {
+        printf(" (repaired: bytes %" PRId64 " to %" PRId64 " of the disk read "
+               "as zeroes)", f->guest_offset,
+               f->guest_offset + f->guest_length - 1);
+    } else if (f->fixed) {
+        printf(" (repaired)");
+    }
+    printf("\n");
 }
 
 static void print_findings(const Findings *findings)
@@ -134,7 +145,13 @@ static void print_counts(const BdrvCheckResult *result)
         printf("\n%d internal errors have occurred during the check.\n",
                result->check_errors);
     }
-    if (!result->corruptions && !result->leaks && !result->check_errors) {
+    if (result->given_up) {
+        printf("\n%d clusters were given up: they read as zeroes now.\n"
+               "What the file holds of their data is kept; copy the file "
+               "before another repair frees it.\n", result->given_up);
+    }
+    if (!result->corruptions && !result->leaks && !result->check_errors &&
+        !result->given_up) {
         printf("No errors were found on the image.\n");
     }
 }
@@ -179,6 +196,8 @@ static void describe(ImageCheck *check, const CheckArgs *args,
               result->corruptions);
     set_count(&check->has_corruptions_fixed, &check->corruptions_fixed,
               result->corruptions_fixed);
+    set_count(&check->has_clusters_given_up, &check->clusters_given_up,
+              result->given_up);
     set_count(&check->has_leaks, &check->leaks, result->leaks);
     set_count(&check->has_leaks_fixed, &check->leaks_fixed,
               result->leaks_fixed);
@@ -230,6 +249,7 @@ static int check_again(BlockDriverState *bs, const CheckArgs *args,
         *findings = (Findings) { .next = &findings->first };
     }
     ret = bdrv_check_listening(bs, &second, 0, note_finding, findings);
+    second.given_up = result->given_up;
     second.leaks_fixed = result->leaks_fixed;
     second.corruptions_fixed = result->corruptions_fixed;
     *result = second;
@@ -241,7 +261,7 @@ static int exit_status(int ret, const BdrvCheckResult *result)
     if (ret < 0 || result->check_errors) {
         return 1;
     }
-    if (result->corruptions) {
+    if (result->corruptions || result->given_up) {
         return CHECK_CORRUPTIONS;
     }
     return result->leaks ? CHECK_LEAKS : 0;
