@@ -118,6 +118,12 @@ bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q);
 /* The first registered driver; QLIST_NEXT(drv, list) gives the others. */
 BlockDriver *bdrv_first_driver(void);
 
+/*
+ * Is a driver of this format name built in?  Takes no lock, since a guarded
+ * write asks, which must not wait for another thread's opening.  Plain.
+ */
+bool bdrv_has_format(const char *name);
+
 /* ---- opening ----------------------------------------------------------- */
 
 /*

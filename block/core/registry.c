@@ -47,6 +47,11 @@ static BlockDriver *find_by_format_name(const char *name)
     return NULL;
 }
 
+bool bdrv_has_format(const char *name)
+{
+    return find_by_format_name(name) != NULL;
+}
+
 BlockDriver *bdrv_find_format(const char *name)
 {
     BlockDriver *drv;
