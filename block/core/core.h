@@ -5,15 +5,15 @@
  * Files: registry (drivers), graph (nodes, their names), edge, perm
  * (permissions), open (one node; closing), open-child (children, backing),
  * options (those of every node), inherit (the three roles), implicit (what an
- * image names), probe (formats), filename (descriptions of nodes, paths),
- * create, reopen, drain (drained sections; bdrv_inc_in_flight and its reverse),
- * limits (limits, lengths, aligned memory), tracked (requests in flight,
- * serialising), io (reads and writes), driver-io (the drivers' callbacks,
- * splitting), pad (unaligned requests, buffers), zeroes (write-zeroes,
- * discard), flush, truncate, copy-range, status, io-sync (mixed forms;
- * bdrv_run_co and bdrv_run_outside_co), guard (probed raw images), info (what a
- * node or its driver answers, names, removable media, debug events, words of
- * the command line), backend, overlay.
+ * image names), probe (formats), magic (formats without a driver), filename
+ * (descriptions of nodes, paths), create, reopen, drain (drained sections;
+ * bdrv_inc_in_flight and its reverse), limits (limits, lengths, aligned
+ * memory), tracked (requests in flight, serialising), io (reads and writes),
+ * driver-io (the drivers' callbacks, splitting), pad (unaligned requests,
+ * buffers), zeroes (write-zeroes, discard), flush, truncate, copy-range,
+ * status, io-sync (mixed forms; bdrv_run_co and bdrv_run_outside_co), guard
+ * (probed raw images), info (what a node or its driver answers, names,
+ * removable media, debug events, words of the command line), backend, overlay.
  */
 #ifndef BLOCK_CORE_CORE_H
 #define BLOCK_CORE_CORE_H
@@ -190,6 +190,14 @@ BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
  */
 BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size,
                               int64_t file_size);
+
+/*
+ * The format without a driver here of the image whose first, or last @size,
+ * bytes (of 512) are given, or NULL.  Asked after the drivers' own probes.
+ * Plain.
+ */
+const char *bdrv_magic_of_head(const uint8_t *head);
+const char *bdrv_magic_of_tail(const uint8_t *tail, int size);
 
 /* Warns that @bs was guessed to be raw and is going to be written. */
 void bdrv_warn_probed_raw(BlockDriverState *bs);

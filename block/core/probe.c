@@ -10,6 +10,9 @@
  *   - Probing reads at most 512 bytes at either end and writes nothing.
  *   - Every probe is asked; the highest score wins.  Tails are looked at only
  *     when no head beat raw's score.
+ *   - What no driver's probe finds is raw only if it has no other format's
+ *     magic.  The magics come after the tails, because the head of a fixed VHD
+ *     belongs to its guest.
  *   - An empty file is raw.
  */
 #include "qemu/osdep.h"
@@ -71,31 +74,52 @@ static int64_t exact_length(BlockDriverState *file)
     return bdrv_getlength(file);
 }
 
+/* @raw for a file with this head and tail, unless a magic says otherwise. */
+static BlockDriver *guess_raw(BlockDriver *raw, BlockDriverState *file,
+                              const uint8_t *head, const uint8_t *tail,
+                              int size, Error **errp)
+{
+    const char *format = bdrv_magic_of_head(head);
+
+    if (!format) {
+        format = bdrv_magic_of_tail(tail, size);
+    }
+    if (raw && format) {
+        error_setg(errp, "'%s' is a %s image; this build has no driver for "
+                   "it, give '-f raw' to use its bytes as they are",
+                   file->filename, format);
+        return NULL;
+    }
+    return raw;
+}
+
 static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
                                    const char *filename, bool *by_tail,
                                    Error **errp)
 {
-    uint8_t buf[BLOCK_PROBE_BUF_SIZE] = { 0 };
+    uint8_t head[BLOCK_PROBE_BUF_SIZE] = { 0 };
+    uint8_t tail[BLOCK_PROBE_BUF_SIZE];
     int size = MIN(length, BLOCK_PROBE_BUF_SIZE);
     BlockDriver *drv, *tail_drv;
     int score;
-    int ret = bdrv_pread(file, 0, buf, size);
+    int ret = bdrv_pread(file, 0, head, size);
 
     if (ret >= 0) {
-        drv = probe_heads(buf, sizeof(buf), filename, &score);
+        drv = probe_heads(head, sizeof(head), filename, &score);
         if (drv && score > RAW_SCORE) {
             return drv;
         }
-        ret = bdrv_pread(file, length - size, buf, size);
+        ret = bdrv_pread(file, length - size, tail, size);
     }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read image for determining "
                          "its format");
         return NULL;
     }
-    tail_drv = bdrv_probe_tails(buf, size, length);
+    tail_drv = bdrv_probe_tails(tail, size, length);
     *by_tail = tail_drv != NULL;
-    return tail_drv ? tail_drv : drv;
+    return tail_drv ? tail_drv
+                    : guess_raw(drv, file->bs, head, tail, size, errp);
 }
 
 static char *prober_desc(BdrvChild *child)

@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/core.h"
+#include "magics.h"
 #include "mem-driver.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
@@ -201,6 +202,47 @@ static void test_tail_is_read_only(void)
     bdrv_unref(bs);
 }
 
+/* ---- images of formats without a driver --------------------------------- */
+
+static MemFile *setup_magic(const Magic *m, int64_t size)
+{
+    MemFile *f = setup(size);
+
+    memcpy(f->data + magic_offset(m, size), m->bytes, m->size);
+    return f;
+}
+
+static void assert_refused(const char *format, int flags)
+{
+    g_autofree char *msg = g_strdup_printf(
+        "'x' is a %s image; this build has no driver for it, give '-f raw' to "
+        "use its bytes as they are", format);
+    Error *err = NULL;
+
+    g_assert_null(bdrv_open("mem:x", NULL, NULL, flags, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, msg);
+    error_free_or_abort(&err);
+    g_assert_null(bdrv_next_node(NULL));
+}
+
+static void test_magics(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+        MemFile *f = setup_magic(&magics[i], 4096);
+        QDict *d = qdict_new();
+        BlockDriverState *bs;
+
+        assert_refused(magics[i].format, 0);
+        assert_refused(magics[i].format, BDRV_O_RDWR);
+        assert_refused(magics[i].format, BDRV_O_RDWR | BDRV_O_AUTO_RDONLY);
+        g_assert_cmpint(f->open_count, ==, 0);
+        qdict_put_str(d, "driver", "raw");
+        bs = bdrv_open("mem:x", NULL, d, BDRV_O_RDWR, &error_abort);
+        g_assert_false(bs->has_guard);
+        bdrv_unref(bs);
+    }
+}
+
 /* ---- the guard and its warning ------------------------------------------ */
 
 static void test_guard_is_set(void)
@@ -332,6 +374,7 @@ int main(int argc, char **argv)
     g_test_add_func("/probe/small-files", test_small_files);
     g_test_add_func("/probe/tails", test_tails);
     g_test_add_func("/probe/tail-is-read-only", test_tail_is_read_only);
+    g_test_add_func("/probe/magics", test_magics);
     g_test_add_func("/probe/guard-is-set", test_guard_is_set);
     g_test_add_func("/probe/warning", test_warning);
     g_test_add_func("/probe/silence", test_silence);
