@@ -87,6 +87,12 @@ static BlockDriver bdrv_strong = {
     ANY_DRIVER,
 };
 
+/* Bears the name of a format with a magic only in the test that says so. */
+static BlockDriver bdrv_stand_in = {
+    .format_name = "stand-in",
+    ANY_DRIVER,
+};
+
 static MemFile *setup(int64_t size)
 {
     tails_asked = 0;
@@ -243,6 +249,84 @@ static void test_magics(void)
     }
 }
 
+/* One byte off, or not all of it. */
+static void test_no_magic(void)
+{
+    MemFile *f;
+
+    for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+        f = setup(4096);
+        memcpy(f->data + magic_offset(&magics[i], 4096) + 1, magics[i].bytes,
+               magics[i].size);
+        g_assert_cmpstr(probed_format(), ==, "raw");
+    }
+    f = setup(4096);
+    memcpy(f->data + 4096 - 512, "koly", 4);
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    f = setup(4096);
+    memcpy(f->data, "koly\0\0\0\4\0\0\2\0", 12);
+    g_assert_cmpstr(probed_format(), ==, "raw");
+}
+
+static void test_magic_of_small_file(void)
+{
+    MemFile *f = setup(4);
+
+    memcpy(f->data, "KDMV", 4);
+    assert_refused("vmdk", 0);
+    f = setup(511);
+    memcpy(f->data, "koly\0\0\0\4\0\0\2\0", 12);
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    f = setup(512);
+    memcpy(f->data, "koly\0\0\0\4\0\0\2\0", 12);
+    assert_refused("dmg", 0);
+}
+
+/* What a driver finds it opens: by the head, or by the tail. */
+static void test_driver_before_magic(void)
+{
+    MemFile *f;
+
+    for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+        f = setup_magic(&magics[i], 4096);
+        memcpy(f->data + 4092, "TAIL", 4);
+        g_assert_cmpstr(probed_format(), ==, "strong");
+    }
+    f = setup(4096);
+    memcpy(f->data + 64, "\x7f\x10\xda\xbe", 4);
+    f->data[0] = 'H';
+    g_assert_cmpstr(probed_format(), ==, "weak");
+}
+
+static int stand_in_probe(const uint8_t *buf, int buf_size,
+                          const char *filename)
+{
+    return buf[7] == 3 ? 100 : 0;
+}
+
+/* With a driver of that name, only its probe says what is of its format. */
+static void test_driver_of_that_name(void)
+{
+    MemFile *f = setup_magic(&magics[2], 4096);
+
+    assert_refused("qcow2", 0);
+    bdrv_stand_in.format_name = "qcow2";
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    bdrv_stand_in.bdrv_probe = stand_in_probe;
+    g_assert_cmpstr(probed_format(), ==, "qcow2");
+    f->data[7] = 2;
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    f->data[7] = 1;
+    assert_refused("qcow", 0);
+    /* A version 1 is not taken for the other format of that magic. */
+    bdrv_stand_in.format_name = "qcow";
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    f->data[7] = 2;
+    assert_refused("qcow2", 0);
+    bdrv_stand_in.format_name = "stand-in";
+    bdrv_stand_in.bdrv_probe = NULL;
+}
+
 /* ---- the guard and its warning ------------------------------------------ */
 
 static void test_guard_is_set(void)
@@ -362,6 +446,7 @@ static void register_drivers(void)
     bdrv_register(&bdrv_fake_raw);
     bdrv_register(&bdrv_weak);
     bdrv_register(&bdrv_strong);
+    bdrv_register(&bdrv_stand_in);
 }
 block_init(register_drivers)
 
@@ -375,6 +460,10 @@ int main(int argc, char **argv)
     g_test_add_func("/probe/tails", test_tails);
     g_test_add_func("/probe/tail-is-read-only", test_tail_is_read_only);
     g_test_add_func("/probe/magics", test_magics);
+    g_test_add_func("/probe/no-magic", test_no_magic);
+    g_test_add_func("/probe/magic-of-small-file", test_magic_of_small_file);
+    g_test_add_func("/probe/driver-before-magic", test_driver_before_magic);
+    g_test_add_func("/probe/driver-of-that-name", test_driver_of_that_name);
     g_test_add_func("/probe/guard-is-set", test_guard_is_set);
     g_test_add_func("/probe/warning", test_warning);
     g_test_add_func("/probe/silence", test_silence);
