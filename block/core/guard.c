@@ -2,11 +2,12 @@
 /*
  * The guard of raw images whose format was only guessed: a guest that could
  * write another format's header would choose the format, and with it what host
- * files the next one who probes opens.
+ * files the next one who probes opens, or could never be started again.
  *
  * The file edge of such a node is guarded.  Before a change the guard puts
  * together what the first and the last 512 bytes of the file will be, asks the
- * probes about them as opening does, and refuses what is not raw.
+ * probes and the magics about them as opening does, and refuses what is not
+ * raw.
  *
  * Invariants:
  *   - A change that touches neither end costs two comparisons.
@@ -66,7 +67,7 @@ static int coroutine_fn guard_read(const GuardedChange *c, int64_t start,
 }
 
 /* Says it once a node, however often a guest tries. */
-static int guard_refuse(const GuardedChange *c, BlockDriver *drv)
+static int guard_refuse(const GuardedChange *c, const char *format)
 {
     BlockDriverState *raw = c->child->opaque;
 
@@ -75,7 +76,7 @@ static int guard_refuse(const GuardedChange *c, BlockDriver *drv)
         error_report("'%s' would be taken for an image of format '%s' after "
                      "this change, which is refused because the format raw "
                      "was only guessed; give '-f raw' to permit it",
-                     c->child->bs->filename, drv->format_name);
+                     c->child->bs->filename, format);
     }
     return -EPERM;
 }
@@ -83,6 +84,7 @@ static int guard_refuse(const GuardedChange *c, BlockDriver *drv)
 static int coroutine_fn judge_head(const GuardedChange *c)
 {
     uint8_t buf[GUARD_SIZE] = { 0 };
+    const char *format;
     BlockDriver *drv;
     int ret;
 
@@ -91,16 +93,16 @@ static int coroutine_fn judge_head(const GuardedChange *c)
         return ret;
     }
     drv = bdrv_probe_all(buf, GUARD_SIZE, NULL);
-    if (drv && strcmp(drv->format_name, "raw")) {
-        return guard_refuse(c, drv);
-    }
-    return 0;
+    format = drv && strcmp(drv->format_name, "raw") ? drv->format_name
+                                                    : bdrv_magic_of_head(buf);
+    return format ? guard_refuse(c, format) : 0;
 }
 
 static int coroutine_fn judge_tail(const GuardedChange *c)
 {
     uint8_t buf[GUARD_SIZE] = { 0 };
     int size = MIN(c->end, GUARD_SIZE);
+    const char *format;
     BlockDriver *drv;
     int ret;
 
@@ -109,7 +111,8 @@ static int coroutine_fn judge_tail(const GuardedChange *c)
         return ret;
     }
     drv = bdrv_probe_tails(buf, size, c->end);
-    return drv ? guard_refuse(c, drv) : 0;
+    format = drv ? drv->format_name : bdrv_magic_of_tail(buf, size);
+    return format ? guard_refuse(c, format) : 0;
 }
 
 /* Judges both ends of the file as far as they change from length @old. */

@@ -7,6 +7,7 @@
  * file, or at the start of its last 512 or 511 bytes.
  */
 #include "qemu/osdep.h"
+#include "magics.h"
 #include "mem-driver.h"
 #include "qemu/error-report.h"
 #include "sysemu/block-backend.h"
@@ -178,6 +179,34 @@ static void test_tail(void)
     image_close(&image);
 }
 
+/*
+ * Opening refuses other formats' magics, so a guest that wrote one could not
+ * start again: neither at once, nor all but its first byte and then that.
+ */
+static void test_other_formats(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+        const Magic *m = &magics[i];
+        int64_t at = magic_offset(m, LENGTH);
+        Image image = image_open(LENGTH, NULL);
+
+        g_assert_cmpint(blk_pwrite(image.blk, at, m->bytes, m->size, 0), ==,
+                        -EPERM);
+        g_assert_cmpint(image.file->data[at], ==, 0xee);
+        g_assert_cmpint(
+            blk_pwrite(image.blk, at + 1, m->bytes + 1, m->size - 1, 0), ==,
+            m->size - 1);
+        g_assert_cmpint(blk_pwrite(image.blk, at, m->bytes, 1, 0), ==, -EPERM);
+        g_assert_cmpint(image.file->data[at], ==, 0xee);
+        image_close(&image);
+
+        image = image_open(LENGTH, "raw");
+        g_assert_cmpint(blk_pwrite(image.blk, at, m->bytes, m->size, 0), ==,
+                        m->size);
+        image_close(&image);
+    }
+}
+
 /* Two harmless requests make no header together, one after the other ... */
 static void test_halves(void)
 {
@@ -304,6 +333,22 @@ static void test_truncate(void)
     image_close(&image);
 }
 
+/* A trailer in the middle does not become the end. */
+static void test_truncate_to_trailer(void)
+{
+    const Magic *dmg = &magics[ARRAY_SIZE(magics) - 1];
+    Image image = image_open(LENGTH, NULL);
+
+    g_assert_cmpint(blk_pwrite(image.blk, 1024, dmg->bytes, dmg->size, 0), ==,
+                    dmg->size);
+    g_assert_cmpint(truncate_to(&image, 1536), ==, -EPERM);
+    g_assert_cmpint(image.file->size, ==, LENGTH);
+    g_assert_cmpint(truncate_to(&image, 1535), ==, 0);
+    g_assert_cmpint(truncate_to(&image, 1536), ==, -EPERM);
+    g_assert_cmpint(truncate_to(&image, 2048), ==, 0);
+    image_close(&image);
+}
+
 /* Growing by writing, and a write far behind the end. */
 static void test_grow(void)
 {
@@ -424,11 +469,13 @@ int main(int argc, char **argv)
     g_test_add_func("/guard/head", test_head);
     g_test_add_func("/guard/not-probed", test_not_probed);
     g_test_add_func("/guard/tail", test_tail);
+    g_test_add_func("/guard/other-formats", test_other_formats);
     g_test_add_func("/guard/halves", test_halves);
     g_test_add_func("/guard/halves-at-once", test_halves_at_once);
     g_test_add_func("/guard/vectors", test_vectors);
     g_test_add_func("/guard/zeroes", test_zeroes);
     g_test_add_func("/guard/truncate", test_truncate);
+    g_test_add_func("/guard/truncate-to-trailer", test_truncate_to_trailer);
     g_test_add_func("/guard/grow", test_grow);
     g_test_add_func("/guard/odd-length", test_odd_length);
     g_test_add_func("/guard/middle", test_middle);
