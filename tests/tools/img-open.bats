@@ -247,6 +247,95 @@ operations on block 0 will be restricted.
     [ "${lines[1]}" = 'file format: raw' ]
 }
 
+# other FORMAT OFFSET BYTES: a file of that name, 1 MiB, with its magic.
+other()
+{
+    truncate -s 0 "$1"
+    truncate -s 1M "$1"
+    printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# expect_other FORMAT [STATUS]: the file of that name was refused, for that
+# reason.
+expect_other()
+{
+    expect_failure "${2:-1}" "Could not open '$1': '$1' is a $1 image; this build has \
+no driver for it, give '-f raw' to use its bytes as they are"
+}
+
+@test 'an image of a format without a driver is not raw' {
+    while read -r format offset bytes; do
+        other "$format" "$offset" "$bytes"
+        img info "$format"
+        expect_other "$format"
+        img info -f raw "$format"
+        expect_status 0
+        [ "${lines[1]}" = 'file format: raw' ]
+    done <<'END'
+qcow       0        QFI\xfb\0\0\0\x01
+qcow2      0        QFI\xfb\0\0\0\x02
+qcow2      0        QFI\xfb\0\0\0\x03
+vhdx       0        vhdxfile
+vmdk       0        KDMV
+vmdk       0        COWD
+vmdk       0        # Disk DescriptorFile\nversion=1\n
+vdi        64       \x7f\x10\xda\xbe
+qed        0        QED\0
+parallels  0        WithoutFreeSpace
+parallels  0        WithouFreSpacExt
+luks       0        LUKS\xba\xbe\0\x01
+bochs      0        Bochs Virtual HD Image
+cloop      0        #!/bin/sh\n#V2.0 Format\nmodprobe cloop
+dmg        1048064  koly\0\0\0\x04\0\0\x02\0
+END
+}
+
+@test 'every command refuses an image of a format without a driver' {
+    setup_raw
+    other qed 0 'QED\0'
+    cp qed before
+    for command in 'info qed' 'check qed' 'check -r all qed' 'map qed' \
+                   'measure qed' 'convert qed out' 'convert -O raw qed out' \
+                   'dd if=qed of=out' 'resize qed 2M' 'bench qed' \
+                   'bench -w qed' 'amend -o size=1 qed' 'snapshot -l qed' \
+                   'commit qed'; do
+        img $command
+        expect_other qed
+    done
+    for command in 'compare qed r' 'compare r qed'; do
+        img $command
+        expect_other qed 2
+    done
+    cmp qed before
+    [ ! -e out ]
+}
+
+@test 'with the format raw the bytes of another format are a disk' {
+    setup_raw
+    other qed 0 'QED\0'
+    for name in '-f raw qed' '--image-opts driver=raw,file.filename=qed' \
+                'json:{"driver":"raw","file.filename":"qed"}'; do
+        quietly "$MINBLK_IMG" convert -O raw $name out
+        cmp qed out
+    done
+    quietly "$MINBLK_IMG" convert -f raw -O raw -n qed r
+    cmp qed r
+    # The target of a conversion is raw unless -O says otherwise.
+    truncate -s 0 r
+    truncate -s 1M r
+    quietly "$MINBLK_IMG" convert -f raw -n r qed
+    cmp qed r
+}
+
+@test 'a fixed VHD whose guest has begun its disk as another format' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o subformat=fixed,force_size f 1M
+    printf 'QFI\xfb\0\0\0\x03' | dd of=f conv=notrunc status=none
+    img info f
+    expect_status 0
+    [ "${lines[1]}" = 'file format: vpc' ]
+}
+
 @test 'sharing: a VHD in use is read only with -U' {
     needs vpc
     needs_command qemu-io

@@ -56,6 +56,26 @@ usage_open+=' the file specified by path'
  or directory"
 }
 
+@test 'an image of a format without a driver is not raw' {
+    reason="'q' is a qcow2 image; this build has no driver for it, give \
+'-f raw' to use its bytes as they are"
+    printf 'QFI\xfb\0\0\0\x03' >q
+    for flag in '' -r -s; do
+        io $flag -c length q
+        expect_status 1
+        expect_out ''
+        expect_err "minblk-io: can't open device q: $reason"
+        run_io "open $flag q"
+        expect_status 1
+        expect_err "minblk-io: can't open: $reason"
+    done
+    run_io 'open -o driver=raw q' 'read -vq 0 3'
+    expect_status 0
+    io -f raw -c 'write -P 1 0 8' q
+    expect_status 0
+    expect_err ''
+}
+
 @test 'open with a driver, an option that there is not' {
     run_io 'open -o driver=frob r'
     expect_status 1
