@@ -35,6 +35,8 @@ static const Magic magics[] = {
     MAGIC_AT("luks", 0, "LUKS\xba\xbe\0\2"),
     MAGIC_AT("bochs", 0, "Bochs Virtual HD Image"),
     MAGIC_AT("cloop", 0, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0"),
+    MAGIC_AT("vpc", 0, "conectix"),
+    MAGIC_AT("vpc", -512, "conectix"),
     MAGIC_AT("dmg", -512, "koly\0\0\0\4\0\0\2\0"),
 };
 
