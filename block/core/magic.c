@@ -49,8 +49,7 @@ static const Magic magics[] = {
     HEAD("cloop", 0, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop"),
     HEAD("vpc", 0, "conectix"),
     TAIL("vpc", 0, "conectix"),
-    /* With its version, 4, and its size, 512: any disk may end in a word. */
-    TAIL("dmg", 0, "koly\0\0\0\4\0\0\2\0"),
+    TAIL("dmg", 0, "koly"),
 };
 
 static const char *find_format(const uint8_t *buf, bool at_tail)

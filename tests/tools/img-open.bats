@@ -286,7 +286,7 @@ parallels  0        WithouFreSpacExt
 luks       0        LUKS\xba\xbe\0\x01
 bochs      0        Bochs Virtual HD Image
 cloop      0        #!/bin/sh\n#V2.0 Format\nmodprobe cloop
-dmg        1048064  koly\0\0\0\x04\0\0\x02\0
+dmg        1048064  koly
 END
 }
 

@@ -68,13 +68,13 @@ refuses()
 
 @test 'the magic of a format without a driver cannot be written' {
     printf 'LUKS\xba\xbe\0\x01' >luks
-    printf 'koly\0\0\0\x04\0\0\x02\0' >koly
+    printf koly >koly
     truncate -s 1M disk
     io -c 'write -s luks 0 8' -c 'write -s luks 0 8' disk
     expect_status 1
     [[ "$stderr" == *"format 'luks'"*"give '-f raw'"* ]]
     [ "$(grep -c "format 'luks'" <<<"$stderr")" = 1 ]
-    io -c 'write -s koly 1048064 12' disk
+    io -c 'write -s koly 1048064 4' disk
     expect_status 1
     [[ "$stderr" == *"format 'dmg'"*"give '-f raw'"* ]]
     io -c 'read -P 0 0 1M' disk

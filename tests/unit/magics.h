@@ -37,7 +37,7 @@ static const Magic magics[] = {
     MAGIC_AT("cloop", 0, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0"),
     MAGIC_AT("vpc", 0, "conectix"),
     MAGIC_AT("vpc", -512, "conectix"),
-    MAGIC_AT("dmg", -512, "koly\0\0\0\4\0\0\2\0"),
+    MAGIC_AT("dmg", -512, "koly"),
 };
 
 /* Where the bytes of @m are in a file of @size bytes. */
