@@ -167,6 +167,13 @@ void bdrv_update_options_from_flags(QDict *options, int flags);
 int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
                              Error **errp);
 
+/*
+ * Refuses @read_only false while @bs has force-share: it locks no other writer
+ * out, and two of them destroy each other's data.  0 or -errno.
+ */
+int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
+                           Error **errp);
+
 /* The driver that @options name; *@drv is NULL when they name none. */
 int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp);
 

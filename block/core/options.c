@@ -123,13 +123,25 @@ void bdrv_update_options_from_flags(QDict *options, int flags)
                      flags & BDRV_O_AUTO_RDONLY);
 }
 
-static int apply_identity(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
+                           Error **errp)
 {
-    bs->force_share = qemu_opt_get_bool(opts, BDRV_OPT_FORCE_SHARE, false);
-    if (bs->force_share && !bs->read_only) {
+    if (bs->force_share && !read_only) {
         error_setg(errp, BDRV_OPT_FORCE_SHARE
                    "=on can only be used with read-only images");
         return -EINVAL;
+    }
+    return 0;
+}
+
+static int apply_identity(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+{
+    int ret;
+
+    bs->force_share = qemu_opt_get_bool(opts, BDRV_OPT_FORCE_SHARE, false);
+    ret = bdrv_check_force_share(bs, bs->read_only, errp);
+    if (ret < 0) {
+        return ret;
     }
     return bdrv_assign_node_name(bs, qemu_opt_get(opts, "node-name"), errp);
 }

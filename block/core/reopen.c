@@ -353,6 +353,10 @@ static int prepare_entry(ReopenEntry *entry, BlockReopenQueue *queue,
     if (ret < 0) {
         return ret;
     }
+    ret = bdrv_check_force_share(bs, entry->state.read_only, errp);
+    if (ret < 0) {
+        return ret;
+    }
     ret = check_missing(entry, errp);
     if (ret < 0) {
         return ret;

@@ -146,6 +146,16 @@ open: option requires an argument -- 'o'"
     expect_err ''
 }
 
+@test 'an image that is shared with writers stays read-only' {
+    io -U -r -f raw r -c 'reopen -w' -c 'write 0 512' -c 'reopen -c none' \
+        -c 'read -qP 0 0 512'
+    expect_status 1
+    expect_out ''
+    expect_err 'minblk-io: force-share=on can only be used with read-only images
+minblk-io: Block node is read-only'
+    zero_range r 0 1M
+}
+
 @test 'reopen with every cache mode' {
     io -f raw r -c 'reopen -c none' -c 'write -qP 1 0 512' \
         -c 'reopen -c directsync' -c 'write -qP 2 512 3' \

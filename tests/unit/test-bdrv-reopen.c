@@ -196,17 +196,23 @@ static QDict *dict(const char *key, ...)
     return options;
 }
 
-static Fixture fixture_new(int flags)
+static Fixture fixture_with(int flags, const char *key, const char *value)
 {
     Fixture f;
 
     f.blk = blk_new_open(NULL, NULL,
                          dict("driver", "box", "label", "a", "speed", "2",
-                              "file.driver", "tape", "file.label", "b", NULL),
+                              "file.driver", "tape", "file.label", "b", key,
+                              value, NULL),
                          flags, &error_abort);
     f.box = blk_bs(f.blk);
     f.tape = bdrv_file_bs(f.box);
     return f;
+}
+
+static Fixture fixture_new(int flags)
+{
+    return fixture_with(flags, NULL, NULL);
 }
 
 static void fixture_free(Fixture *f)
@@ -442,6 +448,25 @@ static void test_read_only(void)
     fixture_free(&f);
 }
 
+/* A node that shares with writers is none itself, as when it is opened. */
+static void test_force_share(void)
+{
+    static const char *const keys[] = { "force-share", "file.force-share" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        Fixture f = fixture_with(0, keys[i], "on");
+
+        g_assert(f.box->force_share == (i == 0) && f.tape->force_share);
+        assert_fails(&f, dict("read-only", "off", NULL), true,
+                     "force-share=on can only be used with read-only images");
+        g_assert(f.box->read_only && f.tape->read_only);
+        g_assert(!((f.box->open_flags | f.tape->open_flags) & BDRV_O_RDWR));
+        g_assert_cmpint(reopen(&f, dict("speed", "5", NULL), true,
+                               &error_abort), ==, 0);
+        fixture_free(&f);
+    }
+}
+
 static int refuse_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
                        Error **errp)
 {
@@ -523,6 +548,7 @@ int main(int argc, char **argv)
     g_test_add_func("/reopen/parent-limits", test_parent_limits);
     g_test_add_func("/reopen/no-callback", test_no_callback);
     g_test_add_func("/reopen/read-only", test_read_only);
+    g_test_add_func("/reopen/force-share", test_force_share);
     g_test_add_func("/reopen/permissions-restored",
                     test_permissions_restored);
     g_test_add_func("/reopen/inherited-cache", test_inherited_cache);
