@@ -2,8 +2,8 @@
 /*
  * What the two engines have in common; for the engines' own files.
  *
- * Invariant: an operation here is one attempt.  What the kernel cuts short or
- * interrupts is taken up again by io-engine.c alone.
+ * Invariant: an operation here is one attempt.  What the kernel cuts short,
+ * interrupts or refuses with -EAGAIN is taken up again by io-engine.c alone.
  */
 #ifndef UTIL_IO_ENGINE_INT_H
 #define UTIL_IO_ENGINE_INT_H
@@ -37,6 +37,9 @@ struct IoEngine {
     const IoEngineOps *ops;
     AioContext *ctx;
 };
+
+/* The system call of the IoXfer @xfer, which may block; an IoEngineFunc. */
+int64_t io_xfer_blocking(void *xfer);
 
 /* The threads engine of @ctx, without threads so far. */
 IoEngine *io_threads_new(AioContext *ctx);

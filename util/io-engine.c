@@ -184,6 +184,24 @@ static bool is_end_of_file(int fd, int64_t end)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && end >= st.st_size;
 }
 
+/*
+ * One transfer, however long it takes.  -EAGAIN of the engine gets one attempt
+ * that may block; the same answer there is an error, because asking again for
+ * ever would hang the request and keep its thread busy.
+ */
+static int64_t coroutine_fn transfer_once(IoEngine *engine, IoXfer *x)
+{
+    int64_t ret;
+
+    do {
+        ret = engine->ops->xfer(engine, x);
+        if (ret == -EAGAIN) {
+            ret = io_pool_run(engine->ctx, io_xfer_blocking, x);
+        }
+    } while (ret == -EINTR);
+    return ret;
+}
+
 /* Run @x until all of @c is transferred; returns how much was, or -errno. */
 static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
 {
@@ -198,35 +216,32 @@ static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
     }
     cursor_window(c, x, window);
     ret = may_try_inline(x) ? try_inline(engine->ctx, x) : -EAGAIN;
-    while (true) {
-        if (ret == 0) {
+    if (ret == -EAGAIN) {
+        ret = transfer_once(engine, x);
+    }
+    while (ret > 0) {
+        done += ret;
+        x->offset += ret;
+        cursor_advance(c, ret);
+        if (c->left == 0) {
             return done;
         }
-        if (ret > 0) {
-            done += ret;
-            x->offset += ret;
-            cursor_advance(c, ret);
-            if (c->left == 0) {
+        /* What O_DIRECT has cut at the end of a file is not aligned. */
+        if (x->file->direct && !x->write && (uint64_t)ret < x->bytes) {
+            if (is_end_of_file(x->file->fd, x->offset)) {
                 return done;
             }
-            /* What O_DIRECT has cut at the end of a file is not aligned. */
-            if (x->file->direct && !x->write && (uint64_t)ret < x->bytes) {
-                if (is_end_of_file(x->file->fd, x->offset)) {
-                    return done;
-                }
-                if (x->offset % DIRECT_ALIGN) {
-                    /* It has grown meanwhile: there is no going on from here. */
-                    *c = start;
-                    x->offset = start_offset;
-                    done = 0;
-                }
+            if (x->offset % DIRECT_ALIGN) {
+                /* It has grown meanwhile: there is no going on from here. */
+                *c = start;
+                x->offset = start_offset;
+                done = 0;
             }
-            cursor_window(c, x, window);
-        } else if (ret != -EAGAIN && ret != -EINTR) {
-            return ret;
         }
-        ret = engine->ops->xfer(engine, x);
+        cursor_window(c, x, window);
+        ret = transfer_once(engine, x);
     }
+    return ret < 0 ? ret : done;
 }
 
 int64_t coroutine_fn io_engine_preadv(IoEngine *engine, IoFile *file,

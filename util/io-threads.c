@@ -8,9 +8,9 @@
 #include "qemu/osdep.h"
 #include "io-engine-int.h"
 
-static int64_t do_xfer(void *opaque)
+int64_t io_xfer_blocking(void *xfer)
 {
-    IoXfer *x = opaque;
+    const IoXfer *x = xfer;
     ssize_t ret;
 
     if (x->write) {
@@ -23,7 +23,7 @@ static int64_t do_xfer(void *opaque)
 
 static int64_t coroutine_fn threads_xfer(IoEngine *engine, IoXfer *xfer)
 {
-    return io_pool_run(engine->ctx, do_xfer, xfer);
+    return io_pool_run(engine->ctx, io_xfer_blocking, xfer);
 }
 
 static int64_t do_fdatasync(void *opaque)

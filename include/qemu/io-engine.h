@@ -6,6 +6,7 @@
  * lives on its coroutine's stack: in the steady state no memory is allocated.
  * Transfers that the kernel cuts short go on, interrupted ones are repeated,
  * vectors longer than IOV_MAX are split; so a request is complete or failed.
+ * -EAGAIN from a blocking call in a worker thread is an error like any other.
  * Requests are not cancelled.
  */
 #ifndef QEMU_IO_ENGINE_H

@@ -10,9 +10,24 @@
 #include <linux/falloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include "qapi/error.h"
 #include "../../tools/harness/memory.h"
+#include "../../util/io-engine-int.h"
 #include "engine-bench.h"
+
+/* How many of the next calls of preadv(), which workers make, are refused. */
+static int refusals;            /* atomic */
+
+ssize_t preadv(int fd, const struct iovec *iov, int niov, off_t offset)
+{
+    if (__atomic_load_n(&refusals, __ATOMIC_ACQUIRE) > 0) {
+        __atomic_sub_fetch(&refusals, 1, __ATOMIC_RELEASE);
+        errno = EAGAIN;
+        return -1;
+    }
+    return syscall(SYS_preadv, fd, iov, niov, offset, 0);
+}
 
 /* ---- contents ---- */
 
@@ -296,6 +311,41 @@ static void test_errors(gconstpointer type)
     bench_end(&b);
 }
 
+static int refused_xfers;
+
+static int64_t coroutine_fn refuse_xfer(IoEngine *engine, IoXfer *xfer)
+{
+    refused_xfers++;
+    return -EAGAIN;
+}
+
+/* Whichever engine refuses, a worker has the last word, and only one. */
+static void test_again(void)
+{
+    static const IoEngineOps refusing_ops = { .xfer = refuse_xfer };
+    IoEngine refusing = { .ops = &refusing_ops };
+    char buf[8];
+    Bench b;
+
+    g_assert_true(bench_begin(&b, GINT_TO_POINTER(IO_ENGINE_THREADS)));
+    refusing.ctx = b.ctx;
+    b.file.no_inline_read = true;
+    g_assert_cmpint(pwrite(b.file.fd, "data", 4, 0), ==, 4);
+
+    refusals = 100;
+    g_assert_cmpint(do_read(&b, buf, 4, 0), ==, -EAGAIN);
+    g_assert_cmpint(refusals, ==, 98);
+    b.engine = &refusing;
+    g_assert_cmpint(do_read(&b, buf, 4, 0), ==, -EAGAIN);
+    g_assert_cmpint(refused_xfers, ==, 1);
+    g_assert_cmpint(refusals, ==, 97);
+    refusals = 0;
+    g_assert_cmpint(do_read(&b, buf, 4, 0), ==, 4);
+    g_assert_cmpmem(buf, 4, "data", 4);
+    g_assert_cmpint(refused_xfers, ==, 2);
+    bench_end(&b);
+}
+
 static int64_t work(void *opaque)
 {
     pthread_t *home = opaque;
@@ -368,5 +418,6 @@ int main(int argc, char **argv)
     add("errors", test_errors);
     add("run", test_run);
     g_test_add_func("/io-engine/threads/none", test_no_threads);
+    g_test_add_func("/io-engine/again", test_again);
     return g_test_run();
 }
