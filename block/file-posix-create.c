@@ -114,11 +114,10 @@ static int coroutine_fn create_file(const char *filename, int64_t size,
                    PreallocMode_str(prealloc));
         return -EINVAL;
     }
-    fd = open(filename, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    fd = file_open_fd(filename, O_RDWR | O_CREAT);
     if (fd < 0) {
-        ret = -errno;
-        error_setg_errno(errp, errno, "Could not create '%s'", filename);
-        return ret;
+        error_setg_errno(errp, -fd, "Could not create '%s'", filename);
+        return fd;
     }
     ret = lock_for_creation(fd, filename, &local_err);
     if (ret == 0) {

@@ -56,8 +56,7 @@ void file_parse_filename(const char *filename, QDict *options, Error **errp)
 /* The kernel's open flags for BDRV_O_* @flags. */
 static int posix_flags(int flags)
 {
-    return O_CLOEXEC | O_NONBLOCK |
-           (flags & BDRV_O_RDWR ? O_RDWR : O_RDONLY) |
+    return (flags & BDRV_O_RDWR ? O_RDWR : O_RDONLY) |
            (flags & BDRV_O_NOCACHE ? O_DIRECT : 0);
 }
 
@@ -125,14 +124,25 @@ static int check_type(const char *filename, const struct stat *st,
     return -EINVAL;
 }
 
-static int open_fd(const char *filename, int oflags)
+int file_open_fd(const char *filename, int oflags)
 {
-    int fd;
+    int fd, flags;
 
     do {
-        fd = open(filename, oflags);
+        fd = open(filename, oflags | O_CLOEXEC | O_NONBLOCK, 0644);
     } while (fd < 0 && errno == EINTR);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0) {
+        return -errno;
+    }
+    /* Only opening a FIFO must not wait; a request that cannot would fail. */
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0) {
+        int ret = -errno;
+
+        close(fd);
+        return ret;
+    }
+    return fd;
 }
 
 /* Opens @filename as *@flags says, read-only if need be and allowed. */
@@ -148,12 +158,12 @@ static int open_image(BlockDriverState *bs, const char *filename, int *flags,
             return ret;
         }
     }
-    fd = open_fd(filename, posix_flags(*flags));
+    fd = file_open_fd(filename, posix_flags(*flags));
     if ((fd == -EACCES || fd == -EROFS || fd == -EPERM) &&
         (*flags & BDRV_O_RDWR) &&
         bdrv_apply_auto_read_only(bs, NULL, NULL) == 0) {
         *flags &= ~BDRV_O_RDWR;
-        fd = open_fd(filename, posix_flags(*flags));
+        fd = file_open_fd(filename, posix_flags(*flags));
     }
     if (fd == -EINVAL && (*flags & BDRV_O_NOCACHE)) {
         error_setg(errp, "Could not open '%s': filesystem does not support "
@@ -325,11 +335,11 @@ typedef struct FileReopen {
 static int open_again(BlockDriverState *bs, int fd, int flags, Error **errp)
 {
     g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", fd);
-    int new_fd = open_fd(self, posix_flags(flags));
+    int new_fd = file_open_fd(self, posix_flags(flags));
 
     if (new_fd == -ENOENT) {
-        new_fd = open_fd(qdict_get_str(bs->options, "filename"),
-                         posix_flags(flags));
+        new_fd = file_open_fd(qdict_get_str(bs->options, "filename"),
+                              posix_flags(flags));
     }
     if (new_fd < 0) {
         error_setg_errno(errp, -new_fd, "Could not reopen file");

@@ -36,10 +36,16 @@ typedef struct FileState {
 
 extern BlockDriver bdrv_file;
 
-/* ---- file-posix-open.c: callbacks, plain -------------------------------- */
+/* ---- file-posix-open.c: plain ------------------------------------------- */
 
 extern const char *const file_mutable_opts[];
 extern const char *const file_strong_opts[];
+
+/*
+ * Opens @filename with @oflags (O_RDWR, O_CREAT ...); never waits, not even for
+ * the other end of a FIFO.  The descriptor, which blocks, or -errno.
+ */
+int file_open_fd(const char *filename, int oflags);
 
 void file_parse_filename(const char *filename, QDict *options, Error **errp);
 int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);

@@ -422,6 +422,29 @@ static void test_reopen_access(void)
     assert_unchanged(path);
 }
 
+/* A request that may not wait would fail where it has to. */
+static void test_blocking(void)
+{
+    g_autofree char *path = new_file("disk");
+    BlockBackend *blk;
+
+    for (int i = 0; i < 4; i++) {
+        blk = image_open("raw", path, NULL,
+                         (i & 1 ? BDRV_O_RDWR : 0) |
+                             (i & 2 ? BDRV_O_NOCACHE : 0),
+                         &error_abort);
+        g_assert_cmpint(has_descriptor(path, O_RDWR), ==, i & 1);
+        g_assert_cmpint(has_descriptor(path, O_DIRECT), ==, i / 2);
+        g_assert_false(has_descriptor(path, O_NONBLOCK));
+        blk_unref(blk);
+    }
+    blk = image_open("raw", path, NULL, 0, &error_abort);
+    bdrv_reopen_set_read_only(blk_bs(blk), false, &error_abort);
+    g_assert_true(has_descriptor(path, O_RDWR));
+    g_assert_false(has_descriptor(path, O_NONBLOCK));
+    blk_unref(blk);
+}
+
 /* What a format does to its file changes while it is reopened. */
 static void test_reopen_format(void)
 {
@@ -762,6 +785,7 @@ int main(int argc, char **argv)
     g_test_add_func("/file/locks/qemu-holds", test_qemu_holds);
     g_test_add_func("/file/locks/qemu-is-refused", test_qemu_is_refused);
     g_test_add_func("/file/open/engine-flags", test_engine_flags);
+    g_test_add_func("/file/open/blocking", test_blocking);
     g_test_add_func("/file/reopen/access", test_reopen_access);
     g_test_add_func("/file/reopen/format", test_reopen_format);
     g_test_add_func("/file/reopen/options", test_reopen_options);
