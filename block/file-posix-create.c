@@ -123,7 +123,7 @@ static int coroutine_fn create_file(const char *filename, int64_t size,
     if (ret == 0) {
         ret = create_contents(engine, fd, size, prealloc, &local_err);
     }
-    if (close(fd) < 0 && ret == 0) {
+    if (file_lock_close(fd) < 0 && ret == 0) {
         ret = -errno;
         error_setg_errno(&local_err, errno, "Could not close the new file");
     }

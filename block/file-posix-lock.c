@@ -4,10 +4,14 @@
  *
  * The scheme is QEMU's, so that each sees the other: for a permission bit i
  * that a process has, it holds a shared lock on byte 100 + i; for a bit i that
- * it does not let others have, one on byte 200 + i.  Nobody ever holds an
- * exclusive lock: to see whether a byte is taken, ask whether an exclusive lock
- * would be possible.  The locks belong to the open file description, so they
- * end with it.
+ * it does not let others have, one on byte 200 + i.  No lock is ever exclusive:
+ * to see whether a byte is taken, ask whether an exclusive lock would be possible.
+ *
+ * The locks belong to the open file description.  The kernel may keep that for a
+ * while after its descriptor is closed, even after the process has gone, because
+ * the requests of an io_uring refer to it until they are cleaned up.
+ *
+ * Invariant: locks are given up before their descriptor is closed.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
@@ -100,6 +104,12 @@ void file_lock_release(int fd, uint64_t perm, uint64_t shared)
             set_lock(fd, UNSHARED_BASE + i, F_UNLCK);
         }
     }
+}
+
+int file_lock_close(int fd)
+{
+    file_lock_release(fd, 0, BLK_PERM_ALL);
+    return close(fd);
 }
 
 static int test_bits(int fd, int64_t base, uint64_t bits, const char *what,

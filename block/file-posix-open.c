@@ -255,7 +255,7 @@ void file_close(BlockDriverState *bs)
     FileState *s = bs->opaque;
 
     assert(s->reopen_fd < 0);
-    close(s->file.fd);
+    file_lock_close(s->file.fd);
 }
 
 void file_refresh_filename(BlockDriverState *bs)
@@ -422,7 +422,7 @@ void file_reopen_commit(BDRVReopenState *state)
                               ~(s->locked_unshared | s->checked_unshared), 0,
                               0, NULL);
         }
-        close(s->file.fd);
+        file_lock_close(s->file.fd);
         io_file_init(&s->file, s->reopen_fd);
         s->reopen_fd = -1;
     }

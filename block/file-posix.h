@@ -77,6 +77,9 @@ int file_lock_acquire(int fd, uint64_t perm, uint64_t shared,
 /* Unlocks all bytes but those for @perm and for what is not in @shared. */
 void file_lock_release(int fd, uint64_t perm, uint64_t shared);
 
+/* Unlocks all bytes, then closes @fd; what close(2) returns. */
+int file_lock_close(int fd);
+
 /*
  * Does another process hold what contradicts @perm and @shared?  0, or -EAGAIN
  * with @errp set.

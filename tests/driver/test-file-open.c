@@ -254,6 +254,32 @@ static void assert_refused_by_lock(const char *format, const char *path,
     error_free(err);
 }
 
+/* A descriptor of this process for @path with all of @flags, or -1. */
+static int find_descriptor(const char *path, int flags)
+{
+    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+    struct stat want, st;
+    const char *name;
+    int found = -1;
+
+    g_assert_cmpint(stat(path, &want), ==, 0);
+    while ((name = g_dir_read_name(dir))) {
+        int fd = atoi(name);
+
+        if (fstat(fd, &st) == 0 && st.st_ino == want.st_ino &&
+            st.st_dev == want.st_dev && (fcntl(fd, F_GETFL) & flags) == flags) {
+            found = fd;
+        }
+    }
+    g_dir_close(dir);
+    return found;
+}
+
+static bool has_descriptor(const char *path, int flag)
+{
+    return find_descriptor(path, flag) >= 0;
+}
+
 /* ---- locks inside one process ------------------------------------------- */
 
 static void test_locks(void)
@@ -351,6 +377,33 @@ static void test_create_in_use(void)
     assert_locked(path, "/");
 }
 
+/*
+ * The kernel may keep a description after its descriptor is closed; here
+ * another descriptor does.  Its locks are given up all the same.
+ */
+static void test_kept(void)
+{
+    g_autofree char *path = NULL;
+    BlockBackend *blk;
+    int reader, writer;
+
+    if (!have_vpc()) {
+        return;
+    }
+    path = new_image("vpc", "disk");
+    blk = image_open("vpc", path, NULL, 0, &error_abort);
+    reader = dup(find_descriptor(path, 0));
+    g_assert_cmpint(reader, >=, 0);
+    bdrv_reopen_set_read_only(blk_bs(blk), false, &error_abort);
+    writer = dup(find_descriptor(path, O_RDWR));
+    g_assert_cmpint(writer, >=, 0);
+    assert_locked(path, VPC_WRITER);
+    blk_unref(blk);
+    assert_locked(path, "/");
+    close(reader);
+    close(writer);
+}
+
 /* ---- reopening ---------------------------------------------------------- */
 
 static int reopen(BlockBackend *blk, const char *key, const char *value,
@@ -361,27 +414,6 @@ static int reopen(BlockBackend *blk, const char *key, const char *value,
     qdict_put_str(options, key, value);
     return bdrv_reopen_multiple(bdrv_reopen_queue(NULL, blk_bs(blk), options,
                                                   true), errp);
-}
-
-/* Is one of this process's descriptors of @path open with @flag? */
-static bool has_descriptor(const char *path, int flag)
-{
-    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
-    struct stat want, st;
-    const char *name;
-    bool found = false;
-
-    g_assert_cmpint(stat(path, &want), ==, 0);
-    while ((name = g_dir_read_name(dir))) {
-        int fd = atoi(name);
-
-        if (fstat(fd, &st) == 0 && st.st_ino == want.st_ino &&
-            st.st_dev == want.st_dev && (fcntl(fd, F_GETFL) & flag)) {
-            found = true;
-        }
-    }
-    g_dir_close(dir);
-    return found;
 }
 
 static void check_io(BlockBackend *blk)
@@ -781,6 +813,7 @@ int main(int argc, char **argv)
     g_test_add_func("/file/locks/one-process", test_locks);
     g_test_add_func("/file/locks/format", test_format_locks);
     g_test_add_func("/file/locks/create", test_create_in_use);
+    g_test_add_func("/file/locks/kept", test_kept);
     g_test_add_func("/file/locks/two-processes", test_two_processes);
     g_test_add_func("/file/locks/qemu-holds", test_qemu_holds);
     g_test_add_func("/file/locks/qemu-is-refused", test_qemu_is_refused);
