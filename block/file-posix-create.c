@@ -2,8 +2,8 @@
 /*
  * Creation of files.
  *
- * Invariant: a file that somebody else uses is not touched: it is emptied only
- * under the locks of a writer that changes the size.
+ * Invariant: a file that another user has open is not touched: it is emptied
+ * only under the locks of a writer that changes the size.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
@@ -87,10 +87,7 @@ static int lock_for_creation(int fd, const char *filename, Error **errp)
     if (!file_lock_supported(fd)) {
         return 0;
     }
-    ret = file_lock_acquire(fd, perm, shared, 0, 0, errp);
-    if (ret == 0) {
-        ret = file_lock_test(fd, perm, shared, errp);
-    }
+    ret = file_lock_take(fd, perm, shared, 0, 0, errp);
     if (ret < 0) {
         error_append_hint(errp, "Is another process using the image [%s]?\n",
                           filename);

@@ -5,11 +5,12 @@
  * The scheme is QEMU's, so that each sees the other: for a permission bit i
  * that a process has, it holds a shared lock on byte 100 + i; for a bit i that
  * it does not let others have, one on byte 200 + i.  No lock is ever exclusive:
- * to see whether a byte is taken, ask whether an exclusive lock would be possible.
+ * to see whether a byte is taken, ask whether an exclusive lock would be
+ * possible.
  *
- * The locks belong to the open file description.  The kernel may keep that for a
- * while after its descriptor is closed, even after the process has gone, because
- * the requests of an io_uring refer to it until they are cleaned up.
+ * The locks belong to the open file description.  The kernel may keep that for
+ * a while after its descriptor is closed, even after the process has gone,
+ * because the requests of an io_uring refer to it until they are cleaned up.
  *
  * Invariant: locks are given up before their descriptor is closed.
  */
@@ -79,17 +80,14 @@ static int acquire_bits(int fd, int64_t base, uint64_t bits, Error **errp)
     return 0;
 }
 
-int file_lock_acquire(int fd, uint64_t perm, uint64_t shared,
-                      uint64_t held_perm, uint64_t held_unshared,
-                      Error **errp)
+int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
-    int ret = acquire_bits(fd, PERM_BASE, perm & ~held_perm, errp);
+    int ret = acquire_bits(fd, PERM_BASE, perm, errp);
 
     if (ret < 0) {
         return ret;
     }
-    return acquire_bits(fd, UNSHARED_BASE,
-                        ~shared & BLK_PERM_ALL & ~held_unshared, errp);
+    return acquire_bits(fd, UNSHARED_BASE, ~shared & BLK_PERM_ALL, errp);
 }
 
 void file_lock_release(int fd, uint64_t perm, uint64_t shared)
@@ -106,12 +104,6 @@ void file_lock_release(int fd, uint64_t perm, uint64_t shared)
     }
 }
 
-int file_lock_close(int fd)
-{
-    file_lock_release(fd, 0, BLK_PERM_ALL);
-    return close(fd);
-}
-
 static int test_bits(int fd, int64_t base, uint64_t bits, const char *what,
                      Error **errp)
 {
@@ -126,7 +118,8 @@ static int test_bits(int fd, int64_t base, uint64_t bits, const char *what,
     return 0;
 }
 
-int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
+/* Does another description hold what contradicts @perm and @shared? */
+static int test_conflict(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
     int ret = test_bits(fd, UNSHARED_BASE, perm, "", errp);
 
@@ -134,4 +127,40 @@ int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
         return ret;
     }
     return test_bits(fd, PERM_BASE, ~shared & BLK_PERM_ALL, "shared ", errp);
+}
+
+/*
+ * The first test keeps an attempt in vain from disturbing others, the second
+ * one finds those who asked at the same time.
+ */
+static int try_to_take(int fd, uint64_t perm, uint64_t shared, Error **errp)
+{
+    int ret = test_conflict(fd, perm, shared, errp);
+
+    if (ret == 0) {
+        ret = file_lock_acquire(fd, perm, shared, errp);
+    }
+    if (ret == 0) {
+        ret = test_conflict(fd, perm, shared, errp);
+    }
+    return ret;
+}
+
+int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
+                   uint64_t held_unshared, Error **errp)
+{
+    int ret;
+
+    /* What is held has been tested when it was taken. */
+    ret = try_to_take(fd, perm & ~held_perm, shared | held_unshared, errp);
+    if (ret < 0) {
+        file_lock_release(fd, held_perm, BLK_PERM_ALL & ~held_unshared);
+    }
+    return ret;
+}
+
+int file_lock_close(int fd)
+{
+    file_lock_release(fd, 0, BLK_PERM_ALL);
+    return close(fd);
 }

@@ -274,25 +274,18 @@ int file_check_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
                     Error **errp)
 {
     FileState *s = bs->opaque;
-    uint64_t old_shared = BLK_PERM_ALL & ~s->locked_unshared;
     Error *local_err = NULL;
     int ret;
 
     if (!s->use_locks && !s->reopen_locks) {
         return 0;
     }
-    ret = file_lock_acquire(s->file.fd, perm, shared, s->locked_perm,
-                            s->locked_unshared, &local_err);
-    if (ret == 0) {
-        /* What was held before has been tested before. */
-        ret = file_lock_test(s->file.fd, perm & ~s->locked_perm,
-                             shared | s->locked_unshared, &local_err);
-    }
+    ret = file_lock_take(s->file.fd, perm, shared, s->locked_perm,
+                         s->locked_unshared, &local_err);
     if (ret < 0) {
         error_append_hint(&local_err, "Is another process using the image "
                           "[%s]?\n", bs->filename);
         error_propagate(errp, local_err);
-        file_lock_release(s->file.fd, s->locked_perm, old_shared);
         return ret;
     }
     s->checked_perm = perm & BLK_PERM_ALL;
@@ -419,8 +412,8 @@ void file_reopen_commit(BDRVReopenState *state)
         if (s->use_locks) {
             /* Shared locks: they cannot meet an exclusive one here. */
             file_lock_acquire(s->reopen_fd, s->locked_perm | s->checked_perm,
-                              ~(s->locked_unshared | s->checked_unshared), 0,
-                              0, NULL);
+                              ~(s->locked_unshared | s->checked_unshared),
+                              NULL);
         }
         file_lock_close(s->file.fd);
         io_file_init(&s->file, s->reopen_fd);

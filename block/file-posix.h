@@ -66,25 +66,24 @@ void file_reopen_abort(BDRVReopenState *state);
 bool file_lock_supported(int fd);
 
 /*
- * Locks the bytes for @perm and for all that is not in @shared on @fd; bits
- * held already (@held_perm, @held_unshared) are left.  Nothing is unlocked.
- * 0, or -errno with @errp set.
+ * Takes the locks for @perm and for all that is not in @shared on @fd, which
+ * holds those for @held_perm and @held_unshared and never loses them.  0, or
+ * -errno (-EAGAIN: a conflict) with @errp set, and nothing new is locked.
  */
-int file_lock_acquire(int fd, uint64_t perm, uint64_t shared,
-                      uint64_t held_perm, uint64_t held_unshared,
-                      Error **errp);
+int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
+                   uint64_t held_unshared, Error **errp);
+
+/*
+ * Locks the bytes for @perm and for all that is not in @shared on @fd, without
+ * a look at who else does.  0, or -errno with @errp set.
+ */
+int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp);
 
 /* Unlocks all bytes but those for @perm and for what is not in @shared. */
 void file_lock_release(int fd, uint64_t perm, uint64_t shared);
 
 /* Unlocks all bytes, then closes @fd; what close(2) returns. */
 int file_lock_close(int fd);
-
-/*
- * Does another process hold what contradicts @perm and @shared?  0, or -EAGAIN
- * with @errp set.
- */
-int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp);
 
 /* ---- file-posix-size.c -------------------------------------------------- */
 
