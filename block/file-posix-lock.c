@@ -12,7 +12,12 @@
  * a while after its descriptor is closed, even after the process has gone,
  * because the requests of an io_uring refer to it until they are cleaned up.
  *
- * Invariant: locks are given up before their descriptor is closed.
+ * Invariants:
+ *   - Locks are given up before their descriptor is closed.
+ *   - A conflict is an error only after LOCK_WAIT_US, because a killed process
+ *     cannot give its locks up.
+ *   - A waiter locks nothing new meanwhile, so that of two that want the same
+ *     one gets it.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
@@ -24,6 +29,12 @@ enum {
     UNSHARED_BASE = 200,
     PERM_BITS = 5,
 };
+
+#define LOCK_WAIT_US (1000 * 1000)
+
+/* Between two attempts; it varies, so that two who wait do not keep in step. */
+#define LOCK_PAUSE_MIN_US 1000
+#define LOCK_PAUSE_MAX_US 20000
 
 static int set_lock(int fd, int64_t start, short type)
 {
@@ -149,14 +160,25 @@ static int try_to_take(int fd, uint64_t perm, uint64_t shared, Error **errp)
 int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
                    uint64_t held_unshared, Error **errp)
 {
+    int64_t deadline = g_get_monotonic_time() + LOCK_WAIT_US;
+    Error *local_err = NULL;
     int ret;
 
     /* What is held has been tested when it was taken. */
-    ret = try_to_take(fd, perm & ~held_perm, shared | held_unshared, errp);
-    if (ret < 0) {
+    perm &= ~held_perm;
+    shared |= held_unshared;
+    while ((ret = try_to_take(fd, perm, shared, &local_err)) < 0) {
         file_lock_release(fd, held_perm, BLK_PERM_ALL & ~held_unshared);
+        if (ret != -EAGAIN || g_get_monotonic_time() >= deadline) {
+            error_propagate(errp, local_err);
+            return ret;
+        }
+        error_free(local_err);
+        local_err = NULL;
+        /* Permissions are changed by plain code, which cannot yield. */
+        g_usleep(g_random_int_range(LOCK_PAUSE_MIN_US, LOCK_PAUSE_MAX_US));
     }
-    return ret;
+    return 0;
 }
 
 int file_lock_close(int fd)

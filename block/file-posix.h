@@ -67,8 +67,9 @@ bool file_lock_supported(int fd);
 
 /*
  * Takes the locks for @perm and for all that is not in @shared on @fd, which
- * holds those for @held_perm and @held_unshared and never loses them.  0, or
- * -errno (-EAGAIN: a conflict) with @errp set, and nothing new is locked.
+ * holds those for @held_perm and @held_unshared and never loses them.  Waits up
+ * to a second for contradicting ones to go.  0, or -errno (-EAGAIN: a conflict)
+ * with @errp set, and nothing new is locked.
  */
 int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
                    uint64_t held_unshared, Error **errp);

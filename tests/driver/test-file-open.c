@@ -377,6 +377,120 @@ static void test_create_in_use(void)
     assert_locked(path, "/");
 }
 
+/* ---- locks that are waited for ------------------------------------------ */
+
+/* A description of @path with a lock of @type on @byte. */
+static int lock_byte(const char *path, int64_t byte, short type)
+{
+    struct flock fl = {
+        .l_type = type,
+        .l_whence = SEEK_SET,
+        .l_start = byte,
+        .l_len = 1,
+    };
+    int fd = open(path, O_RDWR);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(fcntl(fd, F_OFD_SETLK, &fl), ==, 0);
+    return fd;
+}
+
+/* A lock that ends soon, and all that is locked until then. */
+typedef struct BriefLock {
+    const char *path;
+    const char *locked; /* or NULL */
+    int fd;
+    GThread *thread;
+    int64_t begin;
+} BriefLock;
+
+#define BRIEF_US (200 * 1000)
+
+static gpointer end_lock(gpointer opaque)
+{
+    BriefLock *b = opaque;
+
+    g_usleep(BRIEF_US);
+    if (b->locked) {
+        assert_locked(b->path, b->locked);
+    }
+    close(b->fd);
+    return NULL;
+}
+
+static BriefLock brief_begin(const char *path, int64_t byte, short type,
+                             const char *locked)
+{
+    return (BriefLock){ .path = path,
+                        .locked = locked,
+                        .fd = lock_byte(path, byte, type),
+                        .begin = g_get_monotonic_time() };
+}
+
+/* Waits for what @b asked to end. */
+static void brief_end(BriefLock *b)
+{
+    g_assert_cmpint(g_get_monotonic_time() - b->begin, >=, BRIEF_US);
+    g_thread_join(b->thread);
+}
+
+/* A waiter gets what it asks for, keeps what it holds, locks nothing new. */
+static void test_wait(void)
+{
+    static const struct {
+        int byte;
+        short type;
+        const char *locked;
+    } locks[] = {
+        { 201, F_RDLCK, "100 / 201" },
+        { 101, F_RDLCK, "100 101 /" },
+        { 103, F_WRLCK, "100 103 /" },
+        { 203, F_WRLCK, NULL }, /* found only by the attempt to lock it */
+    };
+    const uint64_t others = BLK_PERM_ALL & ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
+    g_autofree char *path = new_file("disk");
+    BlockBackend *blk = image_open("raw", path, NULL, 0, &error_abort);
+
+    bdrv_reopen_set_read_only(blk_bs(blk), false, &error_abort);
+    for (size_t i = 0; i < ARRAY_SIZE(locks); i++) {
+        BriefLock b =
+            brief_begin(path, locks[i].byte, locks[i].type, locks[i].locked);
+
+        b.thread = g_thread_new("lock", end_lock, &b);
+        blk_set_perm(blk, BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE, others,
+                     &error_abort);
+        brief_end(&b);
+        assert_locked(path, WRITER);
+        blk_set_perm(blk, BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL, &error_abort);
+        assert_locked(path, READER);
+    }
+    blk_unref(blk);
+}
+
+static void test_wait_create(void)
+{
+    g_autofree char *path = new_file("disk");
+    BriefLock b = brief_begin(path, 203, F_RDLCK, "/ 203");
+
+    b.thread = g_thread_new("lock", end_lock, &b);
+    g_assert_cmpint(image_create("file", path, "size=1M", &error_abort), ==, 0);
+    brief_end(&b);
+    assert_locked(path, "/");
+}
+
+/* A lock that stays is an error after a second. */
+static void test_wait_in_vain(void)
+{
+    g_autofree char *path = new_file("disk");
+    int fd = lock_byte(path, 201, F_RDLCK);
+    int64_t begin = g_get_monotonic_time();
+
+    assert_refused_by_lock("raw", path, BDRV_O_RDWR, "write");
+    g_assert_cmpint(g_get_monotonic_time() - begin, >=, G_USEC_PER_SEC);
+    assert_locked(path, "/ 201");
+    close(fd);
+}
+
 /*
  * The kernel may keep a description after its descriptor is closed; here
  * another descriptor does.  Its locks are given up all the same.
@@ -814,6 +928,9 @@ int main(int argc, char **argv)
     g_test_add_func("/file/locks/format", test_format_locks);
     g_test_add_func("/file/locks/create", test_create_in_use);
     g_test_add_func("/file/locks/kept", test_kept);
+    g_test_add_func("/file/locks/wait", test_wait);
+    g_test_add_func("/file/locks/wait-create", test_wait_create);
+    g_test_add_func("/file/locks/wait-in-vain", test_wait_in_vain);
     g_test_add_func("/file/locks/two-processes", test_two_processes);
     g_test_add_func("/file/locks/qemu-holds", test_qemu_holds);
     g_test_add_func("/file/locks/qemu-is-refused", test_qemu_is_refused);
