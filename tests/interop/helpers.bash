@@ -41,6 +41,13 @@ needs_pyvhdi()
         skip 'python3-libvhdi is not installed'
 }
 
+# needs_engine threads|io_uring: some systems forbid io_uring.
+needs_engine()
+{
+    truncate -s 512 engine
+    io -r -f raw -i "$1" -c length engine || skip "no $1 here"
+}
+
 # needs_images: the sample images, made by other programs.
 needs_images()
 {

@@ -19,9 +19,11 @@ no_corruption()
     return "$status"
 }
 
+# killed CACHE ENGINE ROUNDS
 killed()
 {
-    "$python" "$here/kill.py" "$2" "$1" "$MINBLK_IO"
+    needs_engine "$2"
+    "$python" "$here/kill.py" "$3" "$1" "$2" "$MINBLK_IO"
     silently img info -f vpc image.vhd
     silently no_corruption
     silently img convert -f vpc -O raw image.vhd out.raw
@@ -30,6 +32,13 @@ killed()
     fi
 }
 
-@test "killed with cache=writeback" { killed writeback 10; }
-@test "killed with cache=writethrough" { killed writethrough 4; }
-@test "killed with cache=none" { killed none 4; }
+@test "threads, killed with cache=writeback" { killed writeback threads 20; }
+@test "threads, killed with cache=writethrough" {
+    killed writethrough threads 15
+}
+@test "threads, killed with cache=none" { killed none threads 15; }
+@test "io_uring, killed with cache=writeback" { killed writeback io_uring 20; }
+@test "io_uring, killed with cache=writethrough" {
+    killed writethrough io_uring 15
+}
+@test "io_uring, killed with cache=none" { killed none io_uring 15; }

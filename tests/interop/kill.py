@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Kills a program that writes to an image, again and again.
 
-    kill.py ROUNDS CACHE PROGRAM
+    kill.py ROUNDS CACHE ENGINE PROGRAM
 
 PROGRAM is minblk-io, which writes without a flush to image.vhd, a disk of small
 blocks that is made here, until it is killed; blocks are made all the time.
-After each round a sound footer ends the file, and every sector of the disk
-holds what was written to it, or zeroes.
+At once after it the image can be opened for writing, a sound footer ends the
+file, and every sector of the disk holds what was written to it, or zeroes.
 """
 import os
 import random
@@ -35,7 +35,7 @@ def make():
 def fill(program, cache, rng):
     """Writes until the file has grown, or many times, and a little longer."""
     process = subprocess.Popen(
-        [program, '-f', 'vpc', '-t', cache, 'image.vhd'],
+        program + ['-t', cache, 'image.vhd'],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     before = os.path.getsize('image.vhd')
     deadline = time.monotonic() + 60
@@ -82,35 +82,25 @@ def judge():
                     offset + at, sector[:64].hex()))
 
 
-def write_once(program, command):
-    """Opens the image for writing.
-
-    The kernel may end the requests of a killed process, and with them its hold
-    on the file's locks, a little after the process itself.
-    """
-    deadline = time.monotonic() + 30
-    while True:
-        result = subprocess.run([program, '-f', 'vpc', '-c', command,
-                                 'image.vhd'], capture_output=True, text=True)
-        if result.returncode == 0:
-            return
-        if 'Failed to get "write" lock' not in result.stderr or \
-                time.monotonic() > deadline:
-            sys.exit(result.stdout + result.stderr)
-        time.sleep(0.05)
+def run(program, command):
+    """Opens the image for writing."""
+    subprocess.run(program + ['-c', command, 'image.vhd'], check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 def main():
-    rounds, cache, program = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    rounds, cache, engine, program = int(sys.argv[1]), *sys.argv[2:]
+    program = [program, '-f', 'vpc', '-i', engine]
     rng = random.Random()
     make()
     for _ in range(rounds):
         fill(program, cache, rng)
+        # No wait: the locks of the killed process may live on for a moment.
+        run(program, 'length')
         judge()
-        # It opens for writing, and the space that was lost does no harm.
+        # The space that was lost does no harm.
         offset = rng.randrange(SIZE // PAGE) * PAGE
-        command = 'write -q -P %d %d %d' % (pattern(offset), offset, PAGE)
-        write_once(program, command)
+        run(program, 'write -q -P %d %d %d' % (pattern(offset), offset, PAGE))
         judge()
 
 
