@@ -11,6 +11,7 @@
  *     bit may be clear though the bitmap is all ones.
  *   - A map whose checksum is wrong says nothing.  With the first change it is
  *     begun anew, all bits clear, which is true of any image.
+ *   - One whose checksum is wrong is written to only where every program has it.
  *   - It is looked for only where the creator puts one, since the sector bitmap
  *     of another program's first block may spell its cookie; and it never takes
  *     space from a block or another structure, since its header may be damaged.
@@ -41,31 +42,6 @@ uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
     return ~sum;
 }
 
-static int load_map(BlockDriverState *bs, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    VpcBatmap *b = &s->batmap;
-    int ret;
-
-    b->map = qemu_try_blockalign(bs->file->bs, b->bytes);
-    if (!b->map) {
-        error_setg(errp, "Not enough memory for the batmap");
-        return -ENOMEM;
-    }
-    ret = bdrv_pread(bs->file, b->offset, b->map, b->bytes);
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the batmap");
-        return ret;
-    }
-    b->trusted = be32_to_cpu(b->header.checksum) ==
-                 vpc_batmap_checksum(&b->header, b->map, b->bytes);
-    if (!b->trusted && !s->lenient) {
-        warn_report("'%s': the checksum of the batmap is wrong, so it is not "
-                    "used", bs->filename);
-    }
-    return 0;
-}
-
 uint32_t vpc_batmap_sectors(const VpcState *s)
 {
     return DIV_ROUND_UP(DIV_ROUND_UP(s->table.blocks, 8), VPC_SECTOR);
@@ -89,12 +65,11 @@ static bool reserve_apart(VpcState *s, const char *what, uint64_t start,
     return vpc_reserve_range(s, what, start, bytes, errp) == 0;
 }
 
-/* Where the map of a header that was read is; sets b->fault and @errp. */
-static bool place_map(VpcState *s, const GArray *starts, Error **errp)
+/* Is there room where the header says that the map is?  Sets b->fault. */
+static bool find_room(VpcState *s, const GArray *starts, Error **errp)
 {
     VpcBatmap *b = &s->batmap;
     uint32_t sectors = be32_to_cpu(b->header.sectors);
-    uint64_t bytes = (uint64_t)sectors * VPC_SECTOR;
 
     b->fault = VPC_BATMAP_HEADER;
     if (!reserve_apart(s, "Batmap header", b->header_offset,
@@ -102,19 +77,74 @@ static bool place_map(VpcState *s, const GArray *starts, Error **errp)
         return false;
     }
     b->fault = VPC_BATMAP_LENGTH;
-    if (!length_valid(s, bytes)) {
+    if (!length_valid(s, (uint64_t)sectors * VPC_SECTOR)) {
         error_setg(errp, "Batmap has %" PRIu32 " sectors, expected %" PRIu32,
                    sectors, vpc_batmap_sectors(s));
         return false;
     }
-    b->fault = VPC_BATMAP_OFFSET;
+    b->bytes = sectors * VPC_SECTOR;
     b->offset = be64_to_cpu(b->header.offset);
-    if (!reserve_apart(s, "Batmap", b->offset, bytes, starts, errp)) {
-        return false;
+    b->fault = VPC_BATMAP_OFFSET;
+    return reserve_apart(s, "Batmap", b->offset, b->bytes, starts, errp);
+}
+
+static int read_map(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    VpcBatmap *b = &s->batmap;
+    int ret;
+
+    b->map = qemu_try_blockalign(bs->file->bs, b->bytes);
+    if (!b->map) {
+        error_setg(errp, "Not enough memory for the batmap");
+        return -ENOMEM;
+    }
+    ret = bdrv_pread(bs->file, b->offset, b->map, b->bytes);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the batmap");
+        return ret;
+    }
+    b->trusted = be32_to_cpu(b->header.checksum) ==
+                 vpc_batmap_checksum(&b->header, b->map, b->bytes);
+    return 0;
+}
+
+/*
+ * Does a map with a wrong checksum stand where every program puts it?  Elsewhere
+ * the header may be what is damaged, and the bytes there a block's that has lost
+ * its entry.
+ */
+static bool stands_in_place(const VpcState *s)
+{
+    const VpcBatmap *b = &s->batmap;
+    uint64_t entries = be32_to_cpu(s->header.max_table_entries);
+
+    return b->offset == b->header_offset + sizeof(b->header) &&
+           b->bytes <= ROUND_UP(DIV_ROUND_UP(entries, 8), VPC_SECTOR);
+}
+
+static int load_map(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    VpcBatmap *b = &s->batmap;
+    int ret = read_map(bs, errp);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (!b->trusted && !stands_in_place(s)) {
+        vpc_refuse_writing(s, "Batmap at offset %" PRIu64 " has a wrong "
+                           "checksum", b->offset);
+        s->reserved_count--;    /* it was reserved last */
+        vpc_batmap_close(s);
+        return 0;
     }
     b->fault = VPC_BATMAP_SOUND;
-    b->bytes = bytes;
-    return true;
+    if (!b->trusted && !s->lenient) {
+        warn_report("'%s': the checksum of the batmap is wrong, so it is not "
+                    "used", bs->filename);
+    }
+    return 0;
 }
 
 int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end,
@@ -138,7 +168,7 @@ int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end,
         return 0;
     }
     b->header_offset = table_end;
-    if (!place_map(s, starts, &wrong)) {
+    if (!find_room(s, starts, &wrong)) {
         vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
         return 0;
     }

@@ -47,8 +47,9 @@ static void found_batmap_fault(VpcCheck *c)
     case VPC_BATMAP_OFFSET:
         found_batmap(c, 0, 8, "offset of the batmap",
                      g_strdup_printf("%" PRIu64, b->offset),
-                     g_strdup("a place inside the file, apart from blocks and "
-                              "other structures"));
+                     g_strdup_printf("a place inside the file, apart from "
+                                     "blocks and other structures, as %" PRIu64,
+                                     b->header_offset + VPC_SECTOR));
         break;
     case VPC_BATMAP_SOUND:
         break;

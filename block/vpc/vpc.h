@@ -118,7 +118,7 @@ typedef enum VpcBatmapFault {
     VPC_BATMAP_SOUND,
     VPC_BATMAP_HEADER,          /* a block or structure lies over its header */
     VPC_BATMAP_LENGTH,          /* too short for the disk, or too long */
-    VPC_BATMAP_OFFSET,          /* outside the file, or over something else */
+    VPC_BATMAP_OFFSET,          /* not the place of a map */
 } VpcBatmapFault;
 
 typedef struct VpcBatmap {

@@ -165,6 +165,27 @@ static void test_batmap_elsewhere(void)
     }
 }
 
+/* ... of a block that has lost its entry: the checksum tells it from a map. */
+static void test_batmap_in_lost_block(void)
+{
+    BdrvCheckResult result;
+    uint64_t offset;
+    Fixture f;
+
+    begin_image(&f, &xen);
+    offset = cpu_to_be64(start_of(&f, 1));
+    mem_disk_write(f.disk, BATMAP + 8, &offset, sizeof(offset));
+    vhd_set_entry(f.disk, &f.image, 1, 0x7fffffff);
+    offset = be64_to_cpu(offset);
+    g_free(check_lines(&f, REPAIR_ALL, &result, NULL));
+    g_assert_cmpint(result.corruptions, ==, 1);
+    g_assert_cmpint(result.given_up, ==, 1);
+    g_assert_cmphex(disk_byte(f.disk, offset), ==, 0xff);
+    g_assert_cmphex(disk_byte(f.disk, offset + 512), ==, 0x11);
+    assert_read_only(&f, "Batmap at offset");
+    end(&f);
+}
+
 static void test_batmap_length(void)
 {
     static const uint32_t lengths[] = { 0, 0x7fffffff, UINT32_MAX };
@@ -258,6 +279,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/structures/locator-space-taken",
                     test_locator_space_taken);
     g_test_add_func("/vpc/structures/batmap-elsewhere", test_batmap_elsewhere);
+    g_test_add_func("/vpc/structures/batmap-in-lost-block",
+                    test_batmap_in_lost_block);
     g_test_add_func("/vpc/structures/batmap-length", test_batmap_length);
     g_test_add_func("/vpc/structures/bitmap-spells-batmap",
                     test_bitmap_spells_batmap);
