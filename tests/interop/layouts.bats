@@ -75,6 +75,10 @@ repaired() { "$python" "$here/damaged.py" "$1" "$MINBLK_IMG"; }
 @test "damaged and repaired: XenServer" { repaired xenserver; }
 @test "damaged and repaired: QEMU" { repaired qemu; }
 
+@test "damaged at random, and repaired" {
+    "$python" "$here/damaged-at-random.py" 200 "$MINBLK_IO" "$MINBLK_IMG"
+}
+
 @test "written to at random" {
     "$python" "$here/at-random.py" 60 "$MINBLK_IO" "$MINBLK_IMG"
 }
