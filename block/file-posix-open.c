@@ -416,7 +416,7 @@ void file_reopen_commit(BDRVReopenState *state)
                               NULL);
         }
         file_lock_close(s->file.fd);
-        io_file_init(&s->file, s->reopen_fd);
+        io_file_replace(&s->file, s->reopen_fd);
         s->reopen_fd = -1;
     }
 }

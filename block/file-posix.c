@@ -266,16 +266,8 @@ static int coroutine_fn file_co_pwritev_tail(BlockDriverState *bs,
 static int coroutine_fn file_co_flush_to_disk(BlockDriverState *bs)
 {
     FileState *s = bs->opaque;
-    int ret;
 
-    if (s->flush_error) {
-        return s->flush_error;
-    }
-    ret = io_engine_fdatasync(s->engine, &s->file);
-    if (ret < 0) {
-        s->flush_error = ret;
-    }
-    return ret;
+    return io_engine_fdatasync(s->engine, &s->file);
 }
 
 static int coroutine_fn file_co_truncate(BlockDriverState *bs, int64_t offset,

@@ -6,8 +6,9 @@
  *   - locked_perm and locked_unshared are what the descriptor holds locks for,
  *     and so are checked_perm and checked_unshared between the check of new
  *     permissions and their being set or given up.
- *   - Once fdatasync has failed, every later flush of the node fails too: the
- *     kernel reports a lost page once.
+ *   - Once fdatasync has failed (IoFile remembers it), be it that of a
+ *     preallocation, every later flush of the node fails too, also after a
+ *     reopening.
  */
 #ifndef BLOCK_FILE_POSIX_H
 #define BLOCK_FILE_POSIX_H
@@ -31,7 +32,6 @@ typedef struct FileState {
 
     bool no_punch;             /* the file system refused to make holes */
     bool no_zero_range;        /* ... or to zero a range */
-    int flush_error;           /* the first -errno of fdatasync, or 0 */
 } FileState;
 
 extern BlockDriver bdrv_file;

@@ -7,6 +7,8 @@
  * - A caller's vector is never changed.  Where a transfer has to begin inside
  *   an element, a window of it is copied, of bounded size, on the stack.
  * - Files with O_DIRECT are never tried inline: that would wait for the disk.
+ * - Nothing but io_engine_fdatasync() syncs a file, so that no failure of it is
+ *   forgotten.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -26,6 +28,14 @@ void io_file_init(IoFile *file, int fd)
         .fd = fd,
         .direct = flags >= 0 && (flags & O_DIRECT),
     };
+}
+
+void io_file_replace(IoFile *file, int fd)
+{
+    int sync_error = file->sync_error;
+
+    io_file_init(file, fd);
+    file->sync_error = sync_error;
 }
 
 static IoEngine *get_threads(AioContext *ctx)
@@ -273,9 +283,15 @@ int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file)
 {
     int64_t ret;
 
+    if (file->sync_error) {
+        return file->sync_error;
+    }
     do {
         ret = engine->ops->fdatasync(engine, file->fd);
     } while (ret == -EINTR);
+    if (ret < 0) {
+        file->sync_error = ret;
+    }
     return ret;
 }
 

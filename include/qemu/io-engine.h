@@ -30,16 +30,27 @@ typedef enum IoEngineType {
  * A file as the engines see it.  The user owns the descriptor and this
  * structure; both must outlive the requests.  The flags are what was learnt
  * of the file; io_file_init() sets them anew for a new descriptor.
+ *
+ * An fdatasync that failed is remembered, because the kernel reports once that
+ * it could not write a page and then forgets it: a second fdatasync would
+ * succeed although the data is lost.
  */
 typedef struct IoFile {
     int fd;
     bool direct;          /* O_DIRECT: never tried inline */
     bool no_inline_read;  /* the file refused RWF_NOWAIT for reading */
     bool no_inline_write; /* ... and for writing */
+    int sync_error;       /* the first -errno of fdatasync, or 0 */
 } IoFile;
 
 /* Describe @fd, whose flags are asked of the kernel; plain. */
 void io_file_init(IoFile *file, int fd);
+
+/*
+ * The same file by the descriptor @fd from now on; the old one stays the
+ * user's.  What an fdatasync has lost is lost all the same.  Plain.
+ */
+void io_file_replace(IoFile *file, int fd);
 
 /*
  * The engine of @type for @ctx, the caller's context: made at the first call
@@ -70,7 +81,10 @@ int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
                                    const struct iovec *iov, int niov,
                                    uint64_t bytes, int64_t offset);
 
-/* fdatasync(2); 0 or -errno. */
+/*
+ * fdatasync(2); 0 or -errno, which each later call returns, too, without asking
+ * the kernel.
+ */
 int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file);
 
 /* fallocate(2) with @mode (FALLOC_FL_*), in bytes; 0 or -errno. */

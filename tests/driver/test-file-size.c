@@ -436,6 +436,43 @@ static void test_flush_fault(void)
     blk_unref(blk);
 }
 
+/* The fdatasync that failed was not the layer's flush. */
+static void test_preallocation_sync(void)
+{
+    g_autofree char *path = new_file("disk", 4096);
+    BlockBackend *blk = image_open("file", path, "threads", RDWR, &error_abort);
+
+    fail(CALL_FDATASYNC, EIO);
+    g_assert_cmpint(blk_truncate(blk, 8192, true, PREALLOC_MODE_FULL, NULL),
+                    ==, -EIO);
+    fail(CALL_NONE, 0);
+    g_assert_cmpint(blk_pwrite(blk, 0, "a", 1, 0), ==, 1);
+    g_assert_cmpint(blk_flush(blk), ==, -EIO);
+    blk_unref(blk);
+}
+
+/* By another descriptor, whose own fdatasync succeeds. */
+static void test_flush_fault_reopened(void)
+{
+    g_autofree char *path = new_file("disk", 4096);
+    /* Without flushes: a reopening flushes first, and fails if that does. */
+    BlockBackend *blk = image_open("file", path, "threads",
+                                   RDWR | BDRV_O_NO_FLUSH, &error_abort);
+    QDict *options = qdict_new();
+    BlockReopenQueue *queue;
+
+    fail(CALL_FDATASYNC, EIO);
+    g_assert_cmpint(blk_truncate(blk, 8192, true, PREALLOC_MODE_FULL, NULL),
+                    ==, -EIO);
+    fail(CALL_NONE, 0);
+    qdict_put_bool(options, BDRV_OPT_CACHE_NO_FLUSH, false);
+    qdict_put_bool(options, BDRV_OPT_CACHE_DIRECT, true);
+    queue = bdrv_reopen_queue(NULL, blk_bs(blk), options, true);
+    g_assert_cmpint(bdrv_reopen_multiple(queue, &error_abort), ==, 0);
+    g_assert_cmpint(blk_flush(blk), ==, -EIO);
+    blk_unref(blk);
+}
+
 /* ---- copying ------------------------------------------------------------ */
 
 typedef struct Copy {
@@ -654,6 +691,8 @@ int main(int argc, char **argv)
     g_test_add_func("/file/create", test_create);
     g_test_add_func("/file/faults/requests", test_request_faults);
     g_test_add_func("/file/faults/flush", test_flush_fault);
+    g_test_add_func("/file/faults/preallocation", test_preallocation_sync);
+    g_test_add_func("/file/faults/reopened", test_flush_fault_reopened);
     g_test_add_func("/file/copy", test_copy);
     g_test_add_func("/file/status/sparse", test_status);
     g_test_add_func("/file/status/unknown", test_status_unknown);
