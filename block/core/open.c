@@ -393,7 +393,8 @@ void bdrv_close(BlockDriverState *bs)
 
     if (was_open) {
         bdrv_drained_begin(bs);
-        bdrv_flush(bs);
+        /* What is lost is reported; the node has to go all the same. */
+        bdrv_flush_report(bs);
         bdrv_drain(bs);
         if (bs->drv->bdrv_close) {
             bs->drv->bdrv_close(bs);

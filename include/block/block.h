@@ -404,6 +404,12 @@ int bdrv_truncate(BdrvChild *child, int64_t offset, bool exact,
 /* Makes all completed writes of @bs durable.  0 or -errno.  Mixed / co-only. */
 int bdrv_flush(BlockDriverState *bs);
 int coroutine_fn bdrv_co_flush(BlockDriverState *bs);
+/*
+ * The same for users who drop @bs afterwards: an error is reported, with the
+ * file name and the node, unless a flush has returned it to its caller and
+ * nothing was written since.  Mixed.
+ */
+int bdrv_flush_report(BlockDriverState *bs);
 
 /* A device's own request, as ioctl(2); -ENOTSUP without a callback. */
 int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf);

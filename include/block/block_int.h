@@ -110,9 +110,10 @@ struct BlockDriver {
                           Error **errp);
     /*
      * Frees what open made.  Plain, once if open returned >= 0, even if a later
-     * step of opening failed.  The node is drained and was flushed (a failure
-     * of that flush cannot be reported); the children are still there, and are
-     * the layer's to close.
+     * step of opening failed.  The node is drained and was flushed.  If that
+     * flush failed, that was reported; what the driver still has in memory it
+     * may write by mixed functions once more.  The children are still there,
+     * and are the layer's to close.
      */
     void (*bdrv_close)(BlockDriverState *bs);
 
@@ -554,6 +555,8 @@ struct BlockDriverState {
     bool active_flush;
     uint64_t write_gen;            /* raised by each change */
     uint64_t flushed_gen;          /* the write_gen that was last flushed */
+    bool flush_failed;             /* the last flush did, and returned it: */
+    uint64_t failed_gen;           /* that of this write_gen */
     bool has_guard;                /* a probed raw image: see core/guard.c */
     bool guard_warned;             /* its user was told of the guard */
 

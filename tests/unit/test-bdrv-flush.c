@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "qapi/error.h"
 #include "tests/unit/fake-driver.h"
 
 static int flushes(FakeDisk *d)
@@ -254,9 +255,118 @@ static void test_write_meanwhile(void)
     fake_close(d);
 }
 
+/* ---- the last flush ---------------------------------------------------- */
+
+/* Standard error, from begin_listening() on. */
+static FILE *errors;
+
+static void begin_listening(void)
+{
+    errors = tmpfile();
+    g_assert_nonnull(errors);
+    fflush(stderr);
+    g_assert_cmpint(dup2(fileno(errors), STDERR_FILENO), ==, STDERR_FILENO);
+}
+
+/* What was printed since the last call is @count lines that name the error. */
+static void assert_reported(int count)
+{
+    static off_t seen;
+    char buf[4096];
+    ssize_t n = pread(fileno(errors), buf, sizeof(buf) - 1, seen);
+    g_auto(GStrv) lines = NULL;
+
+    g_assert_cmpint(n, >=, 0);
+    seen += n;
+    buf[n] = '\0';
+    lines = g_strsplit(buf, "\n", -1);
+    /* What follows the last newline is nothing. */
+    g_assert_cmpint(g_strv_length(lines), ==, count ? count + 1 : 0);
+    for (int i = 0; i < count; i++) {
+        g_assert_nonnull(strstr(lines[i], ": Could not flush "));
+        g_assert_nonnull(strstr(lines[i], "'#block"));
+        g_assert_true(g_str_has_suffix(lines[i], ": Input/output error"));
+    }
+}
+
+static FakeDisk *failing_file(void)
+{
+    FakeDisk *d = fake_file_new(4096);
+
+    fake_open(d, BDRV_O_RDWR);
+    write_one(d);
+    d->error[FAKE_FLUSH_DISK] = -EIO;
+    return d;
+}
+
+/* Closing reports an error that no caller has got. */
+static void test_closing(void)
+{
+    FakeDisk *d = failing_file();
+
+    fake_close(d);
+    assert_reported(1);
+
+    d = failing_file();
+    g_assert_cmpint(bdrv_flush(d->bs), ==, -EIO);
+    fake_close(d);
+    assert_reported(0);
+
+    d = failing_file();
+    g_assert_cmpint(bdrv_flush_report(d->bs), ==, -EIO);
+    assert_reported(1);
+    g_assert_cmpint(bdrv_flush_report(d->bs), ==, -EIO);
+    fake_close(d);
+    assert_reported(0);
+
+    /* The writer gets it from a flush of its own. */
+    d = failing_file();
+    g_assert_cmpint(bdrv_pwrite_sync(d->child, 0, "x", 1), ==, -EIO);
+    fake_close(d);
+    assert_reported(0);
+}
+
+static void test_closing_news(void)
+{
+    FakeDisk *d = failing_file();
+
+    /* Written after the flush that failed. */
+    g_assert_cmpint(bdrv_flush(d->bs), ==, -EIO);
+    write_one(d);
+    fake_close(d);
+    assert_reported(1);
+
+    /* A flush that succeeded lies between. */
+    d = failing_file();
+    g_assert_cmpint(bdrv_flush(d->bs), ==, -EIO);
+    d->error[FAKE_FLUSH_DISK] = 0;
+    g_assert_cmpint(bdrv_flush(d->bs), ==, 0);
+    fake_close(d);
+    assert_reported(0);
+}
+
+/* A chain reports it once. */
+static void test_closing_chain(void)
+{
+    FakeDisk *d = fake_format_new(4096);
+    FakeDisk *file = failing_file();
+
+    d->perm = BLK_PERM_WRITE | BLK_PERM_CONSISTENT_READ;
+    fake_open(d, BDRV_O_RDWR);
+    g_assert_cmpint(bdrv_child_try_set_perm(file->child, 0, BLK_PERM_ALL,
+                                            &error_abort), ==, 0);
+    fake_set_file(d, file);
+    write_one(d);
+    fake_close(d);
+    assert_reported(1);
+    fake_close(file);
+    assert_reported(0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    begin_listening();
     bdrv_init();
     g_test_add_func("/bdrv-flush/generation", test_generation);
     g_test_add_func("/bdrv-flush/error", test_error);
@@ -265,5 +375,8 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-flush/not-needed", test_not_needed);
     g_test_add_func("/bdrv-flush/waiting", test_waiting);
     g_test_add_func("/bdrv-flush/write-meanwhile", test_write_meanwhile);
+    g_test_add_func("/bdrv-flush/closing", test_closing);
+    g_test_add_func("/bdrv-flush/closing-news", test_closing_news);
+    g_test_add_func("/bdrv-flush/closing-chain", test_closing_chain);
     return g_test_run();
 }
