@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A library to be preloaded: one system call of a program fails as the
+ * environment asks, below the file driver.
+ *
+ *   MINBLK_FAULT=CALL:N[+]:ERRNO   the N-th call of CALL fails with ERRNO, and
+ *                                  with + all later ones, too
+ *   MINBLK_FAULT_LOG=FILE          FILE appears when a call has failed
+ *
+ * CALL is fdatasync (fsync counts as one), write (pwrite, pwritev, pwritev2),
+ * fallocate or ftruncate.  io_uring is made to look as if the kernel lacked it,
+ * because its requests are no calls that could be caught here.
+ *
+ * Invariants: calls come from several threads, so the count is atomic; what
+ * does not fail reaches the next definition of the function, which may be a
+ * sanitizer's.
+ */
+/* Both names of each function are defined, so none may stand for the other. */
+#undef _FILE_OFFSET_BITS
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int calls;               /* of the call that is to fail; atomic */
+
+static int errno_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        int value;
+    } known[] = {
+        { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT },
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(name, known[i].name) == 0) {
+            return known[i].value;
+        }
+    }
+    abort();
+}
+
+static void note_failure(void)
+{
+    const char *path = getenv("MINBLK_FAULT_LOG");
+    int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* Is it the turn of this call of @name?  Then errno is set. */
+static bool fails(const char *name)
+{
+    const char *fault = getenv("MINBLK_FAULT");
+    size_t length = strlen(name);
+    bool later;
+    char *end;
+    int nth, call;
+
+    if (!fault || strncmp(fault, name, length) != 0 || fault[length] != ':') {
+        return false;
+    }
+    nth = strtol(fault + length + 1, &end, 10);
+    later = *end == '+';
+    end += later;
+    if (nth < 1 || *end != ':') {
+        abort();
+    }
+    call = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    if (call != nth && !(later && call > nth)) {
+        return false;
+    }
+    note_failure();
+    errno = errno_of(end + 1);
+    return true;
+}
+
+/* Defines a function that fails as @call or is what it was. */
+#define FAULT(type, function, call, params, args)                       \
+    type function params;                                               \
+    type function params                                                \
+    {                                                                   \
+        static type (*next) params;                                     \
+                                                                        \
+        if (fails(call)) {                                              \
+            return -1;                                                  \
+        }                                                               \
+        if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \
+            __atomic_store_n(&next, dlsym(RTLD_NEXT, #function),        \
+                             __ATOMIC_RELEASE);                         \
+        }                                                               \
+        return next args;                                               \
+    }
+
+FAULT(int, fdatasync, "fdatasync", (int fd), (fd))
+FAULT(int, fsync, "fdatasync", (int fd), (fd))
+
+FAULT(ssize_t, pwrite, "write",
+      (int fd, const void *buf, size_t bytes, off_t offset),
+      (fd, buf, bytes, offset))
+FAULT(ssize_t, pwrite64, "write",
+      (int fd, const void *buf, size_t bytes, off64_t offset),
+      (fd, buf, bytes, offset))
+FAULT(ssize_t, pwritev, "write",
+      (int fd, const struct iovec *iov, int niov, off_t offset),
+      (fd, iov, niov, offset))
+FAULT(ssize_t, pwritev64, "write",
+      (int fd, const struct iovec *iov, int niov, off64_t offset),
+      (fd, iov, niov, offset))
+FAULT(ssize_t, pwritev2, "write",
+      (int fd, const struct iovec *iov, int niov, off_t offset, int flags),
+      (fd, iov, niov, offset, flags))
+FAULT(ssize_t, pwritev64v2, "write",
+      (int fd, const struct iovec *iov, int niov, off64_t offset, int flags),
+      (fd, iov, niov, offset, flags))
+
+FAULT(int, fallocate, "fallocate",
+      (int fd, int mode, off_t offset, off_t bytes), (fd, mode, offset, bytes))
+FAULT(int, fallocate64, "fallocate",
+      (int fd, int mode, off64_t offset, off64_t bytes),
+      (fd, mode, offset, bytes))
+FAULT(int, ftruncate, "ftruncate", (int fd, off_t length), (fd, length))
+FAULT(int, ftruncate64, "ftruncate", (int fd, off64_t length), (fd, length))
+
+int io_uring_queue_init(unsigned entries, void *ring, unsigned flags);
+int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
+{
+    return -ENOSYS;
+}
