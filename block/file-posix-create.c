@@ -2,8 +2,10 @@
 /*
  * Creation of files.
  *
- * Invariant: a file that another user has open is not touched: it is emptied
- * only under the locks of a writer that changes the size.
+ * Invariants:
+ *   - A file that another process uses is not touched: it is emptied only under
+ *     the locks of a writer that changes the size.
+ *   - A creation that succeeds has written what it made to the disk.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
@@ -34,6 +36,21 @@ QemuOptsList file_create_opts = {
         { /* end of list */ }
     },
 };
+
+/*
+ * So that a creation that succeeds has made something: what cannot be written
+ * back is known only now, and no later flush is one of this descriptor.
+ */
+static int coroutine_fn flush_contents(IoEngine *engine, IoFile *file,
+                                       Error **errp)
+{
+    int ret = io_engine_fdatasync(engine, file);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not flush the new file");
+    }
+    return ret;
+}
 
 /* A new or emptied regular file, or a device that is large enough. */
 static int coroutine_fn create_contents(IoEngine *engine, int fd,
@@ -74,7 +91,8 @@ static int coroutine_fn create_contents(IoEngine *engine, int fd,
         error_setg_errno(errp, -ret, "Could not resize file");
         return ret;
     }
-    return file_resize(engine, &file, size, prealloc, errp);
+    ret = file_resize(engine, &file, size, prealloc, errp);
+    return ret == 0 && size > 0 ? flush_contents(engine, &file, errp) : ret;
 }
 
 static int lock_for_creation(int fd, const char *filename, Error **errp)

@@ -61,3 +61,16 @@ each_fault()
     each_fault write ENOSPC "$MINBLK_IMG" dd -f raw bs=256k if=src of=dst
     each_fault fdatasync EIO "$MINBLK_IMG" dd -f raw bs=256k if=src of=dst
 }
+
+@test 'create: raw' {
+    prepare() { rm -f new; }
+    verify() { [ "$(size_of new)" -eq 1048576 ]; }
+    for call in 'write ENOSPC' 'ftruncate ENOSPC' 'fdatasync EIO'; do
+        # shellcheck disable=SC2086
+        each_fault $call "$MINBLK_IMG" create -q new 1M
+        # shellcheck disable=SC2086
+        each_fault $call "$MINBLK_IMG" create -q -o preallocation=full new 1M
+    done
+    each_fault fallocate ENOSPC "$MINBLK_IMG" create -q \
+        -o preallocation=falloc new 1M
+}
