@@ -6,7 +6,8 @@
  *   - What the node held before is made no image first.
  *   - Everything but the footers is on the disk before the footer at the end is
  *     written, and that one before the copy at offset 0: a creation that was cut
- *     off leaves nothing that looks like an image.
+ *     off leaves nothing that looks like an image.  That copy is on the disk
+ *     before the creation succeeds.
  *   - Memory is bounded whatever the sizes of the disk and of its blocks.
  */
 #include "qemu/osdep.h"
@@ -275,6 +276,17 @@ static int write_fixed(BlockBackend *blk, const VpcPlan *plan, Error **errp)
     return ret;
 }
 
+/* The closing of the node could not return the error to who creates. */
+static int flush_footer(BlockBackend *blk, Error **errp)
+{
+    int ret = blk_flush(blk);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not flush the new image");
+    }
+    return ret;
+}
+
 int coroutine_fn vpc_write_new(BlockDriverState *bs, const VpcPlan *plan,
                                Error **errp)
 {
@@ -290,6 +302,9 @@ int coroutine_fn vpc_write_new(BlockDriverState *bs, const VpcPlan *plan,
     if (ret == 0) {
         ret = plan->type == VPC_TYPE_FIXED ? write_fixed(blk, plan, errp)
                                            : write_dynamic(blk, plan, errp);
+    }
+    if (ret == 0) {
+        ret = flush_footer(blk, errp);
     }
     blk_unref(blk);
     return ret;
