@@ -53,6 +53,18 @@ each_fault()
     done
 }
 
+# reads FILE FORMAT PATTERN OFFSET LENGTH...
+reads()
+{
+    local file=$1 format=$2
+    shift 2
+    while [ $# -gt 0 ]; do
+        "$MINBLK_IO" -r -f "$format" -c "read -P $1 $2 $3" "$file" >/dev/null ||
+            return
+        shift 3
+    done
+}
+
 @test 'convert' {
     needs vpc
     "$MINBLK_IMG" create -q src 3M
@@ -102,4 +114,65 @@ each_fault()
             each_fault $call "$MINBLK_IMG" create -q -f vpc -o $options new 4M
         done
     done
+}
+
+@test 'resize' {
+    prepare() { "$MINBLK_IMG" create -q disk 1M; }
+    verify() { [ "$(size_of disk)" -eq 2097152 ]; }
+    each_fault ftruncate ENOSPC "$MINBLK_IMG" resize -f raw disk 2M
+    each_fault fdatasync EIO "$MINBLK_IMG" resize -f raw disk 2M
+    each_fault fdatasync EIO "$MINBLK_IMG" resize -f raw \
+        --preallocation=full disk 2M
+    each_fault write ENOSPC "$MINBLK_IMG" resize -f raw \
+        --preallocation=full disk 2M
+}
+
+@test 'resize: what cannot be flushed is not printed as done' {
+    "$MINBLK_IMG" create -q disk 1M
+    faulty fdatasync:1:EIO "$MINBLK_IMG" resize -f raw disk 2M
+    expect_status 1
+    expect_out ''
+    [[ $stderr == "minblk-img: Could not flush 'disk' (node '#block"*"'): \
+Input/output error" ]]
+}
+
+@test 'bench' {
+    needs vpc
+    local requests='-w -q -c 4 -d 2 -s 64k -S 1M --pattern=7'
+    prepare() { "$MINBLK_IMG" create -q -f "$format" disk 4M; }
+    verify()
+    {
+        reads disk "$format" 7 0 64k 7 1M 64k 7 2M 64k 7 3M 64k
+    }
+    for format in raw vpc; do
+        # shellcheck disable=SC2086
+        each_fault write ENOSPC "$MINBLK_IMG" bench $requests -f $format disk
+        # shellcheck disable=SC2086
+        each_fault fdatasync EIO "$MINBLK_IMG" bench $requests -f $format disk
+    done
+}
+
+@test 'amend' {
+    needs vpc
+    prepare() { "$MINBLK_IMG" create -q -f vpc -o force_size disk 4M; }
+    verify() { grep -q 'tap ' disk && "$MINBLK_IMG" check -q -f vpc disk; }
+    each_fault write ENOSPC "$MINBLK_IMG" amend -f vpc -o creator='tap ' disk
+    each_fault fdatasync EIO "$MINBLK_IMG" amend -f vpc -o creator='tap ' disk
+}
+
+@test 'check -r all' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc whole 4M
+    "$MINBLK_IO" -f vpc -c 'write -qP 1 0 64k' whole
+    prepare()
+    {
+        cp whole disk
+        truncate -s -512 disk
+    }
+    verify()
+    {
+        "$MINBLK_IMG" check -q -f vpc disk && reads disk vpc 1 0 64k
+    }
+    each_fault write ENOSPC "$MINBLK_IMG" check -q -f vpc -r all disk
+    each_fault fdatasync EIO "$MINBLK_IMG" check -q -f vpc -r all disk
 }

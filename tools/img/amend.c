@@ -89,6 +89,8 @@ static int amend_node(BlockDriverState *bs, const AmendArgs *args)
          bdrv_amend_options(bs, opts, args->force, &err) >= 0;
     if (!ok) {
         error_report_err(err);
+    } else {
+        ok = bdrv_flush_report(bs) == 0;
     }
     qemu_opts_del(opts);
     qemu_opts_free(list);

@@ -215,11 +215,13 @@ static bool bench_image(Bench *b)
     if (good) {
         int64_t ns = run_workers(b, workers, n);
 
-        good = b->ret == 0;
+        if (b->ret < 0) {
+            error_report("Failed request: %s", strerror(-b->ret));
+        }
+        /* The time is that of the requests, as qemu-img's is. */
+        good = b->ret == 0 && bdrv_flush_report(blk_bs(b->blk)) == 0;
         if (good) {
             printf("Run completed in %.3f seconds.\n", ns / 1e9);
-        } else {
-            error_report("Failed request: %s", strerror(-b->ret));
         }
     }
     qemu_vfree(buf);

@@ -5,7 +5,7 @@
  * Invariants:
  *   - Without -r the image is opened read-only.
  *   - After a repair the image is checked once more; what is reported is what
- *     that second check found, with what was repaired.
+ *     that second check found, with what was repaired, and is on the disk.
  */
 #include "qemu/osdep.h"
 #include "common.h"
@@ -280,6 +280,9 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
     }
     if (ret >= 0 && (result.corruptions_fixed || result.leaks_fixed)) {
         ret = check_again(bs, args, &result, &findings);
+    }
+    if (ret >= 0) {
+        ret = bdrv_flush(bs);
     }
     if (ret < 0) {
         error_report("Check failed: %s", strerror(-ret));

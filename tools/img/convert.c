@@ -196,7 +196,6 @@ static bool copy(const ConvertArgs *args, CopyImages *images)
         .alignment = bdrv_opt_mem_align(NULL),
         .interrupted = copy_interrupted,
     };
-    int ret;
 
     if (bdrv_get_info(blk_bs(images->target), &info) >= 0) {
         job.cluster = info.cluster_size;
@@ -206,10 +205,7 @@ static bool copy(const ConvertArgs *args, CopyImages *images)
         report_failure(&result);
         return false;
     }
-    ret = blk_flush(images->target);
-    if (ret < 0) {
-        error_report("error while flushing '%s': %s", args->filename,
-                     strerror(-ret));
+    if (bdrv_flush_report(blk_bs(images->target)) < 0) {
         return false;
     }
     img_progress_set(job.size, job.size);

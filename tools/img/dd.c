@@ -63,7 +63,6 @@ static bool copy(const DdArgs *args, BlockDriver *drv, CopyImages *images,
         .interrupted = copy_interrupted,
     };
     CopyResult result;
-    int ret;
 
     images->target = img_open(args->output, &how);
     if (!images->target) {
@@ -81,12 +80,7 @@ static bool copy(const DdArgs *args, BlockDriver *drv, CopyImages *images,
         }
         return false;
     }
-    ret = blk_flush(images->target);
-    if (ret < 0) {
-        error_report("error while writing to output image file: %s",
-                     strerror(-ret));
-    }
-    return ret >= 0;
+    return bdrv_flush_report(blk_bs(images->target)) == 0;
 }
 
 /* The input is open.  Reports. */

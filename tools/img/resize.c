@@ -5,6 +5,7 @@
  * Invariants:
  *   - Space that is added reads as zeroes.
  *   - Nothing is cut off without --shrink.
+ *   - What is printed as done is on the disk.
  */
 #include "qemu/osdep.h"
 #include "common.h"
@@ -104,6 +105,9 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
     }
     if (blk_truncate(blk, size, false, args->prealloc, &err) < 0) {
         error_report_err(err);
+        return 1;
+    }
+    if (bdrv_flush_report(blk_bs(blk)) < 0) {
         return 1;
     }
     if (!args->quiet) {
