@@ -176,3 +176,47 @@ Input/output error" ]]
     each_fault write ENOSPC "$MINBLK_IMG" check -q -f vpc -r all disk
     each_fault fdatasync EIO "$MINBLK_IMG" check -q -f vpc -r all disk
 }
+
+@test 'minblk-io: writes' {
+    needs vpc
+    prepare() { "$MINBLK_IMG" create -q -f "$format" disk 4M; }
+    verify() { reads disk "$format" 7 0 64k 8 2M 4k; }
+    for format in raw vpc; do
+        for cache in writeback writethrough; do
+            for call in 'write ENOSPC' 'fdatasync EIO'; do
+                # shellcheck disable=SC2086
+                each_fault $call "$MINBLK_IO" -f $format -t $cache \
+                    -c 'write -P 7 0 64k' -c 'write -P 8 2M 4k' disk
+            done
+        done
+    done
+}
+
+@test 'minblk-io: flush, close and the end report what failed, once' {
+    "$MINBLK_IMG" create -q disk 1M
+    local write='write -q 0 4k' line
+    line="minblk-io: Could not flush 'disk' (node '#block"
+
+    faulty fdatasync:1:EIO "$MINBLK_IO" -f raw -t writeback -c "$write" disk
+    expect_status 1
+    expect_out ''
+    [[ $stderr == "$line"*"'): Input/output error" ]]
+
+    faulty fdatasync:1:EIO "$MINBLK_IO" -f raw -t writeback -c "$write" \
+        -c close -c length disk
+    expect_status 1
+    [[ $stderr == "$line"*"'): Input/output error"$'\n'"no file open"* ]]
+
+    faulty fdatasync:1:EIO "$MINBLK_IO" -f raw -t writeback -c "$write" \
+        -c flush -c flush disk
+    expect_status 1
+    expect_out 'flush failed: Input/output error
+flush failed: Input/output error'
+    expect_err ''
+
+    faulty fdatasync:1:EIO "$MINBLK_IO" -f raw -t writeback -c "$write" \
+        -c 'reopen -c none' disk
+    expect_status 1
+    expect_out ''
+    [[ $stderr == 'minblk-io: Error flushing node '*': Input/output error' ]]
+}

@@ -90,11 +90,17 @@ int io_open_image(IoSession *s, IoOpen *how, const char *name)
     return 0;
 }
 
-void io_close_image(IoSession *s)
+int io_close_image(IoSession *s)
 {
+    int ret = 0;
+
     io_wait_for_requests(s);
+    if (s->blk) {
+        ret = bdrv_flush_report(blk_bs(s->blk));
+    }
     blk_unref(s->blk);
     s->blk = NULL;
+    return ret;
 }
 
 /* ---- open --------------------------------------------------------------- */
@@ -200,8 +206,7 @@ const IoCommand io_open = {
 
 static int run_close(IoSession *s, int argc, char **argv)
 {
-    io_close_image(s);
-    return 0;
+    return io_close_image(s);
 }
 
 const IoCommand io_close = {

@@ -122,8 +122,11 @@ bool io_open_add_options(IoOpen *how, const char *list);
  */
 int io_open_image(IoSession *s, IoOpen *how, const char *name);
 
-/* Waits for the requests in flight, lets them report, and closes the image. */
-void io_close_image(IoSession *s);
+/*
+ * Waits for the requests in flight, lets them report, and closes the image, if
+ * there is one.  0, or the error of the last flush, which has been reported.
+ */
+int io_close_image(IoSession *s);
 
 /* ---- requests ----------------------------------------------------------- */
 

@@ -7,7 +7,8 @@
  *   - The command line is read to its end before an image is opened; bad usage
  *     opens nothing.
  *   - Each command is run, whatever became of those before it, until quit; the
- *     exit status is 1 when one of them failed.
+ *     exit status is 1 when one of them failed, or what was written could not
+ *     be flushed.
  *   - Before the end, what is in flight is completed and reported.
  */
 #include "qemu/osdep.h"
@@ -198,7 +199,7 @@ int main(int argc, char **argv)
             good &= io_run_line(&s, line.commands->pdata[i]) >= 0;
         }
     }
-    io_close_image(&s);
+    good &= io_close_image(&s) == 0;
     g_ptr_array_free(line.commands, TRUE);
     return good ? 0 : 1;
 }

@@ -16,8 +16,9 @@
 static int run_flush(IoSession *s, int argc, char **argv)
 {
     IoRequest req = { .blk = s->blk, .op = IO_OP_FLUSH };
+    int ret = io_request_run(&req);
 
-    return io_request_run(&req);
+    return ret < 0 ? io_report_failure("flush", ret) : ret;
 }
 
 const IoCommand io_flush = {
