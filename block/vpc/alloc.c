@@ -448,6 +448,10 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
     }
     if (ret < 0) {
         give_back(s, &space);
+    } else if (space.stale) {
+        VpcPlaced placed = { block, space.entry };
+
+        g_array_append_val(s->exposed, placed);
     }
     return ret;
 }

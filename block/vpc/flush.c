@@ -8,6 +8,10 @@
  *   - What becomes dirty after the copies were taken waits for the next flush,
  *     since its data may not be on the disk yet.
  *   - When a step fails, everything that was not written is dirty again.
+ *   - What is dirty still when the image is closed is written all the same, as
+ *     far as each copy can be: lost it would be otherwise, and only a power cut
+ *     could make that worse.  But a block whose data may not be on the disk, in
+ *     space that may hold another one's bytes (`exposed`), loses its entry.
  *   - Space that blocks gave up goes through `freed` (tables that may be on the
  *     disk point there), `unlinked` (none that a later flush leaves does) and
  *     `spare`.
@@ -136,6 +140,18 @@ static void end_copy(VpcState *s, Copy *copy, bool written)
     qemu_vfree(copy->data);
 }
 
+/* Mixed. */
+static int write_copy(BlockDriverState *bs, const Copy *copy)
+{
+    int ret;
+
+    if (copy->bitmap && copy->bitmap->forgotten) {
+        return 0;
+    }
+    ret = bdrv_pwrite(bs->file, copy->offset, copy->data, copy->bytes);
+    return MIN(ret, 0);
+}
+
 static int coroutine_fn write_copies(BlockDriverState *bs, GArray *copies,
                                      int ret)
 {
@@ -144,9 +160,8 @@ static int coroutine_fn write_copies(BlockDriverState *bs, GArray *copies,
     for (guint i = 0; i < copies->len; i++) {
         Copy *copy = &g_array_index(copies, Copy, i);
 
-        if (ret == 0 && !(copy->bitmap && copy->bitmap->forgotten)) {
-            ret = bdrv_co_pwrite(bs->file, copy->offset, copy->bytes,
-                                 copy->data, 0);
+        if (ret == 0) {
+            ret = write_copy(bs, copy);
         }
         end_copy(s, copy, ret == 0);
     }
@@ -181,12 +196,14 @@ static int coroutine_fn flush_copies(BlockDriverState *bs)
     GArray *copies = g_array_new(false, false, sizeof(Copy));
     guint freed = s->freed->len;
     guint unlinked = s->unlinked->len;
+    guint exposed = s->exposed->len;
     int ret;
 
     take_copies(bs, copies);
     ret = bdrv_co_flush(bs->file->bs);
     if (ret == 0) {
         move_entries(s->spare, s->unlinked, unlinked);
+        g_array_remove_range(s->exposed, 0, exposed);
     }
     ret = write_copies(bs, copies, ret);
     g_array_free(copies, true);
@@ -199,6 +216,12 @@ static int coroutine_fn flush_copies(BlockDriverState *bs)
     return ret;
 }
 
+/* Is memory ahead of the disk? */
+static bool is_ahead(const VpcState *s)
+{
+    return s->table.dirty || s->dirty_bitmaps || s->batmap.dirty;
+}
+
 int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
@@ -208,10 +231,56 @@ int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
         return 0;
     }
     qemu_co_mutex_lock(&s->flush_lock);
-    if (s->table.dirty || s->dirty_bitmaps || s->batmap.dirty ||
-        s->unlinked->len || (s->batmap.map && s->freed->len)) {
+    if (is_ahead(s) || s->unlinked->len || (s->batmap.map && s->freed->len)) {
         ret = flush_copies(bs);
     }
     qemu_co_mutex_unlock(&s->flush_lock);
     return ret;
+}
+
+/* ---- closing ------------------------------------------------------------ */
+
+/*
+ * Takes their entries from exposed blocks.  No flush of the file has succeeded
+ * since they were set, so they are in no table but the one in memory, and their
+ * pages are dirty.  An entry that is another one by now belongs to space of its
+ * own.
+ */
+static void withdraw_exposed(VpcState *s)
+{
+    for (guint i = 0; i < s->exposed->len; i++) {
+        VpcPlaced placed = g_array_index(s->exposed, VpcPlaced, i);
+        VpcTablePage *page = s->table.pages[placed.block / VPC_PAGE_ENTRIES];
+        uint32_t n = placed.block % VPC_PAGE_ENTRIES;
+
+        assert(page && page->dirty);
+        if (page->entry[n] == placed.entry) {
+            page->entry[n] = VPC_UNALLOCATED;
+            vpc_batmap_set(s, placed.block, false);
+            vpc_bitmap_forget(s, placed.block);
+        }
+    }
+}
+
+void vpc_flush_at_closing(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    GArray *copies;
+
+    if (bdrv_is_read_only(bs) || !is_ahead(s)) {
+        return;
+    }
+    if (bdrv_flush(bs->file->bs) < 0) {
+        withdraw_exposed(s);
+    }
+    copies = g_array_new(false, false, sizeof(Copy));
+    take_copies(bs, copies);
+    for (guint i = 0; i < copies->len; i++) {
+        Copy *copy = &g_array_index(copies, Copy, i);
+
+        end_copy(s, copy, write_copy(bs, copy) == 0);
+    }
+    g_array_free(copies, true);
+    /* Its error is known; so the closing of the file does not report it. */
+    bdrv_flush(bs->file->bs);
 }

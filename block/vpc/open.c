@@ -204,6 +204,7 @@ static VpcState *new_state(void)
     s->spare = g_array_new(false, false, sizeof(uint32_t));
     s->freed = g_array_new(false, false, sizeof(uint32_t));
     s->unlinked = g_array_new(false, false, sizeof(uint32_t));
+    s->exposed = g_array_new(false, false, sizeof(VpcPlaced));
     return s;
 }
 
@@ -218,6 +219,7 @@ static void clear_state(VpcState *s)
     g_array_free(s->spare, true);
     g_array_free(s->freed, true);
     g_array_free(s->unlinked, true);
+    g_array_free(s->exposed, true);
     g_free(s->tail_problem);
     g_free(s->read_only_reason);
 }
@@ -385,6 +387,7 @@ void vpc_close(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
 
+    vpc_flush_at_closing(bs);
     migrate_del_blocker(s->migration_blocker);
     error_free(s->migration_blocker);
     clear_state(s);

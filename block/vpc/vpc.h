@@ -23,6 +23,9 @@
  *      flush of the file that came after that.  So no entry on the disk ever
  *      points at stale bytes.
  *   2. The same holds for the bits of a sector bitmap.
+ *      Closing an image that cannot be flushed writes both all the same, for
+ *      otherwise all of it would be lost; but no entry of a block in space that
+ *      may be stale, so that a power cut shows zeroes there at worst.
  *   3. Space from free_offset on is nobody's.  A valid footer ends the file
  *      behind all blocks: it is moved before anything is written over the old
  *      one.
@@ -97,6 +100,12 @@ typedef struct VpcEntry {
                                    may be used: they are in the file and nobody
                                    else's */
 } VpcEntry;
+
+/* Where a block was placed. */
+typedef struct VpcPlaced {
+    uint32_t block;
+    uint32_t entry;             /* sectors */
+} VpcPlaced;
 
 /* ---- bitmap.c ----------------------------------------------------------- */
 
@@ -200,6 +209,8 @@ typedef struct VpcState {
     GArray *spare;              /* uint32_t entries of space given back */
     GArray *freed;              /* the same, in tables that are on the disk */
     GArray *unlinked;           /* the same, until the next flush of the file */
+    GArray *exposed;            /* VpcPlaced in space that may be stale, until
+                                   the next flush of the file */
 
     CoMutex flush_lock;
 } VpcState;
@@ -354,6 +365,8 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
 
 /* Tables and bitmaps go to the file, behind the data that they speak of. */
 int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs);
+/* Writes what the last flush could not, as far as it can be.  Plain. */
+void vpc_flush_at_closing(BlockDriverState *bs);
 
 /* The part of a request that lies in one block. */
 typedef struct VpcPiece {

@@ -220,3 +220,23 @@ flush failed: Input/output error'
     expect_out ''
     [[ $stderr == 'minblk-io: Error flushing node '*': Input/output error' ]]
 }
+
+@test 'minblk-io: one error loses nothing that was written' {
+    needs vpc
+    local n=0 call failures=0
+    for call in write fdatasync; do
+        n=0
+        until [ $n -gt 0 ] && [ ! -e .hit ]; do
+            n=$((n + 1))
+            "$MINBLK_IMG" create -q -f vpc disk 8M
+            faulty "$call:$n:EIO" "$MINBLK_IO" -f vpc -t writeback \
+                -c 'write -P 7 0 64k' -c 'write -P 8 4M 4k' disk
+            [ ! -e .hit ] || expect_status 1
+            [[ $output == *wrote*wrote* ]] || continue
+            failures=$((failures + status))
+            reads disk vpc 7 0 64k 8 4M 4k
+        done
+    done
+    # The table's write and the flush before it are among them.
+    [ $failures -ge 2 ]
+}
