@@ -181,18 +181,19 @@ static VpcRange zeroed_range(const VpcCheck *c, const VpcFinding *f)
 {
     VpcState *s = c->bs->opaque;
     uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
-    VpcRange range = {
-        (uint64_t)f->block << s->block_shift,
-        ((uint64_t)f->block + f->count) << s->block_shift,
-    };
+    bool cut = f->fixed && f->fault == VPC_FAULT_CUT;
+    VpcRange range = { 0, 0 };
 
-    if (f->fixed && f->fault == VPC_FAULT_CUT) {
+    if (!cut && !is_given_up(f)) {
+        return range;
+    }
+    range.start = (uint64_t)f->block << s->block_shift;
+    range.end = ((uint64_t)f->block + f->count) << s->block_shift;
+    if (cut) {
         uint64_t data = vpc_data_offset(s, f->entry);
 
         range.start += MIN(c->file_end - MIN(data, c->file_end),
                            s->block_size);
-    } else if (!is_given_up(f)) {
-        range.end = range.start;
     }
     range.end = MIN(range.end, size);
     range.start = MIN(range.start, range.end);
@@ -203,7 +204,7 @@ static void tell(const VpcCheck *c, const VpcFinding *f,
                  BdrvCheckResult *result)
 {
     bool words = f->fault == VPC_FAULT_NONE;
-    VpcRange zeroed = words ? (VpcRange) { 0 } : zeroed_range(c, f);
+    VpcRange zeroed = zeroed_range(c, f);
     g_autofree char *field = words ? NULL : block_field(f);
     g_autofree char *value = words ? NULL : block_value(f);
     g_autofree char *expected = words ? NULL : block_expected(c, f);
