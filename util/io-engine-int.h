@@ -38,9 +38,6 @@ struct IoEngine {
     AioContext *ctx;
 };
 
-/* The system call of the IoXfer @xfer, which may block; an IoEngineFunc. */
-int64_t io_xfer_blocking(void *xfer);
-
 /* The threads engine of @ctx, without threads so far. */
 IoEngine *io_threads_new(AioContext *ctx);
 

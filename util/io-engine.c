@@ -195,10 +195,15 @@ static bool is_end_of_file(int fd, int64_t end)
 }
 
 /*
- * One transfer, however long it takes.  -EAGAIN of the engine gets one attempt
- * that may block; the same answer there is an error, because asking again for
- * ever would hang the request and keep its thread busy.
+ * What the engine answers with -EAGAIN gets one attempt that may block, in a
+ * worker; the same answer there is an error, because asking again for ever
+ * would hang the request and keep its thread busy.
  */
+static IoEngine *blocking_engine(IoEngine *engine)
+{
+    return get_threads(engine->ctx);
+}
+
 static int64_t coroutine_fn transfer_once(IoEngine *engine, IoXfer *x)
 {
     int64_t ret;
@@ -206,7 +211,8 @@ static int64_t coroutine_fn transfer_once(IoEngine *engine, IoXfer *x)
     do {
         ret = engine->ops->xfer(engine, x);
         if (ret == -EAGAIN) {
-            ret = io_pool_run(engine->ctx, io_xfer_blocking, x);
+            engine = blocking_engine(engine);
+            ret = engine->ops->xfer(engine, x);
         }
     } while (ret == -EINTR);
     return ret;
@@ -288,6 +294,10 @@ int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file)
     }
     do {
         ret = engine->ops->fdatasync(engine, file->fd);
+        if (ret == -EAGAIN) {
+            engine = blocking_engine(engine);
+            ret = engine->ops->fdatasync(engine, file->fd);
+        }
     } while (ret == -EINTR);
     if (ret < 0) {
         file->sync_error = ret;
@@ -302,6 +312,10 @@ int coroutine_fn io_engine_fallocate(IoEngine *engine, IoFile *file, int mode,
 
     do {
         ret = engine->ops->fallocate(engine, file->fd, mode, offset, bytes);
+        if (ret == -EAGAIN) {
+            engine = blocking_engine(engine);
+            ret = engine->ops->fallocate(engine, file->fd, mode, offset, bytes);
+        }
     } while (ret == -EINTR);
     return ret;
 }

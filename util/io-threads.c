@@ -8,9 +8,9 @@
 #include "qemu/osdep.h"
 #include "io-engine-int.h"
 
-int64_t io_xfer_blocking(void *xfer)
+static int64_t do_xfer(void *opaque)
 {
-    const IoXfer *x = xfer;
+    const IoXfer *x = opaque;
     ssize_t ret;
 
     if (x->write) {
@@ -23,7 +23,7 @@ int64_t io_xfer_blocking(void *xfer)
 
 static int64_t coroutine_fn threads_xfer(IoEngine *engine, IoXfer *xfer)
 {
-    return io_pool_run(engine->ctx, io_xfer_blocking, xfer);
+    return io_pool_run(engine->ctx, do_xfer, xfer);
 }
 
 static int64_t do_fdatasync(void *opaque)
