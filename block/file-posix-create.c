@@ -5,7 +5,8 @@
  * Invariants:
  *   - A file that another process uses is not touched: it is emptied only under
  *     the locks of a writer that changes the size.
- *   - A creation that succeeds has written what it made to the disk.
+ *   - A creation that succeeds has flushed the contents it made; an empty file
+ *     has none, and its format flushes what it writes.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>

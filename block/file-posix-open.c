@@ -17,6 +17,7 @@
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/cutils.h"
+#include "qemu/error-report.h"
 #include "file-posix.h"
 
 static QemuOptsList file_runtime_opts = {
@@ -255,7 +256,11 @@ void file_close(BlockDriverState *bs)
     FileState *s = bs->opaque;
 
     assert(s->reopen_fd < 0);
-    file_lock_close(s->file.fd);
+    if (file_lock_close(s->file.fd) < 0) {
+        /* Some network file systems write only now what was not flushed. */
+        error_report("Could not close '%s': %s", bs->filename,
+                     strerror(errno));
+    }
 }
 
 void file_refresh_filename(BlockDriverState *bs)
