@@ -89,8 +89,8 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
 }
 
 /*
- * A parent closes before its file does, so that of a chain the node reports
- * whose user has got no error yet; the nodes below have returned theirs to it.
+ * Parents close before their children.  So in a chain the top node reports the
+ * error; those below it have returned theirs to their parents' flush.
  */
 int bdrv_flush_report(BlockDriverState *bs)
 {

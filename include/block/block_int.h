@@ -111,9 +111,9 @@ struct BlockDriver {
     /*
      * Frees what open made.  Plain, once if open returned >= 0, even if a later
      * step of opening failed.  The node is drained and was flushed.  If that
-     * flush failed, that was reported; what the driver still has in memory it
-     * may write by mixed functions once more.  The children are still there,
-     * and are the layer's to close.
+     * flush failed, that was reported, and the driver may call mixed functions
+     * to write what it still has in memory.  The children are still there, and
+     * are the layer's to close.
      */
     void (*bdrv_close)(BlockDriverState *bs);
 
