@@ -9,9 +9,10 @@
  *     since its data may not be on the disk yet.
  *   - When a step fails, everything that was not written is dirty again.
  *   - What is dirty still when the image is closed is written all the same, as
- *     far as each copy can be: lost it would be otherwise, and only a power cut
- *     could make that worse.  But a block whose data may not be on the disk, in
- *     space that may hold another one's bytes (`exposed`), loses its entry.
+ *     far as each copy can be, because otherwise all of it would be lost, and
+ *     only a power cut could make that worse.  But a block whose data may not be
+ *     on the disk, in space that may hold another one's bytes (`exposed`), loses
+ *     its entry.
  *   - Space that blocks gave up goes through `freed` (tables that may be on the
  *     disk point there), `unlinked` (none that a later flush leaves does) and
  *     `spare`.
@@ -21,6 +22,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/error-report.h"
 #include "vpc.h"
 
 /* A copy on its way to the disk: of a page, of a bitmap, or of the batmap. */
@@ -246,8 +248,12 @@ int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
  * pages are dirty.  An entry that is another one by now belongs to space of its
  * own.
  */
-static void withdraw_exposed(VpcState *s)
+static void withdraw_exposed(BlockDriverState *bs)
 {
+    VpcState *s = bs->opaque;
+    unsigned count = 0;
+    uint64_t first = UINT64_MAX;
+
     for (guint i = 0; i < s->exposed->len; i++) {
         VpcPlaced placed = g_array_index(s->exposed, VpcPlaced, i);
         VpcTablePage *page = s->table.pages[placed.block / VPC_PAGE_ENTRIES];
@@ -258,7 +264,15 @@ static void withdraw_exposed(VpcState *s)
             page->entry[n] = VPC_UNALLOCATED;
             vpc_batmap_set(s, placed.block, false);
             vpc_bitmap_forget(s, placed.block);
+            first = MIN(first, (uint64_t)placed.block << s->block_shift);
+            count++;
         }
+    }
+    if (count) {
+        warn_report("'%s': %u blocks that were written last read as zeroes, "
+                    "the first at offset %" PRIu64 " of the disk, because "
+                    "their data may not be on the disk", bs->filename, count,
+                    first);
     }
 }
 
@@ -271,7 +285,7 @@ void vpc_flush_at_closing(BlockDriverState *bs)
         return;
     }
     if (bdrv_flush(bs->file->bs) < 0) {
-        withdraw_exposed(s);
+        withdraw_exposed(bs);
     }
     copies = g_array_new(false, false, sizeof(Copy));
     take_copies(bs, copies);
