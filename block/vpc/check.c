@@ -138,10 +138,11 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
 
     check_init(&c, bs);
     ret = look(&c);
-    if (ret == 0 && fix && !c.errors) {
-        ret = repair(&c, fix);
-    }
     if (ret == 0) {
+        if (fix && !c.errors) {
+            ret = repair(&c, fix);
+        }
+        /* A repair that failed may have changed what its findings name. */
         vpc_findings_report(&c, result);
     }
     s = bs->opaque;

@@ -285,6 +285,9 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
         ret = bdrv_flush(bs);
     }
     if (ret < 0) {
+        if (!args->json && !args->quiet) {
+            print_findings(&findings);
+        }
         error_report("Check failed: %s", strerror(-ret));
     } else if (args->json && !args->quiet) {
         print_json(args, bdrv_get_format_name(bs), &result, &findings);
