@@ -100,7 +100,7 @@ void vpc_alloc_open(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     bool at_end = s->footer_offset + VPC_SECTOR >= s->file_length;
-    uint64_t end = MAX(vpc_structures_end(s), s->stats.end);
+    uint64_t end = MAX(vpc_structures_end(s, true), s->stats.end);
     uint64_t growth;
 
     growth = at_end ? growth_start(s, end) : s->file_length;
@@ -109,9 +109,8 @@ void vpc_alloc_open(BlockDriverState *bs)
                         (s->file_length % PAGE || !s->stats.aligned);
 
     s->free_offset = MAX(s->free_offset, growth);
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        /* The space of a locator may go on after the end of the file. */
-        s->free_offset = MAX(s->free_offset, s->reserved[i].end);
+    for (unsigned i = 0; i < VPC_LOCATORS; i++) {
+        s->free_offset = MAX(s->free_offset, s->rooms[i].end);
     }
     s->inside.start = end;
     s->inside.end = at_end ? growth : growth - VPC_SECTOR;
@@ -221,6 +220,7 @@ static bool coroutine_fn take_gap(BlockDriverState *bs, Space *space)
         }
         gap->start = end;
         if (!vpc_over_structure(s, entry * VPC_SECTOR, end) &&
+            !vpc_over_room(s, entry * VPC_SECTOR, end) &&
             reads_as_zeroes(bs, entry * VPC_SECTOR, end) &&
             settle_table(bs) == 0) {
             *space = (Space) { .entry = entry };

@@ -265,7 +265,7 @@ int vpc_check_blocks(VpcCheck *c)
     VpcState *s = c->bs->opaque;
     int ret;
 
-    c->data_end = MAX(c->data_end, vpc_structures_end(s));
+    c->data_end = MAX(c->data_end, vpc_structures_end(s, true));
     c->bfi.total_clusters = s->table.blocks;
     c->blocks = vpc_table_entries(s);
     ret = vpc_check_walk(c, c->blocks, judge_entries);

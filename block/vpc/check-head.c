@@ -263,7 +263,7 @@ static void judge_locator(VpcCheck *c, unsigned i)
         }
         return;
     }
-    if (l->data_length && !s->locators[i]) {
+    if (l->data_length && !s->locator_placed[i]) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, 0, at, "parent locator",
                   g_strdup_printf("%" PRIu32 " bytes at offset %" PRIu64,
                                   be32_to_cpu(l->data_length),

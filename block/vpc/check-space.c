@@ -48,12 +48,14 @@ static void judge_gap(VpcCheck *c, uint64_t start, uint64_t end)
 void vpc_check_space(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    VpcRange structures[VPC_MAX_RESERVED];
-    unsigned n = s->reserved_count, i = 0;
+    VpcRange structures[VPC_MAX_RESERVED + VPC_LOCATORS];
+    unsigned n = s->reserved_count + VPC_LOCATORS, i = 0;
     guint j = 0;
     uint64_t pos = 0;
 
-    memcpy(structures, s->reserved, n * sizeof(structures[0]));
+    memcpy(structures, s->rooms, sizeof(s->rooms));
+    memcpy(structures + VPC_LOCATORS, s->reserved,
+           s->reserved_count * sizeof(structures[0]));
     qsort(structures, n, sizeof(structures[0]), compare_ranges);
     while (i < n || j < c->starts->len) {
         uint64_t block = j < c->starts->len

@@ -14,7 +14,14 @@
 #include "qapi/error.h"
 #include "qemu/bswap.h"
 #include "qemu/checked.h"
+#include "qemu/units.h"
 #include "vpc.h"
+
+/*
+ * Of a locator's room, what counts after the end of the file: far more than any
+ * path, and little enough not to make the file huge.
+ */
+#define MAX_ROOM_AFTER_END (16 * MiB)
 
 int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
                       uint64_t bytes, Error **errp)
@@ -53,14 +60,29 @@ bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end)
     return false;
 }
 
-uint64_t vpc_structures_end(const VpcState *s)
+uint64_t vpc_structures_end(const VpcState *s, bool rooms)
 {
     uint64_t end = 0;
 
     for (unsigned i = 0; i < s->reserved_count; i++) {
         end = MAX(end, s->reserved[i].end);
     }
-    return MIN(end, s->file_end);
+    for (unsigned i = 0; rooms && i < VPC_LOCATORS; i++) {
+        if (s->rooms[i].end <= s->file_end) {
+            end = MAX(end, s->rooms[i].end);
+        }
+    }
+    return end;
+}
+
+bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < VPC_LOCATORS; i++) {
+        if (start < s->rooms[i].end && end > s->rooms[i].start) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int read_header(BlockDriverState *bs, Error **errp)
@@ -120,26 +142,26 @@ static void reserve_locators(VpcState *s)
             continue;
         }
         if (vpc_reserve_range(s, "Parent locator", be64_to_cpu(l->data_offset),
-                              length, &wrong) < 0) {
+                              length, &wrong) == 0) {
+            s->locator_placed[i] = true;
+        } else {
             vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
-            continue;
         }
-        s->locators[i] = &s->reserved[s->reserved_count - 1];
     }
 }
 
-/* Where the first structure or block after @range begins; UINT64_MAX: none. */
-static uint64_t next_after(const VpcState *s, const VpcRange *range,
+/* Where the first structure or block at or after @offset begins; UINT64_MAX. */
+static uint64_t next_start(const VpcState *s, uint64_t offset,
                            const GArray *starts)
 {
-    guint block = vpc_first_start(starts, range->end);
+    guint block = vpc_first_start(starts, offset);
     uint64_t next = UINT64_MAX;
 
     if (block < starts->len) {
         next = (uint64_t)g_array_index(starts, uint32_t, block) * VPC_SECTOR;
     }
     for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (s->reserved[i].start >= range->end) {
+        if (s->reserved[i].start >= offset) {
             next = MIN(next, s->reserved[i].start);
         }
     }
@@ -147,26 +169,42 @@ static uint64_t next_after(const VpcState *s, const VpcRange *range,
 }
 
 /*
- * The rest of the space that each locator claims, up to what follows: other
- * programs put a longer path there.  It counts although the file may end in it,
- * because otherwise a block that was put there would lie over the locator as
- * soon as the file is longer.  Its unit is bytes or sectors; programs differ.
+ * How many bytes from its offset on @l claims.  The unit is bytes or sectors;
+ * programs differ.
  */
-static void extend_locators(VpcState *s, const GArray *starts)
+static uint64_t claimed_space(const VpcParentLocator *l)
+{
+    uint64_t space = be32_to_cpu(l->data_space);
+
+    return space < VPC_SECTOR || space < be32_to_cpu(l->data_length)
+           ? space * VPC_SECTOR : space;
+}
+
+/*
+ * The room that each locator claims for a longer path, up to what follows: other
+ * programs put one there.  It counts although the file may end in it, because
+ * otherwise a block that was put there would be in it as soon as the file is
+ * longer.  A block that is there already stays what it is.
+ */
+static void claim_rooms(VpcState *s, const GArray *starts)
 {
     for (size_t i = 0; i < VPC_LOCATORS; i++) {
         const VpcParentLocator *l = &s->header.locator[i];
-        VpcRange *range = s->locators[i];
-        uint64_t space = be32_to_cpu(l->data_space);
+        uint64_t offset = be64_to_cpu(l->data_offset);
+        uint64_t start, end;
 
-        if (!range) {
+        if (!l->platform || offset >= s->file_end ||
+            (l->data_length && !s->locator_placed[i])) {
             continue;
         }
-        if (space < VPC_SECTOR || space < be32_to_cpu(l->data_length)) {
-            space *= VPC_SECTOR;
+        start = offset + ROUND_UP((uint64_t)be32_to_cpu(l->data_length),
+                                  VPC_SECTOR);
+        end = MIN(offset + claimed_space(l), next_start(s, start, starts));
+        end = MIN(end, s->file_end + MAX_ROOM_AFTER_END);
+        if (start < end && !vpc_over_structure(s, start, start + 1) &&
+            !vpc_block_in_range(s, starts, start, 1)) {
+            s->rooms[i] = (VpcRange) { start, end };
         }
-        space = MIN(range->start + space, next_after(s, range, starts));
-        range->end = MAX(range->end, space);
     }
 }
 
@@ -180,7 +218,7 @@ static int place_the_rest(BlockDriverState *bs, uint64_t table_end,
     if (ret < 0) {
         return ret;
     }
-    extend_locators(s, starts);
+    claim_rooms(s, starts);
     vpc_table_find_overlaps(s, starts);
     return 0;
 }
@@ -246,6 +284,30 @@ static void judge_table(VpcState *s)
     }
 }
 
+/*
+ * A footer in a block that was cut off, or in the page before it, is not that of
+ * the image: it stood between two blocks.
+ */
+static void find_lost_tail(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    uint64_t limit = s->stats.truncated_start;
+
+    if (limit != UINT64_MAX) {
+        limit -= MIN(limit, 4 * KiB);
+    }
+    if (!s->tail_lost ||
+        vpc_find_tail(bs, MAX(vpc_structures_end(s, true), s->stats.end),
+                      limit) ||
+        vpc_find_tail(bs, MAX(vpc_structures_end(s, false), s->stats.end),
+                      limit)) {
+        return;
+    }
+    s->footer_offset = s->file_end;
+    vpc_refuse_writing(s, "the footer at the end of the file is missing or "
+                       "damaged (%s)", s->tail_problem);
+}
+
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
@@ -261,9 +323,7 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
     if (ret < 0) {
         return ret;
     }
-    if (s->tail_lost) {
-        vpc_find_tail(bs, MAX(vpc_structures_end(s), s->stats.end));
-    }
+    find_lost_tail(bs);
     judge_table(s);
     vpc_alloc_open(bs);
     return 0;

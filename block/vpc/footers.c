@@ -228,25 +228,21 @@ static bool is_footer_at(BlockDriverState *bs, uint64_t offset)
            memcmp(&footer, &s->footer, sizeof(footer)) == 0;
 }
 
-void vpc_find_tail(BlockDriverState *bs, uint64_t end)
+bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit)
 {
     VpcState *s = bs->opaque;
     const uint64_t places[] = {
         end, end + VPC_SECTOR, ROUND_UP(end + VPC_SECTOR, PAGE) - VPC_SECTOR,
     };
 
-    for (size_t i = 0; s->tail_lost && i < ARRAY_SIZE(places); i++) {
-        /* Of a block that was cut off a footer before it would say the end. */
-        if (!s->stats.truncated && is_footer_at(bs, places[i])) {
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        if (places[i] < limit && is_footer_at(bs, places[i])) {
             s->tail_lost = false;
             s->footer_offset = s->file_end = places[i];
+            return true;
         }
     }
-    if (s->tail_lost) {
-        s->footer_offset = s->file_end;
-        vpc_refuse_writing(s, "the footer at the end of the file is missing or "
-                           "damaged (%s)", s->tail_problem);
-    }
+    return false;
 }
 
 int vpc_footers_unchanged(BlockDriverState *bs, Error **errp)

@@ -105,6 +105,10 @@ static uint64_t unused_space(const VpcState *s)
     for (unsigned i = 0; i < s->reserved_count; i++) {
         used += s->reserved[i].end - s->reserved[i].start;
     }
+    for (unsigned i = 0; i < VPC_LOCATORS; i++) {
+        used += MIN(s->rooms[i].end, s->file_length) -
+                MIN(s->rooms[i].start, s->file_length);
+    }
     return s->file_length - MIN(used, s->file_length);
 }
 

@@ -287,7 +287,7 @@ void vpc_table_find_overlaps(VpcState *s, const GArray *starts)
     GArray *bad = g_array_new(false, false, sizeof(uint32_t));
     const uint32_t *entries = (const uint32_t *)starts->data;
     guint whole = starts->len - s->stats.truncated;
-    uint64_t end = DIV_ROUND_UP(vpc_structures_end(s), VPC_SECTOR);
+    uint64_t end = DIV_ROUND_UP(vpc_structures_end(s, true), VPC_SECTOR);
 
     for (guint i = 0; i < starts->len; i++) {
         bool before = i > 0 && entries[i] - entries[i - 1] < stride(s);
@@ -305,6 +305,9 @@ void vpc_table_find_overlaps(VpcState *s, const GArray *starts)
             s->stats.end = end * VPC_SECTOR;
         }
     }
+    s->stats.truncated_start = whole < starts->len
+                               ? entries[whole] * (uint64_t)VPC_SECTOR
+                               : UINT64_MAX;
     s->stats.overlapping = bad->len;
     s->bad_count = bad->len;
     s->bad_entries = (uint32_t *)g_array_free(bad, bad->len == 0);

@@ -86,6 +86,7 @@ typedef struct VpcTableStats {
     uint64_t overlapping;       /* that share space with another one */
     uint64_t fragmented;        /* that do not follow their predecessor */
     uint64_t end;               /* of the last sound block, bytes */
+    uint64_t truncated_start;   /* of the first truncated block, bytes */
     uint32_t first_bad;         /* block of the first misplaced entry */
     uint32_t first_bad_entry;   /* its value */
     uint32_t first_truncated;   /* block of the first truncated entry */
@@ -177,7 +178,8 @@ typedef struct VpcState {
     bool file_grows_zeroed;     /* new space of the file reads as zeroes */
     VpcRange reserved[VPC_MAX_RESERVED];
     unsigned reserved_count;
-    VpcRange *locators[VPC_LOCATORS]; /* of them; NULL: none, or misplaced */
+    bool locator_placed[VPC_LOCATORS]; /* its path is one of them */
+    VpcRange rooms[VPC_LOCATORS]; /* for longer paths: no new block goes there */
     uint64_t file_end;          /* no block lies behind it: the footer, or the
                                    end of a file that lost it */
 
@@ -236,10 +238,10 @@ void GCC_FMT_ATTR(2, 3) vpc_refuse_writing(VpcState *s, const char *fmt, ...);
  */
 int vpc_find_footer(BlockDriverState *bs, Error **errp);
 /*
- * Looks for a lost tail behind the data, which ends at @end: a footer that
- * equals the head counts as one.  Mixed.
+ * Looks for a lost tail after the data, which ends at @end: a footer before @limit
+ * that equals the head counts as one.  Was it found?  Mixed.
  */
-void vpc_find_tail(BlockDriverState *bs, uint64_t end);
+bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit);
 /* Are footers and header on the disk as they are in memory?  Mixed. */
 int vpc_footers_unchanged(BlockDriverState *bs, Error **errp);
 
@@ -250,8 +252,13 @@ int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
                       uint64_t bytes, Error **errp);
 /* Do bytes of [@start, @end) of the file belong to a reserved range? */
 bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
-/* Where the last of the reserved ranges ends, as far as it is in the file. */
-uint64_t vpc_structures_end(const VpcState *s);
+/*
+ * Where the last of the reserved ranges ends, or with @rooms the last of these
+ * that lies in the file.
+ */
+uint64_t vpc_structures_end(const VpcState *s, bool rooms);
+/* Does a part of [@start, @end) belong to a locator's room? */
+bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end);
 
 /*
  * Reads the table once and checks each entry: fills s->stats.  Memory is

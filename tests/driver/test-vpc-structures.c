@@ -21,13 +21,13 @@ static uint64_t start_of(Fixture *f, uint32_t block)
 
 /* ---- parent locators ---------------------------------------------------- */
 
-/* A locator after all else, with a path of 100 bytes and @space for it. */
-static void add_locator(Fixture *f, uint32_t space)
+/* A locator after all else, with a path of @length bytes and @space for it. */
+static void add_locator(Fixture *f, uint32_t space, uint32_t length)
 {
     f->image.header.locator[3] = (VpcParentLocator) {
         .platform = cpu_to_be32(0x57327275),
         .data_space = cpu_to_be32(space),
-        .data_length = cpu_to_be32(100),
+        .data_length = cpu_to_be32(length),
         .data_offset = cpu_to_be64(f->image.end),
     };
     f->image.end += VPC_SECTOR;
@@ -41,7 +41,7 @@ static void test_locator_path(void)
 
     begin(&f, &virtualbox);
     path = f.image.end;
-    add_locator(&f, 8192);
+    add_locator(&f, 8192, 100);
     vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
     vhd_finish(f.disk, &f.image);
     blk_unref(open_rw(&f));
@@ -56,7 +56,8 @@ static void test_locator_path(void)
  */
 static void test_locator_space(void)
 {
-    static const uint32_t spaces[] = { 8192, 16, 1 * MiB };
+    static const uint32_t spaces[] = { 8192, 16, 1 * MiB, 8192 };
+    static const uint32_t lengths[] = { 100, 100, 100, 0 };
 
     for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
         uint64_t end_of_space;
@@ -65,7 +66,7 @@ static void test_locator_space(void)
 
         begin(&f, &virtualbox);
         end_of_space = f.image.end + MAX(spaces[i], 8192);
-        add_locator(&f, spaces[i]);
+        add_locator(&f, spaces[i], lengths[i]);
         vhd_finish(f.disk, &f.image);
         for (unsigned block = 0; block < 3; block++) {
             blk = open_silently(&f);
@@ -90,7 +91,7 @@ static void test_locator_space_taken(void)
     Fixture f;
 
     begin(&f, &virtualbox);
-    add_locator(&f, 1 * MiB);
+    add_locator(&f, 1 * MiB, 100);
     vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
     vhd_finish(f.disk, &f.image);
     for (unsigned block = 2; block < 4; block++) {
@@ -104,6 +105,49 @@ static void test_locator_space_taken(void)
     assert_reads(blk, 2 * BLOCK, 2 * BLOCK, 0x22);
     blk_unref(blk);
     assert_sound(&f);
+    end(&f);
+}
+
+/* A file that is longer than its image: the footer is where the path ends. */
+static void test_locator_space_longer_file(void)
+{
+    BlockBackend *blk;
+    Fixture f;
+
+    begin(&f, &virtualbox);
+    add_locator(&f, 64 * KiB, 100);
+    vhd_finish(f.disk, &f.image);
+    mem_disk_set_length(f.disk, 32 * KiB);
+    blk = open_silently(&f);
+    write_value(blk, BLOCK, BLOCK, 0x11);
+    blk_unref(blk);
+    blk = open_silently(&f);
+    assert_reads(blk, BLOCK, BLOCK, 0x11);
+    blk_unref(blk);
+    end(&f);
+}
+
+/* An entry that points at the end of a longer file does not hide the footer. */
+static void test_entry_at_end_of_longer_file(void)
+{
+    BdrvCheckResult result;
+    BlockBackend *blk;
+    Fixture f;
+
+    begin(&f, &virtualbox);
+    vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
+    vhd_finish(f.disk, &f.image);
+    mem_disk_set_length(f.disk, 1 * MiB);
+    vhd_set_entry(f.disk, &f.image, 3, (1 * MiB - 4 * KiB) / VPC_SECTOR);
+    assert_read_only(&f, "block 3");
+    g_free(check_lines(&f, REPAIR_ALL, &result, NULL));
+    g_assert_cmpint(result.corruptions, ==, 0);
+    g_assert_cmpint(result.given_up, ==, 1);
+    g_assert_cmpint(mem_disk_length(f.disk), ==, 1 * MiB);
+    blk = open_silently(&f);
+    assert_reads(blk, BLOCK, BLOCK, 0x11);
+    assert_reads(blk, 3 * BLOCK, BLOCK, 0);
+    blk_unref(blk);
     end(&f);
 }
 
@@ -278,6 +322,10 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/structures/locator-space", test_locator_space);
     g_test_add_func("/vpc/structures/locator-space-taken",
                     test_locator_space_taken);
+    g_test_add_func("/vpc/structures/locator-space-longer-file",
+                    test_locator_space_longer_file);
+    g_test_add_func("/vpc/structures/entry-at-end-of-longer-file",
+                    test_entry_at_end_of_longer_file);
     g_test_add_func("/vpc/structures/batmap-elsewhere", test_batmap_elsewhere);
     g_test_add_func("/vpc/structures/batmap-in-lost-block",
                     test_batmap_in_lost_block);
