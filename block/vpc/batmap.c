@@ -11,10 +11,11 @@
  *     bit may be clear though the bitmap is all ones.
  *   - A map whose checksum is wrong says nothing.  With the first change it is
  *     begun anew, all bits clear, which is true of any image.
- *   - One whose checksum is wrong is written to only where every program has it.
+ *   - One with a right checksum where every program has it is proven: an entry
+ *     of the table that points there is wrong.  Any other gets only what no block
+ *     has, and one with a wrong checksum is written to only in that place.
  *   - It is looked for only where the creator puts one, since the sector bitmap
- *     of another program's first block may spell its cookie; and it never takes
- *     space from a block or another structure, since its header may be damaged.
+ *     of another program's first block may spell its cookie.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -44,48 +45,27 @@ uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
 
 uint32_t vpc_batmap_sectors(const VpcState *s)
 {
-    return DIV_ROUND_UP(DIV_ROUND_UP(s->table.blocks, 8), VPC_SECTOR);
+    uint64_t blocks = DIV_ROUND_UP(s->size, s->block_size);
+
+    return DIV_ROUND_UP(DIV_ROUND_UP(blocks, 8), VPC_SECTOR);
 }
 
-static bool length_valid(const VpcState *s, uint64_t bytes)
+static bool length_valid(const VpcState *s)
 {
-    return bytes >= (uint64_t)vpc_batmap_sectors(s) * VPC_SECTOR &&
-           bytes <= MAX_BYTES;
+    const VpcBatmap *b = &s->batmap;
+
+    return b->bytes >= (uint64_t)vpc_batmap_sectors(s) * VPC_SECTOR &&
+           b->bytes <= MAX_BYTES;
 }
 
-/* Reserves a range that no block lies in. */
-static bool reserve_apart(VpcState *s, const char *what, uint64_t start,
-                          uint64_t bytes, const GArray *starts, Error **errp)
+/* Is the map where every program puts it, and no longer than they make it? */
+static bool stands_in_place(const VpcState *s)
 {
-    if (vpc_block_in_range(s, starts, start, bytes)) {
-        error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes "
-                   "overlaps a block", what, start, bytes);
-        return false;
-    }
-    return vpc_reserve_range(s, what, start, bytes, errp) == 0;
-}
+    const VpcBatmap *b = &s->batmap;
+    uint64_t entries = be32_to_cpu(s->header.max_table_entries);
 
-/* Is there room where the header says that the map is?  Sets b->fault. */
-static bool find_room(VpcState *s, const GArray *starts, Error **errp)
-{
-    VpcBatmap *b = &s->batmap;
-    uint32_t sectors = be32_to_cpu(b->header.sectors);
-
-    b->fault = VPC_BATMAP_HEADER;
-    if (!reserve_apart(s, "Batmap header", b->header_offset,
-                       sizeof(b->header), starts, errp)) {
-        return false;
-    }
-    b->fault = VPC_BATMAP_LENGTH;
-    if (!length_valid(s, (uint64_t)sectors * VPC_SECTOR)) {
-        error_setg(errp, "Batmap has %" PRIu32 " sectors, expected %" PRIu32,
-                   sectors, vpc_batmap_sectors(s));
-        return false;
-    }
-    b->bytes = sectors * VPC_SECTOR;
-    b->offset = be64_to_cpu(b->header.offset);
-    b->fault = VPC_BATMAP_OFFSET;
-    return reserve_apart(s, "Batmap", b->offset, b->bytes, starts, errp);
+    return b->offset == b->header_offset + sizeof(b->header) &&
+           b->bytes <= ROUND_UP(DIV_ROUND_UP(entries, 8), VPC_SECTOR);
 }
 
 static int read_map(BlockDriverState *bs, Error **errp)
@@ -109,76 +89,121 @@ static int read_map(BlockDriverState *bs, Error **errp)
     return 0;
 }
 
-/*
- * Does a map with a wrong checksum stand where every program puts it?  Elsewhere
- * the header may be what is damaged, and the bytes there a block's that has lost
- * its entry.
- */
-static bool stands_in_place(const VpcState *s)
-{
-    const VpcBatmap *b = &s->batmap;
-    uint64_t entries = be32_to_cpu(s->header.max_table_entries);
-
-    return b->offset == b->header_offset + sizeof(b->header) &&
-           b->bytes <= ROUND_UP(DIV_ROUND_UP(entries, 8), VPC_SECTOR);
-}
-
-static int load_map(BlockDriverState *bs, Error **errp)
+/* Reads the header, if there is one; sets b->header_offset then. */
+static int read_header(BlockDriverState *bs, uint64_t offset, Error **errp)
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
-    int ret = read_map(bs, errp);
-
-    if (ret < 0) {
-        return ret;
-    }
-    if (!b->trusted && !stands_in_place(s)) {
-        vpc_refuse_writing(s, "Batmap at offset %" PRIu64 " has a wrong "
-                           "checksum", b->offset);
-        s->reserved_count--;    /* it was reserved last */
-        vpc_batmap_close(s);
-        return 0;
-    }
-    b->fault = VPC_BATMAP_SOUND;
-    if (!b->trusted && !s->lenient) {
-        warn_report("'%s': the checksum of the batmap is wrong, so it is not "
-                    "used", bs->filename);
-    }
-    return 0;
-}
-
-int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end,
-                    const GArray *starts, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    VpcBatmap *b = &s->batmap;
-    g_autoptr(Error) wrong = NULL;
     int ret;
 
     if (vpc_tap_version(&s->footer) < VPC_TAP_MAY_HAVE_BATMAP ||
-        table_end + sizeof(b->header) > s->file_end) {
+        offset + sizeof(b->header) > s->file_end) {
         return 0;
     }
-    ret = bdrv_pread(bs->file, table_end, &b->header, sizeof(b->header));
+    ret = bdrv_pread(bs->file, offset, &b->header, sizeof(b->header));
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read the batmap's header");
         return ret;
     }
-    if (memcmp(b->header.cookie, VPC_BATMAP_COOKIE, 8)) {
+    if (memcmp(b->header.cookie, VPC_BATMAP_COOKIE, 8) == 0) {
+        b->header_offset = offset;
+        b->offset = be64_to_cpu(b->header.offset);
+        b->bytes = (uint64_t)be32_to_cpu(b->header.sectors) * VPC_SECTOR;
+    }
+    return 0;
+}
+
+int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    VpcBatmap *b = &s->batmap;
+    int ret = read_header(bs, table_end, errp);
+
+    if (ret < 0 || !b->header_offset || !length_valid(s) ||
+        !stands_in_place(s) || b->offset + b->bytes > s->file_end) {
+        return ret;
+    }
+    ret = read_map(bs, errp);
+    if (ret == 0 && b->trusted &&
+        vpc_reserve_range(s, "Batmap", b->header_offset,
+                          sizeof(b->header) + b->bytes, NULL) == 0) {
+        b->proven = true;
         return 0;
     }
-    b->header_offset = table_end;
-    if (!find_room(s, starts, &wrong)) {
+    vpc_batmap_close(s);
+    return ret;
+}
+
+/* ---- a map that its checksum does not prove ----------------------------- */
+
+/* Reserves a range that no block lies in. */
+static bool reserve_apart(VpcState *s, const char *what, uint64_t start,
+                          uint64_t bytes, const GArray *starts, Error **errp)
+{
+    if (vpc_block_in_range(s, starts, start, bytes)) {
+        error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes "
+                   "overlaps a block", what, start, bytes);
+        return false;
+    }
+    return vpc_reserve_range(s, what, start, bytes, errp) == 0;
+}
+
+/* Is there room where the header says that the map is? */
+static VpcBatmapFault find_room(VpcState *s, const GArray *starts,
+                                Error **errp)
+{
+    VpcBatmap *b = &s->batmap;
+
+    if (!reserve_apart(s, "Batmap header", b->header_offset,
+                       sizeof(b->header), starts, errp)) {
+        return VPC_BATMAP_HEADER;
+    }
+    if (!length_valid(s)) {
+        error_setg(errp, "Batmap has %" PRIu64 " sectors, expected %" PRIu32,
+                   b->bytes / VPC_SECTOR, vpc_batmap_sectors(s));
+        return VPC_BATMAP_LENGTH;
+    }
+    return reserve_apart(s, "Batmap", b->offset, b->bytes, starts, errp)
+           ? VPC_BATMAP_SOUND : VPC_BATMAP_OFFSET;
+}
+
+int vpc_batmap_place(BlockDriverState *bs, const GArray *starts, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    VpcBatmap *b = &s->batmap;
+    g_autoptr(Error) wrong = NULL;
+    unsigned reserved = s->reserved_count;
+    int ret = 0;
+
+    if (!b->header_offset || b->proven) {
+        return 0;
+    }
+    b->fault = find_room(s, starts, &wrong);
+    if (b->fault == VPC_BATMAP_SOUND) {
+        ret = read_map(bs, errp);
+    }
+    if (ret == 0 && b->map && !b->trusted && !stands_in_place(s)) {
+        /* The header may be what is damaged, and this a block's data. */
+        error_setg(&wrong, "Batmap at offset %" PRIu64 " has a wrong checksum",
+                   b->offset);
+        b->fault = VPC_BATMAP_CHECKSUM;
+    }
+    if (b->fault != VPC_BATMAP_SOUND) {
+        s->reserved_count = reserved;
+        vpc_batmap_close(s);
         vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
-        return 0;
+    } else if (ret == 0 && !b->trusted && !s->lenient) {
+        warn_report("'%s': the checksum of the batmap is wrong, so it is not "
+                    "used", bs->filename);
     }
-    return load_map(bs, errp);
+    return ret;
 }
 
 void vpc_batmap_close(VpcState *s)
 {
     qemu_vfree(s->batmap.map);
     s->batmap.map = NULL;
+    s->batmap.trusted = false;
 }
 
 bool vpc_batmap_full(const VpcState *s, uint32_t block)

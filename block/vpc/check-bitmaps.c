@@ -47,9 +47,15 @@ static void found_batmap_fault(VpcCheck *c)
     case VPC_BATMAP_OFFSET:
         found_batmap(c, 0, 8, "offset of the batmap",
                      g_strdup_printf("%" PRIu64, b->offset),
-                     g_strdup_printf("a place inside the file, apart from "
-                                     "blocks and other structures, as %" PRIu64,
-                                     b->header_offset + VPC_SECTOR));
+                     g_strdup("a place inside the file, apart from blocks and "
+                              "other structures"));
+        break;
+    case VPC_BATMAP_CHECKSUM:
+        found_batmap(c, 0, 24, "checksum of the batmap",
+                     g_strdup_printf("0x%08x",
+                                     be32_to_cpu(b->header.checksum)),
+                     g_strdup_printf("the right one, or a map at offset %"
+                                     PRIu64, b->header_offset + VPC_SECTOR));
         break;
     case VPC_BATMAP_SOUND:
         break;

@@ -209,11 +209,11 @@ static void claim_rooms(VpcState *s, const GArray *starts)
 }
 
 /* What has a place only where no block is. */
-static int place_the_rest(BlockDriverState *bs, uint64_t table_end,
-                          const GArray *starts, Error **errp)
+static int place_the_rest(BlockDriverState *bs, const GArray *starts,
+                          Error **errp)
 {
     VpcState *s = bs->opaque;
-    int ret = vpc_batmap_open(bs, table_end, starts, errp);
+    int ret = vpc_batmap_place(bs, starts, errp);
 
     if (ret < 0) {
         return ret;
@@ -258,9 +258,13 @@ static int open_table(BlockDriverState *bs, Error **errp)
     /* New blocks keep clear of all that a disk can have. */
     most = MAX(blocks, DIV_ROUND_UP(VPC_MAX_SIZE, s->block_size));
     s->free_offset = offset + ROUND_UP(MIN(entries, most) * 4, VPC_SECTOR);
+    ret = vpc_batmap_open(bs, table_end, errp);
+    if (ret < 0) {
+        return ret;
+    }
     reserve_locators(s);
     starts = vpc_table_open(bs, offset, blocks, errp);
-    return starts ? place_the_rest(bs, table_end, starts, errp) : -EIO;
+    return starts ? place_the_rest(bs, starts, errp) : -EIO;
 }
 
 static void judge_table(VpcState *s)

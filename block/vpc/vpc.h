@@ -128,14 +128,16 @@ typedef enum VpcBatmapFault {
     VPC_BATMAP_SOUND,
     VPC_BATMAP_HEADER,          /* a block or structure lies over its header */
     VPC_BATMAP_LENGTH,          /* too short for the disk, or too long */
-    VPC_BATMAP_OFFSET,          /* not the place of a map */
+    VPC_BATMAP_OFFSET,          /* outside the file, or over something else */
+    VPC_BATMAP_CHECKSUM,        /* wrong, and it is in an unusual place */
 } VpcBatmapFault;
 
 typedef struct VpcBatmap {
     uint64_t header_offset;     /* bytes; 0: the image has none */
     VpcBatmapFault fault;
+    bool proven;                /* by its checksum, and its place */
     uint64_t offset;            /* of the map, bytes */
-    uint32_t bytes;             /* of the map */
+    uint64_t bytes;             /* of the map */
     bool trusted;               /* its checksum was right */
     bool dirty;                 /* ahead of the disk */
     VpcBatmapHeader header;
@@ -330,13 +332,16 @@ VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
                                                int *ret);
 
 /*
- * Looks for XenServer's map after a table that ends at @table_end and reserves
- * its space, which no block of @starts (vpc_table_open()) lies in.  A map that
- * cannot be used is no error: then no bitmap is taken to be full for its sake,
- * and the image is not written to.  Mixed.
+ * Looks for XenServer's map after a table that ends at @table_end, and reserves
+ * its space if it is proven, before the table is read.  Mixed.
  */
-int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end,
-                    const GArray *starts, Error **errp);
+int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp);
+/*
+ * Reserves the space of a map that is not, where no block of @starts
+ * (vpc_table_open()) lies.  A map that cannot be used is no error: then no bitmap
+ * is taken to be full for its sake, and the image is not written to.  Mixed.
+ */
+int vpc_batmap_place(BlockDriverState *bs, const GArray *starts, Error **errp);
 /* Sectors that the map of this disk needs. */
 uint32_t vpc_batmap_sectors(const VpcState *s);
 void vpc_batmap_close(VpcState *s);

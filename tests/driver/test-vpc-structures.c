@@ -209,6 +209,27 @@ static void test_batmap_elsewhere(void)
     }
 }
 
+/* A map that its checksum proves stays; an entry that points at it is wrong. */
+static void test_entry_over_batmap(void)
+{
+    for (uint32_t sector = BATMAP / 512; sector < BATMAP / 512 + 2; sector++) {
+        BdrvCheckResult result;
+        BlockBackend *blk;
+        Fixture f;
+
+        begin_image(&f, &xen);
+        vhd_set_entry(f.disk, &f.image, 3, sector);
+        assert_read_only(&f, "into other structures");
+        g_free(check_lines(&f, REPAIR_ALL, &result, NULL));
+        g_assert_cmpint(result.corruptions, ==, 0);
+        g_assert_cmpint(result.given_up, ==, 1);
+        blk = open_silently(&f);
+        assert_blocks(blk);
+        blk_unref(blk);
+        end(&f);
+    }
+}
+
 /* ... of a block that has lost its entry: the checksum tells it from a map. */
 static void test_batmap_in_lost_block(void)
 {
@@ -327,6 +348,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/structures/entry-at-end-of-longer-file",
                     test_entry_at_end_of_longer_file);
     g_test_add_func("/vpc/structures/batmap-elsewhere", test_batmap_elsewhere);
+    g_test_add_func("/vpc/structures/entry-over-batmap",
+                    test_entry_over_batmap);
     g_test_add_func("/vpc/structures/batmap-in-lost-block",
                     test_batmap_in_lost_block);
     g_test_add_func("/vpc/structures/batmap-length", test_batmap_length);
