@@ -297,6 +297,22 @@ static bool copies_are_bounded(const VpcCheck *c)
     return false;
 }
 
+/* Of a footer, the bytes before the reserved ones, and how many may differ. */
+#define FOOTER_BYTES 85
+#define DAMAGED_BYTES 21
+
+/* Is it the disk's footer, but for some damage? */
+static bool resembles_footer(const VpcState *s, const uint8_t *sector)
+{
+    const uint8_t *footer = (const uint8_t *)&s->footer;
+    unsigned different = 0;
+
+    for (size_t i = 0; i < FOOTER_BYTES; i++) {
+        different += sector[i] != footer[i];
+    }
+    return different <= DAMAGED_BYTES;
+}
+
 /*
  * Where the file's contents end, whatever they are: of what stands where the
  * tail was lost, only a damaged footer or zeroes may be written over.
@@ -314,6 +330,7 @@ static int contents_end(const VpcCheck *c, uint64_t *end)
     }
     ret = bdrv_pread(c->bs->file, last, sector, sizeof(sector));
     if (ret >= 0 && !vpc_has_footer_cookie(sector) &&
+        !resembles_footer(s, sector) &&
         !buffer_is_zero(sector, sizeof(sector))) {
         *end += VPC_SECTOR;
     }

@@ -5,9 +5,9 @@
  * Invariants:
  *   - A repair begins when the check has come to its end, and only of what needs
  *     no guess.
- *   - Lost space is given up only when nothing is corrupt, and not by a repair
- *     that drops, moves or completes blocks: what an entry that was damaged has
- *     lost might lie there, and a guest's data is in the file only once.
+ *   - Lost space is given up only by a run that finds nothing corrupt: what a
+ *     damaged entry, header or footer has lost might lie there, and a guest's
+ *     data is in the file only once.
  *   - After a repair the state is made anew of the file.
  */
 #include "qemu/osdep.h"
@@ -82,52 +82,46 @@ static int repair_errors(VpcCheck *c)
     return ret;
 }
 
-/* Of what is lost once the errors are repaired. */
 static int repair_leaks(VpcCheck *c)
 {
-    VpcCheck now;
     int ret;
 
-    check_init(&now, c->bs);
-    ret = look(&now);
-    if (ret == 0 && now.lost->len && !now.errors &&
-        !vpc_findings_corrupt(&now)) {
-        ret = vpc_repair_leaks(&now);
-        if (ret == 0) {
-            ret = vpc_reload(c->bs, NULL);
-        }
-        if (ret == 0) {
-            vpc_findings_mark_fixed(c, BDRV_FIX_LEAKS);
-        }
+    if (vpc_findings_corrupt(c)) {
+        return 0;
     }
-    check_clear(&now);
+    ret = vpc_repair_leaks(c);
+    if (ret == 0) {
+        ret = vpc_reload(c->bs, NULL);
+    }
+    if (ret == 0) {
+        vpc_findings_mark_fixed(c, BDRV_FIX_LEAKS);
+    }
     return ret;
 }
 
-/* May lost space be what a damaged entry should name, or a cut block's? */
-static bool lost_space_in_doubt(const VpcCheck *c)
+/*
+ * Does the header say where the table is, though its checksum is wrong and space
+ * is lost?  Then that may be what is damaged in it, and another table names the
+ * blocks.
+ */
+static bool header_in_doubt(const VpcCheck *c)
 {
-    return c->drops->len || c->moves->len || c->cuts->len;
+    return c->write_header && c->lost->len;
 }
 
 static int repair(VpcCheck *c, BdrvCheckMode fix)
 {
     bool errors = fix & BDRV_FIX_ERRORS &&
                   vpc_findings_to_repair(c, BDRV_FIX_ERRORS);
-    int ret = 0;
 
-    if (c->contrary) {
+    if (c->contrary || header_in_doubt(c)) {
         vpc_findings_leave_all(c);
         return 0;
     }
     if (errors) {
-        ret = repair_errors(c);
+        return repair_errors(c);
     }
-    if (ret == 0 && (fix & BDRV_FIX_LEAKS) && (errors || c->lost->len) &&
-        !lost_space_in_doubt(c)) {
-        ret = repair_leaks(c);
-    }
-    return ret;
+    return fix & BDRV_FIX_LEAKS && c->lost->len ? repair_leaks(c) : 0;
 }
 
 int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)

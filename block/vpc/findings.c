@@ -176,27 +176,48 @@ static bool is_given_up(const VpcFinding *f)
                         f->fault == VPC_FAULT_OVER);
 }
 
+/*
+ * What of a block's data was not in its place, from the first such byte to the
+ * last one: it was past the end, or other structures had it.
+ */
+static VpcRange missing_data(const VpcCheck *c, const VpcFinding *f)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t data = vpc_data_offset(s, f->entry);
+    uint64_t data_end = data + s->block_size;
+    VpcRange missing = { data_end, data };
+
+    if (data_end > c->file_end) {
+        missing = (VpcRange) { MAX(c->file_end, data), data_end };
+    }
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        const VpcRange *r = &s->reserved[i];
+
+        if (r->start < data_end && r->end > data) {
+            missing.start = MIN(missing.start, MAX(r->start, data));
+            missing.end = MAX(missing.end, MIN(r->end, data_end));
+        }
+    }
+    return (VpcRange) { MIN(missing.start, missing.end) - data,
+                        missing.end - data };
+}
+
 /* What of the disk reads as zeroes since the repair of @f. */
 static VpcRange zeroed_range(const VpcCheck *c, const VpcFinding *f)
 {
     VpcState *s = c->bs->opaque;
     uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
-    bool cut = f->fixed && f->fault == VPC_FAULT_CUT;
+    uint64_t start = (uint64_t)f->block << s->block_shift;
     VpcRange range = { 0, 0 };
 
-    if (!cut && !is_given_up(f)) {
-        return range;
+    if (is_given_up(f)) {
+        range.end = (uint64_t)f->count << s->block_shift;
+    } else if (f->fixed && (f->fault == VPC_FAULT_CUT ||
+                            f->fault == VPC_FAULT_INTO)) {
+        range = missing_data(c, f);
     }
-    range.start = (uint64_t)f->block << s->block_shift;
-    range.end = ((uint64_t)f->block + f->count) << s->block_shift;
-    if (cut) {
-        uint64_t data = vpc_data_offset(s, f->entry);
-
-        range.start += MIN(c->file_end - MIN(data, c->file_end),
-                           s->block_size);
-    }
-    range.end = MIN(range.end, size);
-    range.start = MIN(range.start, range.end);
+    range.end = MIN(start + range.end, size);
+    range.start = MIN(start + range.start, range.end);
     return range;
 }
 

@@ -324,7 +324,8 @@ static int repair_opened(BlockDriverState *bs, bool lenient, Error **errp)
         .listener = print_repair,
         .listener_opaque = bs,
     };
-    int ret = vpc_check(bs, &result, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS);
+    /* Lost space is kept: it may be what an earlier repair could not name. */
+    int ret = vpc_check(bs, &result, BDRV_FIX_ERRORS);
 
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not repair the image");
