@@ -81,11 +81,13 @@ static uint64_t footer_behind(const VpcState *s, uint64_t end)
 /*
  * Where growth begins in an image whose footer ends the file: at the footer, or
  * behind all else at @end, where nothing but the alignment of the footer lies
- * in between.  So blocks lie as if the image had never been closed.
+ * in between.  So blocks lie as if the image had never been closed.  But blocks
+ * of less than a page may lie there, which have lost their entries.
  */
 static uint64_t growth_start(const VpcState *s, uint64_t end)
 {
-    return s->footer_offset == footer_behind(s, end) ? end : s->footer_offset;
+    return s->footer_offset == footer_behind(s, end) && s->block_size >= PAGE
+           ? end : s->footer_offset;
 }
 
 /* Room for a block, and not for all of them: that was made on purpose. */

@@ -23,9 +23,11 @@
  *      flush of the file that came after that.  So no entry on the disk ever
  *      points at stale bytes.
  *   2. The same holds for the bits of a sector bitmap.
- *      Closing an image that cannot be flushed writes both all the same, for
+ *      Closing an image that cannot be flushed writes both all the same, because
  *      otherwise all of it would be lost; but no entry of a block in space that
- *      may be stale, so that a power cut shows zeroes there at worst.
+ *      may hold another block's bytes.  A power cut after it may leave a block
+ *      of zeroes or one that is cut off, or show what another program left
+ *      under clear bits.
  *   3. Space from free_offset on is nobody's.  A valid footer ends the file
  *      behind all blocks: it is moved before anything is written over the old
  *      one.
