@@ -14,7 +14,7 @@
  *
  * Invariants:
  *   - Locks are given up before their descriptor is closed.
- *   - A conflict is an error only after LOCK_WAIT_US, because a killed process
+ *   - A conflict is an error only after file_lock_wait_us, because a killed process
  *     cannot give its locks up.
  *   - A waiter locks nothing new meanwhile, so that of two that want the same
  *     one gets it.
@@ -30,7 +30,7 @@ enum {
     PERM_BITS = 5,
 };
 
-#define LOCK_WAIT_US (1000 * 1000)
+int64_t file_lock_wait_us = G_USEC_PER_SEC;
 
 /* Between two attempts; it varies, so that two who wait do not keep in step. */
 #define LOCK_PAUSE_MIN_US 1000
@@ -160,7 +160,7 @@ static int try_to_take(int fd, uint64_t perm, uint64_t shared, Error **errp)
 int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
                    uint64_t held_unshared, Error **errp)
 {
-    int64_t deadline = g_get_monotonic_time() + LOCK_WAIT_US;
+    int64_t deadline = g_get_monotonic_time() + file_lock_wait_us;
     Error *local_err = NULL;
     int ret;
 

@@ -62,6 +62,9 @@ void file_reopen_abort(BDRVReopenState *state);
 
 /* ---- file-posix-lock.c: plain ------------------------------------------- */
 
+/* How long a conflict is waited for, in microseconds; tests change it. */
+extern int64_t file_lock_wait_us;
+
 /* Does the file behind @fd take open file description locks? */
 bool file_lock_supported(int fd);
 
