@@ -657,6 +657,30 @@ static void test_smaller_tail(void)
     end(&f);
 }
 
+/* What the guest has lost is named: of a block that is cut off, or moved. */
+static void test_ranges_are_named(void)
+{
+    static const struct {
+        void (*damage)(Fixture *f);
+        const char *range;
+    } damages[] = {
+        { entry_outside, " ! 0+65536\n" },
+        { last_block_cut, " ! 163840+32768\n" },
+        { locator_in_block, " ! 69632+512\n" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+        g_autofree char *lines = NULL;
+        Fixture f;
+
+        begin_image(&f, &small);
+        damages[i].damage(&f);
+        lines = check_lines(&f, REPAIR_ALL, NULL, NULL);
+        g_assert_nonnull(strstr(lines, damages[i].range));
+        end(&f);
+    }
+}
+
 /* Leaks alone: not while what is lost may be what a bad entry should name. */
 static void test_leaks_only(void)
 {
@@ -745,6 +769,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/repair/contrary", test_contrary);
     g_test_add_func("/vpc/repair/header-in-doubt", test_header_in_doubt);
     g_test_add_func("/vpc/repair/smaller-tail", test_smaller_tail);
+    g_test_add_func("/vpc/repair/ranges-are-named", test_ranges_are_named);
     g_test_add_func("/vpc/repair/too-many-copies", test_too_many_copies);
     g_test_add_func("/vpc/repair/leaks-only", test_leaks_only);
     g_test_add_func("/vpc/repair/space", test_space_is_given_back);

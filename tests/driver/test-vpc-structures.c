@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ranges of the file: the space of parent locators, and XenServer's batmap,
- * against blocks and other structures.
+ * against blocks and other structures; and what a repair writes over.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -13,6 +13,7 @@
 static const VhdSpec xen = { .size = 4 * BLOCK, .batmap = true };
 static const VhdSpec qemu = { .size = 4 * BLOCK, .creator = "qem2" };
 static const VhdSpec tap = { .size = 4 * BLOCK, .creator = "tap" };
+static const VhdSpec windows = { .size = 4 * BLOCK, .windows = true };
 
 static uint64_t start_of(Fixture *f, uint32_t block)
 {
@@ -333,6 +334,53 @@ static void test_block_over_batmap(void)
     end(&f);
 }
 
+/* ---- places that a repair writes to ------------------------------------- */
+
+/* A damaged tail is written where it is: a device has no room after it. */
+static void test_damaged_tail_in_place(void)
+{
+    int64_t length;
+    Fixture f;
+
+    begin_image(&f, &windows);
+    length = mem_disk_length(f.disk);
+    g_assert_cmpint(length % 4096, ==, 0);
+    disk_flip(f.disk, length - 512 + 3, 1);
+    g_free(check_lines(&f, REPAIR_ALL, NULL, NULL));
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+    assert_sound(&f);
+    end(&f);
+}
+
+/* Blocks of less than a page: one that was given up, before the footer's end. */
+static void test_small_block_is_kept(void)
+{
+    const VhdSpec tiny = {
+        .size = 16 * KiB, .block_size = 1 * KiB, .creator = "vbox",
+    };
+    int64_t lost;
+    BlockBackend *blk;
+    Fixture f;
+
+    begin(&f, &tiny);
+    vhd_add_block(f.disk, &f.image, 1, 0, 2, 0x11);
+    vhd_add_block(f.disk, &f.image, 2, 0, 2, 0x22);
+    vhd_add_block(f.disk, &f.image, 3, 0, 2, 0x33);
+    lost = start_of(&f, 3);
+    f.image.end = ROUND_UP(f.image.end + 512, 4096) - 512;
+    vhd_finish(f.disk, &f.image);
+    g_assert_cmpint(f.image.end - lost, <, 4096);
+    vhd_set_entry(f.disk, &f.image, 3, 0x7fffffff);
+    g_free(check_lines(&f, REPAIR_ALL, NULL, NULL));
+    blk = open_rw(&f);
+    write_value(blk, 4 * KiB, 4 * KiB, 0x44);
+    blk_unref(blk);
+    for (int i = 0; i < 1024; i++) {
+        g_assert_cmphex(disk_byte(f.disk, lost + 512 + i), ==, 0x33);
+    }
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -357,5 +405,9 @@ int main(int argc, char **argv)
                     test_bitmap_spells_batmap);
     g_test_add_func("/vpc/structures/block-over-batmap",
                     test_block_over_batmap);
+    g_test_add_func("/vpc/structures/damaged-tail-in-place",
+                    test_damaged_tail_in_place);
+    g_test_add_func("/vpc/structures/small-block-is-kept",
+                    test_small_block_is_kept);
     return g_test_run();
 }

@@ -8,10 +8,15 @@
 
 static void note(const BdrvCheckFinding *found, void *opaque)
 {
-    g_string_append_printf(opaque, "%c@%" PRId64 " %s is %s, expected %s%s\n",
+    g_string_append_printf(opaque, "%c@%" PRId64 " %s is %s, expected %s%s",
                            "CLW"[found->grade], found->offset, found->field,
                            found->value, found->expected,
                            found->fixed ? " !" : "");
+    if (found->guest_bytes) {
+        g_string_append_printf(opaque, " %" PRId64 "+%" PRId64,
+                               found->guest_offset, found->guest_bytes);
+    }
+    g_string_append_c(opaque, '\n');
 }
 
 char *check_lines(Fixture *f, BdrvCheckMode fix, BdrvCheckResult *result,

@@ -177,6 +177,16 @@ Input/output error" ]]
     each_fault fdatasync EIO "$MINBLK_IMG" check -q -f vpc -r all disk
 }
 
+@test 'check -r all: findings are printed although the repair failed' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 8M
+    dd if=/dev/zero of=v bs=512 seek=3 count=1 conv=notrunc status=none
+    faulty fdatasync:1:EIO "$MINBLK_IMG" check -r all v
+    expect_status 1
+    [[ $output == 'Corruption at offset 1536: table entry of '* ]]
+    [[ $stderr == 'minblk-img: Check failed: Input/output error'* ]]
+}
+
 @test 'minblk-io: writes' {
     needs vpc
     prepare() { "$MINBLK_IMG" create -q -f "$format" disk 4M; }
