@@ -14,7 +14,7 @@
 #define BLOCK_FILE_POSIX_H
 
 #include "block/block_int.h"
-#include "qemu/io-engine.h"
+#include "minblk/io-engine.h"
 
 typedef struct FileState {
     IoFile file;               /* file.fd is the descriptor */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the driver `mem` does with a disk besides reading and writing it; see
- * block/mem.h for the rest.  All of it is plain.
+ * minblk/mem.h for the rest.  All of it is plain.
  */
 #ifndef BLOCK_MEM_DISK_H
 #define BLOCK_MEM_DISK_H
 
-#include "block/mem.h"
+#include "minblk/mem.h"
 
 /* A disk that has no name and is freed by the last mem_disk_release(). */
 MemDisk *mem_disk_new_anonymous(void);

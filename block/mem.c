@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The protocol driver `mem`: nodes on disks in memory, see block/mem.h.
+ * The protocol driver `mem`: nodes on disks in memory, see minblk/mem.h.
  *
  * Invariants:
  *   - A request yields to the loop once and is carried out without a pause

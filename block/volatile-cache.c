@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The driver `volatile-cache`: a disk whose writes a power cut may lose, see
- * block/volatile-cache.h.
+ * minblk/volatile-cache.h.
  *
  * Invariants:
  *   - The child changes in flushes only, entry after entry; an entry leaves the

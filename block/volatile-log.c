@@ -11,7 +11,7 @@
  *     same bytes both times, because lengths are counted from old_length.
  */
 #include "qemu/osdep.h"
-#include "block/mem.h"
+#include "minblk/mem.h"
 #include "qapi/error.h"
 #include "volatile-log.h"
 

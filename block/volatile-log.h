@@ -7,7 +7,7 @@
 #define BLOCK_VOLATILE_LOG_H
 
 #include "block/block_int.h"
-#include "block/volatile-cache.h"
+#include "minblk/volatile-cache.h"
 
 typedef enum VolatileKind {
     VOLATILE_WRITE,

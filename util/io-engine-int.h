@@ -9,7 +9,7 @@
 #define UTIL_IO_ENGINE_INT_H
 
 #include "aio-internal.h"
-#include "qemu/io-engine.h"
+#include "minblk/io-engine.h"
 
 /* One transfer, at most IOV_MAX elements; @iov outlives it. */
 typedef struct IoXfer {

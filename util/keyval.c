@@ -8,7 +8,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "block/qdict.h"
-#include "qemu/keyval.h"
+#include "minblk/keyval.h"
 
 /*
  * The value at *pos, ",," undone.  *pos moves to the next item, or to the end.

@@ -7,7 +7,7 @@
  * describes a range of another vector without touching it.
  */
 #include "qemu/osdep.h"
-#include "qemu/checked.h"
+#include "minblk/checked.h"
 #include "qemu/cutils.h"
 #include "qemu/iov.h"
 

@@ -6,7 +6,7 @@
  * rounded to the nearest byte, half a byte up, however many digits it has.
  */
 #include "qemu/osdep.h"
-#include "qemu/checked.h"
+#include "minblk/checked.h"
 #include "qemu/cutils.h"
 
 static const char unit_letters[] = "BKMGTPE";

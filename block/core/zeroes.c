@@ -11,7 +11,7 @@
  */
 #include "qemu/osdep.h"
 
-#include "qemu/checked.h"
+#include "minblk/checked.h"
 #include "block/core/io.h"
 
 /* ---- write-zeroes ------------------------------------------------------ */

@@ -13,7 +13,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
-#include "qemu/checked.h"
+#include "minblk/checked.h"
 #include "qemu/units.h"
 #include "vpc.h"
 

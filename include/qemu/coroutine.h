@@ -18,7 +18,7 @@
 #ifndef QEMU_COROUTINE_H
 #define QEMU_COROUTINE_H
 
-#include "qemu/clock-type.h"
+#include "minblk/clock-type.h"
 
 /*
  * Marks a function that may only be called from inside a coroutine, because

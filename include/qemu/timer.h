@@ -11,7 +11,7 @@
 #ifndef QEMU_TIMER_H
 #define QEMU_TIMER_H
 
-#include "qemu/clock-type.h"
+#include "minblk/clock-type.h"
 #include "qemu/queue.h"
 
 #define NANOSECONDS_PER_SECOND 1000000000LL

@@ -10,8 +10,8 @@
 #define TESTS_DRIVER_DISK_STACK_H
 
 #include "block/block_int.h"
-#include "block/mem.h"
-#include "block/volatile-cache.h"
+#include "minblk/mem.h"
+#include "minblk/volatile-cache.h"
 #include "sysemu/block-backend.h"
 
 /* A request of the format that fails with EIO, counted from disk_arm(). */

@@ -10,7 +10,7 @@
 #include "qapi/qapi-visit-block-core.h"
 #include "qapi/qmp/qdict.h"
 #include "qapi/qobject-input-visitor.h"
-#include "qemu/keyval.h"
+#include "minblk/keyval.h"
 
 int new_image(const char *node, const char *options, Error **errp)
 {

@@ -5,7 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
-#include "block/mem.h"
+#include "minblk/mem.h"
 #include "qapi/error.h"
 #include "qemu/units.h"
 #include "sysemu/block-backend.h"

@@ -4,7 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
-#include "block/mem.h"
+#include "minblk/mem.h"
 #include "qapi/error.h"
 #include "qemu/option.h"
 #include "qemu/units.h"

@@ -5,8 +5,8 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
-#include "block/mem.h"
-#include "block/volatile-cache.h"
+#include "minblk/mem.h"
+#include "minblk/volatile-cache.h"
 #include "qapi/error.h"
 #include "qemu/units.h"
 #include "sysemu/block-backend.h"

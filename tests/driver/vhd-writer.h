@@ -6,7 +6,7 @@
 #define TESTS_DRIVER_VHD_WRITER_H
 
 #include "block/vpc/format.h"
-#include "block/mem.h"
+#include "minblk/mem.h"
 
 /* What is written; fields left 0 get what QEMU writes. */
 typedef struct VhdSpec {

@@ -15,7 +15,7 @@
 #include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qstring.h"
 #include "qemu/cutils.h"
-#include "qemu/keyval.h"
+#include "minblk/keyval.h"
 #include "qemu/option.h"
 
 enum {

@@ -21,7 +21,7 @@
 #include "qapi/qobject-input-visitor.h"
 #include "qapi/qobject-output-visitor.h"
 #include "qapi/qapi-visit-test.h"
-#include "qemu/keyval.h"
+#include "minblk/keyval.h"
 
 typedef struct FuzzType {
     char letter;

@@ -17,7 +17,7 @@
 #ifndef TESTS_FUZZ_VPC_IMAGE_H
 #define TESTS_FUZZ_VPC_IMAGE_H
 
-#include "block/mem.h"
+#include "minblk/mem.h"
 #include "input.h"
 
 typedef struct VpcImage {

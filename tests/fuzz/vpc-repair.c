@@ -3,7 +3,7 @@
  * Repairs of any image; see vpc-repair.h.
  */
 #include "qemu/osdep.h"
-#include "block/mem.h"
+#include "minblk/mem.h"
 #include "fuzz.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/units.h"

@@ -7,7 +7,7 @@
 #define TESTS_UNIT_ENGINE_BENCH_H
 
 #include "block/aio.h"
-#include "qemu/io-engine.h"
+#include "minblk/io-engine.h"
 
 typedef struct Bench {
     AioContext *ctx;

@@ -15,7 +15,7 @@
 #include "../../tools/harness/memory.h"
 #include "block/aio.h"
 #include "../image-files.h"
-#include "qemu/io-engine.h"
+#include "minblk/io-engine.h"
 #include "qemu/iov.h"
 
 /* ---- counting ----------------------------------------------------------- */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of qemu/checked.h and qemu/host-utils.h: the edges of every range, and
+ * Tests of minblk/checked.h and qemu/host-utils.h: the edges of every range, and
  * random numbers against arithmetic in 128 bits.
  */
 #include "qemu/osdep.h"
-#include "qemu/checked.h"
+#include "minblk/checked.h"
 
 __extension__ typedef __int128 Wide;
 

@@ -6,7 +6,7 @@
 #include "qapi/error.h"
 #include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qstring.h"
-#include "qemu/keyval.h"
+#include "minblk/keyval.h"
 
 typedef QDict *ParseFn(const char *params, const char *implied_key,
                        Error **errp);

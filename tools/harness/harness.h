@@ -13,7 +13,7 @@
 #define TOOLS_HARNESS_H
 
 #include "qemu/osdep.h"
-#include "block/mem.h"
+#include "minblk/mem.h"
 #include "memory.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"

@@ -13,7 +13,7 @@
 #include "run.h"
 #include "shrink.h"
 
-#include "block/volatile-cache.h"
+#include "minblk/volatile-cache.h"
 
 #define IMAGE_SIZE ((4 << 20) + 1536)
 #define MAX_BYTES  (128 << 10)

@@ -8,7 +8,7 @@
 #include "qemu/osdep.h"
 #include "common.h"
 #include "block/qdict.h"
-#include "qemu/keyval.h"
+#include "minblk/keyval.h"
 
 bool img_parse_cache(const char *what, const char *mode, ImgOpen *how)
 {

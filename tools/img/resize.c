@@ -9,7 +9,7 @@
  */
 #include "qemu/osdep.h"
 #include "common.h"
-#include "qemu/checked.h"
+#include "minblk/checked.h"
 #include "qemu/cutils.h"
 
 typedef struct ResizeArgs {

@@ -13,7 +13,7 @@
 #include <getopt.h>
 
 #include "block/qdict.h"
-#include "qemu/keyval.h"
+#include "minblk/keyval.h"
 
 void io_open_defaults(IoOpen *how)
 {

@@ -11,7 +11,7 @@
 
 #include <getopt.h>
 
-#include "qemu/checked.h"
+#include "minblk/checked.h"
 #include "qemu/cutils.h"
 
 char **io_split_words(const char *line)

@@ -6,8 +6,8 @@
  * and then what it stored is not to be used.  None has undefined behaviour for
  * any argument, and none may be ignored.  All are plain and pure.
  */
-#ifndef QEMU_CHECKED_H
-#define QEMU_CHECKED_H
+#ifndef MINBLK_CHECKED_H
+#define MINBLK_CHECKED_H
 
 #include <stdbool.h>
 #include <stdint.h>

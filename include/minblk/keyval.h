@@ -8,8 +8,8 @@
  *
  * All functions are plain: they never yield and may be called anywhere.
  */
-#ifndef QEMU_KEYVAL_H
-#define QEMU_KEYVAL_H
+#ifndef MINBLK_KEYVAL_H
+#define MINBLK_KEYVAL_H
 
 #include "qapi/qmp/qdict.h"
 

@@ -9,8 +9,8 @@
  * -EAGAIN from a blocking call in a worker thread is an error like any other.
  * Requests are not cancelled.
  */
-#ifndef QEMU_IO_ENGINE_H
-#define QEMU_IO_ENGINE_H
+#ifndef MINBLK_IO_ENGINE_H
+#define MINBLK_IO_ENGINE_H
 
 #include "qemu/typedefs.h"
 #include "qemu/coroutine.h"

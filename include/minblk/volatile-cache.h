@@ -17,10 +17,10 @@
  *
  * It needs no options but `file`, and flushes whatever `cache.no-flush` says.
  * Where the child's growth is not zero (bdrv_has_zero_init_truncate), what a
- * write past the end skips reads as MEM_STALE_BYTE (block/mem.h).
+ * write past the end skips reads as MEM_STALE_BYTE (minblk/mem.h).
  */
-#ifndef BLOCK_VOLATILE_CACHE_H
-#define BLOCK_VOLATILE_CACHE_H
+#ifndef MINBLK_VOLATILE_CACHE_H
+#define MINBLK_VOLATILE_CACHE_H
 
 #include "block/block.h"
 #include "sysemu/block-backend.h"

@@ -15,8 +15,8 @@
  * Each request lets the loop make a turn and is carried out at once then.
  * Zeroes and discards make holes of the pages that they cover.
  */
-#ifndef BLOCK_MEM_H
-#define BLOCK_MEM_H
+#ifndef MINBLK_MEM_H
+#define MINBLK_MEM_H
 
 #include "block/block.h"
 

@@ -5,8 +5,8 @@
  * A header of its own, so that qemu/coroutine.h and qemu/timer.h share the
  * type without either including the other.
  */
-#ifndef QEMU_CLOCK_TYPE_H
-#define QEMU_CLOCK_TYPE_H
+#ifndef MINBLK_CLOCK_TYPE_H
+#define MINBLK_CLOCK_TYPE_H
 
 typedef enum QEMUClockType {
     QEMU_CLOCK_REALTIME = 0, /* monotonic nanoseconds since an unnamed point */
