@@ -13,6 +13,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 #include "volatile-log.h"
@@ -178,19 +179,6 @@ static int coroutine_fn volatile_cache_co_block_status(
 
 /* ---- flush -------------------------------------------------------------- */
 
-static int coroutine_fn write_out_zeroes(BdrvChild *file,
-                                         const VolatileEntry *e)
-{
-    const int64_t most = 1 << 30;
-    int ret = 0;
-
-    for (int64_t done = 0; done < e->bytes && ret == 0; done += most) {
-        ret = bdrv_co_pwrite_zeroes(file, e->offset + done,
-                                    MIN(e->bytes - done, most), e->flags);
-    }
-    return ret;
-}
-
 /* Does to the child what @e says. */
 static int coroutine_fn write_out(BdrvChild *file, const VolatileEntry *e)
 {
@@ -198,7 +186,7 @@ static int coroutine_fn write_out(BdrvChild *file, const VolatileEntry *e)
     case VOLATILE_WRITE:
         return bdrv_co_pwrite(file, e->offset, e->bytes, e->data, 0);
     case VOLATILE_ZERO:
-        return write_out_zeroes(file, e);
+        return bdrv_co_zero_range(file, e->offset, e->bytes, e->flags);
     default:
         return bdrv_co_truncate(file, e->offset, true, PREALLOC_MODE_OFF,
                                 NULL);

@@ -8,6 +8,7 @@
  */
 #include "qemu/osdep.h"
 #include "minblk/checked.h"
+#include "minblk/iov-space.h"
 #include "qemu/cutils.h"
 #include "qemu/iov.h"
 
@@ -125,11 +126,15 @@ void qemu_iovec_init_slice(QEMUIOVector *qiov, const QEMUIOVector *source,
     qemu_iovec_init_slice_space(qiov, source, offset, len, NULL, 0);
 }
 
-int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
-                             const QEMUIOVector *mid, size_t mid_offset,
-                             size_t mid_len, void *tail, size_t tail_len)
+int qemu_iovec_init_extended_space(QEMUIOVector *qiov,
+                                   void *head, size_t head_len,
+                                   const QEMUIOVector *mid, size_t mid_offset,
+                                   size_t mid_len,
+                                   void *tail, size_t tail_len,
+                                   struct iovec *space, int nspace)
 {
     Slice slice = mid_len ? slice_of(mid, mid_offset, mid_len) : (Slice){};
+    bool fits;
     uint64_t sum;
     int niov;
 
@@ -143,7 +148,12 @@ int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
         qemu_iovec_init(qiov, 0);
         return -EINVAL;
     }
-    qemu_iovec_init(qiov, niov);
+    fits = space && niov <= nspace;
+    qemu_iovec_init(qiov, fits ? 0 : niov);
+    if (fits) {
+        qiov->iov = space;
+        qiov->nalloc = niov;
+    }
     if (head_len) {
         qemu_iovec_add(qiov, head, head_len);
     }
@@ -151,7 +161,19 @@ int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
     if (tail_len) {
         qemu_iovec_add(qiov, tail, tail_len);
     }
+    if (fits) {
+        qiov->nalloc = -1; /* the array is the caller's */
+    }
     return 0;
+}
+
+int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
+                             const QEMUIOVector *mid, size_t mid_offset,
+                             size_t mid_len, void *tail, size_t tail_len)
+{
+    return qemu_iovec_init_extended_space(qiov, head, head_len, mid,
+                                          mid_offset, mid_len, tail, tail_len,
+                                          NULL, 0);
 }
 
 int qemu_iovec_subvec_niov(const QEMUIOVector *qiov, size_t offset, size_t len)

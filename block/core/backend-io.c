@@ -12,6 +12,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/backend.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 
 void blk_inc_in_flight(BlockBackend *blk)
@@ -129,6 +130,21 @@ int coroutine_fn blk_co_pwrite_zeroes(BlockBackend *blk, int64_t offset,
     return ret;
 }
 
+int coroutine_fn blk_co_zero_range(BlockBackend *blk, int64_t offset,
+                                   int64_t bytes, BdrvRequestFlags flags)
+{
+    int ret;
+
+    blk_begin(blk);
+    ret = blk_check_range(blk, offset, bytes);
+    if (ret == 0) {
+        ret = bdrv_co_zero_range(blk->root, offset, bytes,
+                                 blk_write_flags(blk, flags));
+    }
+    blk_end(blk);
+    return ret;
+}
+
 int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset,
                                  int64_t bytes)
 {
@@ -239,6 +255,13 @@ static void coroutine_fn blk_pwrite_zeroes_entry(void *opaque)
     r->ret = blk_co_pwrite_zeroes(r->blk, r->offset, r->bytes, r->flags);
 }
 
+static void coroutine_fn blk_zero_range_entry(void *opaque)
+{
+    BlkRequest *r = opaque;
+
+    r->ret = blk_co_zero_range(r->blk, r->offset, r->bytes, r->flags);
+}
+
 static void coroutine_fn blk_pdiscard_entry(void *opaque)
 {
     BlkRequest *r = opaque;
@@ -307,6 +330,16 @@ int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int bytes,
     };
 
     return blk_run(&r, blk_pwrite_zeroes_entry);
+}
+
+int blk_zero_range(BlockBackend *blk, int64_t offset, int64_t bytes,
+                   BdrvRequestFlags flags)
+{
+    BlkRequest r = {
+        .blk = blk, .offset = offset, .bytes = bytes, .flags = flags,
+    };
+
+    return blk_run(&r, blk_zero_range_entry);
 }
 
 int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)

@@ -17,6 +17,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/core.h"
+#include "minblk/block-extra.h"
 #include "qemu/error-report.h"
 
 #define GUARD_SIZE BLOCK_PROBE_BUF_SIZE
@@ -27,15 +28,9 @@ typedef struct GuardedChange {
     int64_t offset;
     int64_t bytes;
     QEMUIOVector *qiov;
+    size_t qiov_offset;
     int64_t end;        /* the length of the file afterwards */
 } GuardedChange;
-
-/* The length of a file in bytes, not rounded where the protocol knows it. */
-static int64_t guard_length(BlockDriverState *file)
-{
-    return file->drv->bdrv_getlength ? file->drv->bdrv_getlength(file)
-                                     : bdrv_getlength(file);
-}
 
 static bool touches(const GuardedChange *c, int64_t start, int64_t size)
 {
@@ -58,8 +53,8 @@ static int coroutine_fn guard_read(const GuardedChange *c, int64_t start,
         }
     }
     if (from < to && c->qiov) {
-        qemu_iovec_to_buf(c->qiov, from - c->offset, buf + (from - start),
-                          to - from);
+        qemu_iovec_to_buf(c->qiov, c->qiov_offset + (from - c->offset),
+                          buf + (from - start), to - from);
     } else if (from < to) {
         memset(buf + (from - start), 0, to - from);
     }
@@ -155,10 +150,11 @@ static void coroutine_fn guard_begin(BdrvChild *child)
 
 int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
                                   int64_t bytes, QEMUIOVector *qiov,
-                                  bool *held)
+                                  size_t qiov_offset, bool *held)
 {
     GuardedChange c = {
         .child = child, .offset = offset, .bytes = bytes, .qiov = qiov,
+        .qiov_offset = qiov_offset,
     };
     int64_t old;
     int ret;
@@ -168,7 +164,7 @@ int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
         return 0;
     }
     guard_begin(child);
-    old = guard_length(child->bs);
+    old = bdrv_exact_length(child->bs);
     c.end = MAX(old, offset + bytes);
     ret = old < 0 ? old : judge(&c, old);
     if (ret < 0) {
@@ -188,7 +184,7 @@ int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
 
     *held = false;
     guard_begin(child);
-    old = guard_length(child->bs);
+    old = bdrv_exact_length(child->bs);
     /* What growing adds is zero, whatever read as such before. */
     if (old >= 0 && new_size > old) {
         c.offset = old;

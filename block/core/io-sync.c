@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 
 #include "block/core/io.h"
+#include "minblk/block-extra.h"
 
 /* ---- the two bridges --------------------------------------------------- */
 
@@ -138,6 +139,30 @@ int bdrv_pwrite_zeroes(BdrvChild *child, int64_t offset, int bytes,
     Rw rw = { child, offset, bytes, .write = true, .flags = flags };
 
     return run_rw(&rw);
+}
+
+typedef struct ZeroRange {
+    BdrvChild *child;
+    int64_t offset;
+    int64_t bytes;
+    BdrvRequestFlags flags;
+    int ret;
+} ZeroRange;
+
+static void coroutine_fn zero_range_entry(void *opaque)
+{
+    ZeroRange *z = opaque;
+
+    z->ret = bdrv_co_zero_range(z->child, z->offset, z->bytes, z->flags);
+}
+
+int bdrv_zero_range(BdrvChild *child, int64_t offset, int64_t bytes,
+                    BdrvRequestFlags flags)
+{
+    ZeroRange z = { child, offset, bytes, flags, 0 };
+
+    bdrv_run_co(bdrv_get_aio_context(child->bs), zero_range_entry, &z);
+    return z.ret;
 }
 
 /* ---- flush, truncate --------------------------------------------------- */

@@ -15,6 +15,8 @@
  */
 #include "qemu/osdep.h"
 
+#include "minblk/block-extra.h"
+#include "minblk/iov-space.h"
 #include "qapi/error.h"
 #include "block/core/io.h"
 
@@ -54,12 +56,13 @@ static bool is_aligned(const BlockDriverState *bs, int64_t offset,
 }
 
 static int coroutine_fn padded_read(BlockDriverState *bs, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov)
+                                    int64_t bytes, QEMUIOVector *qiov,
+                                    size_t qiov_offset)
 {
     BdrvPad pad;
     int ret;
 
-    bdrv_pad_begin(&pad, bs, offset, bytes, qiov, 0);
+    bdrv_pad_begin(&pad, bs, offset, bytes, qiov, qiov_offset);
     ret = bdrv_aligned_read(bs, pad.offset, pad.bytes, &pad.qiov, 0);
     if (ret == 0) {
         bdrv_pad_get_data(&pad);
@@ -68,9 +71,10 @@ static int coroutine_fn padded_read(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
-int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
-                                unsigned int bytes, QEMUIOVector *qiov,
-                                BdrvRequestFlags flags)
+int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
+                                     unsigned int bytes, QEMUIOVector *qiov,
+                                     size_t qiov_offset,
+                                     BdrvRequestFlags flags)
 {
     BlockDriverState *bs = child->bs;
     BdrvTrackedRequest req;
@@ -85,12 +89,19 @@ int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
     }
     bdrv_wait_serialising_requests(&req);
     if (is_aligned(bs, offset, bytes)) {
-        ret = bdrv_aligned_read(bs, offset, bytes, qiov, 0);
+        ret = bdrv_aligned_read(bs, offset, bytes, qiov, qiov_offset);
     } else {
-        ret = padded_read(bs, offset, bytes, qiov);
+        ret = padded_read(bs, offset, bytes, qiov, qiov_offset);
     }
     bdrv_tracked_request_end(&req);
     return ret;
+}
+
+int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
+                                unsigned int bytes, QEMUIOVector *qiov,
+                                BdrvRequestFlags flags)
+{
+    return bdrv_co_preadv_part(child, offset, bytes, qiov, 0, flags);
 }
 
 /* ---- a write from begin to end ----------------------------------------- */
@@ -111,12 +122,12 @@ int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes,
 }
 
 /* The exact length of a file in bytes; INT64_MAX for what is no file. */
-static int64_t exact_length(BlockDriverState *bs)
+static int64_t file_length(BlockDriverState *bs)
 {
     if (!bdrv_is_protocol_driver(bs->drv) || !bs->drv->bdrv_getlength) {
         return INT64_MAX;
     }
-    return bs->drv->bdrv_getlength(bs);
+    return bdrv_exact_length(bs);
 }
 
 static void mark_write(BdrvWrite *w, BdrvRequestFlags flags)
@@ -127,7 +138,7 @@ static void mark_write(BdrvWrite *w, BdrvRequestFlags flags)
 
     if (!is_aligned(w->bs, req->offset, req->bytes)) {
         if ((end & (align - 1)) &&
-            (ROUND_UP(end, align) > exact_length(w->bs) ||
+            (ROUND_UP(end, align) > file_length(w->bs) ||
              bdrv_end_in_motion(w->bs))) {
             bdrv_mark_request_serialising_to_end(req, align);
         } else {
@@ -152,7 +163,8 @@ int bdrv_write_check_end(BdrvWrite *w, int64_t end)
 }
 
 static int coroutine_fn write_guard(BdrvWrite *w, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov)
+                                    int64_t bytes, QEMUIOVector *qiov,
+                                    size_t qiov_offset)
 {
     int ret;
 
@@ -161,14 +173,16 @@ static int coroutine_fn write_guard(BdrvWrite *w, int64_t offset,
         return 0;
     }
     bdrv_inc_in_flight(w->bs);
-    ret = bdrv_guard_write(w->child, offset, bytes, qiov, &w->guarded);
+    ret = bdrv_guard_write(w->child, offset, bytes, qiov, qiov_offset,
+                           &w->guarded);
     bdrv_dec_in_flight(w->bs);
     return ret;
 }
 
 int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
                                   int64_t offset, int64_t bytes,
-                                  QEMUIOVector *qiov, BdrvRequestFlags flags,
+                                  QEMUIOVector *qiov, size_t qiov_offset,
+                                  BdrvRequestFlags flags,
                                   enum BdrvTrackedRequestType type)
 {
     int ret;
@@ -176,7 +190,7 @@ int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
     w->child = child;
     w->bs = child->bs;
     w->flush = false;
-    ret = write_guard(w, offset, bytes, qiov);
+    ret = write_guard(w, offset, bytes, qiov, qiov_offset);
     if (ret < 0) {
         return ret;
     }
@@ -264,19 +278,17 @@ static int coroutine_fn write_tail(BdrvWrite *w, int64_t offset, int64_t bytes,
                                    QEMUIOVector *qiov, size_t qiov_offset,
                                    BdrvRequestFlags flags)
 {
-    struct iovec space[BDRV_IOV_SPACE];
-    QEMUIOVector slice;
+    IovSpace slice;
     int ret;
 
     if (!w->bs->drv->bdrv_co_pwritev_tail) {
         return -ENOTSUP;
     }
-    qemu_iovec_init_slice_space(&slice, qiov, qiov_offset, bytes, space,
-                                BDRV_IOV_SPACE);
+    iov_space_init_slice(&slice, qiov, qiov_offset, bytes);
     bdrv_debug_event(w->bs, BLKDBG_PWRITEV);
-    ret = w->bs->drv->bdrv_co_pwritev_tail(w->bs, offset, bytes, &slice);
+    ret = w->bs->drv->bdrv_co_pwritev_tail(w->bs, offset, bytes, &slice.qiov);
     bdrv_debug_event(w->bs, BLKDBG_PWRITEV_DONE);
-    qemu_iovec_destroy(&slice);
+    iov_space_destroy(&slice);
     if (ret >= 0 && (flags & BDRV_REQ_FUA)) {
         w->flush = true;
     }
@@ -290,7 +302,7 @@ static int coroutine_fn cut_back(BdrvWrite *w, int64_t length)
     Error *err = NULL;
     int ret;
 
-    if (!drv->bdrv_co_truncate || exact_length(w->bs) <= length) {
+    if (!drv->bdrv_co_truncate || file_length(w->bs) <= length) {
         return 0;
     }
     ret = drv->bdrv_co_truncate(w->bs, length, true, PREALLOC_MODE_OFF, &err);
@@ -309,7 +321,7 @@ int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
     if (is_aligned(w->bs, offset, bytes)) {
         return write_aligned(w, offset, bytes, qiov, qiov_offset, flags);
     }
-    length = exact_length(w->bs);
+    length = file_length(w->bs);
     if (length < 0) {
         return length;
     }
@@ -326,9 +338,10 @@ int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
     return ret < 0 ? ret : cut;
 }
 
-int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset,
-                                 unsigned int bytes, QEMUIOVector *qiov,
-                                 BdrvRequestFlags flags)
+int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset,
+                                      unsigned int bytes, QEMUIOVector *qiov,
+                                      size_t qiov_offset,
+                                      BdrvRequestFlags flags)
 {
     BdrvWrite w;
     int ret;
@@ -341,13 +354,20 @@ int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset,
     if (ret < 0 || bytes == 0) {
         return ret;
     }
-    ret = bdrv_write_begin(&w, child, offset, bytes, qiov, flags,
+    ret = bdrv_write_begin(&w, child, offset, bytes, qiov, qiov_offset, flags,
                            BDRV_TRACKED_WRITE);
     if (ret < 0) {
         return ret;
     }
-    ret = bdrv_write_part(&w, offset, bytes, qiov, 0, flags);
+    ret = bdrv_write_part(&w, offset, bytes, qiov, qiov_offset, flags);
     return bdrv_write_end(&w, ret);
+}
+
+int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset,
+                                 unsigned int bytes, QEMUIOVector *qiov,
+                                 BdrvRequestFlags flags)
+{
+    return bdrv_co_pwritev_part(child, offset, bytes, qiov, 0, flags);
 }
 
 int coroutine_fn bdrv_co_pread(BdrvChild *child, int64_t offset,

@@ -147,13 +147,14 @@ int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes,
                      BdrvRequestFlags flags);
 
 /*
- * Begins a write of @qiov (NULL: zeroes) or a discard: asks the guard, tracks
- * it as @type, waits for those before it and judges the range against the
+ * Begins a write of @qiov from @qiov_offset on (NULL: zeroes) or a discard: asks
+ * the guard, tracks it as @type, waits for those before it and judges the range against the
  * node's length.  0, or -errno and there is nothing to end.
  */
 int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
                                   int64_t offset, int64_t bytes,
-                                  QEMUIOVector *qiov, BdrvRequestFlags flags,
+                                  QEMUIOVector *qiov, size_t qiov_offset,
+                                  BdrvRequestFlags flags,
                                   enum BdrvTrackedRequestType type);
 
 /* May the node of @w end at @end?  0 or -errno.  Plain. */

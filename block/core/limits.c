@@ -10,6 +10,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "block/core/io.h"
 
@@ -102,6 +103,18 @@ int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint)
     }
     bs->total_sectors = hint;
     return 0;
+}
+
+int64_t bdrv_exact_length(BlockDriverState *bs)
+{
+    int64_t length;
+
+    if (!bs->drv || !bs->drv->bdrv_getlength) {
+        return bdrv_getlength(bs);
+    }
+    length = bs->drv->bdrv_getlength(bs);
+    /* A driver may have taken it from an image: any number is possible. */
+    return length > BDRV_MAX_LENGTH ? -EFBIG : length;
 }
 
 int64_t bdrv_getlength(BlockDriverState *bs)

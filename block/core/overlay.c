@@ -175,21 +175,6 @@ static SectorState find_run(BDRVOverlayState *s, int64_t offset, int64_t bytes,
 
 /* ---- reads -------------------------------------------------------------- */
 
-static int coroutine_fn read_below(BlockDriverState *bs, int64_t offset,
-                                   int64_t bytes, QEMUIOVector *qiov,
-                                   size_t qiov_offset)
-{
-    struct iovec space[16];
-    QEMUIOVector part;
-    int ret;
-
-    qemu_iovec_init_slice_space(&part, qiov, qiov_offset, bytes, space,
-                                ARRAY_SIZE(space));
-    ret = bdrv_co_preadv(bs->backing, offset, bytes, &part, 0);
-    qemu_iovec_destroy(&part);
-    return ret;
-}
-
 /* How far from @offset on does the image below answer? */
 static int64_t run_below(BDRVOverlayState *s, int64_t offset, int64_t bytes)
 {
@@ -227,7 +212,7 @@ static int coroutine_fn overlay_co_preadv(BlockDriverState *bs,
             break;
         default:
             n = run_below(s, pos, bytes - done);
-            ret = read_below(bs, pos, n, qiov, done);
+            ret = bdrv_co_preadv_part(bs->backing, pos, n, qiov, done, 0);
             if (ret < 0) {
                 return ret;
             }

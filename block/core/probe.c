@@ -17,6 +17,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/core.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 
 /* Raw's score: what every image answers. */
@@ -63,15 +64,6 @@ BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size, int64_t file_size)
         }
     }
     return best;
-}
-
-/* The length in bytes, not rounded where the protocol knows better. */
-static int64_t exact_length(BlockDriverState *file)
-{
-    if (file->drv->bdrv_getlength) {
-        return file->drv->bdrv_getlength(file);
-    }
-    return bdrv_getlength(file);
 }
 
 /* @raw for a file with this head and tail, unless a magic says otherwise. */
@@ -154,7 +146,7 @@ BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                                bool *by_tail, Error **errp)
 {
     ERRP_GUARD();
-    int64_t length = exact_length(file);
+    int64_t length = bdrv_exact_length(file);
     BlockDriver *drv;
 
     *by_tail = false;

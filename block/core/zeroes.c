@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "minblk/block-extra.h"
 #include "minblk/checked.h"
 #include "block/core/io.h"
 
@@ -175,13 +176,35 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
     if (flags & ~child->bs->supported_zero_flags & BDRV_REQ_NO_FALLBACK) {
         return -ENOTSUP;
     }
-    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, flags,
+    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, 0, flags,
                            BDRV_TRACKED_WRITE);
     if (ret < 0) {
         return ret;
     }
     ret = bdrv_write_zeroes_part(&w, offset, bytes, flags);
     return bdrv_write_end(&w, ret);
+}
+
+/* A multiple of every alignment, so only the ends of a range are unaligned. */
+#define ZERO_RANGE_PIECE BDRV_MAX_ALIGNMENT
+
+int coroutine_fn bdrv_co_zero_range(BdrvChild *child, int64_t offset,
+                                    int64_t bytes, BdrvRequestFlags flags)
+{
+    int ret;
+
+    if (!checked_range_within(offset, bytes, BDRV_MAX_LENGTH)) {
+        return -EIO;
+    }
+    do {
+        int n = bytes <= BDRV_REQUEST_MAX_BYTES
+                    ? bytes : ZERO_RANGE_PIECE - offset % ZERO_RANGE_PIECE;
+
+        ret = bdrv_co_pwrite_zeroes(child, offset, n, flags);
+        offset += n;
+        bytes -= n;
+    } while (bytes && ret == 0);
+    return ret;
 }
 
 /* ---- discard ----------------------------------------------------------- */
@@ -245,7 +268,7 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
     if (ret < 0) {
         return ret;
     }
-    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, 0,
+    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, 0, 0,
                            BDRV_TRACKED_DISCARD);
     if (ret < 0) {
         return ret;

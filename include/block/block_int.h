@@ -653,6 +653,16 @@ int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset,
                                  unsigned int bytes, QEMUIOVector *qiov,
                                  BdrvRequestFlags flags);
 
+/* The same with the @bytes from @qiov_offset on of a longer @qiov.  co-only. */
+int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
+                                     unsigned int bytes, QEMUIOVector *qiov,
+                                     size_t qiov_offset,
+                                     BdrvRequestFlags flags);
+int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset,
+                                      unsigned int bytes, QEMUIOVector *qiov,
+                                      size_t qiov_offset,
+                                      BdrvRequestFlags flags);
+
 /* The same with a plain buffer; no vector is needed.  co-only. */
 int coroutine_fn bdrv_co_pread(BdrvChild *child, int64_t offset,
                                unsigned int bytes, void *buf,

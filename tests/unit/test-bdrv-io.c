@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "tests/unit/fake-driver.h"
 
@@ -120,6 +121,93 @@ static void test_results(void)
     d->error[FAKE_FLUSH_DISK] = -EDQUOT;
     g_assert_cmpint(bdrv_pwrite_sync(d->child, 1, buf, 10), ==, -EDQUOT);
     fake_close(d);
+}
+
+static void test_exact_length(void)
+{
+    FakeDisk *d = fake_file_new(1000);
+
+    fake_open(d, 0);
+    g_assert_cmpint(bdrv_exact_length(d->bs), ==, 1000);
+    g_assert_cmpint(bdrv_getlength(d->bs), ==, 1024);
+    d->size = INT64_MAX;
+    g_assert_cmpint(bdrv_exact_length(d->bs), ==, -EFBIG);
+    d->size = -EIO;
+    g_assert_cmpint(bdrv_exact_length(d->bs), ==, -EIO);
+    d->size = 1000;
+    fake_close(d);
+
+    /* A driver without the callback keeps sectors. */
+    d = fake_format_new(1000);
+    d->drv.bdrv_getlength = NULL;
+    fake_open(d, 0);
+    g_assert_cmpint(bdrv_exact_length(d->bs), ==, 1024);
+    fake_close(d);
+}
+
+/* ---- parts of a vector ------------------------------------------------- */
+
+typedef struct Part {
+    FakeDisk *d;
+    int64_t offset;
+    unsigned bytes;
+    QEMUIOVector *qiov;
+    size_t qiov_offset;
+    int ret;
+} Part;
+
+static void coroutine_fn read_part_entry(void *opaque)
+{
+    Part *p = opaque;
+
+    p->ret = bdrv_co_preadv_part(p->d->child, p->offset, p->bytes, p->qiov,
+                                 p->qiov_offset, 0);
+}
+
+static void coroutine_fn write_part_entry(void *opaque)
+{
+    Part *p = opaque;
+
+    p->ret = bdrv_co_pwritev_part(p->d->child, p->offset, p->bytes, p->qiov,
+                                  p->qiov_offset, 0);
+}
+
+/* Aligned and padded parts touch their own bytes only, at both ends. */
+static void test_part(void)
+{
+    static const struct {
+        int64_t offset;
+        unsigned bytes;
+    } ranges[] = { { 512, 1024 }, { 512, 3 }, { 700, 1500 } };
+    struct iovec iov[] = { { buf, 100 }, { buf + 100, 2900 } };
+    QEMUIOVector qiov;
+
+    qemu_iovec_init_external(&qiov, iov, 2);
+    for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+        FakeDisk *d = fake_file_new(4 * KIB);
+        Part p = { d, ranges[i].offset, ranges[i].bytes, &qiov, 50, 1 };
+
+        d->limits.request_alignment = 512;
+        memset(d->data, 0x11, 4 * KIB);
+        fake_open(d, BDRV_O_RDWR);
+        memset(buf, 0xee, 3000);
+        fake_run(read_part_entry, &p);
+        g_assert_cmpint(p.ret, ==, 0);
+        for (unsigned at = 0; at < 3000; at++) {
+            g_assert_cmpint(buf[at], ==,
+                            at >= 50 && at < 50 + p.bytes ? 0x11 : 0xee);
+        }
+        memset(buf, 0xaa, 3000);
+        memset(buf + 50, 0xbb, p.bytes);
+        fake_run(write_part_entry, &p);
+        g_assert_cmpint(p.ret, ==, 0);
+        for (int at = 0; at < 4 * KIB; at++) {
+            g_assert_cmpint(d->data[at], ==,
+                            at >= p.offset && at < p.offset + p.bytes
+                                ? 0xbb : 0x11);
+        }
+        fake_close(d);
+    }
 }
 
 /* ---- the end ----------------------------------------------------------- */
@@ -503,6 +591,8 @@ int main(int argc, char **argv)
     bdrv_init();
     g_test_add_func("/bdrv-io/bounds", test_bounds);
     g_test_add_func("/bdrv-io/results", test_results);
+    g_test_add_func("/bdrv-io/exact-length", test_exact_length);
+    g_test_add_func("/bdrv-io/part", test_part);
     g_test_add_func("/bdrv-io/read-past-end", test_read_past_end);
     g_test_add_func("/bdrv-io/read-past-end-aligned",
                     test_read_past_end_aligned);

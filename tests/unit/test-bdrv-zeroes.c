@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 
 #include "tests/unit/fake-driver.h"
+#include "minblk/block-extra.h"
 
 #define KIB 1024
 
@@ -267,6 +268,84 @@ static void test_extend(void)
     fake_close(d);
 }
 
+/* ---- ranges of any length ---- */
+
+typedef struct Range {
+    FakeDisk *d;
+    int64_t offset;
+    int64_t bytes;
+    int ret;
+} Range;
+
+static void coroutine_fn range_entry(void *opaque)
+{
+    Range *x = opaque;
+
+    x->ret = bdrv_co_zero_range(x->d->child, x->offset, x->bytes,
+                                BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
+}
+
+static int zero_range(FakeDisk *d, int64_t offset, int64_t bytes)
+{
+    Range x = { d, offset, bytes, 1 };
+
+    fake_run(range_entry, &x);
+    return x.ret;
+}
+
+/* Stands in for a disk of terabytes, which the fake one has no memory for. */
+static FakeCall pieces[8];
+static int n_pieces, fail_at;
+
+static int coroutine_fn count_zeroes(BlockDriverState *bs, int64_t offset,
+                                     int bytes, BdrvRequestFlags flags)
+{
+    pieces[n_pieces++] = (FakeCall) { FAKE_ZERO, offset, bytes, flags, 0 };
+    return n_pieces == fail_at ? -EIO : 0;
+}
+
+static void test_range(void)
+{
+    static const int64_t gib = INT64_C(1) << 30;
+    FakeDisk *d = fake_format_new(512);
+    int64_t at = 700;
+
+    d->drv.bdrv_co_pwrite_zeroes = count_zeroes;
+    d->zero_flags = BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
+    fake_open(d, BDRV_O_RDWR | BDRV_O_UNMAP);
+    d->bs->total_sectors = 5 * gib / 512;
+    g_assert_cmpint(zero_range(d, 0, 0), ==, 0);
+    g_assert_cmpint(n_pieces, ==, 0);
+
+    /* One request as long as it can be one. */
+    g_assert_cmpint(zero_range(d, gib - 512, gib + 512), ==, 0);
+    g_assert_cmpint(n_pieces, ==, 1);
+
+    n_pieces = 0;
+    g_assert_cmpint(zero_range(d, at, 4 * gib), ==, 0);
+    g_assert_cmpint(n_pieces, ==, 4);
+    for (int i = 0; i < n_pieces; i++) {
+        g_assert_cmpint(pieces[i].offset, ==, at);
+        g_assert_cmpint(pieces[i].flags, ==, d->zero_flags);
+        at += pieces[i].bytes;
+        g_assert_true(i == 3 || at % gib == 0);
+    }
+    g_assert_cmpint(at, ==, 4 * gib + 700);
+
+    /* The first error ends it. */
+    n_pieces = 0;
+    fail_at = 2;
+    g_assert_cmpint(bdrv_zero_range(d->child, 0, 4 * gib, 0), ==, -EIO);
+    g_assert_cmpint(n_pieces, ==, 2);
+
+    n_pieces = 0;
+    g_assert_cmpint(zero_range(d, -1, 5), ==, -EIO);
+    g_assert_cmpint(zero_range(d, 5, -1), ==, -EIO);
+    g_assert_cmpint(zero_range(d, 5, INT64_MAX), ==, -EIO);
+    g_assert_cmpint(n_pieces, ==, 0);
+    fake_close(d);
+}
+
 /* ---- discard ----------------------------------------------------------- */
 
 static void test_discard(void)
@@ -373,6 +452,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-zeroes/alignment", test_alignment);
     g_test_add_func("/bdrv-zeroes/unaligned", test_unaligned);
     g_test_add_func("/bdrv-zeroes/extend", test_extend);
+    g_test_add_func("/bdrv-zeroes/range", test_range);
     g_test_add_func("/bdrv-zeroes/discard", test_discard);
     g_test_add_func("/bdrv-zeroes/discard-aio", test_discard_aio);
     g_test_add_func("/bdrv-zeroes/discard-alignment", test_discard_alignment);

@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "gate-driver.h"
+#include "minblk/block-extra.h"
 
 /* ---- counting allocations ----------------------------------------------- */
 
@@ -203,6 +204,21 @@ static void test_make_zero(void)
     fixture_free(&f);
 }
 
+static void test_zero_range(void)
+{
+    Fixture f = fixture_new();
+
+    memset(f.s->data, 1, GATE_LENGTH);
+    g_assert_cmpint(blk_zero_range(f.blk, 1, GATE_LENGTH, 0), ==, -EIO);
+    g_assert_cmpint(blk_zero_range(f.blk, -1, 1, 0), ==, -EIO);
+    g_assert_cmpint(f.s->data[1], ==, 1);
+    g_assert_cmpint(blk_zero_range(f.blk, 1, GATE_LENGTH - 1, 0), ==, 0);
+    for (int i = 0; i < GATE_LENGTH; i++) {
+        g_assert_cmpint(f.s->data[i], ==, i == 0);
+    }
+    fixture_free(&f);
+}
+
 static void test_limits(void)
 {
     Fixture f = fixture_new();
@@ -349,6 +365,7 @@ int main(int argc, char **argv)
     g_test_add_func("/blk/cache-mode", test_cache_mode);
     g_test_add_func("/blk/permissions", test_permissions);
     g_test_add_func("/blk/make-zero", test_make_zero);
+    g_test_add_func("/blk/zero-range", test_zero_range);
     g_test_add_func("/blk/limits", test_limits);
     g_test_add_func("/blk/copy-waits", test_copy_waits);
     g_test_add_func("/blk/words", test_words);

@@ -4,6 +4,7 @@
  * the same operation on the buffer; ownership; slices that do not allocate.
  */
 #include "qemu/osdep.h"
+#include "minblk/iov-space.h"
 #include "qemu/iov.h"
 
 enum { MEMORY = 4096, ELEMENTS = 24, ROUNDS = 3000 };
@@ -205,6 +206,7 @@ static void test_extended(void)
     uint8_t head[32], tail[32], flat[MEMORY];
     size_t offset, len, nhead, ntail;
     QEMUIOVector ext;
+    IovSpace vec;
     Case c;
     int round;
 
@@ -223,6 +225,16 @@ static void test_extended(void)
         memcpy(flat + nhead + len, tail, ntail);
         check_content(&ext, flat, nhead + len + ntail);
         qemu_iovec_destroy(&ext);
+
+        g_assert_cmpint(iov_space_init_extended(&vec, head, nhead, &c.qiov,
+                                                offset, len, tail, ntail),
+                        ==, 0);
+        check_content(&vec.qiov, flat, nhead + len + ntail);
+        g_assert_cmpint(vec.qiov.nalloc < 0, ==, vec.qiov.niov <= IOV_SPACE);
+        iov_space_destroy(&vec);
+        iov_space_init_slice(&vec, &c.qiov, offset, len);
+        check_content(&vec.qiov, c.flat + offset, len);
+        iov_space_destroy(&vec);
         qemu_iovec_destroy(&c.qiov);
     }
 }

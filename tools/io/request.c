@@ -6,29 +6,10 @@
  *   - A request runs in a coroutine of its own and reports its end from a
  *     bottom half: never before the command that started it has returned, and
  *     outside coroutines.
- *   - A range that is too long for one request of the layer is done in pieces,
- *     which is only for requests without a buffer.
  */
 #include "qemu/osdep.h"
 #include "io.h"
-
-/* Pieces of requests without a buffer, in bytes: a multiple of all blocks. */
-#define IO_PIECE (1 << 30)
-
-static int coroutine_fn io_co_zero_pieces(IoRequest *req)
-{
-    int64_t end = req->offset + req->bytes;
-    int64_t at = req->offset;
-    int ret;
-
-    do {
-        int n = MIN(end - at, IO_PIECE);
-
-        ret = blk_co_pwrite_zeroes(req->blk, at, n, req->flags);
-        at += n;
-    } while (ret == 0 && at < end);
-    return ret;
-}
+#include "minblk/block-extra.h"
 
 static int coroutine_fn io_co_request(IoRequest *req)
 {
@@ -40,7 +21,8 @@ static int coroutine_fn io_co_request(IoRequest *req)
         return blk_co_pwritev(req->blk, req->offset, req->bytes, req->qiov,
                               req->flags);
     case IO_OP_WRITE_ZEROES:
-        return io_co_zero_pieces(req);
+        return blk_co_zero_range(req->blk, req->offset, req->bytes,
+                                 req->flags);
     case IO_OP_DISCARD:
         return blk_co_pdiscard(req->blk, req->offset, req->bytes);
     case IO_OP_FLUSH:
