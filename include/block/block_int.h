@@ -557,10 +557,10 @@ struct BlockDriverState {
     uint64_t flushed_gen;          /* the write_gen that was last flushed */
     bool flush_failed;             /* the last flush did, and returned it: */
     uint64_t failed_gen;           /* that of this write_gen */
-    bool has_guard;                /* a probed raw image: see core/guard.c */
+    bool has_guard;                /* a probed raw image: see core/request/probe-guard.c */
     bool guard_warned;             /* its user was told of the guard */
 
-    bool perm_check_pending;       /* block/core/perm.c: checked, not set */
+    bool perm_check_pending;       /* block/core/graph/perm.c: checked, not set */
     bool guard_told;               /* the user knows of a refused write */
     CoMutex guard_lock;            /* held while head or tail changes */
 };

@@ -9,7 +9,7 @@
 #ifndef TESTS_FAKE_DRIVER_H
 #define TESTS_FAKE_DRIVER_H
 
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 
 typedef enum FakeOp {
     FAKE_READ,

@@ -10,7 +10,7 @@
 #ifndef TESTS_UNIT_GATE_DRIVER_H
 #define TESTS_UNIT_GATE_DRIVER_H
 
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 #include "qapi/error.h"
 #include "sysemu/block-backend.h"
 

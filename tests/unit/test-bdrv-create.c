@@ -5,7 +5,7 @@
  * name, the schema's description, and a BlockBackend to write with.
  */
 #include "qemu/osdep.h"
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 #include "mem-driver.h"
 #include "block/qdict.h"
 #include "qapi/qapi-visit-block-core.h"

@@ -3,7 +3,7 @@
  * Nodes and edges: references, closing, moving edges, and the lists of nodes.
  */
 #include "qemu/osdep.h"
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 #include "mem-driver.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"

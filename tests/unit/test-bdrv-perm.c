@@ -4,7 +4,7 @@
  * and that a refused change leaves everything as it was.
  */
 #include "qemu/osdep.h"
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 #include "mem-driver.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"

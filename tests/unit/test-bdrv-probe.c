@@ -3,7 +3,7 @@
  * Probing: heads, tails, what is raw, and what a guess may be used for.
  */
 #include "qemu/osdep.h"
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 #include "magics.h"
 #include "mem-driver.h"
 #include "qapi/qmp/qdict.h"

@@ -7,7 +7,7 @@
  * format over it.
  */
 #include "qemu/osdep.h"
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 #include "qapi/error.h"
 #include "sysemu/block-backend.h"
 

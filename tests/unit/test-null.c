@@ -3,7 +3,7 @@
  * The null drivers: options, names, status, latency, completion from the loop.
  */
 #include "qemu/osdep.h"
-#include "block/core/core.h"
+#include "block/core/graph/graph.h"
 #include "qapi/error.h"
 #include "qemu/units.h"
 #include "sysemu/block-backend.h"

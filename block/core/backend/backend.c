@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BlockBackend: its life, its settings and its edge to the root node.
+ *
+ * Invariants:
+ *   - The root edge's permissions are those of the BlockBackend.
+ *   - A node is attached and detached inside a drained section of it.
+ *   - The structure goes only when no request is in flight or queued.
+ */
+#include "qemu/osdep.h"
+#include "block/core/backend/backend.h"
+#include "qapi/error.h"
+
+/* ---- the root edge ------------------------------------------------------ */
+
+static char *blk_root_get_parent_desc(BdrvChild *child)
+{
+    return g_strdup("a block device");
+}
+
+static const char *blk_root_get_name(BdrvChild *child)
+{
+    return blk_name(child->opaque);
+}
+
+static void blk_root_drained_begin(BdrvChild *child)
+{
+    BlockBackend *blk = child->opaque;
+
+    blk->quiesce_counter++;
+}
+
+static bool blk_root_drained_poll(BdrvChild *child)
+{
+    BlockBackend *blk = child->opaque;
+
+    return blk->in_flight > 0;
+}
+
+/* Requests begin again from the loop, not in the middle of who ends it. */
+static void blk_root_drained_end(BdrvChild *child)
+{
+    BlockBackend *blk = child->opaque;
+
+    assert(blk->quiesce_counter > 0);
+    blk->quiesce_counter--;
+    if (blk->quiesce_counter == 0 && blk->queued > 0) {
+        qemu_bh_schedule(blk->resume_bh);
+    }
+}
+
+static void blk_resume_bh(void *opaque)
+{
+    BlockBackend *blk = opaque;
+
+    if (blk->quiesce_counter == 0) {
+        qemu_co_queue_restart_all(&blk->queue);
+    }
+}
+
+static bool blk_is_resuming(void *opaque)
+{
+    BlockBackend *blk = opaque;
+
+    return blk->quiesce_counter == 0 && blk->queued > 0;
+}
+
+void blk_wait_resumed(BlockBackend *blk)
+{
+    bdrv_drain_wait_while(blk->ctx, blk_is_resuming, blk);
+}
+
+static const BdrvChildRole child_root = {
+    .get_parent_desc = blk_root_get_parent_desc,
+    .get_name = blk_root_get_name,
+    .drained_begin = blk_root_drained_begin,
+    .drained_poll = blk_root_drained_poll,
+    .drained_end = blk_root_drained_end,
+};
+
+int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs, Error **errp)
+{
+    assert(!blk->root);
+    bdrv_ref(bs);
+    blk->root = bdrv_root_attach_child(bs, "root", &child_root, blk->perm,
+                                       blk->shared_perm, blk, errp);
+    return blk->root ? 0 : -EPERM;
+}
+
+void blk_remove_bs(BlockBackend *blk)
+{
+    BlockDriverState *bs = blk_bs(blk);
+    BdrvChild *root = blk->root;
+
+    if (!root) {
+        return;
+    }
+    blk_wait_resumed(blk);
+    bdrv_ref(bs);
+    bdrv_drained_begin(bs);
+    blk->root = NULL;
+    bdrv_root_unref_child(root);
+    bdrv_drained_end(bs);
+    bdrv_unref(bs);
+}
+
+BlockDriverState *blk_bs(BlockBackend *blk)
+{
+    return blk->root ? blk->root->bs : NULL;
+}
+
+BdrvChild *blk_root(BlockBackend *blk)
+{
+    return blk->root;
+}
+
+int blk_set_perm(BlockBackend *blk, uint64_t perm, uint64_t shared_perm,
+                 Error **errp)
+{
+    if (blk->root) {
+        int ret = bdrv_child_try_set_perm(blk->root, perm, shared_perm, errp);
+
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    blk->perm = perm;
+    blk->shared_perm = shared_perm;
+    return 0;
+}
+
+void blk_get_perm(BlockBackend *blk, uint64_t *perm, uint64_t *shared_perm)
+{
+    *perm = blk->perm;
+    *shared_perm = blk->shared_perm;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm)
+{
+    BlockBackend *blk = g_new0(BlockBackend, 1);
+
+    aio_context_ref(ctx);
+    blk->ctx = ctx;
+    blk->refcnt = 1;
+    blk->perm = perm;
+    blk->shared_perm = shared_perm;
+    blk->enable_write_cache = true;
+    qemu_co_queue_init(&blk->queue);
+    blk->resume_bh = aio_bh_new(ctx, blk_resume_bh, blk);
+    return blk;
+}
+
+/* What the user of an image opened with @flags does, and lets others do. */
+static void blk_perms_from_flags(BlockDriverState *bs, int flags,
+                                 uint64_t *perm, uint64_t *shared)
+{
+    *perm = BLK_PERM_CONSISTENT_READ;
+    *shared = BLK_PERM_ALL;
+    if (flags & BDRV_O_RDWR) {
+        *perm |= BLK_PERM_WRITE;
+    }
+    if (flags & BDRV_O_RESIZE) {
+        *perm |= BLK_PERM_RESIZE;
+    }
+    if ((flags & BDRV_O_RDWR) && !bs->force_share) {
+        *shared &= ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
+    }
+}
+
+BlockBackend *blk_new_open(const char *filename, const char *reference,
+                           QDict *options, int flags, Error **errp)
+{
+    BlockDriverState *bs;
+    BlockBackend *blk;
+    uint64_t perm, shared;
+    int ret;
+
+    bs = bdrv_open(filename, reference, options, flags, errp);
+    if (!bs) {
+        return NULL;
+    }
+    blk_perms_from_flags(bs, flags, &perm, &shared);
+    blk = blk_new(bdrv_get_aio_context(bs), perm, shared);
+    ret = blk_insert_bs(blk, bs, errp);
+    if (ret < 0) {
+        blk_unref(blk);
+        blk = NULL;
+    }
+    bdrv_unref(bs);
+    return blk;
+}
+
+void blk_ref(BlockBackend *blk)
+{
+    blk->refcnt++;
+}
+
+static bool blk_is_busy(void *opaque)
+{
+    BlockBackend *blk = opaque;
+
+    return blk->in_flight > 0 || blk->queued > 0;
+}
+
+/* What a drained section still holds back ends with -ENOMEDIUM. */
+static void blk_delete(BlockBackend *blk)
+{
+    blk_remove_bs(blk);
+    bdrv_drain_wait_while(blk->ctx, blk_is_busy, blk);
+    qemu_bh_delete(blk->resume_bh);
+    aio_context_unref(blk->ctx);
+    g_free(blk);
+}
+
+void blk_unref(BlockBackend *blk)
+{
+    if (!blk) {
+        return;
+    }
+    assert(blk->refcnt > 0);
+    if (blk->refcnt > 1) {
+        blk->refcnt--;
+        return;
+    }
+    blk_delete(blk);
+}
+
+/* ---- settings ----------------------------------------------------------- */
+
+void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow)
+{
+    blk->allow_write_beyond_eof = allow;
+}
+
+void blk_set_enable_write_cache(BlockBackend *blk, bool wce)
+{
+    blk->enable_write_cache = wce;
+}
+
+bool blk_enable_write_cache(BlockBackend *blk)
+{
+    return blk->enable_write_cache;
+}
+
+/* BlockBackends are anonymous: nobody looks one up. */
+const char *blk_name(const BlockBackend *blk)
+{
+    return "";
+}
+
+AioContext *blk_get_aio_context(BlockBackend *blk)
+{
+    return blk->ctx;
+}
+
+/* ---- information -------------------------------------------------------- */
+
+bool blk_is_available(BlockBackend *blk)
+{
+    return blk->root && bdrv_is_inserted(blk_bs(blk));
+}
+
+int64_t blk_getlength(BlockBackend *blk)
+{
+    return blk_is_available(blk) ? bdrv_getlength(blk_bs(blk)) : -ENOMEDIUM;
+}
+
+bool blk_is_read_only(BlockBackend *blk)
+{
+    return blk->root && bdrv_is_read_only(blk_bs(blk));
+}
+
+uint32_t blk_get_request_alignment(BlockBackend *blk)
+{
+    return blk->root ? bdrv_get_request_alignment(blk_bs(blk))
+                     : BDRV_SECTOR_SIZE;
+}
+
+uint32_t blk_get_max_transfer(BlockBackend *blk)
+{
+    uint32_t max = BDRV_REQUEST_MAX_BYTES;
+
+    if (blk->root) {
+        max = MIN_NON_ZERO(max, blk_bs(blk)->bl.max_transfer);
+    }
+    return QEMU_ALIGN_DOWN(max, blk_get_request_alignment(blk));
+}
+
+int blk_get_max_iov(BlockBackend *blk)
+{
+    int max = blk->root ? blk_bs(blk)->bl.max_iov : 0;
+
+    return MIN_NON_ZERO(max, IOV_MAX);
+}
+
+void *blk_blockalign(BlockBackend *blk, size_t size)
+{
+    return qemu_blockalign(blk_bs(blk), size);
+}
+
+void *blk_try_blockalign(BlockBackend *blk, size_t size)
+{
+    return qemu_try_blockalign(blk_bs(blk), size);
+}

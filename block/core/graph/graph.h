@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The third floor of the layer: how nodes come to stand above each other.
+ *
+ * Files: perm (permissions), child (edges), open (one node; closing),
+ * open-child (children, backing), implicit (images that an image names), probe
+ * (the format of a file), create, reopen, overlay.
+ */
+#ifndef BLOCK_CORE_GRAPH_H
+#define BLOCK_CORE_GRAPH_H
+
+#include "block/core/request/request.h"
+
+/* ---- edges -------------------------------------------------------------- */
+
+/*
+ * An edge without a parent node (a BlockBackend's): takes @child_bs's reference
+ * also on failure.
+ */
+BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs,
+                                  const char *name, const BdrvChildRole *role,
+                                  uint64_t perm, uint64_t shared_perm,
+                                  void *opaque, Error **errp);
+void bdrv_root_unref_child(BdrvChild *child);
+
+/*
+ * Points @child at @new_bs (may be NULL), keeping the drained sections of both
+ * ends balanced.  References and permissions are the caller's.
+ */
+void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs);
+
+/* ---- permissions ------------------------------------------------------- */
+
+/* A change of one edge: check, then set or abort. */
+int bdrv_child_check_perm(BdrvChild *c, BlockReopenQueue *q, uint64_t perm,
+                          uint64_t shared, Error **errp);
+void bdrv_child_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared);
+void bdrv_child_abort_perm_update(BdrvChild *c);
+/* All three in one. */
+int bdrv_child_try_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared,
+                            Error **errp);
+
+/* What all parents of @bs together do and share. */
+void bdrv_get_cumulative_perm(BlockDriverState *bs, uint64_t *perm,
+                              uint64_t *shared);
+/* The same change for a whole node and what lies below it. */
+int bdrv_check_perm(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
+                    uint64_t shared, Error **errp);
+void bdrv_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared);
+void bdrv_abort_perm_update(BlockDriverState *bs);
+/* Recomputes what @bs needs of its children (it became writable ...). */
+int bdrv_refresh_perms(BlockDriverState *bs, Error **errp);
+/* drv->bdrv_child_perm or the default. */
+void bdrv_child_perm(BlockDriverState *bs, BdrvChild *c,
+                     const BdrvChildRole *role, BlockReopenQueue *q,
+                     uint64_t parent_perm, uint64_t parent_shared,
+                     uint64_t *nperm, uint64_t *nshared);
+/* Is @bs writable after the reopening of @q (NULL: now)? */
+bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q);
+
+/* ---- opening ------------------------------------------------------------ */
+
+/* bdrv_open() of a child of @parent with @role (both NULL: of no node). */
+BlockDriverState *bdrv_open_inherit(const char *filename,
+                                    const char *reference, QDict *options,
+                                    int flags, BlockDriverState *parent,
+                                    const BdrvChildRole *role, Error **errp);
+
+/*
+ * bdrv_open_child() without the edge: a strong reference, or NULL with @errp
+ * set, or NULL without where nothing was described and @allow_none.
+ */
+BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
+                                     const char *bdref_key,
+                                     BlockDriverState *parent,
+                                     const BdrvChildRole *role,
+                                     bool allow_none, Error **errp);
+
+/*
+ * Opens the backing node of @bs, whose driver has opened it: what @options say
+ * (and lose), else what the image names.  0, also without one, or -errno.
+ */
+int bdrv_open_backing(BlockDriverState *bs, QDict *options, Error **errp);
+
+/*
+ * The format of the image in @file; NULL sets @errp.  *@by_tail: it was told by
+ * the file's end.  @filename may be NULL.  Mixed.
+ */
+BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
+                               bool *by_tail, Error **errp);
+
+/* Warns that @bs was guessed to be raw and is going to be written. */
+void bdrv_warn_probed_raw(BlockDriverState *bs);
+
+/* ---- overlay ----------------------------------------------------------- */
+
+/*
+ * Puts a throw-away node in memory above @bs, whose reference it takes also on
+ * failure; writes go there, reads fall through.  @options (consumed, may be
+ * NULL) are the new node's.  Strong reference or NULL with @errp set.
+ */
+BlockDriverState *bdrv_append_overlay(BlockDriverState *bs, QDict *options,
+                                      Error **errp);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Probing: which format is the image in a file?
+ *
+ * Guessing a format from bytes that a guest may have written is dangerous, so
+ * what was guessed is less trusted than what was said: an image recognised by
+ * its last sector only is not opened for writing, and a raw one is guarded.
+ *
+ * Invariants:
+ *   - Probing reads at most 512 bytes at either end and writes nothing.
+ *   - Every probe is asked; the highest score wins.  Tails are looked at only
+ *     when no head beat raw's score.
+ *   - What no driver's probe finds is raw only if it has no other format's
+ *     magic.  The magics come after the tails, because the head of a fixed VHD
+ *     belongs to its guest.
+ *   - An empty file is raw.
+ */
+#include "qemu/osdep.h"
+#include "block/core/graph/graph.h"
+#include "minblk/block-extra.h"
+#include "qapi/error.h"
+
+/* Raw's score: what every image answers. */
+#define RAW_SCORE 1
+
+static BlockDriver *probe_heads(const uint8_t *buf, int buf_size,
+                                const char *filename, int *best_score)
+{
+    BlockDriver *best = NULL, *drv;
+
+    *best_score = 0;
+    for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
+        int score = drv->bdrv_probe
+                        ? drv->bdrv_probe(buf, buf_size, filename) : 0;
+
+        if (score > *best_score) {
+            *best_score = score;
+            best = drv;
+        }
+    }
+    return best;
+}
+
+BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size,
+                            const char *filename)
+{
+    int score;
+
+    return probe_heads(buf, buf_size, filename, &score);
+}
+
+BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size, int64_t file_size)
+{
+    BlockDriver *best = NULL, *drv;
+    int best_score = RAW_SCORE;
+
+    for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
+        int score = drv->bdrv_probe_tail
+                        ? drv->bdrv_probe_tail(tail, size, file_size) : 0;
+
+        if (score > best_score) {
+            best_score = score;
+            best = drv;
+        }
+    }
+    return best;
+}
+
+/* @raw for a file with this head and tail, unless a magic says otherwise. */
+static BlockDriver *guess_raw(BlockDriver *raw, BlockDriverState *file,
+                              const uint8_t *head, const uint8_t *tail,
+                              int size, Error **errp)
+{
+    const char *format = bdrv_magic_of_head(head);
+
+    if (!format) {
+        format = bdrv_magic_of_tail(tail, size);
+    }
+    if (raw && format) {
+        error_setg(errp, "'%s' is a %s image; this build has no driver for "
+                   "it, give '-f raw' to use its bytes as they are",
+                   file->filename, format);
+        return NULL;
+    }
+    return raw;
+}
+
+static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
+                                   const char *filename, bool *by_tail,
+                                   Error **errp)
+{
+    uint8_t head[BLOCK_PROBE_BUF_SIZE] = { 0 };
+    uint8_t tail[BLOCK_PROBE_BUF_SIZE];
+    int size = MIN(length, BLOCK_PROBE_BUF_SIZE);
+    BlockDriver *drv, *tail_drv;
+    int score;
+    int ret = bdrv_pread(file, 0, head, size);
+
+    if (ret >= 0) {
+        drv = probe_heads(head, sizeof(head), filename, &score);
+        if (drv && score > RAW_SCORE) {
+            return drv;
+        }
+        ret = bdrv_pread(file, length - size, tail, size);
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read image for determining "
+                         "its format");
+        return NULL;
+    }
+    tail_drv = bdrv_probe_tails(tail, size, length);
+    *by_tail = tail_drv != NULL;
+    return tail_drv ? tail_drv
+                    : guess_raw(drv, file->bs, head, tail, size, errp);
+}
+
+static char *prober_desc(BdrvChild *child)
+{
+    return g_strdup("the probing of the image format");
+}
+
+static const BdrvChildRole child_prober = {
+    .get_parent_desc = prober_desc,
+};
+
+static BlockDriver *probe_file(BlockDriverState *file, int64_t length,
+                               const char *filename, bool *by_tail,
+                               Error **errp)
+{
+    BlockDriver *drv;
+    BdrvChild *edge;
+
+    bdrv_ref(file);
+    edge = bdrv_root_attach_child(file, "probe", &child_prober,
+                                  BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL, NULL,
+                                  errp);
+    if (!edge) {
+        return NULL;
+    }
+    drv = probe_contents(edge, length, filename, by_tail, errp);
+    bdrv_root_unref_child(edge);
+    return drv;
+}
+
+BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
+                               bool *by_tail, Error **errp)
+{
+    ERRP_GUARD();
+    int64_t length = bdrv_exact_length(file);
+    BlockDriver *drv;
+
+    *by_tail = false;
+    if (length < 0) {
+        error_setg_errno(errp, -length, "Could not get the length of the image "
+                         "file");
+        return NULL;
+    }
+    drv = length == 0 ? bdrv_find_format("raw")
+                      : probe_file(file, length, filename, by_tail, errp);
+    if (!drv && !*errp) {
+        error_setg(errp, "Could not determine image format: No compatible "
+                   "driver found");
+    }
+    return drv;
+}
+
+void bdrv_warn_probed_raw(BlockDriverState *bs)
+{
+    fprintf(stderr,
+            "WARNING: Image format was not specified for '%s' and probing "
+            "guessed raw.\n"
+            "         Automatically detecting the format is dangerous for raw "
+            "images, write operations on block 0 will be restricted.\n"
+            "         Specify the 'raw' format explicitly to remove the "
+            "restrictions.\n",
+            bs->filename);
+}

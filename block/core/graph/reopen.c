@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reopening: new options for open nodes, for all of a queue or for none.
+ *
+ * A queue holds a node and, with what they inherit from it, its children.  All
+ * are drained from the moment they are queued.  Then, for all: flush, let the
+ * driver prepare, compare what it left with the present options; check the
+ * permissions that follow; and only when nothing failed, commit.
+ *
+ * What counts for a node, from the first to the last: options given now; with
+ * keep_old_opts, those given when it was opened; what it inherits; with
+ * keep_old_opts, all others that it has.
+ *
+ * Invariants:
+ *   - For each driver's prepare that returned 0 there is exactly one commit or
+ *     one abort, and none after one that failed.
+ *   - A checked permission is set or aborted.
+ *   - When reopening fails, nothing has changed.
+ */
+#include "qemu/osdep.h"
+#include "block/core/graph/graph.h"
+#include "block/qdict.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qbool.h"
+#include "qapi/qmp/qnum.h"
+#include "qapi/qmp/qstring.h"
+
+typedef struct ReopenEntry {
+    BDRVReopenState state;   /* state.bs is a reference */
+    QDict *new_options;      /* all of the node's own */
+    bool keep_old_opts;
+    bool prepared;           /* commit or abort is owed */
+    bool checked;            /* set or abort of permissions is owed */
+    QTAILQ_ENTRY(ReopenEntry) next;
+} ReopenEntry;
+
+/* Parents stand before their children. */
+struct BlockReopenQueue {
+    QTAILQ_HEAD(, ReopenEntry) entries;
+};
+
+static ReopenEntry *find_entry(BlockReopenQueue *queue, BlockDriverState *bs)
+{
+    ReopenEntry *entry;
+
+    if (!queue) {
+        return NULL;
+    }
+    QTAILQ_FOREACH(entry, &queue->entries, next) {
+        if (entry->state.bs == bs) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q)
+{
+    ReopenEntry *entry = find_entry(q, bs);
+
+    return entry ? !entry->state.read_only : !bs->read_only;
+}
+
+/* ---- the queue ---------------------------------------------------------- */
+
+static void free_options(ReopenEntry *entry)
+{
+    qobject_unref(entry->new_options);
+    qobject_unref(entry->state.options);
+    qobject_unref(entry->state.explicit_options);
+    entry->new_options = NULL;
+    entry->state.options = NULL;
+    entry->state.explicit_options = NULL;
+}
+
+static ReopenEntry *add_entry(BlockReopenQueue *queue, BlockDriverState *bs)
+{
+    ReopenEntry *entry = find_entry(queue, bs);
+
+    if (entry) {
+        free_options(entry);
+        return entry;
+    }
+    entry = g_new0(ReopenEntry, 1);
+    bdrv_ref(bs);
+    entry->state.bs = bs;
+    QTAILQ_INSERT_TAIL(&queue->entries, entry, next);
+    bdrv_drained_begin(bs);
+    return entry;
+}
+
+static void free_queue(BlockReopenQueue *queue)
+{
+    ReopenEntry *entry, *next;
+
+    QTAILQ_FOREACH_SAFE(entry, &queue->entries, next, next) {
+        free_options(entry);
+        bdrv_drained_end(entry->state.bs);
+        bdrv_unref(entry->state.bs);
+        g_free(entry);
+    }
+    g_free(queue);
+}
+
+/* Adds entries of @from that @dst does not have; @from stays as it is. */
+static void add_missing(QDict *dst, QDict *from)
+{
+    QDict *copy = qdict_clone_shallow(from);
+
+    qdict_join(dst, copy, false);
+    qobject_unref(copy);
+}
+
+/* Moves what is meant for the child @name out of @options. */
+static QDict *take_child_options(QDict *options, const char *name)
+{
+    g_autofree char *prefix = g_strdup_printf("%s.", name);
+    QDict *child_options;
+
+    qdict_extract_subqdict(options, &child_options, prefix);
+    return child_options;
+}
+
+static void queue_node(BlockReopenQueue *queue, BlockDriverState *bs,
+                       QDict *options, bool keep_old_opts,
+                       const BdrvChildRole *role, BDRVReopenState *parent,
+                       QDict *parent_options);
+
+/* @explicit_options and @options lose what belongs to the children. */
+static void queue_children(BlockReopenQueue *queue, ReopenEntry *entry,
+                           QDict *explicit_options, QDict *options)
+{
+    BlockDriverState *bs = entry->state.bs;
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->children, next) {
+        QDict *given;
+        bool keep;
+
+        if (c->bs->inherits_from != bs) {
+            continue;
+        }
+        given = take_child_options(explicit_options, c->name);
+        qobject_unref(take_child_options(options, c->name));
+        keep = entry->keep_old_opts || qdict_size(given) == 0;
+        queue_node(queue, c->bs, given, keep, c->role, &entry->state, options);
+    }
+}
+
+/*
+ * @options: what is given for this node, consumed.  @parent: whom it inherits
+ * from with @role, or NULL.
+ */
+static void queue_node(BlockReopenQueue *queue, BlockDriverState *bs,
+                       QDict *options, bool keep_old_opts,
+                       const BdrvChildRole *role, BDRVReopenState *parent,
+                       QDict *parent_options)
+{
+    ReopenEntry *entry = add_entry(queue, bs);
+    QDict *explicit_options;
+    int flags = bs->open_flags;
+
+    if (keep_old_opts) {
+        add_missing(options, bs->explicit_options);
+    }
+    explicit_options = qdict_clone_shallow(options);
+    if (role) {
+        role->inherit_options(&flags, options, parent->flags, parent_options);
+    }
+    if (keep_old_opts) {
+        add_missing(options, bs->options);
+    }
+    bdrv_update_options_from_flags(options, bs->open_flags);
+
+    entry->keep_old_opts = keep_old_opts;
+    entry->state.flags = flags;
+    entry->state.explicit_options = explicit_options;
+    entry->new_options = options;
+    /* Values that cannot be parsed are reported when it is prepared. */
+    bdrv_update_flags_from_options(&entry->state.flags, options, NULL);
+    entry->state.read_only = !(entry->state.flags & BDRV_O_RDWR);
+    queue_children(queue, entry, explicit_options, options);
+}
+
+BlockReopenQueue *bdrv_reopen_queue(BlockReopenQueue *queue,
+                                    BlockDriverState *bs, QDict *options,
+                                    bool keep_old_opts)
+{
+    assert(!qemu_in_coroutine());
+    if (!queue) {
+        queue = g_new0(BlockReopenQueue, 1);
+        QTAILQ_INIT(&queue->entries);
+    }
+    bdrv_graph_lock();
+    queue_node(queue, bs, options ? options : qdict_new(), keep_old_opts, NULL,
+               NULL, NULL);
+    bdrv_graph_unlock();
+    return queue;
+}
+
+/* ---- which options may change ------------------------------------------- */
+
+static bool in_list(const char *key, const char *const *list)
+{
+    for (; list && *list; list++) {
+        if (!strcmp(key, *list)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The layer's own options that reopening sets, without the driver's help. */
+static const char *const layer_mutable_opts[] = {
+    BDRV_OPT_CACHE_DIRECT, BDRV_OPT_CACHE_NO_FLUSH, BDRV_OPT_READ_ONLY,
+    BDRV_OPT_AUTO_READ_ONLY, BDRV_OPT_DISCARD, NULL
+};
+
+static const char *const identity_opts[] = { "driver", "node-name", NULL };
+
+/* The text of a scalar as it would stand on a command line, or NULL. */
+static char *scalar_text(QObject *obj)
+{
+    switch (qobject_type(obj)) {
+    case QTYPE_QSTRING:
+        return g_strdup(qstring_get_str(qobject_to(QString, obj)));
+    case QTYPE_QBOOL:
+        return g_strdup(qbool_get_bool(qobject_to(QBool, obj)) ? "on" : "off");
+    case QTYPE_QNUM:
+        return qnum_to_string(qobject_to(QNum, obj));
+    default:
+        return NULL;
+    }
+}
+
+static bool same_value(QObject *a, QObject *b)
+{
+    g_autofree char *a_text = NULL;
+    g_autofree char *b_text = NULL;
+
+    if (!a || !b) {
+        return false;
+    }
+    a_text = scalar_text(a);
+    b_text = scalar_text(b);
+    return qobject_is_equal(a, b) ||
+           (a_text && b_text && !strcmp(a_text, b_text));
+}
+
+/* Does @value say what option @key of @bs is already? */
+static bool is_unchanged(BlockDriverState *bs, const char *key, QObject *value)
+{
+    const char *text = qobject_get_try_str(value);
+    BdrvChild *c;
+
+    if (text && !strcmp(key, "driver")) {
+        return bdrv_find_format(text) == bs->drv ||
+               !strcmp(text, bs->drv->format_name);
+    }
+    if (text && !strcmp(key, "node-name")) {
+        return !strcmp(text, bs->node_name);
+    }
+    QLIST_FOREACH(c, &bs->children, next) {
+        if (text && !strcmp(key, c->name)) {
+            return !strcmp(text, c->bs->node_name);
+        }
+    }
+    return same_value(value, qdict_get(bs->options, key));
+}
+
+/* Options that are missing in the new set: may they fall back to defaults? */
+static int check_missing(ReopenEntry *entry, Error **errp)
+{
+    BlockDriverState *bs = entry->state.bs;
+    const QDictEntry *e;
+
+    for (e = qdict_first(bs->options); e; e = qdict_next(bs->options, e)) {
+        const char *key = qdict_entry_key(e);
+
+        if (qdict_haskey(entry->new_options, key) ||
+            in_list(key, layer_mutable_opts) ||
+            in_list(key, bs->drv->mutable_opts)) {
+            continue;
+        }
+        if (in_list(key, identity_opts)) {
+            qdict_copy_default(entry->new_options, bs->options, key);
+            continue;
+        }
+        error_setg(errp, "Option '%s' cannot be reset to its default value",
+                   key);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_leftovers(ReopenEntry *entry, Error **errp)
+{
+    BlockDriverState *bs = entry->state.bs;
+    QDict *left = entry->state.options;
+    const QDictEntry *e;
+
+    for (e = qdict_first(left); e; e = qdict_next(left, e)) {
+        if (!is_unchanged(bs, qdict_entry_key(e), qdict_entry_value(e))) {
+            error_setg(errp, "Cannot change the option '%s'",
+                       qdict_entry_key(e));
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* ---- prepare, commit, abort --------------------------------------------- */
+
+static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
+                          Error **errp)
+{
+    BlockDriverState *bs = entry->state.bs;
+    Error *local_err = NULL;
+    int ret;
+
+    if (!bs->drv->bdrv_reopen_prepare) {
+        error_setg(errp, "Block format '%s' used by node '%s' does not support "
+                   "reopening files", bs->drv->format_name, bs->node_name);
+        return -ENOTSUP;
+    }
+    ret = bs->drv->bdrv_reopen_prepare(&entry->state, queue, &local_err);
+    if (ret < 0) {
+        if (!local_err) {
+            error_setg_errno(&local_err, -ret, "Could not reopen '%s'",
+                             bdrv_get_filename(bs));
+        }
+        error_propagate(errp, local_err);
+        return ret;
+    }
+    /* An error object with a good result is no error. */
+    error_free(local_err);
+    entry->prepared = true;
+    return 0;
+}
+
+static int prepare_entry(ReopenEntry *entry, BlockReopenQueue *queue,
+                         Error **errp)
+{
+    BlockDriverState *bs = entry->state.bs;
+    int ret;
+
+    if (!bs->drv) {
+        error_setg(errp, "Node '%s' is not open", bs->node_name);
+        return -ENOMEDIUM;
+    }
+    ret = bdrv_update_flags_from_options(&entry->state.flags,
+                                         entry->new_options, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = bdrv_check_force_share(bs, entry->state.read_only, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = check_missing(entry, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = bdrv_flush(bs);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Error flushing node '%s'",
+                         bs->node_name);
+        return ret;
+    }
+    entry->state.options = qdict_clone_shallow(entry->new_options);
+    for (int i = 0; layer_mutable_opts[i]; i++) {
+        qdict_del(entry->state.options, layer_mutable_opts[i]);
+    }
+    ret = prepare_driver(entry, queue, errp);
+    return ret < 0 ? ret : check_leftovers(entry, errp);
+}
+
+static int check_entry_perm(ReopenEntry *entry, BlockReopenQueue *queue,
+                            Error **errp)
+{
+    entry->checked = true;
+    bdrv_get_cumulative_perm(entry->state.bs, &entry->state.perm,
+                             &entry->state.shared_perm);
+    return bdrv_check_perm(entry->state.bs, queue, entry->state.perm,
+                           entry->state.shared_perm, errp);
+}
+
+static void commit_entry(ReopenEntry *entry)
+{
+    BlockDriverState *bs = entry->state.bs;
+
+    entry->prepared = false;
+    if (bs->drv->bdrv_reopen_commit) {
+        bs->drv->bdrv_reopen_commit(&entry->state);
+    }
+    qobject_unref(bs->explicit_options);
+    qobject_unref(bs->options);
+    bs->explicit_options = g_steal_pointer(&entry->state.explicit_options);
+    bs->options = g_steal_pointer(&entry->new_options);
+    bs->open_flags = entry->state.flags;
+    bs->read_only = entry->state.read_only;
+}
+
+/*
+ * Length and limits are the driver's to tell, and were valid before: an error
+ * leaves the old ones.
+ */
+static void refresh_entry(ReopenEntry *entry)
+{
+    BlockDriverState *bs = entry->state.bs;
+
+    bdrv_refresh_total_sectors(bs, bs->total_sectors);
+    bdrv_refresh_limits(bs, NULL);
+    bdrv_refresh_parent_limits(bs); /* they need not be in the queue */
+    bdrv_refresh_filename(bs);
+}
+
+static void abort_entry(ReopenEntry *entry)
+{
+    BlockDriverState *bs = entry->state.bs;
+
+    if (entry->checked) {
+        bdrv_abort_perm_update(bs);
+    }
+    if (entry->prepared && bs->drv->bdrv_reopen_abort) {
+        bs->drv->bdrv_reopen_abort(&entry->state);
+    }
+}
+
+static int prepare_queue(BlockReopenQueue *queue, Error **errp)
+{
+    ReopenEntry *entry;
+    int ret;
+
+    QTAILQ_FOREACH(entry, &queue->entries, next) {
+        ret = prepare_entry(entry, queue, errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    QTAILQ_FOREACH(entry, &queue->entries, next) {
+        ret = check_entry_perm(entry, queue, errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+/* Children come before their parents, who may rely on them. */
+static void commit_queue(BlockReopenQueue *queue)
+{
+    ReopenEntry *entry;
+
+    QTAILQ_FOREACH_REVERSE(entry, &queue->entries, next) {
+        commit_entry(entry);
+    }
+    QTAILQ_FOREACH(entry, &queue->entries, next) {
+        bdrv_set_perm(entry->state.bs, entry->state.perm,
+                      entry->state.shared_perm);
+    }
+    QTAILQ_FOREACH_REVERSE(entry, &queue->entries, next) {
+        refresh_entry(entry);
+    }
+}
+
+static void abort_queue(BlockReopenQueue *queue)
+{
+    ReopenEntry *entry;
+
+    QTAILQ_FOREACH_REVERSE(entry, &queue->entries, next) {
+        abort_entry(entry);
+    }
+}
+
+int bdrv_reopen_multiple(BlockReopenQueue *queue, Error **errp)
+{
+    int ret;
+
+    assert(!qemu_in_coroutine());
+    bdrv_graph_lock();
+    ret = prepare_queue(queue, errp);
+    if (ret < 0) {
+        abort_queue(queue);
+    } else {
+        commit_queue(queue);
+    }
+    free_queue(queue);
+    bdrv_graph_unlock();
+    return ret;
+}
+
+int bdrv_reopen_set_read_only(BlockDriverState *bs, bool read_only,
+                              Error **errp)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_bool(options, BDRV_OPT_READ_ONLY, read_only);
+    return bdrv_reopen_multiple(bdrv_reopen_queue(NULL, bs, options, true),
+                                errp);
+}

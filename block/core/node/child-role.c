@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The three roles of edges between nodes, and what a child takes from its
+ * parent's options and flags.
+ *
+ * Invariants:
+ *   - What stands in the child's own options counts before what is inherited.
+ *   - Children run with a writeback cache; writethrough is the BlockBackend's.
+ *   - A backing node is read-only unless its own options say otherwise.
+ */
+#include "qemu/osdep.h"
+#include "block/core/node/node.h"
+#include "block/qdict.h"
+
+static void inherit_cache(QDict *child_options, QDict *parent_options)
+{
+    qdict_copy_default(child_options, parent_options, BDRV_OPT_CACHE_DIRECT);
+    qdict_copy_default(child_options, parent_options, BDRV_OPT_CACHE_NO_FLUSH);
+    qdict_copy_default(child_options, parent_options, BDRV_OPT_FORCE_SHARE);
+}
+
+/* What holds the data of its parent can do what the parent can. */
+static int inherit_data(QDict *child_options, int parent_flags,
+                        QDict *parent_options)
+{
+    inherit_cache(child_options, parent_options);
+    qdict_copy_default(child_options, parent_options, BDRV_OPT_READ_ONLY);
+    qdict_copy_default(child_options, parent_options, BDRV_OPT_AUTO_READ_ONLY);
+    /* Whether to discard is decided above; here it may be done. */
+    qdict_set_default_str(child_options, BDRV_OPT_DISCARD, "unmap");
+    return parent_flags & ~(BDRV_O_SNAPSHOT | BDRV_O_NO_BACKING |
+                            BDRV_O_COPY_ON_READ | BDRV_O_TEMPORARY);
+}
+
+static void inherit_file(int *child_flags, QDict *child_options,
+                         int parent_flags, QDict *parent_options)
+{
+    *child_flags = inherit_data(child_options, parent_flags, parent_options) |
+                   BDRV_O_PROTOCOL;
+}
+
+static void inherit_format(int *child_flags, QDict *child_options,
+                           int parent_flags, QDict *parent_options)
+{
+    *child_flags = inherit_data(child_options, parent_flags, parent_options) &
+                   ~BDRV_O_PROTOCOL;
+}
+
+static void inherit_backing(int *child_flags, QDict *child_options,
+                            int parent_flags, QDict *parent_options)
+{
+    inherit_cache(child_options, parent_options);
+    qdict_set_default_str(child_options, BDRV_OPT_READ_ONLY, "on");
+    qdict_set_default_str(child_options, BDRV_OPT_AUTO_READ_ONLY, "off");
+    *child_flags = parent_flags & ~(BDRV_O_SNAPSHOT | BDRV_O_COPY_ON_READ |
+                                    BDRV_O_TEMPORARY | BDRV_O_PROTOCOL);
+}
+
+static char *node_parent_desc(BdrvChild *child)
+{
+    BlockDriverState *parent = child->opaque;
+
+    return g_strdup_printf("node '%s'", parent->node_name);
+}
+
+const BdrvChildRole child_file = {
+    .parent_is_bds = true,
+    .inherit_options = inherit_file,
+    .get_parent_desc = node_parent_desc,
+    .drained_begin = bdrv_child_cb_drained_begin,
+    .drained_poll = bdrv_child_cb_drained_poll,
+    .drained_end = bdrv_child_cb_drained_end,
+    .attach = bdrv_child_cb_attach,
+    .detach = bdrv_child_cb_detach,
+};
+
+const BdrvChildRole child_format = {
+    .parent_is_bds = true,
+    .inherit_options = inherit_format,
+    .get_parent_desc = node_parent_desc,
+    .drained_begin = bdrv_child_cb_drained_begin,
+    .drained_poll = bdrv_child_cb_drained_poll,
+    .drained_end = bdrv_child_cb_drained_end,
+    .attach = bdrv_child_cb_attach,
+    .detach = bdrv_child_cb_detach,
+};
+
+const BdrvChildRole child_backing = {
+    .parent_is_bds = true,
+    .inherit_options = inherit_backing,
+    .get_parent_desc = node_parent_desc,
+    .drained_begin = bdrv_child_cb_drained_begin,
+    .drained_poll = bdrv_child_cb_drained_poll,
+    .drained_end = bdrv_child_cb_drained_end,
+    .attach = bdrv_child_cb_attach,
+    .detach = bdrv_child_cb_detach,
+};

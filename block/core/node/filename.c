@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names of nodes: json: names, paths, and how an open node describes itself.
+ *
+ * Invariants of a node that was refreshed:
+ *   - full_open_options opens an equal node: the driver, the options given that
+ *     change what is seen, and each child's description.
+ *   - exact_filename, if not empty, does so as a plain name.
+ *   - filename is exact_filename, or json: and full_open_options.
+ */
+#include "qemu/osdep.h"
+#include "block/core/node/node.h"
+#include "block/qdict.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qjson.h"
+#include "qapi/qmp/qstring.h"
+#include "qemu/cutils.h"
+
+/* ---- paths -------------------------------------------------------------- */
+
+bool path_has_protocol(const char *path)
+{
+    return path[strcspn(path, ":/")] == ':';
+}
+
+bool path_is_absolute(const char *path)
+{
+    return path[0] == '/';
+}
+
+char *path_combine(const char *base, const char *filename)
+{
+    const char *start, *slash;
+
+    if (path_is_absolute(filename) || path_has_protocol(filename)) {
+        return g_strdup(filename);
+    }
+    start = path_has_protocol(base) ? strchr(base, ':') + 1 : base;
+    slash = strrchr(start, '/');
+    return g_strdup_printf("%.*s%s", (int)((slash ? slash + 1 : start) - base),
+                           base, filename);
+}
+
+/* ---- json: names -------------------------------------------------------- */
+
+static QDict *bdrv_parse_json_filename(const char *filename, Error **errp)
+{
+    ERRP_GUARD();
+    QObject *obj;
+    QDict *options;
+
+    assert(g_str_has_prefix(filename, "json:"));
+    obj = qobject_from_json(filename + strlen("json:"), errp);
+    if (!obj) {
+        error_prepend(errp, "Could not parse the JSON options: ");
+        return NULL;
+    }
+    options = qobject_to(QDict, obj);
+    if (!options) {
+        qobject_unref(obj);
+        error_setg(errp, "Invalid JSON object given");
+        return NULL;
+    }
+    qdict_flatten(options);
+    return options;
+}
+
+int bdrv_take_json_name(const char **filename, QDict *options, Error **errp)
+{
+    QDict *json;
+
+    if (!*filename || !g_str_has_prefix(*filename, "json:")) {
+        return 0;
+    }
+    json = bdrv_parse_json_filename(*filename, errp);
+    if (!json) {
+        return -EINVAL;
+    }
+    qdict_join(options, json, false);
+    qobject_unref(json);
+    *filename = NULL;
+    return 0;
+}
+
+/* ---- descriptions of nodes ---------------------------------------------- */
+
+/* @pattern ends with a dot: all keys that begin so; else that key. */
+static bool key_matches(const char *key, const char *pattern)
+{
+    return g_str_has_suffix(pattern, ".") ? g_str_has_prefix(key, pattern)
+                                          : !strcmp(key, pattern);
+}
+
+static bool key_is_strong(BlockDriver *drv, const char *key)
+{
+    for (const char *const *p = drv->strong_runtime_opts; p && *p; p++) {
+        if (key_matches(key, *p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Scripts compare what is printed: the members stand as qemu-img has them, and
+ * there these come before the driver's name, all others behind it.
+ */
+static bool key_precedes_driver(const char *key)
+{
+    return !strcmp(key, "offset") || !strcmp(key, "read-zeroes") ||
+           !strcmp(key, "force_size_calc");
+}
+
+/*
+ * Copies the strong options that were given into @d, those before or those
+ * behind the driver's name; returns whether there was one besides the file
+ * name.
+ */
+static bool append_strong_options(QDict *d, BlockDriverState *bs, bool before)
+{
+    const QDictEntry *e;
+    bool found = false;
+
+    for (e = qdict_first(bs->options); e; e = qdict_next(bs->options, e)) {
+        const char *key = qdict_entry_key(e);
+
+        if (key_is_strong(bs->drv, key) &&
+            key_precedes_driver(key) == before) {
+            qdict_put_obj(d, key, qobject_ref(qdict_entry_value(e)));
+            found |= strcmp(key, "filename") != 0;
+        }
+    }
+    return found;
+}
+
+/* A protocol's name, where it does not list it among its options. */
+static void append_filename(QDict *d, BlockDriverState *bs)
+{
+    const char *name = qdict_get_try_str(bs->options, "filename");
+
+    if (name && bs->drv->bdrv_file_open && !qdict_haskey(d, "filename")) {
+        qdict_put_str(d, "filename", name);
+    }
+}
+
+/* Does the image itself lead to the backing node that it has? */
+static bool backing_is_default(BlockDriverState *bs)
+{
+    if (!bs->backing) {
+        return !bs->auto_backing_file[0];
+    }
+    return bs->auto_backing_file[0] &&
+           !qdict_haskey(bs->explicit_options, "backing") &&
+           bs->backing->bs->inherits_from == bs;
+}
+
+static void append_children(QDict *d, BlockDriverState *bs)
+{
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->children, next) {
+        if (c == bs->backing && backing_is_default(bs)) {
+            continue;
+        }
+        if (c->bs->full_open_options) {
+            qdict_put(d, c->name, qobject_ref(c->bs->full_open_options));
+        }
+    }
+    if (!bs->backing && !backing_is_default(bs)) {
+        qdict_put_null(d, "backing");
+    }
+}
+
+/* Whether the file child's name stands for @bs, too. */
+static bool named_by_file(BlockDriverState *bs, bool has_strong)
+{
+    return bs->file && !has_strong && backing_is_default(bs) &&
+           bs->file->bs->drv && bs->file->bs->drv->bdrv_file_open;
+}
+
+static void refresh_exact_filename(BlockDriverState *bs, bool has_strong)
+{
+    if (bs->drv->bdrv_refresh_filename) {
+        bs->exact_filename[0] = '\0';
+        bs->drv->bdrv_refresh_filename(bs);
+    } else if (named_by_file(bs, has_strong)) {
+        pstrcpy(bs->exact_filename, sizeof(bs->exact_filename),
+                bs->file->bs->exact_filename);
+    } else if (!QLIST_EMPTY(&bs->children) || has_strong) {
+        bs->exact_filename[0] = '\0';
+    }
+}
+
+static void refresh_display_name(BlockDriverState *bs)
+{
+    QString *json;
+
+    if (bs->exact_filename[0]) {
+        pstrcpy(bs->filename, sizeof(bs->filename), bs->exact_filename);
+        return;
+    }
+    json = qobject_to_json(QOBJECT(bs->full_open_options));
+    /* A name too long to be taken as one is cut, as a description. */
+    snprintf(bs->filename, sizeof(bs->filename), "json:%s",
+             qstring_get_str(json));
+    qobject_unref(json);
+}
+
+void bdrv_refresh_filename(BlockDriverState *bs)
+{
+    BdrvChild *c;
+    QDict *d;
+    bool has_strong;
+
+    if (!bs->drv || !bs->options) {
+        return;
+    }
+    QLIST_FOREACH(c, &bs->children, next) {
+        bdrv_refresh_filename(c->bs);
+    }
+    d = qdict_new();
+    has_strong = append_strong_options(d, bs, true);
+    qdict_put_str(d, "driver", bs->drv->format_name);
+    has_strong |= append_strong_options(d, bs, false);
+    append_filename(d, bs);
+    append_children(d, bs);
+    qobject_unref(bs->full_open_options);
+    bs->full_open_options = d;
+    refresh_exact_filename(bs, has_strong);
+    refresh_display_name(bs);
+}
+
+const char *bdrv_get_filename(BlockDriverState *bs)
+{
+    bdrv_refresh_filename(bs);
+    return bs->filename;
+}

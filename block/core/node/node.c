@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nodes: the lock of the graph, the lists of nodes, names and reference counts.
+ *
+ * Invariants:
+ *   - A node stands in the list of its AioContext from bdrv_new() until it is
+ *     freed, and always has a name that is unique in that list.
+ *   - Names that the layer makes begin with '#', names that users give do not.
+ *   - A node is closed exactly once, outside coroutines, when its last
+ *     reference is gone; only its closing can take new ones from then on.
+ */
+#include "qemu/osdep.h"
+#include <pthread.h>
+#include "block/core/node/node.h"
+#include "block/aio.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+
+/* ---- the lock ----------------------------------------------------------- */
+
+/*
+ * A recursive lock of a thread, whichever of its coroutines takes it.  The
+ * mutex guards the two variables and is held for a moment only: so
+ * ThreadSanitizer, to which each coroutine is a thread, can follow.
+ */
+static pthread_mutex_t graph_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t graph_unlocked = PTHREAD_COND_INITIALIZER;
+static pthread_t graph_owner;              /* meaningful while depth > 0 */
+static unsigned graph_depth;
+
+void bdrv_graph_lock(void)
+{
+    pthread_t self = pthread_self();
+
+    pthread_mutex_lock(&graph_mutex);
+    while (graph_depth > 0 && !pthread_equal(graph_owner, self)) {
+        pthread_cond_wait(&graph_unlocked, &graph_mutex);
+    }
+    graph_owner = self;
+    graph_depth++;
+    pthread_mutex_unlock(&graph_mutex);
+}
+
+void bdrv_graph_unlock(void)
+{
+    pthread_mutex_lock(&graph_mutex);
+    assert(graph_depth > 0 && pthread_equal(graph_owner, pthread_self()));
+    if (--graph_depth == 0) {
+        pthread_cond_signal(&graph_unlocked);
+    }
+    pthread_mutex_unlock(&graph_mutex);
+}
+
+/* ---- lists of nodes, one a context -------------------------------------- */
+
+typedef struct NodeList {
+    QTAILQ_HEAD(, BlockDriverState) nodes;
+} NodeList;
+
+/* A pthread mutex, not GLib's: ThreadSanitizer follows it. */
+static pthread_mutex_t lists_mutex = PTHREAD_MUTEX_INITIALIZER;
+static GHashTable *lists; /* AioContext -> NodeList, those with nodes */
+
+static NodeList *find_list_locked(AioContext *ctx)
+{
+    return lists ? g_hash_table_lookup(lists, ctx) : NULL;
+}
+
+static NodeList *find_list(AioContext *ctx)
+{
+    NodeList *list;
+
+    pthread_mutex_lock(&lists_mutex);
+    list = find_list_locked(ctx);
+    pthread_mutex_unlock(&lists_mutex);
+    return list;
+}
+
+static void list_add(BlockDriverState *bs)
+{
+    NodeList *list;
+
+    pthread_mutex_lock(&lists_mutex);
+    if (!lists) {
+        lists = g_hash_table_new(NULL, NULL);
+    }
+    list = find_list_locked(bs->aio_context);
+    if (!list) {
+        list = g_new(NodeList, 1);
+        QTAILQ_INIT(&list->nodes);
+        g_hash_table_insert(lists, bs->aio_context, list);
+    }
+    QTAILQ_INSERT_TAIL(&list->nodes, bs, node_list);
+    pthread_mutex_unlock(&lists_mutex);
+}
+
+static void list_remove(BlockDriverState *bs)
+{
+    NodeList *list;
+
+    pthread_mutex_lock(&lists_mutex);
+    list = find_list_locked(bs->aio_context);
+    QTAILQ_REMOVE(&list->nodes, bs, node_list);
+    if (QTAILQ_EMPTY(&list->nodes)) {
+        g_hash_table_remove(lists, bs->aio_context);
+        g_free(list);
+    }
+    if (g_hash_table_size(lists) == 0) {
+        g_hash_table_destroy(lists);
+        lists = NULL;
+    }
+    pthread_mutex_unlock(&lists_mutex);
+}
+
+BlockDriverState *bdrv_next_node(BlockDriverState *bs)
+{
+    NodeList *list;
+
+    if (bs) {
+        return QTAILQ_NEXT(bs, node_list);
+    }
+    list = find_list(qemu_get_current_aio_context());
+    return list ? QTAILQ_FIRST(&list->nodes) : NULL;
+}
+
+/* Also one that is being opened. */
+static BlockDriverState *find_named(const char *node_name)
+{
+    BlockDriverState *bs;
+
+    for (bs = bdrv_next_node(NULL); bs; bs = bdrv_next_node(bs)) {
+        if (!bs->closing && !strcmp(bs->node_name, node_name)) {
+            return bs;
+        }
+    }
+    return NULL;
+}
+
+BlockDriverState *bdrv_find_node(const char *node_name)
+{
+    BlockDriverState *bs = find_named(node_name);
+
+    return bs && !bs->opening ? bs : NULL;
+}
+
+/* ---- names -------------------------------------------------------------- */
+
+/* A letter, then letters, digits, '-', '.' and '_'. */
+static bool node_name_wellformed(const char *name)
+{
+    if (!g_ascii_isalpha(name[0])) {
+        return false;
+    }
+    for (size_t i = 1; name[i]; i++) {
+        if (!g_ascii_isalnum(name[i]) && !strchr("-._", name[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Names that can be looked up only by who was told: no user's begins so. */
+static void generate_node_name(BlockDriverState *bs)
+{
+    static gint counter;
+
+    snprintf(bs->node_name, sizeof(bs->node_name), "#block%03d",
+             g_atomic_int_add(&counter, 1));
+}
+
+int bdrv_assign_node_name(BlockDriverState *bs, const char *node_name,
+                          Error **errp)
+{
+    BlockDriverState *other;
+
+    if (!node_name) {
+        generate_node_name(bs);
+        return 0;
+    }
+    if (!node_name_wellformed(node_name)) {
+        error_setg(errp, "Invalid node-name: '%s'", node_name);
+        return -EINVAL;
+    }
+    other = find_named(node_name);
+    if (other && other != bs) {
+        error_setg(errp, "Duplicate nodes with node-name='%s'", node_name);
+        return -EINVAL;
+    }
+    if (strlen(node_name) >= sizeof(bs->node_name)) {
+        error_setg(errp, "Node name too long");
+        return -EINVAL;
+    }
+    pstrcpy(bs->node_name, sizeof(bs->node_name), node_name);
+    return 0;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+BlockDriverState *bdrv_new(void)
+{
+    BlockDriverState *bs = g_new0(BlockDriverState, 1);
+
+    QLIST_INIT(&bs->children);
+    QLIST_INIT(&bs->parents);
+    QLIST_INIT(&bs->tracked_requests);
+    qemu_co_queue_init(&bs->flush_queue);
+    qemu_co_mutex_init(&bs->drain_lock);
+    bs->refcnt = 1;
+    bs->aio_context = qemu_get_current_aio_context();
+    aio_context_ref(bs->aio_context);
+    generate_node_name(bs);
+    list_add(bs);
+    return bs;
+}
+
+static void bdrv_delete(void *opaque)
+{
+    BlockDriverState *bs = opaque;
+
+    bdrv_graph_lock();
+    /* Closing does I/O, which may take and drop references. */
+    bs->refcnt = 1;
+    bdrv_close(bs);
+    assert(bs->refcnt == 1);
+    assert(QLIST_EMPTY(&bs->parents));
+    assert(QLIST_EMPTY(&bs->children));
+    list_remove(bs);
+    aio_context_unref(bs->aio_context);
+    g_free(bs);
+    bdrv_graph_unlock();
+}
+
+void bdrv_ref(BlockDriverState *bs)
+{
+    assert(bs->refcnt > 0);
+    bs->refcnt++;
+}
+
+void bdrv_unref(BlockDriverState *bs)
+{
+    if (!bs) {
+        return;
+    }
+    assert(bs->refcnt > 0);
+    if (--bs->refcnt == 0) {
+        bs->closing = true;
+        bdrv_run_outside_co(bs->aio_context, bdrv_delete, bs);
+    }
+}

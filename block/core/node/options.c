@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options that every node takes, and their relation to the open flags.
+ *
+ * Invariants:
+ *   - While a node is being opened, its options name read-only, auto-read-only
+ *     and the cache mode explicitly, so that children can take them over, and
+ *     open_flags says the same.
+ *   - Values may be typed (from JSON) or strings; both are parsed by the one
+ *     list below.
+ */
+#include "qemu/osdep.h"
+#include "block/core/node/node.h"
+#include "block/qdict.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qbool.h"
+
+static QemuOptsList bdrv_runtime_opts = {
+    .name = "bdrv_common",
+    .head = QTAILQ_HEAD_INITIALIZER(bdrv_runtime_opts.head),
+    .desc = {
+        {
+            .name = "node-name",
+            .type = QEMU_OPT_STRING,
+            .help = "Name of the node",
+        },
+        {
+            .name = "driver",
+            .type = QEMU_OPT_STRING,
+            .help = "Driver of the node",
+        },
+        {
+            .name = BDRV_OPT_CACHE_DIRECT,
+            .type = QEMU_OPT_BOOL,
+            .help = "Bypass the host's page cache",
+        },
+        {
+            .name = BDRV_OPT_CACHE_NO_FLUSH,
+            .type = QEMU_OPT_BOOL,
+            .help = "Ignore flush requests",
+        },
+        {
+            .name = BDRV_OPT_READ_ONLY,
+            .type = QEMU_OPT_BOOL,
+            .help = "Node is opened in read-only mode",
+        },
+        {
+            .name = BDRV_OPT_AUTO_READ_ONLY,
+            .type = QEMU_OPT_BOOL,
+            .help = "Node can become read-only if opening read-write fails",
+        },
+        {
+            .name = BDRV_OPT_DISCARD,
+            .type = QEMU_OPT_STRING,
+            .help = "Discard operation (ignore/off, unmap/on)",
+        },
+        {
+            .name = BDRV_OPT_FORCE_SHARE,
+            .type = QEMU_OPT_BOOL,
+            .help = "Always accept other writers",
+        },
+        { /* end of list */ }
+    },
+};
+
+static void set_flag(int *flags, int flag, bool on)
+{
+    if (on) {
+        *flags |= flag;
+    } else {
+        *flags &= ~flag;
+    }
+}
+
+static int flags_from_opts(int *flags, QemuOpts *opts, Error **errp)
+{
+    const char *discard = qemu_opt_get(opts, BDRV_OPT_DISCARD);
+
+    set_flag(flags, BDRV_O_NOCACHE,
+             qemu_opt_get_bool(opts, BDRV_OPT_CACHE_DIRECT, false));
+    set_flag(flags, BDRV_O_NO_FLUSH,
+             qemu_opt_get_bool(opts, BDRV_OPT_CACHE_NO_FLUSH, false));
+    set_flag(flags, BDRV_O_RDWR,
+             !qemu_opt_get_bool(opts, BDRV_OPT_READ_ONLY, false));
+    set_flag(flags, BDRV_O_AUTO_RDONLY,
+             qemu_opt_get_bool(opts, BDRV_OPT_AUTO_READ_ONLY, false));
+    if (discard && bdrv_parse_discard_flags(discard, flags) != 0) {
+        error_setg(errp, "Invalid discard option");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int bdrv_update_flags_from_options(int *flags, QDict *options, Error **errp)
+{
+    ERRP_GUARD();
+    QDict *copy = qdict_clone_shallow(options);
+    QemuOpts *opts = qemu_opts_create(&bdrv_runtime_opts, NULL, 0,
+                                      &error_abort);
+    int ret = -EINVAL;
+
+    qemu_opts_absorb_qdict(opts, copy, errp);
+    if (!*errp) {
+        ret = flags_from_opts(flags, opts, errp);
+    }
+    qemu_opts_del(opts);
+    qobject_unref(copy);
+    return ret;
+}
+
+static void set_default_bool(QDict *options, const char *key, bool value)
+{
+    qdict_set_default_str(options, key, value ? "on" : "off");
+}
+
+void bdrv_update_options_from_flags(QDict *options, int flags)
+{
+    set_default_bool(options, BDRV_OPT_CACHE_DIRECT, flags & BDRV_O_NOCACHE);
+    set_default_bool(options, BDRV_OPT_CACHE_NO_FLUSH,
+                     flags & BDRV_O_NO_FLUSH);
+    set_default_bool(options, BDRV_OPT_READ_ONLY, !(flags & BDRV_O_RDWR));
+    set_default_bool(options, BDRV_OPT_AUTO_READ_ONLY,
+                     flags & BDRV_O_AUTO_RDONLY);
+}
+
+int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
+                           Error **errp)
+{
+    if (bs->force_share && !read_only) {
+        error_setg(errp, BDRV_OPT_FORCE_SHARE
+                   "=on can only be used with read-only images");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int apply_identity(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+{
+    int ret;
+
+    bs->force_share = qemu_opt_get_bool(opts, BDRV_OPT_FORCE_SHARE, false);
+    ret = bdrv_check_force_share(bs, bs->read_only, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    return bdrv_assign_node_name(bs, qemu_opt_get(opts, "node-name"), errp);
+}
+
+int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
+                             Error **errp)
+{
+    ERRP_GUARD();
+    QemuOpts *opts = qemu_opts_create(&bdrv_runtime_opts, NULL, 0,
+                                      &error_abort);
+    int ret = -EINVAL;
+
+    qemu_opts_absorb_qdict(opts, options, errp);
+    if (!*errp) {
+        ret = flags_from_opts(&bs->open_flags, opts, errp);
+    }
+    if (ret == 0) {
+        bs->read_only = !(bs->open_flags & BDRV_O_RDWR);
+        ret = apply_identity(bs, opts, errp);
+    }
+    qemu_opts_del(opts);
+    return ret;
+}
+
+int bdrv_apply_auto_read_only(BlockDriverState *bs, const char *errmsg,
+                              Error **errp)
+{
+    if (bs->read_only) {
+        return 0;
+    }
+    if (!(bs->open_flags & BDRV_O_AUTO_RDONLY)) {
+        error_setg(errp, "%s", errmsg ? errmsg : "Image is read-only");
+        return -EACCES;
+    }
+    bs->read_only = true;
+    bs->open_flags &= ~BDRV_O_RDWR;
+    if (bs->options) {
+        qdict_put_str(bs->options, BDRV_OPT_READ_ONLY, "on");
+    }
+    return 0;
+}
+
+/* ---- from names and flags to options ------------------------------------ */
+
+int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp)
+{
+    const char *name = qdict_get_try_str(options, "driver");
+
+    *drv = NULL;
+    if (name) {
+        *drv = bdrv_find_format(name);
+        if (!*drv) {
+            error_setg(errp, "Unknown driver '%s'", name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* Lets the protocol @drv split the name that bdrv_open() was given. */
+static int parse_protocol_name(BlockDriver *drv, const char *filename,
+                               QDict *options, Error **errp)
+{
+    Error *local_err = NULL;
+
+    if (!drv->bdrv_parse_filename) {
+        return 0;
+    }
+    drv->bdrv_parse_filename(filename, options, &local_err);
+    if (local_err) {
+        error_propagate(errp, local_err);
+        return -EINVAL;
+    }
+    if (!drv->bdrv_needs_filename) {
+        qdict_del(options, "filename");
+    }
+    return 0;
+}
+
+/* The name and driver of a protocol node, among its options. */
+static int fill_protocol_options(QDict *options, const char *filename,
+                                 BlockDriver *drv, Error **errp)
+{
+    const char *name;
+
+    if (filename) {
+        if (qdict_haskey(options, "filename")) {
+            error_setg(errp, "Can't specify 'file' and 'filename' options at "
+                       "the same time");
+            return -EINVAL;
+        }
+        qdict_put_str(options, "filename", filename);
+    }
+    name = qdict_get_try_str(options, "filename");
+    if (!drv) {
+        if (!name) {
+            error_setg(errp, "Must specify either driver or file");
+            return -EINVAL;
+        }
+        drv = bdrv_find_protocol(name, filename != NULL, errp);
+        if (!drv) {
+            return -EINVAL;
+        }
+        qdict_put_str(options, "driver", drv->format_name);
+    }
+    return filename ? parse_protocol_name(drv, filename, options, errp) : 0;
+}
+
+int bdrv_fill_options(QDict *options, const char *filename, int *flags,
+                      Error **errp)
+{
+    BlockDriver *drv;
+
+    if (bdrv_find_named_driver(options, &drv, errp) < 0) {
+        return -EINVAL;
+    }
+    if (drv) {
+        *flags &= ~BDRV_O_PROTOCOL;
+        *flags |= drv->bdrv_file_open ? BDRV_O_PROTOCOL : 0;
+    }
+    bdrv_update_options_from_flags(options, *flags);
+    if (*flags & BDRV_O_PROTOCOL) {
+        return fill_protocol_options(options, filename, drv, errp);
+    }
+    return 0;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The drivers: registration, and finding one by its format name, by the prefix
+ * of a file name, or all of them by name.
+ *
+ * Invariants:
+ *   - The list only grows, under the graph lock; entries are never removed, so
+ *     a pointer that was found stays good.
+ *   - Of two drivers with one name the one registered last is found.
+ */
+#include "qemu/osdep.h"
+#include "block/core/node/node.h"
+#include "qapi/error.h"
+#include "qemu/module.h"
+
+static QLIST_HEAD(, BlockDriver) drivers = QLIST_HEAD_INITIALIZER(drivers);
+
+void bdrv_register(BlockDriver *drv)
+{
+    assert(drv->format_name);
+    bdrv_graph_lock();
+    QLIST_INSERT_HEAD(&drivers, drv, list);
+    bdrv_graph_unlock();
+}
+
+void bdrv_init(void)
+{
+    static bool done;
+
+    bdrv_graph_lock();
+    if (!done) {
+        done = true;
+        module_call_init(MODULE_INIT_BLOCK);
+    }
+    bdrv_graph_unlock();
+}
+
+static BlockDriver *find_by_format_name(const char *name)
+{
+    BlockDriver *drv;
+
+    QLIST_FOREACH(drv, &drivers, list) {
+        if (!strcmp(drv->format_name, name)) {
+            return drv;
+        }
+    }
+    return NULL;
+}
+
+bool bdrv_has_format(const char *name)
+{
+    return find_by_format_name(name) != NULL;
+}
+
+BlockDriver *bdrv_find_format(const char *name)
+{
+    BlockDriver *drv;
+
+    bdrv_graph_lock();
+    drv = find_by_format_name(name);
+    if (!drv && !strcmp(name, "vhd")) {
+        drv = find_by_format_name("vpc");
+    }
+    bdrv_graph_unlock();
+    return drv;
+}
+
+static BlockDriver *find_by_protocol_name(const char *prefix, size_t len)
+{
+    BlockDriver *drv;
+
+    QLIST_FOREACH(drv, &drivers, list) {
+        if (drv->protocol_name && strlen(drv->protocol_name) == len &&
+            !memcmp(drv->protocol_name, prefix, len)) {
+            return drv;
+        }
+    }
+    return NULL;
+}
+
+BlockDriver *bdrv_find_protocol(const char *filename,
+                                bool allow_protocol_prefix, Error **errp)
+{
+    const char *prefix = "file";
+    size_t len = strlen(prefix);
+    BlockDriver *drv;
+
+    if (allow_protocol_prefix && path_has_protocol(filename)) {
+        prefix = filename;
+        len = strcspn(filename, ":");
+    }
+
+    bdrv_graph_lock();
+    drv = find_by_protocol_name(prefix, len);
+    if (!drv && prefix != filename) {
+        drv = find_by_format_name(prefix);
+    }
+    bdrv_graph_unlock();
+
+    if (!drv) {
+        error_setg(errp, "Unknown protocol '%.*s'", (int)len, prefix);
+    }
+    return drv;
+}
+
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
+                         void *opaque)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const char *last = NULL;
+    BlockDriver *drv;
+
+    bdrv_graph_lock();
+    QLIST_FOREACH(drv, &drivers, list) {
+        g_ptr_array_add(names, (gpointer)drv->format_name);
+    }
+    bdrv_graph_unlock();
+
+    g_ptr_array_sort(names, compare_names);
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+
+        if (!last || strcmp(last, name)) {
+            it(opaque, name);
+        }
+        last = name;
+    }
+}
+
+BlockDriver *bdrv_first_driver(void)
+{
+    return QLIST_FIRST(&drivers);
+}
+
+const char *bdrv_driver_name(const BlockDriver *drv)
+{
+    return drv->format_name;
+}
+
+QemuOptsList *bdrv_driver_create_opts(const BlockDriver *drv)
+{
+    return drv->create_opts;
+}
+
+QemuOptsList *bdrv_driver_amend_opts(const BlockDriver *drv)
+{
+    return drv->amend_opts;
+}
+
+bool bdrv_driver_can_create(const BlockDriver *drv)
+{
+    return drv->bdrv_co_create_opts;
+}
+
+bool bdrv_driver_can_amend(const BlockDriver *drv)
+{
+    return drv->bdrv_amend;
+}
+
+bool bdrv_driver_can_check(const BlockDriver *drv)
+{
+    return drv->bdrv_co_check;
+}
+
+bool bdrv_driver_supports_backing(const BlockDriver *drv)
+{
+    return drv->supports_backing;
+}

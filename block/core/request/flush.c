@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Flushing: what has been written becomes durable.
+ *
+ * Invariants:
+ *   - One flush runs on a node at a time; those that come meanwhile wait and
+ *     then look at the generation, so most of them find nothing left to do.
+ *   - flushed_gen is the generation that the medium was last known to hold: it
+ *     moves only when every step has succeeded and none was left out.
+ *   - An error reaches the user once: by the caller of the flush, or, where the
+ *     last flush is that of the closing, by bdrv_flush_report().
+ */
+#include "qemu/osdep.h"
+
+#include "block/core/request/request.h"
+#include "qemu/error-report.h"
+
+/* The medium's own flush; no callback is success. */
+static int coroutine_fn flush_to_disk(BlockDriverState *bs)
+{
+    BlockDriver *drv = bs->drv;
+    BdrvAioWait wait = { .co = qemu_coroutine_self() };
+
+    if (drv->bdrv_co_flush_to_disk) {
+        return drv->bdrv_co_flush_to_disk(bs);
+    }
+    if (drv->bdrv_aio_flush) {
+        return bdrv_aio_wait(&wait, drv->bdrv_aio_flush(bs, bdrv_aio_wait_cb,
+                                                        &wait));
+    }
+    return 0;
+}
+
+/* Flushes the node and its file; *@durable: was the medium asked? */
+static int coroutine_fn flush_steps(BlockDriverState *bs, uint64_t gen,
+                                    bool *durable)
+{
+    BlockDriver *drv = bs->drv;
+    int ret;
+
+    *durable = true;
+    if (drv->bdrv_co_flush) {
+        return drv->bdrv_co_flush(bs);
+    }
+    BLKDBG_EVENT(bs->file, BLKDBG_FLUSH_TO_OS);
+    if (drv->bdrv_co_flush_to_os) {
+        ret = drv->bdrv_co_flush_to_os(bs);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    if (bs->open_flags & BDRV_O_NO_FLUSH) {
+        *durable = false;
+    } else if (bs->flushed_gen != gen) {
+        BLKDBG_EVENT(bs->file, BLKDBG_FLUSH_TO_DISK);
+        ret = flush_to_disk(bs);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return bs->file ? bdrv_co_flush(bs->file->bs) : 0;
+}
+
+int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
+{
+    uint64_t gen;
+    bool durable;
+    int ret;
+
+    if (!bs->drv || bs->read_only || bs->sg || !bdrv_is_inserted(bs)) {
+        return 0;
+    }
+    bdrv_inc_in_flight(bs);
+    while (bs->active_flush) {
+        qemu_co_queue_wait(&bs->flush_queue, NULL);
+    }
+    bs->active_flush = true;
+    gen = bs->write_gen;
+    ret = flush_steps(bs, gen, &durable);
+    if (ret >= 0 && durable) {
+        bs->flushed_gen = gen;
+    }
+    bs->flush_failed = ret < 0;
+    bs->failed_gen = gen;
+    bs->active_flush = false;
+    qemu_co_queue_next(&bs->flush_queue);
+    bdrv_dec_in_flight(bs);
+    return MIN(ret, 0);
+}
+
+/*
+ * Parents close before their children.  So in a chain the top node reports the
+ * error; those below it have returned theirs to their parents' flush.
+ */
+int bdrv_flush_report(BlockDriverState *bs)
+{
+    bool known = bs->flush_failed && bs->failed_gen == bs->write_gen;
+    int ret = bdrv_flush(bs);
+
+    if (ret < 0 && !known && bs->filename[0]) {
+        error_report("Could not flush '%s' (node '%s'): %s", bs->filename,
+                     bs->node_name, strerror(-ret));
+    } else if (ret < 0 && !known) {
+        error_report("Could not flush node '%s': %s", bs->node_name,
+                     strerror(-ret));
+    }
+    return ret;
+}

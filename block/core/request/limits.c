@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a node can do in one request, how long it is, and memory that suits it.
+ *
+ * Invariants:
+ *   - After a refresh request_alignment is a power of two, at most
+ *     BDRV_MAX_ALIGNMENT.
+ *   - A refresh that fails leaves the limits as they were.
+ *   - A length that is given out can be rounded up to any alignment.
+ */
+#include "qemu/osdep.h"
+
+#include "minblk/block-extra.h"
+#include "qapi/error.h"
+#include "block/core/request/request.h"
+
+/* ---- limits ------------------------------------------------------------ */
+
+static void merge_limits(BlockLimits *bl, const BlockLimits *child)
+{
+    bl->opt_transfer = MAX(bl->opt_transfer, child->opt_transfer);
+    bl->max_transfer = MIN_NON_ZERO(bl->max_transfer, child->max_transfer);
+    bl->opt_mem_alignment = MAX(bl->opt_mem_alignment,
+                                child->opt_mem_alignment);
+    bl->min_mem_alignment = MAX(bl->min_mem_alignment,
+                                child->min_mem_alignment);
+    bl->max_iov = MIN_NON_ZERO(bl->max_iov, child->max_iov);
+}
+
+static void default_limits(BlockLimits *bl)
+{
+    bl->min_mem_alignment = 512;
+    bl->opt_mem_alignment = qemu_real_host_page_size;
+    bl->max_iov = IOV_MAX;
+}
+
+void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
+{
+    BlockDriver *drv = bs->drv;
+    BlockLimits *bl = &bs->bl;
+    BlockLimits before = *bl;
+    Error *local_err = NULL;
+
+    memset(bl, 0, sizeof(*bl));
+    if (!drv) {
+        return;
+    }
+    bl->request_alignment = drv->bdrv_co_preadv || drv->bdrv_aio_preadv
+                                ? 1 : 512;
+    if (bs->file) {
+        merge_limits(bl, &bs->file->bs->bl);
+    } else {
+        default_limits(bl);
+    }
+    if (bs->backing) {
+        merge_limits(bl, &bs->backing->bs->bl);
+    }
+    if (drv->bdrv_refresh_limits) {
+        drv->bdrv_refresh_limits(bs, &local_err);
+    }
+    if (!local_err && (!is_power_of_2(bl->request_alignment) ||
+                       bl->request_alignment > BDRV_MAX_ALIGNMENT)) {
+        error_setg(&local_err, "Driver '%s' asks for an invalid request "
+                   "alignment (%" PRIu32 ")", drv->format_name,
+                   bl->request_alignment);
+    }
+    if (local_err) {
+        *bl = before;
+        error_propagate(errp, local_err);
+    }
+}
+
+void bdrv_refresh_parent_limits(BlockDriverState *bs)
+{
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        if (c->role->parent_is_bds) {
+            bdrv_refresh_limits(c->opaque, NULL);
+            bdrv_refresh_parent_limits(c->opaque);
+        }
+    }
+}
+
+/* ---- lengths ----------------------------------------------------------- */
+
+int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint)
+{
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (bs->sg) {
+        return 0;
+    }
+    if (bs->drv->bdrv_getlength) {
+        int64_t length = bs->drv->bdrv_getlength(bs);
+
+        if (length < 0) {
+            return length;
+        }
+        hint = length / (int64_t)BDRV_SECTOR_SIZE +
+               (length % (int64_t)BDRV_SECTOR_SIZE != 0);
+    }
+    bs->total_sectors = hint;
+    return 0;
+}
+
+int64_t bdrv_exact_length(BlockDriverState *bs)
+{
+    int64_t length;
+
+    if (!bs->drv || !bs->drv->bdrv_getlength) {
+        return bdrv_getlength(bs);
+    }
+    length = bs->drv->bdrv_getlength(bs);
+    /* A driver may have taken it from an image: any number is possible. */
+    return length > BDRV_MAX_LENGTH ? -EFBIG : length;
+}
+
+int64_t bdrv_getlength(BlockDriverState *bs)
+{
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (bs->drv->has_variable_length) {
+        int ret = bdrv_refresh_total_sectors(bs, bs->total_sectors);
+
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    /* A driver may have taken it from an image: any number is possible. */
+    if (bs->total_sectors < 0 ||
+        bs->total_sectors > BDRV_MAX_LENGTH / (int64_t)BDRV_SECTOR_SIZE) {
+        return -EFBIG;
+    }
+    return bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+}
+
+/* ---- memory ------------------------------------------------------------ */
+
+size_t bdrv_opt_mem_align(BlockDriverState *bs)
+{
+    if (!bs || !bs->drv || !bs->bl.opt_mem_alignment) {
+        return MAX(4096, qemu_real_host_page_size);
+    }
+    return bs->bl.opt_mem_alignment;
+}
+
+size_t bdrv_min_mem_align(BlockDriverState *bs)
+{
+    if (!bs || !bs->drv || !bs->bl.min_mem_alignment) {
+        return MAX(4096, qemu_real_host_page_size);
+    }
+    return bs->bl.min_mem_alignment;
+}
+
+uint32_t bdrv_get_request_alignment(BlockDriverState *bs)
+{
+    return bs->drv ? bs->bl.request_alignment : 1;
+}
+
+uint32_t bdrv_get_opt_transfer(BlockDriverState *bs)
+{
+    return bs->bl.opt_transfer;
+}
+
+void *qemu_blockalign(BlockDriverState *bs, size_t size)
+{
+    return qemu_memalign(bdrv_opt_mem_align(bs), size);
+}
+
+void *qemu_try_blockalign(BlockDriverState *bs, size_t size)
+{
+    return qemu_try_memalign(bdrv_opt_mem_align(bs), size);
+}

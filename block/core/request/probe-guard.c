@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guard of raw images whose format was only guessed: a guest that could
+ * write another format's header would choose the format, and with it what host
+ * files the next one who probes opens, or could never be started again.
+ *
+ * The file edge of such a node is guarded.  Before a change the guard puts
+ * together what the first and the last 512 bytes of the file will be, asks the
+ * probes and the magics about them as opening does, and refuses what is not
+ * raw.
+ *
+ * Invariants:
+ *   - A change that touches neither end costs two comparisons.
+ *   - From the judgement to the end of the change no other one that touches an
+ *     end is under way: two harmless halves cannot make a header together.
+ *   - Nothing is allocated.
+ */
+#include "qemu/osdep.h"
+#include "block/core/request/request.h"
+#include "minblk/block-extra.h"
+#include "qemu/error-report.h"
+
+#define GUARD_SIZE BLOCK_PROBE_BUF_SIZE
+
+/* A change to be judged: @bytes at @offset become @qiov (NULL: zeroes). */
+typedef struct GuardedChange {
+    BdrvChild *child;
+    int64_t offset;
+    int64_t bytes;
+    QEMUIOVector *qiov;
+    size_t qiov_offset;
+    int64_t end;        /* the length of the file afterwards */
+} GuardedChange;
+
+static bool touches(const GuardedChange *c, int64_t start, int64_t size)
+{
+    return c->bytes > 0 && c->offset < start + size &&
+           c->offset + c->bytes > start;
+}
+
+/* What @size bytes at @start will be; they may lie behind the present end. */
+static int coroutine_fn guard_read(const GuardedChange *c, int64_t start,
+                                   int size, uint8_t *buf)
+{
+    int64_t from = MAX(c->offset, start);
+    int64_t to = MIN(c->offset + c->bytes, start + size);
+    int ret;
+
+    if (from > start || to < start + size) {
+        ret = bdrv_co_pread(c->child, start, size, buf, 0);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    if (from < to && c->qiov) {
+        qemu_iovec_to_buf(c->qiov, c->qiov_offset + (from - c->offset),
+                          buf + (from - start), to - from);
+    } else if (from < to) {
+        memset(buf + (from - start), 0, to - from);
+    }
+    return 0;
+}
+
+/* Says it once a node, however often a guest tries. */
+static int guard_refuse(const GuardedChange *c, const char *format)
+{
+    BlockDriverState *raw = c->child->opaque;
+
+    if (!raw->guard_told) {
+        raw->guard_told = true;
+        error_report("'%s' would be taken for an image of format '%s' after "
+                     "this change, which is refused because the format raw "
+                     "was only guessed; give '-f raw' to permit it",
+                     c->child->bs->filename, format);
+    }
+    return -EPERM;
+}
+
+static int coroutine_fn judge_head(const GuardedChange *c)
+{
+    uint8_t buf[GUARD_SIZE] = { 0 };
+    const char *format;
+    BlockDriver *drv;
+    int ret;
+
+    ret = guard_read(c, 0, MIN(c->end, GUARD_SIZE), buf);
+    if (ret < 0) {
+        return ret;
+    }
+    drv = bdrv_probe_all(buf, GUARD_SIZE, NULL);
+    format = drv && strcmp(drv->format_name, "raw") ? drv->format_name
+                                                    : bdrv_magic_of_head(buf);
+    return format ? guard_refuse(c, format) : 0;
+}
+
+static int coroutine_fn judge_tail(const GuardedChange *c)
+{
+    uint8_t buf[GUARD_SIZE] = { 0 };
+    int size = MIN(c->end, GUARD_SIZE);
+    const char *format;
+    BlockDriver *drv;
+    int ret;
+
+    ret = guard_read(c, c->end - size, size, buf);
+    if (ret < 0) {
+        return ret;
+    }
+    drv = bdrv_probe_tails(buf, size, c->end);
+    format = drv ? drv->format_name : bdrv_magic_of_tail(buf, size);
+    return format ? guard_refuse(c, format) : 0;
+}
+
+/* Judges both ends of the file as far as they change from length @old. */
+static int coroutine_fn judge(const GuardedChange *c, int64_t old)
+{
+    bool moved = c->end != old;
+    int64_t size = MIN(c->end, GUARD_SIZE);
+    int ret = 0;
+
+    if (c->end == 0) {
+        return 0; /* an empty file is raw */
+    }
+    if (touches(c, 0, size) || (moved && MIN(old, c->end) < GUARD_SIZE)) {
+        ret = judge_head(c);
+    }
+    if (ret == 0 && (moved || touches(c, c->end - size, size))) {
+        ret = judge_tail(c);
+    }
+    return ret;
+}
+
+/*
+ * Could the range touch an end?  By the length that the layer knows, which is
+ * less than a sector above the exact one.
+ */
+static bool near_an_end(BlockDriverState *file, int64_t offset, int64_t bytes)
+{
+    int64_t end = file->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+
+    return offset < GUARD_SIZE ||
+           offset + bytes > end - 2 * (int64_t)GUARD_SIZE;
+}
+
+static void coroutine_fn guard_begin(BdrvChild *child)
+{
+    BlockDriverState *raw = child->opaque;
+
+    qemu_co_mutex_lock(&raw->guard_lock);
+}
+
+int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
+                                  int64_t bytes, QEMUIOVector *qiov,
+                                  size_t qiov_offset, bool *held)
+{
+    GuardedChange c = {
+        .child = child, .offset = offset, .bytes = bytes, .qiov = qiov,
+        .qiov_offset = qiov_offset,
+    };
+    int64_t old;
+    int ret;
+
+    *held = false;
+    if (bytes == 0 || !near_an_end(child->bs, offset, bytes)) {
+        return 0;
+    }
+    guard_begin(child);
+    old = bdrv_exact_length(child->bs);
+    c.end = MAX(old, offset + bytes);
+    ret = old < 0 ? old : judge(&c, old);
+    if (ret < 0) {
+        bdrv_guard_end(child);
+        return ret;
+    }
+    *held = true;
+    return 0;
+}
+
+int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
+                                     bool *held)
+{
+    GuardedChange c = { .child = child, .end = new_size };
+    int64_t old;
+    int ret;
+
+    *held = false;
+    guard_begin(child);
+    old = bdrv_exact_length(child->bs);
+    /* What growing adds is zero, whatever read as such before. */
+    if (old >= 0 && new_size > old) {
+        c.offset = old;
+        c.bytes = new_size - old;
+    }
+    ret = old < 0 ? old : judge(&c, old);
+    if (ret < 0) {
+        bdrv_guard_end(child);
+        return ret;
+    }
+    *held = true;
+    return 0;
+}
+
+int coroutine_fn bdrv_guard_copy(BdrvChild *child, int64_t offset,
+                                 int64_t bytes)
+{
+    return near_an_end(child->bs, offset, bytes) ? -ENOTSUP : 0;
+}
+
+void coroutine_fn bdrv_guard_end(BdrvChild *child)
+{
+    BlockDriverState *raw = child->opaque;
+
+    qemu_co_mutex_unlock(&raw->guard_lock);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests in flight on a node, and the order between those that overlap.
+ *
+ * Invariants:
+ *   - A node's list holds the latest request first; a request looks only at
+ *     what stands behind it, so waiting follows the order of arrival and never
+ *     goes in a circle.
+ *   - A request is marked serialising before anything can run between its
+ *     beginning and its wait: nobody who came later has looked past it.
+ *   - serialising_in_flight is the number of marked requests in the list; while
+ *     it is 0 nobody looks at the list.
+ */
+#include "qemu/osdep.h"
+
+#include "block/core/request/request.h"
+
+void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
+                                int64_t offset, int64_t bytes,
+                                enum BdrvTrackedRequestType type)
+{
+    req->bs = bs;
+    req->offset = offset;
+    req->bytes = bytes;
+    req->type = type;
+    req->serialising = false;
+    req->overlap_offset = offset;
+    req->overlap_bytes = bytes;
+    req->co = qemu_coroutine_self();
+    req->waiting_for = NULL;
+    qemu_co_queue_init(&req->wait_queue);
+    bdrv_inc_in_flight(bs);
+    QLIST_INSERT_HEAD(&bs->tracked_requests, req, list);
+}
+
+void bdrv_tracked_request_end(BdrvTrackedRequest *req)
+{
+    BlockDriverState *bs = req->bs;
+
+    if (req->serialising) {
+        bs->serialising_in_flight--;
+    }
+    QLIST_REMOVE(req, list);
+    qemu_co_queue_restart_all(&req->wait_queue);
+    bdrv_dec_in_flight(bs);
+}
+
+static void mark_serialising(BdrvTrackedRequest *req)
+{
+    if (!req->serialising) {
+        req->serialising = true;
+        req->bs->serialising_in_flight++;
+    }
+}
+
+void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align)
+{
+    int64_t start = QEMU_ALIGN_DOWN(req->offset, (int64_t)align);
+    int64_t end = QEMU_ALIGN_UP(req->offset + req->bytes, (int64_t)align);
+
+    mark_serialising(req);
+    req->overlap_offset = start;
+    req->overlap_bytes = end - start;
+}
+
+void bdrv_mark_request_serialising_to_end(BdrvTrackedRequest *req,
+                                          uint64_t align)
+{
+    int64_t start = QEMU_ALIGN_DOWN(req->offset, (int64_t)align);
+
+    mark_serialising(req);
+    req->overlap_offset = start;
+    req->overlap_bytes = INT64_MAX - start;
+}
+
+static bool requests_overlap(const BdrvTrackedRequest *a,
+                             const BdrvTrackedRequest *b)
+{
+    return a->overlap_offset < b->overlap_offset + b->overlap_bytes &&
+           b->overlap_offset < a->overlap_offset + a->overlap_bytes;
+}
+
+/* The latest of the earlier requests that @req must not run beside, or NULL. */
+static BdrvTrackedRequest *find_conflict(BdrvTrackedRequest *req)
+{
+    BdrvTrackedRequest *other;
+
+    for (other = QLIST_NEXT(req, list); other;
+         other = QLIST_NEXT(other, list)) {
+        if ((req->serialising || other->serialising) &&
+            requests_overlap(req, other)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req)
+{
+    while (req->bs->serialising_in_flight) {
+        BdrvTrackedRequest *other = find_conflict(req);
+
+        if (!other) {
+            return;
+        }
+        /* One that waits for itself would wait for ever. */
+        assert(other->co != req->co);
+        req->waiting_for = other;
+        qemu_co_queue_wait(&other->wait_queue, NULL);
+        req->waiting_for = NULL;
+    }
+}
+
+bool bdrv_request_conflicts(BdrvTrackedRequest *req)
+{
+    return req->bs->serialising_in_flight && find_conflict(req);
+}
+
+int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes)
+{
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (offset < 0 || bytes < 0 || bytes > BDRV_REQUEST_MAX_BYTES ||
+        offset > BDRV_MAX_LENGTH - bytes) {
+        return -EIO;
+    }
+    return 0;
+}
+
+bool bdrv_end_in_motion(BlockDriverState *bs)
+{
+    BdrvTrackedRequest *req;
+
+    QLIST_FOREACH(req, &bs->tracked_requests, list) {
+        if (req->serialising &&
+            req->overlap_bytes == INT64_MAX - req->overlap_offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void bdrv_parents_resize(BlockDriverState *bs)
+{
+    BdrvChild *child;
+
+    QLIST_FOREACH(child, &bs->parents, next_parent) {
+        if (child->role->resize) {
+            child->role->resize(child);
+        }
+    }
+}

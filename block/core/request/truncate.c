@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changing the length of a node.
+ *
+ * Invariants:
+ *   - While it runs nothing else touches what lies behind the smaller of the
+ *     old and the new end.
+ *   - What is new reads as zeroes: the driver says so, or zeroes are written.
+ *   - errp is set whenever the result is negative.
+ */
+#include "qemu/osdep.h"
+
+#include "qapi/error.h"
+#include "block/core/request/request.h"
+
+static int check_truncate(BdrvChild *child, int64_t size, Error **errp)
+{
+    BlockDriverState *bs = child->bs;
+
+    if (!bs->drv) {
+        error_setg(errp, "No medium inserted");
+        return -ENOMEDIUM;
+    }
+    if (size < 0) {
+        error_setg(errp, "Image size cannot be negative");
+        return -EINVAL;
+    }
+    if (size > BDRV_MAX_LENGTH) {
+        error_setg(errp, "Image size must not exceed %" PRId64 " bytes",
+                   (int64_t)BDRV_MAX_LENGTH);
+        return -EFBIG;
+    }
+    if (bs->read_only) {
+        error_setg(errp, "Image is read-only");
+        return -EACCES;
+    }
+    if (!(child->perm & BLK_PERM_RESIZE)) {
+        error_setg(errp, "Permission to resize node '%s' is missing",
+                   bdrv_get_node_name(bs));
+        return -EPERM;
+    }
+    return 0;
+}
+
+static int coroutine_fn call_truncate(BlockDriverState *bs, int64_t size,
+                                      bool exact, PreallocMode prealloc,
+                                      Error **errp)
+{
+    Error *local_err = NULL;
+    int ret;
+
+    if (bs->drv->bdrv_co_truncate) {
+        ret = bs->drv->bdrv_co_truncate(bs, size, exact, prealloc, &local_err);
+    } else if (bs->drv->is_filter && bs->file) {
+        ret = bdrv_co_truncate(bs->file, size, exact, prealloc, &local_err);
+    } else {
+        error_setg(errp, "Image format driver does not support resize");
+        return -ENOTSUP;
+    }
+    if (ret < 0) {
+        if (!local_err) {
+            error_setg_errno(&local_err, -ret, "Could not resize image");
+        }
+        error_propagate(errp, local_err);
+        return ret;
+    }
+    /* An error object with a good result is no error. */
+    error_free(local_err);
+    return 0;
+}
+
+/* Makes [@old_size, @size) zero if the driver did not promise it. */
+static int coroutine_fn clear_new_space(BdrvWrite *w, int64_t old_size,
+                                        int64_t size, Error **errp)
+{
+    BlockDriverState *bs = w->bs;
+    int64_t end = MIN(size, bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE);
+    int ret;
+
+    if (end <= old_size || bs->drv->is_filter ||
+        bdrv_has_zero_init_truncate(bs)) {
+        return 0;
+    }
+    ret = bdrv_write_zeroes_part(w, old_size, end - old_size, 0);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not clear the new space");
+    }
+    return ret;
+}
+
+/* Guarded and tracked: changes the length, then what depends on it. */
+static int coroutine_fn resize(BdrvWrite *w, int64_t size, bool exact,
+                               PreallocMode prealloc, Error **errp)
+{
+    BlockDriverState *bs = w->bs;
+    int64_t old_size = bdrv_getlength(bs);
+    int64_t sectors = DIV_ROUND_UP(size, (int64_t)BDRV_SECTOR_SIZE);
+    int ret, refreshed;
+
+    if (old_size < 0) {
+        error_setg_errno(errp, -old_size, "Could not get the image size");
+        return old_size;
+    }
+    ret = call_truncate(bs, size, exact, prealloc, errp);
+    refreshed = bdrv_refresh_total_sectors(bs, ret < 0 ? bs->total_sectors
+                                                       : sectors);
+    if (ret == 0 && refreshed < 0) {
+        ret = refreshed;
+        error_setg_errno(errp, -ret, "Could not refresh total sector count");
+    }
+    if (ret == 0) {
+        ret = clear_new_space(w, old_size, size, errp);
+    }
+    if (bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE != old_size) {
+        bdrv_parents_resize(bs);
+    }
+    return ret;
+}
+
+static int coroutine_fn guard_truncate(BdrvWrite *w, int64_t size,
+                                       Error **errp)
+{
+    int ret;
+
+    if (!bdrv_child_has_guard(w->child)) {
+        return 0;
+    }
+    bdrv_inc_in_flight(w->bs);
+    ret = bdrv_guard_truncate(w->child, size, &w->guarded);
+    bdrv_dec_in_flight(w->bs);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not resize image");
+    }
+    return ret;
+}
+
+int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
+                                  PreallocMode prealloc, Error **errp)
+{
+    BdrvWrite w = { .child = child, .bs = child->bs };
+    int64_t start;
+    int ret = check_truncate(child, offset, errp);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ret = guard_truncate(&w, offset, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    /* Behind another one the old end is not known yet. */
+    start = bdrv_end_in_motion(w.bs)
+                ? 0 : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+    bdrv_tracked_request_begin(&w.req, w.bs, MIN(start, offset), 0,
+                               BDRV_TRACKED_TRUNCATE);
+    bdrv_mark_request_serialising_to_end(
+        &w.req, MAX(w.bs->bl.request_alignment, BDRV_SECTOR_SIZE));
+    bdrv_wait_serialising_requests(&w.req);
+    ret = resize(&w, offset, exact, prealloc, errp);
+    return bdrv_write_end(&w, ret);
+}

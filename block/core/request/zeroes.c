@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Write-zeroes and discard.
+ *
+ * Invariants:
+ *   - A driver's callback gets at most its limit (and INT_MAX), cut at its
+ *     preferred alignment; what is no multiple of that comes apart from the
+ *     rest.
+ *   - Zeroes that the driver cannot make fast are written from one buffer that
+ *     is never copied nor written to.
+ */
+#include "qemu/osdep.h"
+
+#include "minblk/block-extra.h"
+#include "minblk/checked.h"
+#include "block/core/request/request.h"
+
+/* ---- write-zeroes ------------------------------------------------------ */
+
+typedef int coroutine_fn ZeroWriter(BdrvWrite *w, int64_t offset,
+                                    int64_t bytes, QEMUIOVector *qiov,
+                                    BdrvRequestFlags flags);
+
+static int coroutine_fn zero_by_part(BdrvWrite *w, int64_t offset,
+                                     int64_t bytes, QEMUIOVector *qiov,
+                                     BdrvRequestFlags flags)
+{
+    return bdrv_write_part(w, offset, bytes, qiov, 0, flags);
+}
+
+static int coroutine_fn zero_by_driver(BdrvWrite *w, int64_t offset,
+                                       int64_t bytes, QEMUIOVector *qiov,
+                                       BdrvRequestFlags flags)
+{
+    if (flags & ~w->bs->supported_write_flags & BDRV_REQ_FUA) {
+        w->flush = true;
+    }
+    return bdrv_driver_write(w->bs, offset, bytes, qiov, 0, flags);
+}
+
+/* Writes zeroes as data by @writer, in pieces of a bounded vector. */
+static int coroutine_fn write_zero_data(BdrvWrite *w, int64_t offset,
+                                        int64_t bytes, BdrvRequestFlags flags,
+                                        ZeroWriter *writer)
+{
+    int64_t align = w->bs->bl.request_alignment;
+    int64_t piece = MAX(BDRV_ZERO_BUF * (int64_t)BDRV_IOV_SPACE, align);
+    struct iovec local[BDRV_IOV_SPACE];
+    struct iovec *space = local;
+    size_t len = 0;
+    int ret = 0;
+
+    if (piece > BDRV_ZERO_BUF * (int64_t)BDRV_IOV_SPACE) {
+        len = piece / BDRV_ZERO_BUF * sizeof(*space);
+        space = bdrv_bounce_get(w->bs, len);
+    }
+    flags &= ~(BDRV_REQ_ZERO_WRITE | BDRV_REQ_MAY_UNMAP |
+               BDRV_REQ_NO_FALLBACK);
+    while (bytes && ret == 0) {
+        int64_t n = MIN(bytes, piece);
+        QEMUIOVector qiov;
+
+        bdrv_zero_qiov(&qiov, space, n);
+        ret = writer(w, offset, n, &qiov, flags);
+        offset += n;
+        bytes -= n;
+    }
+    if (len) {
+        bdrv_bounce_put(w->bs, space, len);
+    }
+    return ret;
+}
+
+/* One call of the driver's callback, or what stands in for it. */
+static int coroutine_fn zero_piece(BdrvWrite *w, int64_t offset, int bytes,
+                                   BdrvRequestFlags flags)
+{
+    BlockDriverState *bs = w->bs;
+    int ret = -ENOTSUP;
+
+    if (bs->drv->bdrv_co_pwrite_zeroes) {
+        ret = bs->drv->bdrv_co_pwrite_zeroes(bs, offset, bytes,
+                                             flags & bs->supported_zero_flags);
+    }
+    if (ret == -ENOTSUP && !(flags & BDRV_REQ_NO_FALLBACK)) {
+        return write_zero_data(w, offset, bytes, flags, zero_by_driver);
+    }
+    if (ret >= 0 && (flags & ~bs->supported_zero_flags & BDRV_REQ_FUA)) {
+        w->flush = true;
+    }
+    return MIN(ret, 0);
+}
+
+/*
+ * How much of @bytes at @offset goes into one call: up to the next multiple of
+ * @align, else as many multiples as @max allows, else the rest.
+ */
+static int64_t piece_bytes(int64_t offset, int64_t bytes, int64_t align,
+                           int64_t max)
+{
+    int64_t head = offset % align;
+
+    if (head) {
+        return MIN(MIN(bytes, align - head), max);
+    }
+    bytes = MIN(bytes, max);
+    return bytes >= align ? QEMU_ALIGN_DOWN(bytes, align) : bytes;
+}
+
+/* @limit (0: none) rounded down to @align, or @small where that is 0. */
+static int64_t piece_max(int64_t limit, int64_t align, int64_t small)
+{
+    int64_t max = MIN_NON_ZERO(limit, INT_MAX);
+
+    if (max >= align) {
+        return QEMU_ALIGN_DOWN(max, align);
+    }
+    return MAX(QEMU_ALIGN_DOWN(max, small), small);
+}
+
+static int coroutine_fn zero_aligned(BdrvWrite *w, int64_t offset,
+                                     int64_t bytes, BdrvRequestFlags flags)
+{
+    BlockLimits *bl = &w->bs->bl;
+    int64_t small = bl->request_alignment;
+    int64_t align = ROUND_UP(MAX(bl->pwrite_zeroes_alignment, small), small);
+    int64_t max = piece_max(bl->max_pwrite_zeroes, align, small);
+    int ret = 0;
+
+    bdrv_debug_event(w->bs, BLKDBG_PWRITEV_ZERO);
+    while (bytes && ret == 0) {
+        int64_t n = piece_bytes(offset, bytes, align, max);
+
+        ret = zero_piece(w, offset, n, flags);
+        offset += n;
+        bytes -= n;
+    }
+    bdrv_debug_event(w->bs, BLKDBG_PWRITEV_DONE);
+    return ret;
+}
+
+int coroutine_fn bdrv_write_zeroes_part(BdrvWrite *w, int64_t offset,
+                                        int64_t bytes, BdrvRequestFlags flags)
+{
+    int64_t align = w->bs->bl.request_alignment;
+    int64_t end = offset + bytes;
+    int64_t start = ROUND_UP(offset, align);
+    int64_t stop = MAX(QEMU_ALIGN_DOWN(end, align), start);
+    int ret = 0;
+
+    if (offset < start) {
+        ret = write_zero_data(w, offset, MIN(start, end) - offset, flags,
+                              zero_by_part);
+    }
+    if (ret == 0 && start < stop) {
+        ret = zero_aligned(w, start, stop - start, flags);
+    }
+    if (ret == 0 && stop < end) {
+        ret = write_zero_data(w, stop, end - stop, flags, zero_by_part);
+    }
+    return ret;
+}
+
+int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
+                                       int bytes, BdrvRequestFlags flags)
+{
+    BdrvWrite w;
+    int ret = bdrv_check_write(child, offset, bytes, flags);
+
+    if (ret < 0 || bytes == 0) {
+        return ret;
+    }
+    if (!(child->bs->open_flags & BDRV_O_UNMAP)) {
+        flags &= ~BDRV_REQ_MAY_UNMAP;
+    }
+    if (flags & ~child->bs->supported_zero_flags & BDRV_REQ_NO_FALLBACK) {
+        return -ENOTSUP;
+    }
+    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, 0, flags,
+                           BDRV_TRACKED_WRITE);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = bdrv_write_zeroes_part(&w, offset, bytes, flags);
+    return bdrv_write_end(&w, ret);
+}
+
+/* A multiple of every alignment, so only the ends of a range are unaligned. */
+#define ZERO_RANGE_PIECE BDRV_MAX_ALIGNMENT
+
+int coroutine_fn bdrv_co_zero_range(BdrvChild *child, int64_t offset,
+                                    int64_t bytes, BdrvRequestFlags flags)
+{
+    int ret;
+
+    if (!checked_range_within(offset, bytes, BDRV_MAX_LENGTH)) {
+        return -EIO;
+    }
+    do {
+        int n = bytes <= BDRV_REQUEST_MAX_BYTES
+                    ? bytes : ZERO_RANGE_PIECE - offset % ZERO_RANGE_PIECE;
+
+        ret = bdrv_co_pwrite_zeroes(child, offset, n, flags);
+        offset += n;
+        bytes -= n;
+    } while (bytes && ret == 0);
+    return ret;
+}
+
+/* ---- discard ----------------------------------------------------------- */
+
+static int coroutine_fn call_pdiscard(BlockDriverState *bs, int64_t offset,
+                                      int bytes)
+{
+    BdrvAioWait wait = { .co = qemu_coroutine_self() };
+    int ret;
+
+    if (bs->drv->bdrv_co_pdiscard) {
+        ret = bs->drv->bdrv_co_pdiscard(bs, offset, bytes);
+    } else {
+        ret = bdrv_aio_wait(&wait,
+                            bs->drv->bdrv_aio_pdiscard(bs, offset, bytes,
+                                                       bdrv_aio_wait_cb,
+                                                       &wait));
+    }
+    return ret == -ENOTSUP ? 0 : MIN(ret, 0);
+}
+
+static int coroutine_fn discard_part(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes)
+{
+    int64_t small = bs->bl.request_alignment;
+    int64_t align = ROUND_UP(MAX(bs->bl.pdiscard_alignment, small), small);
+    int64_t max = piece_max(bs->bl.max_pdiscard, align, small);
+    int ret = 0;
+
+    while (bytes && ret == 0) {
+        int64_t n = piece_bytes(offset, bytes, small, max);
+
+        if (QEMU_IS_ALIGNED(offset, small) && n >= small) {
+            n = QEMU_ALIGN_DOWN(piece_bytes(offset, bytes, align, max), small);
+        }
+        ret = call_pdiscard(bs, offset, n);
+        offset += n;
+        bytes -= n;
+    }
+    return ret;
+}
+
+int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
+                                  int64_t bytes)
+{
+    BlockDriverState *bs = child->bs;
+    BdrvWrite w;
+    int ret;
+
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (!checked_range_within(offset, bytes, BDRV_MAX_LENGTH)) {
+        return -EIO;
+    }
+    if (bytes == 0 || !(bs->open_flags & BDRV_O_UNMAP) ||
+        (!bs->drv->bdrv_co_pdiscard && !bs->drv->bdrv_aio_pdiscard)) {
+        return 0;
+    }
+    ret = bdrv_check_write(child, offset, 0, 0);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, 0, 0,
+                           BDRV_TRACKED_DISCARD);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = discard_part(bs, offset, bytes);
+    return bdrv_write_end(&w, ret);
+}
