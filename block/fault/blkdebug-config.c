@@ -13,7 +13,7 @@
  *   - The rules of the file come before those of the options.
  */
 #include "qemu/osdep.h"
-#include "block/blkdebug.h"
+#include "blkdebug.h"
 #include "block/qdict.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"

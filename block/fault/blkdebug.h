@@ -8,8 +8,8 @@
  *   - A breakpoint is a rule until it stops a request; from then on it is a
  *     BlkdebugStop, until the request is resumed.
  */
-#ifndef BLOCK_BLKDEBUG_H
-#define BLOCK_BLKDEBUG_H
+#ifndef BLOCK_FAULT_BLKDEBUG_H
+#define BLOCK_FAULT_BLKDEBUG_H
 
 #include "block/block_int.h"
 

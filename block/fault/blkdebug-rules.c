@@ -10,7 +10,7 @@
  *     resumed.
  */
 #include "qemu/osdep.h"
-#include "block/blkdebug.h"
+#include "blkdebug.h"
 
 /* A request in blkdebug_rules_event(), on the stack of its coroutine. */
 typedef struct StoppedRequest {

@@ -12,7 +12,7 @@
  *     its name) never fails here.
  */
 #include "qemu/osdep.h"
-#include "block/blkdebug.h"
+#include "blkdebug.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qapi/util.h"
