@@ -95,7 +95,7 @@ static bool is_gap(const VpcState *s, uint64_t start, uint64_t end)
 {
     uint64_t stride = (uint64_t)s->bitmap_size + s->block_size;
 
-    return end >= start + stride && end - start <= s->table.blocks * stride;
+    return end >= start + stride && end - start <= s->bat.blocks * stride;
 }
 
 void vpc_alloc_open(BlockDriverState *bs)
@@ -446,7 +446,7 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
     }
     ret = fill(bs, &space, offset, bytes, qiov, qiov_offset);
     if (ret == 0) {
-        ret = vpc_table_set(bs, block, space.entry, true);
+        ret = vpc_bat_set(bs, block, space.entry, true);
     }
     if (ret < 0) {
         give_back(s, &space);
@@ -472,7 +472,7 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
     int ret = end_with_footer(bs);
 
     if (ret == 0) {
-        ret = vpc_table_set(bs, block, VPC_UNALLOCATED, false);
+        ret = vpc_bat_set(bs, block, VPC_UNALLOCATED, false);
     }
     if (ret < 0) {
         return ret;

@@ -170,7 +170,7 @@ void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                       uint32_t count)
 {
     put_bits(s, bitmap, first, count, false);
-    vpc_table_mark_full(s, bitmap->block, false);
+    vpc_bat_mark_full(s, bitmap->block, false);
 }
 
 uint32_t vpc_sectors_of(const VpcState *s, uint32_t block)
@@ -191,7 +191,7 @@ VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
     bool set;
 
     if (bitmap && vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && set) {
-        vpc_table_mark_full(s, block, true);
+        vpc_bat_mark_full(s, block, true);
         vpc_bitmap_put(bitmap);
         return NULL;
     }

@@ -240,7 +240,7 @@ int vpc_check_bitmaps(VpcCheck *c)
     int ret = load_batmap(c);
 
     if (ret == 0) {
-        ret = vpc_check_walk(c, s->table.blocks, judge_blocks);
+        ret = vpc_check_walk(c, s->bat.blocks, judge_blocks);
     }
     if (c->write_batmap) {
         c->batmap.checksum = cpu_to_be32(map_checksum(c));

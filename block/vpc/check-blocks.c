@@ -26,7 +26,7 @@ static uint64_t start_of(uint32_t entry)
 
 static uint64_t entry_offset(const VpcState *s, uint32_t block)
 {
-    return s->table.offset + (uint64_t)block * sizeof(uint32_t);
+    return s->bat.offset + (uint64_t)block * sizeof(uint32_t);
 }
 
 VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry)
@@ -266,7 +266,7 @@ int vpc_check_blocks(VpcCheck *c)
     int ret;
 
     c->data_end = MAX(c->data_end, vpc_structures_end(s, true));
-    c->bfi.total_clusters = s->table.blocks;
+    c->bfi.total_clusters = s->bat.blocks;
     c->blocks = vpc_table_entries(s);
     ret = vpc_check_walk(c, c->blocks, judge_entries);
     if (ret < 0) {

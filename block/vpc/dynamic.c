@@ -263,7 +263,11 @@ static int open_table(BlockDriverState *bs, Error **errp)
         return ret;
     }
     reserve_locators(s);
-    starts = vpc_table_open(bs, offset, blocks, errp);
+    ret = vpc_bat_open(s, offset, blocks, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    starts = vpc_table_open(bs, errp);
     return starts ? place_the_rest(bs, starts, errp) : -EIO;
 }
 

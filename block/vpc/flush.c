@@ -29,18 +29,18 @@
 typedef struct Copy {
     uint64_t offset;            /* in the file, bytes */
     uint32_t bytes;
-    VpcTablePage *page;         /* one of these two, or neither */
+    VpcBatPage *page;         /* one of these two, or neither */
     VpcBitmap *bitmap;
     uint8_t *data;
 } Copy;
 
-static void copy_page(BlockDriverState *bs, VpcTablePage *page, GArray *copies)
+static void copy_page(BlockDriverState *bs, VpcBatPage *page, GArray *copies)
 {
     VpcState *s = bs->opaque;
     uint32_t first = page->index * VPC_PAGE_ENTRIES;
-    uint32_t count = MIN(s->table.blocks - first, VPC_PAGE_ENTRIES);
+    uint32_t count = MIN(s->bat.blocks - first, VPC_PAGE_ENTRIES);
     Copy copy = {
-        .offset = s->table.offset + (uint64_t)first * 4,
+        .offset = s->bat.offset + (uint64_t)first * 4,
         .bytes = count * 4,
         .page = page,
         .data = qemu_blockalign(bs->file->bs, sizeof(page->entry)),
@@ -52,7 +52,7 @@ static void copy_page(BlockDriverState *bs, VpcTablePage *page, GArray *copies)
     }
     page->dirty = false;
     page->flushing = true;
-    s->table.dirty--;
+    s->bat.dirty--;
     g_array_append_val(copies, copy);
 }
 
@@ -102,10 +102,10 @@ static void copy_batmap(BlockDriverState *bs, GArray *copies)
 static void take_copies(BlockDriverState *bs, GArray *copies)
 {
     VpcState *s = bs->opaque;
-    VpcTablePage *page;
+    VpcBatPage *page;
     VpcBitmap *bitmap;
 
-    QTAILQ_FOREACH(page, &s->table.queue, link) {
+    QTAILQ_FOREACH(page, &s->bat.queue, link) {
         if (page->dirty) {
             copy_page(bs, page, copies);
         }
@@ -126,7 +126,7 @@ static void end_copy(VpcState *s, Copy *copy, bool written)
     if (copy->page) {
         copy->page->flushing = false;
         if (!written) {
-            vpc_table_mark_dirty(&s->table, copy->page);
+            vpc_bat_mark_dirty(&s->bat, copy->page);
         }
     } else if (copy->bitmap) {
         VpcBitmap *bitmap = copy->bitmap;
@@ -221,7 +221,7 @@ static int coroutine_fn flush_copies(BlockDriverState *bs)
 /* Is memory ahead of the disk? */
 static bool is_ahead(const VpcState *s)
 {
-    return s->table.dirty || s->dirty_bitmaps || s->batmap.dirty;
+    return s->bat.dirty || s->dirty_bitmaps || s->batmap.dirty;
 }
 
 int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
@@ -256,7 +256,7 @@ static void withdraw_exposed(BlockDriverState *bs)
 
     for (guint i = 0; i < s->exposed->len; i++) {
         VpcPlaced placed = g_array_index(s->exposed, VpcPlaced, i);
-        VpcTablePage *page = s->table.pages[placed.block / VPC_PAGE_ENTRIES];
+        VpcBatPage *page = s->bat.pages[placed.block / VPC_PAGE_ENTRIES];
         uint32_t n = placed.block % VPC_PAGE_ENTRIES;
 
         assert(page && page->dirty);

@@ -86,7 +86,7 @@ static void tell_blocks(ImageInfoSpecificVpc *info, const VpcState *s)
     if (s->batmap.header_offset) {
         SET(info, batmap_offset, s->batmap.header_offset);
     }
-    SET(info, total_blocks, s->table.blocks);
+    SET(info, total_blocks, s->bat.blocks);
     SET(info, allocated_blocks, s->stats.allocated);
     SET(info, fragmented_blocks, s->stats.fragmented);
     SET(info, data_aligned, s->stats.aligned);

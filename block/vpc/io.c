@@ -79,7 +79,7 @@ static int coroutine_fn read_partial(BlockDriverState *bs, const VpcPiece *p,
 static int coroutine_fn look_up(BlockDriverState *bs, const VpcPiece *p,
                                 VpcEntry *entry)
 {
-    int ret = vpc_table_get(bs, p->block, entry);
+    int ret = vpc_bat_get(bs, p->block, entry);
 
     if (ret == 0 && p->offset + p->bytes > entry->sound) {
         vpc_table_report(bs, p->block, entry);
@@ -234,7 +234,7 @@ static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
     VpcBitmap *bitmap = NULL;
     VpcEntry entry;
     bool set = true;
-    int ret = vpc_table_get(bs, p->block, &entry);
+    int ret = vpc_bat_get(bs, p->block, &entry);
 
     if (ret < 0) {
         return ret;

@@ -198,7 +198,6 @@ static VpcState *new_state(void)
     qemu_co_mutex_init(&s->flush_lock);
     QTAILQ_INIT(&s->holds);
     QTAILQ_INIT(&s->bitmap_queue);
-    QTAILQ_INIT(&s->table.queue);
     s->bitmaps = g_hash_table_new(NULL, NULL);
     s->gaps = g_array_new(false, false, sizeof(VpcRange));
     s->spare = g_array_new(false, false, sizeof(uint32_t));
@@ -211,6 +210,7 @@ static VpcState *new_state(void)
 /* Frees what the state holds; the state itself is the caller's. */
 static void clear_state(VpcState *s)
 {
+    vpc_bat_close(s);
     vpc_table_close(s);
     vpc_batmap_close(s);
     vpc_bitmaps_free(s);

@@ -225,7 +225,7 @@ static int put_entries(const VpcCheck *c, uint32_t block, uint32_t count,
     for (uint32_t i = 0; i < count; i++) {
         raw[i] = cpu_to_be32(entry);
     }
-    return put(c, s->table.offset + (uint64_t)block * sizeof(*raw), raw,
+    return put(c, s->bat.offset + (uint64_t)block * sizeof(*raw), raw,
                count * sizeof(*raw));
 }
 

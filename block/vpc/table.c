@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The block allocation table, kept in pieces of 4 KiB.
+ * Which entries of the block allocation table are sound.
  *
- * Invariants:
- *   - A clean page equals what is on the disk; a dirty one is never dropped.
- *   - Entries behind the last block of the disk are neither trusted nor
- *     changed: a page is written only up to `blocks`.
- *   - `sound` of an entry counts no byte that is outside the file, in another
- *     structure, or in another block: where blocks overlap, the one that begins
- *     last has lost its bitmap to the other, which has lost its data from there
- *     on.
+ * Invariant: what is sound of an entry counts no byte that is outside the file,
+ * in another structure, or in another block: where blocks overlap, the one that
+ * begins last has lost its bitmap to the other, which has lost its data from
+ * there on.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -17,9 +13,6 @@
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "vpc.h"
-
-/* Clean pages above this number go. */
-#define MAX_RESIDENT 4096
 
 #define SCAN_BYTES (64 * KiB)
 
@@ -120,14 +113,20 @@ static uint32_t sound_bytes(const VpcState *s, uint32_t entry)
     return s->lenient || sound == s->block_size ? sound : 0;
 }
 
+uint32_t vpc_table_sound(const VpcState *s, uint32_t entry)
+{
+    return is_damaged(s) || !vpc_entry_valid(s, entry) ? sound_bytes(s, entry)
+                                                       : s->block_size;
+}
+
 uint32_t vpc_table_entries(const VpcState *s)
 {
     uint64_t current = be64_to_cpu(s->footer.current_size);
-    uint64_t room = (s->file_end - s->table.offset) / sizeof(uint32_t);
+    uint64_t room = (s->file_end - s->bat.offset) / sizeof(uint32_t);
     uint64_t blocks = MIN(be32_to_cpu(s->header.max_table_entries),
                           DIV_ROUND_UP(current, s->block_size));
 
-    return MAX(s->table.blocks, MIN(blocks, room));
+    return MAX(s->bat.blocks, MIN(blocks, room));
 }
 
 /* ---- the walk at opening ------------------------------------------------ */
@@ -155,7 +154,7 @@ static void scan_entries(VpcState *s, const uint32_t *raw, uint32_t first,
         if (entry == VPC_UNALLOCATED) {
             continue;
         }
-        if (first + i >= s->table.blocks) {
+        if (first + i >= s->bat.blocks) {
             if (vpc_entry_valid(s, entry)) {
                 g_array_append_val(sound, entry);
             }
@@ -213,10 +212,10 @@ static int scan(BlockDriverState *bs, GArray *sound, Error **errp)
         return -ENOMEM;
     }
     while (done < bytes) {
-        int64_t n = skip_hole(bs, s->table.offset + done, bytes - done);
+        int64_t n = skip_hole(bs, s->bat.offset + done, bytes - done);
 
         if (n > 0) {
-            uint64_t last = MIN((done + n) / sizeof(zero), s->table.blocks);
+            uint64_t last = MIN((done + n) / sizeof(zero), s->bat.blocks);
 
             scan_entries(s, &zero, done / sizeof(zero), 1, sound);
             s->stats.misplaced += last - MIN(last, done / sizeof(zero) + 1);
@@ -224,11 +223,11 @@ static int scan(BlockDriverState *bs, GArray *sound, Error **errp)
             continue;
         }
         n = MIN(bytes - done, SCAN_BYTES);
-        ret = bdrv_pread(bs->file, s->table.offset + done, buf, n);
+        ret = bdrv_pread(bs->file, s->bat.offset + done, buf, n);
         if (ret < 0) {
             error_setg_errno(errp, -ret, "Could not read the block allocation "
                              "table at offset %" PRIu64,
-                             s->table.offset + done);
+                             s->bat.offset + done);
             break;
         }
         scan_entries(s, buf, done / sizeof(zero), n / sizeof(zero), sound);
@@ -246,7 +245,7 @@ static void note_gap(VpcState *s, uint64_t start, uint64_t end)
 {
     VpcRange gap = { start * VPC_SECTOR, end * VPC_SECTOR };
 
-    if (end >= start + stride(s) && end - start <= s->table.blocks * stride(s) &&
+    if (end >= start + stride(s) && end - start <= s->bat.blocks * stride(s) &&
         s->gaps->len < MAX_GAPS) {
         g_array_append_val(s->gaps, gap);
     }
@@ -313,18 +312,11 @@ void vpc_table_find_overlaps(VpcState *s, const GArray *starts)
     s->bad_entries = (uint32_t *)g_array_free(bad, bad->len == 0);
 }
 
-GArray *vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
-                       Error **errp)
+GArray *vpc_table_open(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
-    VpcTable *t = &s->table;
     g_autoptr(GArray) starts = g_array_new(false, false, sizeof(uint32_t));
 
-    t->offset = offset;
-    t->blocks = blocks;
-    t->page_count = DIV_ROUND_UP(blocks, VPC_PAGE_ENTRIES);
-    QTAILQ_INIT(&t->queue);
-    qemu_co_mutex_init(&t->load_lock);
     s->stats.aligned = true;
     if (scan(bs, starts, errp) < 0) {
         return NULL;
@@ -332,125 +324,14 @@ GArray *vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
     if (starts->len > 1) {
         qsort(starts->data, starts->len, sizeof(uint32_t), compare_u32);
     }
-    t->pages = g_try_new0(VpcTablePage *, MAX(t->page_count, 1));
-    if (!t->pages) {
-        error_setg(errp, "Not enough memory for the block allocation table");
-        return NULL;
-    }
     return g_steal_pointer(&starts);
 }
 
 void vpc_table_close(VpcState *s)
 {
-    for (uint32_t i = 0; s->table.pages && i < s->table.page_count; i++) {
-        g_free(s->table.pages[i]);
-    }
-    g_free(s->table.pages);
-    s->table.pages = NULL;
     g_free(s->bad_entries);
     s->bad_entries = NULL;
     s->bad_count = 0;
-}
-
-/* ---- pages -------------------------------------------------------------- */
-
-/* The oldest clean pages go when there are too many. */
-static void make_room(VpcTable *t)
-{
-    VpcTablePage *page, *next;
-
-    if (t->resident < MAX_RESIDENT) {
-        return;
-    }
-    QTAILQ_FOREACH_SAFE(page, &t->queue, link, next) {
-        if (!page->dirty && !page->flushing) {
-            QTAILQ_REMOVE(&t->queue, page, link);
-            t->pages[page->index] = NULL;
-            t->resident--;
-            g_free(page);
-            return;
-        }
-    }
-}
-
-static int coroutine_fn load_page(BlockDriverState *bs, uint32_t index)
-{
-    VpcState *s = bs->opaque;
-    VpcTable *t = &s->table;
-    uint32_t first = index * VPC_PAGE_ENTRIES;
-    uint32_t count = MIN(t->blocks - first, VPC_PAGE_ENTRIES);
-    VpcTablePage *page = g_try_new0(VpcTablePage, 1);
-    int ret;
-
-    if (!page) {
-        return -ENOMEM;
-    }
-    ret = bdrv_co_pread(bs->file, t->offset + (uint64_t)first * 4, count * 4,
-                        page->entry, 0);
-    if (ret < 0) {
-        g_free(page);
-        return ret;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        page->entry[i] = be32_to_cpu(page->entry[i]);
-        vpc_put_bit(page->full, i, vpc_batmap_full(s, first + i));
-    }
-    make_room(t);
-    page->index = index;
-    QTAILQ_INSERT_TAIL(&t->queue, page, link);
-    t->pages[index] = page;
-    t->resident++;
-    return 0;
-}
-
-/* The page of @block, read if need be; usable until the caller yields. */
-static int coroutine_fn get_page(BlockDriverState *bs, uint32_t block,
-                                 VpcTablePage **page)
-{
-    VpcState *s = bs->opaque;
-    VpcTable *t = &s->table;
-    uint32_t index = block / VPC_PAGE_ENTRIES;
-    int ret = 0;
-
-    assert(block < t->blocks);
-    if (!t->pages[index]) {
-        qemu_co_mutex_lock(&t->load_lock);
-        while (ret == 0 && !t->pages[index]) {
-            ret = load_page(bs, index);
-        }
-        *page = t->pages[index];
-        qemu_co_mutex_unlock(&t->load_lock);
-        return ret;
-    }
-    *page = t->pages[index];
-    return 0;
-}
-
-int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
-                               VpcEntry *entry)
-{
-    VpcState *s = bs->opaque;
-    uint32_t i = block % VPC_PAGE_ENTRIES;
-    VpcTablePage *page;
-    int ret;
-
-    if (s->type == VPC_TYPE_DIFFERENCING) {
-        /* It is open to be checked; what it reads as is in its parent, too. */
-        return -ENOTSUP;
-    }
-    ret = get_page(bs, block, &page);
-
-    if (ret < 0) {
-        return ret;
-    }
-    entry->sector = page->entry[i];
-    entry->full = vpc_bit(page->full, i);
-    entry->sound = s->block_size;
-    if (entry->sector != VPC_UNALLOCATED &&
-        (is_damaged(s) || !vpc_entry_valid(s, entry->sector))) {
-        entry->sound = sound_bytes(s, entry->sector);
-    }
-    return 0;
 }
 
 void vpc_table_report(BlockDriverState *bs, uint32_t block,
@@ -474,39 +355,4 @@ void vpc_table_report(BlockDriverState *bs, uint32_t block,
     warn_report("'%s': block %" PRIu32 " cannot be read: its entry of the "
                 "block allocation table, sector 0x%08" PRIx32 ", %s",
                 bs->filename, block, entry->sector, why);
-}
-
-int coroutine_fn vpc_table_set(BlockDriverState *bs, uint32_t block,
-                               uint32_t entry, bool full)
-{
-    VpcState *s = bs->opaque;
-    uint32_t i = block % VPC_PAGE_ENTRIES;
-    VpcTablePage *page;
-    int ret = get_page(bs, block, &page);
-
-    if (ret < 0) {
-        return ret;
-    }
-    page->entry[i] = entry;
-    vpc_table_mark_dirty(&s->table, page);
-    vpc_put_bit(page->full, i, full);
-    vpc_batmap_set(s, block, full);
-    return 0;
-}
-
-void vpc_table_mark_dirty(VpcTable *t, VpcTablePage *page)
-{
-    if (!page->dirty) {
-        page->dirty = true;
-        t->dirty++;
-    }
-}
-
-void vpc_table_mark_full(VpcState *s, uint32_t block, bool full)
-{
-    VpcTablePage *page = s->table.pages[block / VPC_PAGE_ENTRIES];
-
-    if (page) {
-        vpc_put_bit(page->full, block % VPC_PAGE_ENTRIES, full);
-    }
 }

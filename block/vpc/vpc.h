@@ -6,7 +6,8 @@
  *   open.c     options, the size, whether it may be written to; reopening
  *   footers.c  which footer counts
  *   dynamic.c  header and layout of a dynamic disk, what is wrong with it
- *   table.c    the block allocation table, in pieces
+ *   bat.c      entries of the block allocation table, in memory
+ *   table.c    which of them are sound
  *   bitmap.c   sector bitmaps of blocks that are not full
  *   batmap.c   XenServer's map of the blocks whose bitmap is full
  *   hold.c     who uses which block
@@ -42,6 +43,7 @@
 #define BLOCK_VPC_VPC_H
 
 #include "block/block_int.h"
+#include "bat.h"
 #include "format.h"
 
 /* A range of the file in bytes, [start, end). */
@@ -57,29 +59,6 @@ typedef struct VpcRange {
 
 /* ---- table.c ------------------------------------------------------------ */
 
-#define VPC_PAGE_ENTRIES 1024
-
-/* 4 KiB of the table in memory. */
-typedef struct VpcTablePage {
-    uint32_t entry[VPC_PAGE_ENTRIES];         /* host order */
-    unsigned char full[VPC_PAGE_ENTRIES / 8]; /* its bitmap is all ones */
-    bool dirty;                               /* ahead of the disk */
-    bool flushing;                            /* its copy is on its way */
-    uint32_t index;
-    QTAILQ_ENTRY(VpcTablePage) link;
-} VpcTablePage;
-
-typedef struct VpcTable {
-    uint64_t offset;            /* bytes from the start of the file */
-    uint32_t blocks;            /* entries that count */
-    VpcTablePage **pages;       /* by entry / VPC_PAGE_ENTRIES; NULL: absent */
-    uint32_t page_count;
-    uint32_t resident;          /* pages in memory */
-    uint32_t dirty;             /* of them, pages to be flushed */
-    QTAILQ_HEAD(, VpcTablePage) queue; /* oldest first */
-    CoMutex load_lock;
-} VpcTable;
-
 /* What a walk over the whole table found. */
 typedef struct VpcTableStats {
     uint64_t allocated;         /* sound entries */
@@ -94,15 +73,6 @@ typedef struct VpcTableStats {
     uint32_t first_truncated;   /* block of the first truncated entry */
     bool aligned;               /* all data begins at multiples of 4 KiB */
 } VpcTableStats;
-
-/* What the table says of a block. */
-typedef struct VpcEntry {
-    uint32_t sector;            /* VPC_UNALLOCATED, or where its bitmap is */
-    bool full;                  /* all of its sectors are known to be there */
-    uint32_t sound;             /* bytes of its data, from the first one on, that
-                                   may be used: they are in the file and nobody
-                                   else's */
-} VpcEntry;
 
 /* Where a block was placed. */
 typedef struct VpcPlaced {
@@ -158,7 +128,7 @@ typedef struct VpcHold {
 
 /* ---- the driver's state ------------------------------------------------- */
 
-typedef struct VpcState {
+struct VpcState {
     VpcFooter footer;           /* as it is (to be) on the disk */
     bool tail_lost;             /* it is the copy at offset 0 */
     char *tail_problem;         /* then: what is wrong with the tail */
@@ -187,7 +157,7 @@ typedef struct VpcState {
     uint64_t file_end;          /* no block lies behind it: the footer, or the
                                    end of a file that lost it */
 
-    VpcTable table;
+    VpcBat bat;
     VpcTableStats stats;        /* when opened */
     uint32_t *bad_entries;      /* sorted: entries that overlap */
     uint32_t bad_count;
@@ -219,7 +189,7 @@ typedef struct VpcState {
                                    the next flush of the file */
 
     CoMutex flush_lock;
-} VpcState;
+};
 
 /* ---- functions, by file ------------------------------------------------- */
 
@@ -270,8 +240,7 @@ bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end);
  * the file which no structure has, sorted, as uint32_t; NULL with @errp set on
  * failure.  g_array_unref().  Mixed.
  */
-GArray *vpc_table_open(BlockDriverState *bs, uint64_t offset, uint32_t blocks,
-                       Error **errp);
+GArray *vpc_table_open(BlockDriverState *bs, Error **errp);
 /*
  * Finds the blocks of @starts that share space, s->bad_entries, and the gaps
  * between them, when all structures have theirs.
@@ -288,19 +257,11 @@ void vpc_table_close(VpcState *s);
  * by current_size.  Others are not trusted, nor those that the file cuts off.
  */
 uint32_t vpc_table_entries(const VpcState *s);
-/* What the table says of @block; 0, or an error of reading it. */
-int coroutine_fn vpc_table_get(BlockDriverState *bs, uint32_t block,
-                               VpcEntry *entry);
+/* Bytes of the data of the block at @entry, from the first on, that are sound. */
+uint32_t vpc_table_sound(const VpcState *s, uint32_t entry);
 /* Tells the user, once, why a block that is not sound cannot be read. */
 void vpc_table_report(BlockDriverState *bs, uint32_t block,
                       const VpcEntry *entry);
-/* Sets an entry in memory, to be written by the next flush. */
-int coroutine_fn vpc_table_set(BlockDriverState *bs, uint32_t block,
-                               uint32_t entry, bool full);
-/* Remembers, where the page is in memory, whether the bitmap is all ones. */
-void vpc_table_mark_full(VpcState *s, uint32_t block, bool full);
-/* The page's entries are ahead of the disk. */
-void vpc_table_mark_dirty(VpcTable *t, VpcTablePage *page);
 /* Is the entry inside the file and apart from all other structures? */
 bool vpc_entry_valid(const VpcState *s, uint32_t entry);
 

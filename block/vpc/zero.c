@@ -46,7 +46,7 @@ static int coroutine_fn zero_piece(BlockDriverState *bs, const VpcPiece *p,
 {
     VpcState *s = bs->opaque;
     VpcEntry entry;
-    int ret = vpc_table_get(bs, p->block, &entry);
+    int ret = vpc_bat_get(bs, p->block, &entry);
 
     if (ret < 0 || entry.sector == VPC_UNALLOCATED) {
         return ret;

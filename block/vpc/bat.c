@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The entries of the block allocation table (BAT), cached in pages of 4 KiB.
+ *
+ * Invariants:
+ *   - A clean page equals what is on the disk; a dirty one is never dropped,
+ *     because nothing else knows its entries.
+ *   - Entries after the last block of the disk are neither trusted nor changed,
+ *     since other programs may keep something there: a page is written only up
+ *     to `blocks`.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "vpc.h"
+
+/* Clean pages above this number are dropped. */
+#define MAX_RESIDENT 4096
+
+int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp)
+{
+    VpcBat *bat = &s->bat;
+
+    bat->offset = offset;
+    bat->blocks = blocks;
+    bat->page_count = DIV_ROUND_UP(blocks, VPC_PAGE_ENTRIES);
+    QTAILQ_INIT(&bat->queue);
+    qemu_co_mutex_init(&bat->load_lock);
+    bat->pages = g_try_new0(VpcBatPage *, MAX(bat->page_count, 1));
+    if (!bat->pages) {
+        error_setg(errp, "Not enough memory for the block allocation table");
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void vpc_bat_close(VpcState *s)
+{
+    VpcBat *bat = &s->bat;
+
+    for (uint32_t i = 0; bat->pages && i < bat->page_count; i++) {
+        g_free(bat->pages[i]);
+    }
+    g_free(bat->pages);
+    bat->pages = NULL;
+}
+
+/* The oldest clean pages go when there are too many. */
+static void bat_make_room(VpcBat *bat)
+{
+    VpcBatPage *page, *next;
+
+    if (bat->resident < MAX_RESIDENT) {
+        return;
+    }
+    QTAILQ_FOREACH_SAFE(page, &bat->queue, link, next) {
+        if (!page->dirty && !page->flushing) {
+            QTAILQ_REMOVE(&bat->queue, page, link);
+            bat->pages[page->index] = NULL;
+            bat->resident--;
+            g_free(page);
+            return;
+        }
+    }
+}
+
+static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
+{
+    VpcState *s = bs->opaque;
+    VpcBat *bat = &s->bat;
+    uint32_t first = index * VPC_PAGE_ENTRIES;
+    uint32_t count = MIN(bat->blocks - first, VPC_PAGE_ENTRIES);
+    VpcBatPage *page = g_try_new0(VpcBatPage, 1);
+    int ret;
+
+    if (!page) {
+        return -ENOMEM;
+    }
+    ret = bdrv_co_pread(bs->file, bat->offset + (uint64_t)first * 4, count * 4,
+                        page->entry, 0);
+    if (ret < 0) {
+        g_free(page);
+        return ret;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        page->entry[i] = be32_to_cpu(page->entry[i]);
+        vpc_put_bit(page->full, i, vpc_batmap_full(s, first + i));
+    }
+    bat_make_room(bat);
+    page->index = index;
+    QTAILQ_INSERT_TAIL(&bat->queue, page, link);
+    bat->pages[index] = page;
+    bat->resident++;
+    return 0;
+}
+
+/* The page of @block, read if need be; usable until the caller yields. */
+static int coroutine_fn bat_get_page(BlockDriverState *bs, uint32_t block,
+                                     VpcBatPage **page)
+{
+    VpcState *s = bs->opaque;
+    VpcBat *bat = &s->bat;
+    uint32_t index = block / VPC_PAGE_ENTRIES;
+    int ret = 0;
+
+    assert(block < bat->blocks);
+    if (!bat->pages[index]) {
+        qemu_co_mutex_lock(&bat->load_lock);
+        while (ret == 0 && !bat->pages[index]) {
+            ret = bat_load_page(bs, index);
+        }
+        *page = bat->pages[index];
+        qemu_co_mutex_unlock(&bat->load_lock);
+        return ret;
+    }
+    *page = bat->pages[index];
+    return 0;
+}
+
+int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
+                             VpcEntry *entry)
+{
+    VpcState *s = bs->opaque;
+    uint32_t i = block % VPC_PAGE_ENTRIES;
+    VpcBatPage *page;
+    int ret;
+
+    if (s->type == VPC_TYPE_DIFFERENCING) {
+        /* It is open to be checked; what it reads as is in its parent, too. */
+        return -ENOTSUP;
+    }
+    ret = bat_get_page(bs, block, &page);
+    if (ret < 0) {
+        return ret;
+    }
+    entry->sector = page->entry[i];
+    entry->full = vpc_bit(page->full, i);
+    entry->sound = entry->sector == VPC_UNALLOCATED
+                   ? s->block_size : vpc_table_sound(s, entry->sector);
+    return 0;
+}
+
+int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
+                             uint32_t entry, bool full)
+{
+    VpcState *s = bs->opaque;
+    uint32_t i = block % VPC_PAGE_ENTRIES;
+    VpcBatPage *page;
+    int ret = bat_get_page(bs, block, &page);
+
+    if (ret < 0) {
+        return ret;
+    }
+    page->entry[i] = entry;
+    vpc_bat_mark_dirty(&s->bat, page);
+    vpc_put_bit(page->full, i, full);
+    vpc_batmap_set(s, block, full);
+    return 0;
+}
+
+void vpc_bat_mark_dirty(VpcBat *bat, VpcBatPage *page)
+{
+    if (!page->dirty) {
+        page->dirty = true;
+        bat->dirty++;
+    }
+}
+
+void vpc_bat_mark_full(VpcState *s, uint32_t block, bool full)
+{
+    VpcBatPage *page = s->bat.pages[block / VPC_PAGE_ENTRIES];
+
+    if (page) {
+        vpc_put_bit(page->full, block % VPC_PAGE_ENTRIES, full);
+    }
+}

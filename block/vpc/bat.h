@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The entries of the block allocation table, cached in pages of 4 KiB.
+ */
+#ifndef BLOCK_VPC_BAT_H
+#define BLOCK_VPC_BAT_H
+
+#include "block/block_int.h"
+
+typedef struct VpcState VpcState;
+
+#define VPC_PAGE_ENTRIES 1024
+
+/* 4 KiB of the BAT in memory. */
+typedef struct VpcBatPage {
+    uint32_t entry[VPC_PAGE_ENTRIES];         /* host order */
+    unsigned char full[VPC_PAGE_ENTRIES / 8]; /* its bitmap is all ones */
+    bool dirty;                               /* newer than the disk */
+    bool flushing;                            /* its copy is being written */
+    uint32_t index;
+    QTAILQ_ENTRY(VpcBatPage) link;
+} VpcBatPage;
+
+typedef struct VpcBat {
+    uint64_t offset;            /* bytes from the start of the file */
+    uint32_t blocks;            /* entries that count */
+    VpcBatPage **pages;         /* by entry / VPC_PAGE_ENTRIES; NULL: absent */
+    uint32_t page_count;
+    uint32_t resident;          /* pages in memory */
+    uint32_t dirty;             /* of them, pages to be flushed */
+    QTAILQ_HEAD(, VpcBatPage) queue; /* oldest first */
+    CoMutex load_lock;
+} VpcBat;
+
+/* What the BAT says of a block. */
+typedef struct VpcEntry {
+    uint32_t sector;            /* VPC_UNALLOCATED, or where its bitmap is */
+    bool full;                  /* all of its sectors are known to be there */
+    uint32_t sound;             /* bytes of its data, from the first on, that
+                                   may be used: they are in the file and in no
+                                   other block */
+} VpcEntry;
+
+/*
+ * The BAT of @blocks entries stands at @offset; nothing of it is read yet.
+ * -ENOMEM with @errp set on failure.
+ */
+int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp);
+void vpc_bat_close(VpcState *s);
+
+/* What the BAT says of @block; 0, or an error of reading it. */
+int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
+                             VpcEntry *entry);
+/* Sets an entry in memory, to be written by the next flush. */
+int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
+                             uint32_t entry, bool full);
+/* Remembers, where the page is in memory, whether the bitmap is all ones. */
+void vpc_bat_mark_full(VpcState *s, uint32_t block, bool full);
+/* The page's entries are newer than the disk. */
+void vpc_bat_mark_dirty(VpcBat *bat, VpcBatPage *page);
+
+#endif
