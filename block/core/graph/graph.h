@@ -89,9 +89,6 @@ int bdrv_open_backing(BlockDriverState *bs, QDict *options, Error **errp);
 BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                                bool *by_tail, Error **errp);
 
-/* Warns that @bs was guessed to be raw and is going to be written. */
-void bdrv_warn_probed_raw(BlockDriverState *bs);
-
 /* ---- overlay ----------------------------------------------------------- */
 
 /*

@@ -20,52 +20,6 @@
 #include "minblk/block-extra.h"
 #include "qapi/error.h"
 
-/* Raw's score: what every image answers. */
-#define RAW_SCORE 1
-
-static BlockDriver *probe_heads(const uint8_t *buf, int buf_size,
-                                const char *filename, int *best_score)
-{
-    BlockDriver *best = NULL, *drv;
-
-    *best_score = 0;
-    for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
-        int score = drv->bdrv_probe
-                        ? drv->bdrv_probe(buf, buf_size, filename) : 0;
-
-        if (score > *best_score) {
-            *best_score = score;
-            best = drv;
-        }
-    }
-    return best;
-}
-
-BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size,
-                            const char *filename)
-{
-    int score;
-
-    return probe_heads(buf, buf_size, filename, &score);
-}
-
-BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size, int64_t file_size)
-{
-    BlockDriver *best = NULL, *drv;
-    int best_score = RAW_SCORE;
-
-    for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
-        int score = drv->bdrv_probe_tail
-                        ? drv->bdrv_probe_tail(tail, size, file_size) : 0;
-
-        if (score > best_score) {
-            best_score = score;
-            best = drv;
-        }
-    }
-    return best;
-}
-
 /* @raw for a file with this head and tail, unless a magic says otherwise. */
 static BlockDriver *guess_raw(BlockDriver *raw, BlockDriverState *file,
                               const uint8_t *head, const uint8_t *tail,
@@ -97,8 +51,8 @@ static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
     int ret = bdrv_pread(file, 0, head, size);
 
     if (ret >= 0) {
-        drv = probe_heads(head, sizeof(head), filename, &score);
-        if (drv && score > RAW_SCORE) {
+        drv = bdrv_probe_heads(head, sizeof(head), filename, &score);
+        if (drv && score > BDRV_RAW_SCORE) {
             return drv;
         }
         ret = bdrv_pread(file, length - size, tail, size);
@@ -162,16 +116,4 @@ BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                    "driver found");
     }
     return drv;
-}
-
-void bdrv_warn_probed_raw(BlockDriverState *bs)
-{
-    fprintf(stderr,
-            "WARNING: Image format was not specified for '%s' and probing "
-            "guessed raw.\n"
-            "         Automatically detecting the format is dangerous for raw "
-            "images, write operations on block 0 will be restricted.\n"
-            "         Specify the 'raw' format explicitly to remove the "
-            "restrictions.\n",
-            bs->filename);
 }

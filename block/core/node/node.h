@@ -4,10 +4,11 @@
  * sends a request or changes the graph.
  *
  * Files: registry (drivers), node (the lock, lists, names, references), drain
- * (drained sections, in-flight counts), options (those of every node, words of
- * command lines), filename (descriptions of nodes, paths), child-role (what a
- * child takes from its parent), query (questions to a node), magic (formats
- * without a driver).
+ * (drained sections, in-flight counts), run (into coroutines and out of them),
+ * options (those of every node, words of command lines), filename (descriptions
+ * of nodes, paths), child-role (what a child takes from its parent), query
+ * (questions to a node), driver-ops (what its driver does besides requests),
+ * detect (the format of some bytes).
  *
  * A floor includes its own header and those below, never one above, so that a
  * file can be read after those that it calls: node, request, graph, backend.
@@ -58,6 +59,17 @@ static inline bool bdrv_is_protocol_driver(const BlockDriver *drv)
 {
     return drv->bdrv_file_open || drv->protocol_name;
 }
+
+/* ---- formats of bytes (detect.c) --------------------------------------- */
+
+/* Raw's score: what every image answers. */
+#define BDRV_RAW_SCORE 1
+
+/*
+ * bdrv_probe_all() with the score that it has found, 0 for NULL.  Plain.
+ */
+BlockDriver *bdrv_probe_heads(const uint8_t *buf, int buf_size,
+                              const char *filename, int *best_score);
 
 /*
  * The format with the best score above raw's for the last @size bytes of a file
@@ -161,7 +173,7 @@ void bdrv_drain_kick(void);
 void bdrv_drain_wait_while(AioContext *ctx, bool (*cond)(void *opaque),
                            void *opaque);
 
-/* ---- mixed functions --------------------------------------------------- */
+/* ---- into coroutines and out of them (run.c) --------------------------- */
 
 /*
  * Runs @entry(@opaque): inside a coroutine directly; outside in a new

@@ -7,13 +7,10 @@
  *     then look at the generation, so most of them find nothing left to do.
  *   - flushed_gen is the generation that the medium was last known to hold: it
  *     moves only when every step has succeeded and none was left out.
- *   - An error reaches the user once: by the caller of the flush, or, where the
- *     last flush is that of the closing, by bdrv_flush_report().
  */
 #include "qemu/osdep.h"
 
 #include "block/core/request/request.h"
-#include "qemu/error-report.h"
 
 /* The medium's own flush; no callback is success. */
 static int coroutine_fn flush_to_disk(BlockDriverState *bs)
@@ -86,23 +83,4 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
     qemu_co_queue_next(&bs->flush_queue);
     bdrv_dec_in_flight(bs);
     return MIN(ret, 0);
-}
-
-/*
- * Parents close before their children.  So in a chain the top node reports the
- * error; those below it have returned theirs to their parents' flush.
- */
-int bdrv_flush_report(BlockDriverState *bs)
-{
-    bool known = bs->flush_failed && bs->failed_gen == bs->write_gen;
-    int ret = bdrv_flush(bs);
-
-    if (ret < 0 && !known && bs->filename[0]) {
-        error_report("Could not flush '%s' (node '%s'): %s", bs->filename,
-                     bs->node_name, strerror(-ret));
-    } else if (ret < 0 && !known) {
-        error_report("Could not flush node '%s': %s", bs->node_name,
-                     strerror(-ret));
-    }
-    return ret;
 }

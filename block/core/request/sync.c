@@ -1,71 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mixed forms: coroutine functions for those who are in no coroutine.
- *
- * Inside a coroutine the work is done by a plain call.  Outside, a coroutine is
- * started for it and the node's context is polled until that has ended.
+ * Mixed forms of requests, for callers that are in no coroutine.
  */
 #include "qemu/osdep.h"
 
 #include "block/core/request/request.h"
 #include "minblk/block-extra.h"
-
-/* ---- the two bridges --------------------------------------------------- */
-
-typedef struct RunCo {
-    CoroutineEntry *entry;
-    void *opaque;
-    bool done;
-} RunCo;
-
-static void coroutine_fn run_co_entry(void *opaque)
-{
-    RunCo *run = opaque;
-
-    run->entry(run->opaque);
-    run->done = true;
-}
-
-void bdrv_run_co(AioContext *ctx, CoroutineEntry *entry, void *opaque)
-{
-    RunCo run = { .entry = entry, .opaque = opaque };
-
-    if (qemu_in_coroutine()) {
-        entry(opaque);
-        return;
-    }
-    qemu_coroutine_enter(qemu_coroutine_create(run_co_entry, &run));
-    while (!run.done) {
-        aio_poll(ctx, true);
-    }
-}
-
-typedef struct RunOutside {
-    void (*cb)(void *opaque);
-    void *opaque;
-    Coroutine *co;
-} RunOutside;
-
-static void run_outside_bh(void *opaque)
-{
-    RunOutside *run = opaque;
-
-    run->cb(run->opaque);
-    aio_co_wake(run->co);
-}
-
-void bdrv_run_outside_co(AioContext *ctx, void (*cb)(void *opaque),
-                         void *opaque)
-{
-    RunOutside run = { cb, opaque, qemu_coroutine_self() };
-
-    if (qemu_in_coroutine()) {
-        aio_bh_schedule_oneshot(ctx, run_outside_bh, &run);
-        qemu_coroutine_yield();
-    } else {
-        cb(opaque);
-    }
-}
+#include "qemu/error-report.h"
 
 /* ---- reads and writes -------------------------------------------------- */
 
@@ -185,6 +126,25 @@ int bdrv_flush(BlockDriverState *bs)
 
     bdrv_run_co(bdrv_get_aio_context(bs), flush_entry, &f);
     return f.ret;
+}
+
+/*
+ * Parents close before their children.  So in a chain the top node reports the
+ * error; those below it have returned theirs to their parents' flush.
+ */
+int bdrv_flush_report(BlockDriverState *bs)
+{
+    bool known = bs->flush_failed && bs->failed_gen == bs->write_gen;
+    int ret = bdrv_flush(bs);
+
+    if (ret < 0 && !known && bs->filename[0]) {
+        error_report("Could not flush '%s' (node '%s'): %s", bs->filename,
+                     bs->node_name, strerror(-ret));
+    } else if (ret < 0 && !known) {
+        error_report("Could not flush node '%s': %s", bs->node_name,
+                     strerror(-ret));
+    }
+    return ret;
 }
 
 typedef struct Truncate {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Magics: is this an image of another program's format, which no driver here
- * reads?  As raw its metadata would pass for the contents of a disk, and a
- * write would destroy it; so probing, and the guard of guessed raw images, ask
- * here before they take anything for raw.
+ * Which format do the first and the last 512 bytes of a file belong to?  The
+ * drivers' probes give scores; the magics below name formats of other programs
+ * that no driver here reads.  As raw, their metadata would pass for the
+ * contents of a disk, and a write would destroy it; so opening, and the guard
+ * of guessed raw images, ask both before they take anything for raw.
  *
  * Invariants:
- *   - A format whose driver is built in is not named: that driver's own probe
- *     has decided already.
+ *   - Every probe is asked; the highest score wins.
+ *   - A format whose driver is built in has no magic here, because that
+ *     driver's own probe has decided already.
  *   - The first row that matches decides, so the longer of two magics that
  *     begin alike stands first.
  *   - Nothing is allocated and no lock is taken, because a guarded write asks
@@ -15,6 +17,53 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/node/node.h"
+
+/* ---- the drivers' probes ------------------------------------------------ */
+
+BlockDriver *bdrv_probe_heads(const uint8_t *buf, int buf_size,
+                              const char *filename, int *best_score)
+{
+    BlockDriver *best = NULL, *drv;
+
+    *best_score = 0;
+    for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
+        int score = drv->bdrv_probe
+                        ? drv->bdrv_probe(buf, buf_size, filename) : 0;
+
+        if (score > *best_score) {
+            *best_score = score;
+            best = drv;
+        }
+    }
+    return best;
+}
+
+BlockDriver *bdrv_probe_all(const uint8_t *buf, int buf_size,
+                            const char *filename)
+{
+    int score;
+
+    return bdrv_probe_heads(buf, buf_size, filename, &score);
+}
+
+BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size, int64_t file_size)
+{
+    BlockDriver *best = NULL, *drv;
+    int best_score = BDRV_RAW_SCORE;
+
+    for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
+        int score = drv->bdrv_probe_tail
+                        ? drv->bdrv_probe_tail(tail, size, file_size) : 0;
+
+        if (score > best_score) {
+            best_score = score;
+            best = drv;
+        }
+    }
+    return best;
+}
+
+/* ---- magics ------------------------------------------------------------- */
 
 typedef struct Magic {
     const char *format;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a driver is asked to do besides requests: measure, check, amend, remove
+ * media, stop at debug events.
+ *
+ * Invariant: without the callback each of these has one result for all drivers,
+ * given here.
+ */
+#include "qemu/osdep.h"
+#include "block/core/node/node.h"
+#include "qapi/error.h"
+
+/* ---- measure, check, amend, make empty ---------------------------------- */
+
+BlockMeasureInfo *bdrv_measure(BlockDriver *drv, QemuOpts *opts,
+                               BlockDriverState *in_bs, Error **errp)
+{
+    if (!drv->bdrv_measure) {
+        error_setg(errp, "Block driver '%s' does not support size measurement",
+                   drv->format_name);
+        return NULL;
+    }
+    return drv->bdrv_measure(opts, in_bs, errp);
+}
+
+typedef struct CheckRequest {
+    BlockDriverState *bs;
+    BdrvCheckResult *res;
+    BdrvCheckMode fix;
+    int ret;
+} CheckRequest;
+
+static void coroutine_fn check_entry(void *opaque)
+{
+    CheckRequest *r = opaque;
+
+    bdrv_inc_in_flight(r->bs);
+    r->ret = r->bs->drv->bdrv_co_check(r->bs, r->res, r->fix);
+    bdrv_dec_in_flight(r->bs);
+}
+
+int bdrv_check_listening(BlockDriverState *bs, BdrvCheckResult *res,
+                         BdrvCheckMode fix, BdrvCheckListener *listener,
+                         void *opaque)
+{
+    CheckRequest r = { .bs = bs, .res = res, .fix = fix };
+    bool drain = !qemu_in_coroutine();
+
+    memset(res, 0, sizeof(*res));
+    res->listener = listener;
+    res->listener_opaque = opaque;
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (!bs->drv->bdrv_co_check) {
+        return -ENOTSUP;
+    }
+    if (drain) {
+        bdrv_drained_begin(bs);
+    }
+    bdrv_run_co(bs->aio_context, check_entry, &r);
+    if (drain) {
+        bdrv_drained_end(bs);
+    }
+    return r.ret;
+}
+
+int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix)
+{
+    return bdrv_check_listening(bs, res, fix, NULL, NULL);
+}
+
+int bdrv_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
+                       Error **errp)
+{
+    ERRP_GUARD();
+    int ret;
+
+    if (!bs->drv) {
+        error_setg(errp, "No medium inserted");
+        return -ENOMEDIUM;
+    }
+    if (!bs->drv->bdrv_amend) {
+        error_setg(errp, "Format driver '%s' does not support option "
+                   "amendment", bs->drv->format_name);
+        return -ENOTSUP;
+    }
+    ret = bs->drv->bdrv_amend(bs, opts, force, errp);
+    if (ret < 0 && !*errp) {
+        error_setg_errno(errp, -ret, "Could not amend the image");
+    }
+    return ret;
+}
+
+int bdrv_make_empty(BlockDriverState *bs)
+{
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    return bs->drv->bdrv_make_empty ? bs->drv->bdrv_make_empty(bs) : -ENOTSUP;
+}
+
+/* ---- removable media, devices ------------------------------------------- */
+
+void bdrv_eject(BlockDriverState *bs, bool eject_flag)
+{
+    if (bs->drv && bs->drv->bdrv_eject) {
+        bs->drv->bdrv_eject(bs, eject_flag);
+    }
+}
+
+void bdrv_lock_medium(BlockDriverState *bs, bool locked)
+{
+    if (bs->drv && bs->drv->bdrv_lock_medium) {
+        bs->drv->bdrv_lock_medium(bs, locked);
+    }
+}
+
+int bdrv_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz)
+{
+    if (!bs->drv || !bs->drv->bdrv_probe_blocksizes) {
+        return -ENOTSUP;
+    }
+    return bs->drv->bdrv_probe_blocksizes(bs, bsz);
+}
+
+int bdrv_probe_geometry(BlockDriverState *bs, HDGeometry *geo)
+{
+    if (!bs->drv || !bs->drv->bdrv_probe_geometry) {
+        return -ENOTSUP;
+    }
+    return bs->drv->bdrv_probe_geometry(bs, geo);
+}
+
+int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf)
+{
+    int ret;
+
+    if (!bs->drv || !bs->drv->bdrv_co_ioctl) {
+        return -ENOTSUP;
+    }
+    bdrv_inc_in_flight(bs);
+    ret = bs->drv->bdrv_co_ioctl(bs, req, buf);
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
+/* ---- debug events ------------------------------------------------------- */
+
+void bdrv_debug_event(BlockDriverState *bs, BlkdebugEvent event)
+{
+    if (bs && bs->drv && bs->drv->bdrv_debug_event) {
+        bs->drv->bdrv_debug_event(bs, event);
+    }
+}
+
+/* The first node from @bs down its file children that can be stopped. */
+static BlockDriverState *debug_node(BlockDriverState *bs)
+{
+    while (bs && bs->drv && !bs->drv->bdrv_debug_breakpoint) {
+        bs = bdrv_file_bs(bs);
+    }
+    return bs && bs->drv ? bs : NULL;
+}
+
+int bdrv_debug_breakpoint(BlockDriverState *bs, const char *event,
+                          const char *tag)
+{
+    BlockDriverState *node = debug_node(bs);
+
+    if (!node) {
+        return -ENOTSUP;
+    }
+    return node->drv->bdrv_debug_breakpoint(node, event, tag);
+}
+
+int bdrv_debug_remove_breakpoint(BlockDriverState *bs, const char *tag)
+{
+    BlockDriverState *node = debug_node(bs);
+
+    if (!node || !node->drv->bdrv_debug_remove_breakpoint) {
+        return -ENOTSUP;
+    }
+    return node->drv->bdrv_debug_remove_breakpoint(node, tag);
+}
+
+int bdrv_debug_resume(BlockDriverState *bs, const char *tag)
+{
+    BlockDriverState *node = debug_node(bs);
+
+    if (!node || !node->drv->bdrv_debug_resume) {
+        return -ENOTSUP;
+    }
+    return node->drv->bdrv_debug_resume(node, tag);
+}
+
+bool bdrv_debug_is_suspended(BlockDriverState *bs, const char *tag)
+{
+    BlockDriverState *node = debug_node(bs);
+
+    if (!node || !node->drv->bdrv_debug_is_suspended) {
+        return false;
+    }
+    return node->drv->bdrv_debug_is_suspended(node, tag);
+}
