@@ -144,10 +144,6 @@ int qemu_iovec_init_extended_space(QEMUIOVector *qiov,
         return -EINVAL;
     }
     niov = slice.niov + (head_len > 0) + (tail_len > 0);
-    if (niov > IOV_MAX) {
-        qemu_iovec_init(qiov, 0);
-        return -EINVAL;
-    }
     fits = space && niov <= nspace;
     qemu_iovec_init(qiov, fits ? 0 : niov);
     if (fits) {
@@ -171,9 +167,15 @@ int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
                              const QEMUIOVector *mid, size_t mid_offset,
                              size_t mid_len, void *tail, size_t tail_len)
 {
-    return qemu_iovec_init_extended_space(qiov, head, head_len, mid,
-                                          mid_offset, mid_len, tail, tail_len,
-                                          NULL, 0);
+    int ret = qemu_iovec_init_extended_space(qiov, head, head_len, mid,
+                                             mid_offset, mid_len, tail,
+                                             tail_len, NULL, 0);
+
+    if (ret == 0 && qiov->niov > IOV_MAX) {
+        qemu_iovec_destroy(qiov);
+        return -EINVAL;
+    }
+    return ret;
 }
 
 int qemu_iovec_subvec_niov(const QEMUIOVector *qiov, size_t offset, size_t len)

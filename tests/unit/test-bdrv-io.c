@@ -210,6 +210,65 @@ static void test_part(void)
     }
 }
 
+/* ---- frames ------------------------------------------------------------ */
+
+/*
+ * The layer's frames between the caller of a request and the driver's callback:
+ * every node of a chain pays for them on each request.  A compiler that inlines
+ * makes them fewer, never more, so the limit holds in every build.
+ */
+#define FRAMES_MAX 4
+
+#if defined(__has_include)
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+
+static int callback_depth;
+
+static int depth(void)
+{
+    void *frames[64];
+
+    return backtrace(frames, ARRAY_SIZE(frames));
+}
+
+static int coroutine_fn depth_co(BlockDriverState *bs, uint64_t offset,
+                                 uint64_t bytes, QEMUIOVector *qiov, int flags)
+{
+    callback_depth = depth();
+    return 0;
+}
+
+static void coroutine_fn frames_entry(void *opaque)
+{
+    Req *r = opaque;
+    int here = depth();
+
+    r->ret = bdrv_co_preadv(r->d->child, 0, 512, r->qiov, 0);
+    g_assert_cmpint(callback_depth, >=, here);
+    /* The callback itself is one more. */
+    g_assert_cmpint(callback_depth - here, <=, FRAMES_MAX + 1);
+    callback_depth = 0;
+    r->ret |= bdrv_co_pwritev(r->d->child, 0, 512, r->qiov, 0);
+    g_assert_cmpint(callback_depth - here, <=, FRAMES_MAX + 1);
+}
+
+static void test_frames(void)
+{
+    FakeDisk *d = fake_file_new(4 * KIB);
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, 512);
+    Req r = { .d = d, .qiov = &qiov };
+
+    d->drv.bdrv_co_preadv = d->drv.bdrv_co_pwritev = depth_co;
+    fake_open(d, BDRV_O_RDWR);
+    fake_run(frames_entry, &r);
+    g_assert_cmpint(r.ret, ==, 0);
+    fake_close(d);
+}
+#define HAVE_FRAMES 1
+#endif
+#endif
+
 /* ---- the end ----------------------------------------------------------- */
 
 static void test_read_past_end(void)
@@ -593,6 +652,9 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-io/results", test_results);
     g_test_add_func("/bdrv-io/exact-length", test_exact_length);
     g_test_add_func("/bdrv-io/part", test_part);
+#ifdef HAVE_FRAMES
+    g_test_add_func("/bdrv-io/frames", test_frames);
+#endif
     g_test_add_func("/bdrv-io/read-past-end", test_read_past_end);
     g_test_add_func("/bdrv-io/read-past-end-aligned",
                     test_read_past_end_aligned);

@@ -1,112 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads and writes of a node: bounds, order, alignment, the end of the file.
+ * One change of a node's contents from begin to end: a write, zeroes, a discard
+ * or the end of a truncate.
  *
  * Invariants:
- *   - The driver is never asked to read past its length rounded up to its
- *     alignment; what lies behind the length reads as zeroes.
  *   - An unaligned write holds the blocks that it shares with others for
- *     itself, from the read of their old contents to the end of the write.
+ *     itself, from the read of their old contents to the end of the write,
+ *     because otherwise it would write back what another request has replaced.
  *   - A file ends after a write where it ended before or where the request
- *     ends, whichever is further: when whole blocks must be written behind it,
+ *     ends, whichever is further: when whole blocks must be written past it,
  *     everything to the end of the file waits until it has been cut back.
  *   - The write generation is raised after the driver is done and before the
  *     request is, so that a flush which began meanwhile does not count for it.
  */
 #include "qemu/osdep.h"
-
-#include "minblk/block-extra.h"
-#include "minblk/iov-space.h"
-#include "qapi/error.h"
 #include "block/core/request/request.h"
-
-/* ---- reads ------------------------------------------------------------- */
-
-int coroutine_fn bdrv_aligned_read(BlockDriverState *bs, int64_t offset,
-                                   int64_t bytes, QEMUIOVector *qiov,
-                                   size_t qiov_offset)
-{
-    int64_t end = bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
-    int64_t inside, n;
-    int ret = 0;
-
-    if (offset + bytes > end) {
-        /* The length may have grown without this node's knowledge. */
-        end = bdrv_getlength(bs);
-        if (end < 0) {
-            return end;
-        }
-    }
-    if (offset + bytes <= end) {
-        return bdrv_driver_read(bs, offset, bytes, qiov, qiov_offset);
-    }
-    inside = MAX(end - offset, 0);
-    n = MIN(ROUND_UP(inside, bs->bl.request_alignment), bytes);
-    if (n) {
-        ret = bdrv_driver_read(bs, offset, n, qiov, qiov_offset);
-    }
-    qemu_iovec_memset(qiov, qiov_offset + inside, 0, bytes - inside);
-    return ret;
-}
-
-static bool is_aligned(const BlockDriverState *bs, int64_t offset,
-                       int64_t bytes)
-{
-    return ((offset | bytes) & (bs->bl.request_alignment - 1)) == 0;
-}
-
-static int coroutine_fn padded_read(BlockDriverState *bs, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov,
-                                    size_t qiov_offset)
-{
-    BdrvPad pad;
-    int ret;
-
-    bdrv_pad_begin(&pad, bs, offset, bytes, qiov, qiov_offset);
-    ret = bdrv_aligned_read(bs, pad.offset, pad.bytes, &pad.qiov, 0);
-    if (ret == 0) {
-        bdrv_pad_get_data(&pad);
-    }
-    bdrv_pad_end(&pad, bs);
-    return ret;
-}
-
-int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
-                                     unsigned int bytes, QEMUIOVector *qiov,
-                                     size_t qiov_offset,
-                                     BdrvRequestFlags flags)
-{
-    BlockDriverState *bs = child->bs;
-    BdrvTrackedRequest req;
-    int ret = bdrv_check_byte_request(bs, offset, bytes);
-
-    if (ret < 0 || bytes == 0) {
-        return ret;
-    }
-    bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_READ);
-    if (flags & BDRV_REQ_SERIALISING) {
-        bdrv_mark_request_serialising(&req, bs->bl.request_alignment);
-    }
-    bdrv_wait_serialising_requests(&req);
-    if (is_aligned(bs, offset, bytes)) {
-        ret = bdrv_aligned_read(bs, offset, bytes, qiov, qiov_offset);
-    } else {
-        ret = padded_read(bs, offset, bytes, qiov, qiov_offset);
-    }
-    bdrv_tracked_request_end(&req);
-    return ret;
-}
-
-int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
-                                unsigned int bytes, QEMUIOVector *qiov,
-                                BdrvRequestFlags flags)
-{
-    return bdrv_co_preadv_part(child, offset, bytes, qiov, 0, flags);
-}
+#include "minblk/block-extra.h"
+#include "qapi/error.h"
 
 /* ---- a write from begin to end ----------------------------------------- */
 
-int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes,
+int bdrv_change_check(BdrvChild *child, int64_t offset, int64_t bytes,
                      BdrvRequestFlags flags)
 {
     uint64_t perm = BLK_PERM_WRITE;
@@ -130,13 +44,13 @@ static int64_t file_length(BlockDriverState *bs)
     return bdrv_exact_length(bs);
 }
 
-static void mark_write(BdrvWrite *w, BdrvRequestFlags flags)
+static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
 {
     BdrvTrackedRequest *req = &w->req;
     int64_t align = w->bs->bl.request_alignment;
     int64_t end = req->offset + req->bytes;
 
-    if (!is_aligned(w->bs, req->offset, req->bytes)) {
+    if (!bdrv_is_aligned(w->bs, req->offset, req->bytes)) {
         if ((end & (align - 1)) &&
             (ROUND_UP(end, align) > file_length(w->bs) ||
              bdrv_end_in_motion(w->bs))) {
@@ -149,7 +63,7 @@ static void mark_write(BdrvWrite *w, BdrvRequestFlags flags)
     }
 }
 
-int bdrv_write_check_end(BdrvWrite *w, int64_t end)
+int bdrv_change_check_end(BdrvChange *w, int64_t end)
 {
     BlockDriver *drv = w->bs->drv;
 
@@ -162,7 +76,7 @@ int bdrv_write_check_end(BdrvWrite *w, int64_t end)
     return w->child->perm & BLK_PERM_RESIZE ? 0 : -EPERM;
 }
 
-static int coroutine_fn write_guard(BdrvWrite *w, int64_t offset,
+static int coroutine_fn write_guard(BdrvChange *w, int64_t offset,
                                     int64_t bytes, QEMUIOVector *qiov,
                                     size_t qiov_offset)
 {
@@ -179,7 +93,7 @@ static int coroutine_fn write_guard(BdrvWrite *w, int64_t offset,
     return ret;
 }
 
-int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
+int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
                                   int64_t offset, int64_t bytes,
                                   QEMUIOVector *qiov, size_t qiov_offset,
                                   BdrvRequestFlags flags,
@@ -198,7 +112,7 @@ int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
     mark_write(w, flags);
     bdrv_wait_serialising_requests(&w->req);
     ret = type == BDRV_TRACKED_DISCARD
-              ? 0 : bdrv_write_check_end(w, offset + bytes);
+              ? 0 : bdrv_change_check_end(w, offset + bytes);
     if (ret < 0) {
         bdrv_tracked_request_end(&w->req);
         if (w->guarded) {
@@ -208,7 +122,7 @@ int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
     return ret;
 }
 
-static void record_length(BdrvWrite *w)
+static void record_length(BdrvChange *w)
 {
     int64_t end = w->req.offset + w->req.bytes;
     int64_t sectors = DIV_ROUND_UP(end, (int64_t)BDRV_SECTOR_SIZE);
@@ -219,7 +133,7 @@ static void record_length(BdrvWrite *w)
     }
 }
 
-int coroutine_fn bdrv_write_end(BdrvWrite *w, int ret)
+int coroutine_fn bdrv_change_end(BdrvChange *w, int ret)
 {
     w->bs->write_gen++;
     if (ret == 0) {
@@ -239,23 +153,7 @@ int coroutine_fn bdrv_write_end(BdrvWrite *w, int ret)
 
 /* ---- the parts of a write ---------------------------------------------- */
 
-static int coroutine_fn write_aligned(BdrvWrite *w, int64_t offset,
-                                      int64_t bytes, QEMUIOVector *qiov,
-                                      size_t qiov_offset,
-                                      BdrvRequestFlags flags)
-{
-    int ret;
-
-    if (flags & ~w->bs->supported_write_flags & BDRV_REQ_FUA) {
-        w->flush = true;
-    }
-    bdrv_debug_event(w->bs, BLKDBG_PWRITEV);
-    ret = bdrv_driver_write(w->bs, offset, bytes, qiov, qiov_offset, flags);
-    bdrv_debug_event(w->bs, BLKDBG_PWRITEV_DONE);
-    return ret;
-}
-
-static int coroutine_fn write_padded(BdrvWrite *w, int64_t offset,
+static int coroutine_fn write_padded(BdrvChange *w, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
                                      size_t qiov_offset,
                                      BdrvRequestFlags flags)
@@ -267,14 +165,14 @@ static int coroutine_fn write_padded(BdrvWrite *w, int64_t offset,
     ret = bdrv_pad_read(&pad, w->bs);
     if (ret == 0) {
         bdrv_pad_put_data(&pad);
-        ret = write_aligned(w, pad.offset, pad.bytes, &pad.qiov, 0, flags);
+        ret = bdrv_change_part(w, pad.offset, pad.bytes, &pad.qiov, 0, flags);
     }
     bdrv_pad_end(&pad, w->bs);
     return ret;
 }
 
 /* The driver writes up to a byte, not a block; -ENOTSUP: it cannot now. */
-static int coroutine_fn write_tail(BdrvWrite *w, int64_t offset, int64_t bytes,
+static int coroutine_fn write_tail(BdrvChange *w, int64_t offset, int64_t bytes,
                                    QEMUIOVector *qiov, size_t qiov_offset,
                                    BdrvRequestFlags flags)
 {
@@ -296,7 +194,7 @@ static int coroutine_fn write_tail(BdrvWrite *w, int64_t offset, int64_t bytes,
 }
 
 /* Takes back what padding has put behind @length. */
-static int coroutine_fn cut_back(BdrvWrite *w, int64_t length)
+static int coroutine_fn cut_back(BdrvChange *w, int64_t length)
 {
     BlockDriver *drv = w->bs->drv;
     Error *err = NULL;
@@ -310,7 +208,7 @@ static int coroutine_fn cut_back(BdrvWrite *w, int64_t length)
     return MIN(ret, 0);
 }
 
-int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
+int coroutine_fn bdrv_change_part(BdrvChange *w, int64_t offset, int64_t bytes,
                                  QEMUIOVector *qiov, size_t qiov_offset,
                                  BdrvRequestFlags flags)
 {
@@ -318,8 +216,15 @@ int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
     int64_t length;
     int ret, cut;
 
-    if (is_aligned(w->bs, offset, bytes)) {
-        return write_aligned(w, offset, bytes, qiov, qiov_offset, flags);
+    if (bdrv_is_aligned(w->bs, offset, bytes)) {
+        if (flags & ~w->bs->supported_write_flags & BDRV_REQ_FUA) {
+            w->flush = true;
+        }
+        bdrv_debug_event(w->bs, BLKDBG_PWRITEV);
+        ret = bdrv_driver_write(w->bs, offset, bytes, qiov, qiov_offset,
+                                flags);
+        bdrv_debug_event(w->bs, BLKDBG_PWRITEV_DONE);
+        return ret;
     }
     length = file_length(w->bs);
     if (length < 0) {
@@ -336,54 +241,4 @@ int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
     ret = write_padded(w, offset, bytes, qiov, qiov_offset, flags);
     cut = cut_back(w, length);
     return ret < 0 ? ret : cut;
-}
-
-int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset,
-                                      unsigned int bytes, QEMUIOVector *qiov,
-                                      size_t qiov_offset,
-                                      BdrvRequestFlags flags)
-{
-    BdrvWrite w;
-    int ret;
-
-    if (flags & BDRV_REQ_ZERO_WRITE) {
-        return bdrv_co_pwrite_zeroes(child, offset, bytes,
-                                     flags & ~BDRV_REQ_ZERO_WRITE);
-    }
-    ret = bdrv_check_write(child, offset, bytes, flags);
-    if (ret < 0 || bytes == 0) {
-        return ret;
-    }
-    ret = bdrv_write_begin(&w, child, offset, bytes, qiov, qiov_offset, flags,
-                           BDRV_TRACKED_WRITE);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = bdrv_write_part(&w, offset, bytes, qiov, qiov_offset, flags);
-    return bdrv_write_end(&w, ret);
-}
-
-int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset,
-                                 unsigned int bytes, QEMUIOVector *qiov,
-                                 BdrvRequestFlags flags)
-{
-    return bdrv_co_pwritev_part(child, offset, bytes, qiov, 0, flags);
-}
-
-int coroutine_fn bdrv_co_pread(BdrvChild *child, int64_t offset,
-                               unsigned int bytes, void *buf,
-                               BdrvRequestFlags flags)
-{
-    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
-
-    return bdrv_co_preadv(child, offset, bytes, &qiov, flags);
-}
-
-int coroutine_fn bdrv_co_pwrite(BdrvChild *child, int64_t offset,
-                                unsigned int bytes, const void *buf,
-                                BdrvRequestFlags flags)
-{
-    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
-
-    return bdrv_co_pwritev(child, offset, bytes, &qiov, flags);
 }

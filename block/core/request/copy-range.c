@@ -93,11 +93,11 @@ int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, uint64_t src_offset,
                                        BdrvRequestFlags read_flags,
                                        BdrvRequestFlags write_flags)
 {
-    BdrvWrite w = { .child = dst, .bs = dst->bs };
+    BdrvChange w = { .child = dst, .bs = dst->bs };
     int ret = check_copy(src, src_offset, dst, dst_offset, bytes);
 
     if (ret == 0) {
-        ret = bdrv_check_write(dst, dst_offset, bytes, write_flags);
+        ret = bdrv_change_check(dst, dst_offset, bytes, write_flags);
     }
     if (ret < 0 || bytes == 0) {
         return ret;
@@ -112,7 +112,7 @@ int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, uint64_t src_offset,
         bdrv_mark_request_serialising(&w.req, w.bs->bl.request_alignment);
     }
     ret = bdrv_request_conflicts(&w.req)
-              ? -ENOTSUP : bdrv_write_check_end(&w, dst_offset + bytes);
+              ? -ENOTSUP : bdrv_change_check_end(&w, dst_offset + bytes);
     if (ret < 0) {
         bdrv_tracked_request_end(&w.req);
         return ret;
@@ -121,5 +121,5 @@ int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, uint64_t src_offset,
                                            dst_offset, bytes, read_flags,
                                            write_flags & ~BDRV_REQ_FUA);
     w.flush = write_flags & BDRV_REQ_FUA;
-    return bdrv_write_end(&w, MIN(ret, 0));
+    return bdrv_change_end(&w, MIN(ret, 0));
 }

@@ -7,6 +7,10 @@
  *     at most max_transfer bytes and max_iov elements, and a vector of exactly
  *     these bytes.
  *   - It gets only the flags that it declared; reads have none.
+ *   - It is never asked to read past the node's length rounded up to the
+ *     alignment; after the length everything reads as zeroes.
+ *   - A request that fits comes here and goes to the callback in one function,
+ *     because each frame is paid by every node that a request passes.
  */
 #include "qemu/osdep.h"
 
@@ -29,106 +33,34 @@ int coroutine_fn bdrv_aio_wait(BdrvAioWait *wait, BlockAIOCB *acb)
     return wait->ret;
 }
 
-static int coroutine_fn call_preadv(BlockDriverState *bs, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov)
+/* ---- limits ------------------------------------------------------------ */
+
+static int64_t driver_max_bytes(const BlockDriverState *bs)
 {
-    BlockDriver *drv = bs->drv;
-    int ret;
+    int64_t align = bs->bl.request_alignment;
+    int64_t max = MIN_NON_ZERO((int64_t)bs->bl.max_transfer,
+                               (int64_t)BDRV_REQUEST_MAX_BYTES);
 
-    if (drv->bdrv_co_preadv) {
-        ret = drv->bdrv_co_preadv(bs, offset, bytes, qiov, 0);
-    } else if (drv->bdrv_aio_preadv) {
-        BdrvAioWait wait = { .co = qemu_coroutine_self() };
-
-        ret = bdrv_aio_wait(&wait,
-                            drv->bdrv_aio_preadv(bs, offset, bytes, qiov, 0,
-                                                 bdrv_aio_wait_cb, &wait));
-    } else {
-        ret = -ENOTSUP;
-    }
-    return MIN(ret, 0);
+    return MAX(QEMU_ALIGN_DOWN(max, align), align);
 }
 
-static int coroutine_fn call_pwritev(BlockDriverState *bs, int64_t offset,
-                                     int64_t bytes, QEMUIOVector *qiov,
-                                     int flags)
+static int driver_max_iov(const BlockDriverState *bs)
 {
-    BlockDriver *drv = bs->drv;
-    int ret;
-
-    if (drv->bdrv_co_pwritev) {
-        ret = drv->bdrv_co_pwritev(bs, offset, bytes, qiov, flags);
-    } else if (drv->bdrv_aio_pwritev) {
-        BdrvAioWait wait = { .co = qemu_coroutine_self() };
-
-        ret = bdrv_aio_wait(&wait,
-                            drv->bdrv_aio_pwritev(bs, offset, bytes, qiov,
-                                                  flags, bdrv_aio_wait_cb,
-                                                  &wait));
-    } else {
-        ret = -ENOTSUP;
-    }
-    return MIN(ret, 0);
+    return bs->bl.max_iov > 0 ? bs->bl.max_iov : IOV_MAX;
 }
 
-/* One of the two callbacks. */
-typedef struct Transfer {
-    BlockDriverState *bs;
-    bool write;
-    int flags;
-} Transfer;
-
-static int coroutine_fn transfer_call(const Transfer *t, int64_t offset,
-                                      int64_t bytes, QEMUIOVector *qiov)
+/* Can the callback take the request as it is? */
+static bool driver_takes(const BlockDriverState *bs, int64_t offset,
+                         int64_t bytes, const QEMUIOVector *qiov,
+                         size_t qiov_offset)
 {
-    return t->write ? call_pwritev(t->bs, offset, bytes, qiov, t->flags)
-                    : call_preadv(t->bs, offset, bytes, qiov);
+    assert(QEMU_IS_ALIGNED(offset | bytes,
+                           (int64_t)bs->bl.request_alignment));
+    return bytes <= driver_max_bytes(bs) && qiov->niov <= driver_max_iov(bs) &&
+           qiov_offset == 0 && qiov->size == (uint64_t)bytes;
 }
 
-/* A piece whose elements are too many and too short for one aligned call. */
-static int coroutine_fn transfer_bounced(const Transfer *t, int64_t offset,
-                                         int64_t bytes, QEMUIOVector *qiov,
-                                         size_t qiov_offset)
-{
-    void *buf = bdrv_bounce_get(t->bs, bytes);
-    QEMUIOVector local = QEMU_IOVEC_INIT_BUF(local, buf, bytes);
-    int ret;
-
-    if (t->write) {
-        qemu_iovec_to_buf(qiov, qiov_offset, buf, bytes);
-    }
-    ret = transfer_call(t, offset, bytes, &local);
-    if (ret == 0 && !t->write) {
-        qemu_iovec_from_buf(qiov, qiov_offset, buf, bytes);
-    }
-    bdrv_bounce_put(t->bs, buf, bytes);
-    return ret;
-}
-
-/* A piece that refers to @count elements of @qiov. */
-static int coroutine_fn transfer_slice(const Transfer *t, int64_t offset,
-                                       int64_t bytes, QEMUIOVector *qiov,
-                                       size_t qiov_offset, int count)
-{
-    struct iovec local[BDRV_IOV_SPACE];
-    struct iovec *space = local;
-    QEMUIOVector slice;
-    size_t len = 0;
-    int ret;
-
-    if (count > BDRV_IOV_SPACE) {
-        len = count * sizeof(*space);
-        space = bdrv_bounce_get(t->bs, len);
-    }
-    qemu_iovec_init_slice_space(&slice, qiov, qiov_offset, bytes, space,
-                                MAX(count, BDRV_IOV_SPACE));
-    ret = transfer_call(t, offset, bytes, &slice);
-    qemu_iovec_destroy(&slice);
-    if (len) {
-        bdrv_bounce_put(t->bs, space, len);
-    }
-    return ret;
-}
+/* ---- pieces ------------------------------------------------------------- */
 
 /* Where in a vector the next piece begins. */
 typedef struct IovCursor {
@@ -136,7 +68,7 @@ typedef struct IovCursor {
     size_t offset;                 /* in the element */
 } IovCursor;
 
-static void cursor_advance(IovCursor *cur, const QEMUIOVector *qiov,
+static void iov_cursor_advance(IovCursor *cur, const QEMUIOVector *qiov,
                            size_t bytes)
 {
     bytes += cur->offset;
@@ -148,7 +80,7 @@ static void cursor_advance(IovCursor *cur, const QEMUIOVector *qiov,
 }
 
 /* How many of the next @max bytes lie in *@count, at most @max_iov, elements? */
-static size_t cursor_span(const IovCursor *cur, const QEMUIOVector *qiov,
+static size_t iov_cursor_span(const IovCursor *cur, const QEMUIOVector *qiov,
                           size_t max, int max_iov, int *count)
 {
     size_t span = 0, skip = cur->offset;
@@ -163,34 +95,87 @@ static size_t cursor_span(const IovCursor *cur, const QEMUIOVector *qiov,
     return MIN(span, max);
 }
 
-static int64_t max_transfer(const BlockDriverState *bs)
-{
-    int64_t align = bs->bl.request_alignment;
-    int64_t max = MIN_NON_ZERO((int64_t)bs->bl.max_transfer,
-                               (int64_t)BDRV_REQUEST_MAX_BYTES);
+/* A request that is done in pieces. */
+typedef struct DriverSplit {
+    BlockDriverState *bs;
+    bool write;
+    BdrvRequestFlags flags;
+} DriverSplit;
 
-    return MAX(QEMU_ALIGN_DOWN(max, align), align);
+static int coroutine_fn driver_piece(const DriverSplit *s, int64_t offset,
+                                     int64_t bytes, QEMUIOVector *qiov)
+{
+    return s->write ? bdrv_driver_write(s->bs, offset, bytes, qiov, 0, s->flags)
+                    : bdrv_driver_read(s->bs, offset, bytes, qiov, 0);
 }
 
-static int coroutine_fn transfer_split(const Transfer *t, int64_t offset,
-                                       int64_t bytes, QEMUIOVector *qiov,
-                                       size_t qiov_offset, int64_t max,
-                                       int max_iov)
+/* A piece whose elements are too many and too short for one aligned call. */
+static int coroutine_fn driver_bounced_piece(const DriverSplit *s,
+                                             int64_t offset, int64_t bytes,
+                                             QEMUIOVector *qiov,
+                                             size_t qiov_offset)
 {
-    int64_t align = t->bs->bl.request_alignment;
+    void *buf = bdrv_bounce_get(s->bs, bytes);
+    QEMUIOVector local = QEMU_IOVEC_INIT_BUF(local, buf, bytes);
+    int ret;
+
+    if (s->write) {
+        qemu_iovec_to_buf(qiov, qiov_offset, buf, bytes);
+    }
+    ret = driver_piece(s, offset, bytes, &local);
+    if (ret == 0 && !s->write) {
+        qemu_iovec_from_buf(qiov, qiov_offset, buf, bytes);
+    }
+    bdrv_bounce_put(s->bs, buf, bytes);
+    return ret;
+}
+
+/* A piece that refers to @count elements of @qiov. */
+static int coroutine_fn driver_slice_piece(const DriverSplit *s,
+                                           int64_t offset, int64_t bytes,
+                                           QEMUIOVector *qiov,
+                                           size_t qiov_offset, int count)
+{
+    struct iovec local[IOV_SPACE];
+    struct iovec *space = local;
+    QEMUIOVector slice;
+    size_t len = 0;
+    int ret;
+
+    if (count > IOV_SPACE) {
+        len = count * sizeof(*space);
+        space = bdrv_bounce_get(s->bs, len);
+    }
+    qemu_iovec_init_slice_space(&slice, qiov, qiov_offset, bytes, space,
+                                MAX(count, IOV_SPACE));
+    ret = driver_piece(s, offset, bytes, &slice);
+    qemu_iovec_destroy(&slice);
+    if (len) {
+        bdrv_bounce_put(s->bs, space, len);
+    }
+    return ret;
+}
+
+static int coroutine_fn driver_split(const DriverSplit *s, int64_t offset,
+                                     int64_t bytes, QEMUIOVector *qiov,
+                                     size_t qiov_offset)
+{
+    int64_t align = s->bs->bl.request_alignment;
+    int64_t max = driver_max_bytes(s->bs);
     IovCursor cur = { 0, 0 };
 
-    cursor_advance(&cur, qiov, qiov_offset);
+    iov_cursor_advance(&cur, qiov, qiov_offset);
     while (bytes) {
         int count, ret;
-        int64_t n = cursor_span(&cur, qiov, MIN(bytes, max), max_iov, &count);
+        int64_t n = iov_cursor_span(&cur, qiov, MIN(bytes, max),
+                                    driver_max_iov(s->bs), &count);
 
         n = QEMU_ALIGN_DOWN(n, align);
         if (n) {
-            ret = transfer_slice(t, offset, n, qiov, qiov_offset, count);
+            ret = driver_slice_piece(s, offset, n, qiov, qiov_offset, count);
         } else {
             n = MIN(MIN(bytes, max), MAX(BDRV_BOUNCE_MAX, align));
-            ret = transfer_bounced(t, offset, n, qiov, qiov_offset);
+            ret = driver_bounced_piece(s, offset, n, qiov, qiov_offset);
         }
         if (ret < 0) {
             return ret;
@@ -198,48 +183,81 @@ static int coroutine_fn transfer_split(const Transfer *t, int64_t offset,
         offset += n;
         bytes -= n;
         qiov_offset += n;
-        cursor_advance(&cur, qiov, n);
+        iov_cursor_advance(&cur, qiov, n);
     }
     return 0;
 }
 
-static int coroutine_fn transfer(const Transfer *t, int64_t offset,
-                                 int64_t bytes, QEMUIOVector *qiov,
-                                 size_t qiov_offset)
-{
-    int max_iov = t->bs->bl.max_iov > 0 ? t->bs->bl.max_iov : IOV_MAX;
-    int64_t max = max_transfer(t->bs);
-
-    assert(QEMU_IS_ALIGNED(offset | bytes,
-                           (int64_t)t->bs->bl.request_alignment));
-    if (bytes <= max && qiov->niov <= max_iov && qiov_offset == 0 &&
-        qiov->size == (uint64_t)bytes) {
-        return transfer_call(t, offset, bytes, qiov);
-    }
-    return transfer_split(t, offset, bytes, qiov, qiov_offset, max, max_iov);
-}
+/* ---- the callbacks ------------------------------------------------------ */
 
 int coroutine_fn bdrv_driver_read(BlockDriverState *bs, int64_t offset,
                                   int64_t bytes, QEMUIOVector *qiov,
                                   size_t qiov_offset)
 {
-    const Transfer t = { .bs = bs };
+    BlockDriver *drv = bs->drv;
+    int64_t end = bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+    int64_t inside, n;
+    int ret = 0;
 
-    return transfer(&t, offset, bytes, qiov, qiov_offset);
+    if (offset + bytes > end) {
+        /* The length may have grown without this node's knowledge. */
+        end = bdrv_getlength(bs);
+        if (end < 0) {
+            return end;
+        }
+    }
+    inside = MIN(MAX(end - offset, 0), bytes);
+    n = MIN(ROUND_UP(inside, bs->bl.request_alignment), bytes);
+    if (n == 0) {
+        ret = 0;
+    } else if (!driver_takes(bs, offset, n, qiov, qiov_offset)) {
+        const DriverSplit s = { .bs = bs };
+
+        ret = driver_split(&s, offset, n, qiov, qiov_offset);
+    } else if (drv->bdrv_co_preadv) {
+        ret = drv->bdrv_co_preadv(bs, offset, n, qiov, 0);
+    } else if (drv->bdrv_aio_preadv) {
+        BdrvAioWait wait = { .co = qemu_coroutine_self() };
+
+        ret = bdrv_aio_wait(&wait,
+                            drv->bdrv_aio_preadv(bs, offset, n, qiov, 0,
+                                                 bdrv_aio_wait_cb, &wait));
+    } else {
+        ret = -ENOTSUP;
+    }
+    if (inside < bytes) {
+        qemu_iovec_memset(qiov, qiov_offset + inside, 0, bytes - inside);
+    }
+    return MIN(ret, 0);
 }
 
 int coroutine_fn bdrv_driver_write(BlockDriverState *bs, int64_t offset,
                                    int64_t bytes, QEMUIOVector *qiov,
                                    size_t qiov_offset, BdrvRequestFlags flags)
 {
-    const Transfer t = {
-        .bs = bs,
-        .write = true,
-        .flags = flags & bs->supported_write_flags,
-    };
+    BlockDriver *drv = bs->drv;
+    BdrvRequestFlags taken = flags & bs->supported_write_flags;
+    int ret;
 
-    if (flags & ~t.flags & BDRV_REQ_WRITE_COMPRESSED) {
+    if (flags & ~taken & BDRV_REQ_WRITE_COMPRESSED) {
         return -ENOTSUP;
     }
-    return transfer(&t, offset, bytes, qiov, qiov_offset);
+    if (!driver_takes(bs, offset, bytes, qiov, qiov_offset)) {
+        const DriverSplit s = { .bs = bs, .write = true, .flags = taken };
+
+        return driver_split(&s, offset, bytes, qiov, qiov_offset);
+    }
+    if (drv->bdrv_co_pwritev) {
+        ret = drv->bdrv_co_pwritev(bs, offset, bytes, qiov, taken);
+    } else if (drv->bdrv_aio_pwritev) {
+        BdrvAioWait wait = { .co = qemu_coroutine_self() };
+
+        ret = bdrv_aio_wait(&wait,
+                            drv->bdrv_aio_pwritev(bs, offset, bytes, qiov,
+                                                  taken, bdrv_aio_wait_cb,
+                                                  &wait));
+    } else {
+        ret = -ENOTSUP;
+    }
+    return MIN(ret, 0);
 }

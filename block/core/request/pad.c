@@ -1,162 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Padding of unaligned requests, and the buffers for it and for bouncing.
+ * Padding: an unaligned request rounded out to the node's alignment.
  *
- * Buffers come from a store of the thread: free lists by size, bounded, given
- * back when the thread ends.  So requests allocate only until as many buffers
- * exist as are in use at a time.
+ * Up to BDRV_BOUNCE_MAX bytes lie in one buffer as a whole, because direct I/O
+ * wants aligned memory besides aligned ranges and would bounce them anyway.
  */
 #include "qemu/osdep.h"
-
 #include "block/core/request/request.h"
-
-/* ---- the store --------------------------------------------------------- */
-
-#define STORE_ALIGN   4096
-#define STORE_CLASSES 6                /* 4 KiB ... 128 KiB */
-#define STORE_KEEP    (4 << 20)        /* bytes kept in one class at most */
-
-typedef struct FreeBuffer FreeBuffer;
-struct FreeBuffer {
-    FreeBuffer *next;
-};
-
-typedef struct Store {
-    FreeBuffer *free[STORE_CLASSES];
-    size_t kept[STORE_CLASSES];        /* bytes */
-} Store;
-
-static void store_destroy(gpointer opaque)
-{
-    Store *store = opaque;
-    int i;
-
-    for (i = 0; i < STORE_CLASSES; i++) {
-        while (store->free[i]) {
-            FreeBuffer *buf = store->free[i];
-
-            store->free[i] = buf->next;
-            qemu_vfree(buf);
-        }
-    }
-    g_free(store);
-}
-
-static GPrivate store_key = G_PRIVATE_INIT(store_destroy);
-
-static Store *store_get(void)
-{
-    Store *store = g_private_get(&store_key);
-
-    if (!store) {
-        store = g_new0(Store, 1);
-        g_private_set(&store_key, store);
-    }
-    return store;
-}
-
-/* The class whose buffers hold @size bytes fit for @bs, or -1. */
-static int store_class(BlockDriverState *bs, size_t size)
-{
-    int i;
-
-    if (bdrv_opt_mem_align(bs) <= STORE_ALIGN) {
-        for (i = 0; i < STORE_CLASSES; i++) {
-            if (size <= (size_t)STORE_ALIGN << i) {
-                return i;
-            }
-        }
-    }
-    return -1;
-}
-
-void *bdrv_bounce_get(BlockDriverState *bs, size_t size)
-{
-    int class = store_class(bs, size);
-    Store *store;
-    FreeBuffer *buf;
-
-    if (class < 0) {
-        return qemu_blockalign(bs, size);
-    }
-    store = store_get();
-    buf = store->free[class];
-    if (!buf) {
-        return qemu_memalign(STORE_ALIGN, (size_t)STORE_ALIGN << class);
-    }
-    store->free[class] = buf->next;
-    store->kept[class] -= (size_t)STORE_ALIGN << class;
-    return buf;
-}
-
-void bdrv_bounce_put(BlockDriverState *bs, void *buf, size_t size)
-{
-    int class = store_class(bs, size);
-    Store *store = class < 0 ? NULL : store_get();
-    FreeBuffer *node = buf;
-
-    if (!store || store->kept[class] >= STORE_KEEP) {
-        qemu_vfree(buf);
-        return;
-    }
-    node->next = store->free[class];
-    store->free[class] = node;
-    store->kept[class] += (size_t)STORE_ALIGN << class;
-}
-
-void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes)
-{
-    static uint8_t zeroes[BDRV_ZERO_BUF] __attribute__((aligned(4096)));
-    int n = 0;
-
-    while (bytes) {
-        size_t len = MIN(bytes, sizeof(zeroes));
-
-        space[n].iov_base = zeroes;
-        space[n].iov_len = len;
-        bytes -= len;
-        n++;
-    }
-    qemu_iovec_init_external(qiov, space, n);
-}
-
-/* ---- padding ----------------------------------------------------------- */
 
 /* The vector over head, the request's memory and tail. */
 static void pad_vector(BdrvPad *pad, BlockDriverState *bs)
 {
-    const QEMUIOVector *user = pad->user_qiov;
-    size_t skip = pad->user_offset;
-    size_t bytes = pad->bytes - pad->head - pad->tail;
-    struct iovec *iov = pad->space;
-    int n = 0, i;
+    int niov = pad->user_qiov->niov + 2;
+    struct iovec *space = pad->space;
 
-    if (user->niov + 2 > BDRV_IOV_SPACE) {
-        pad->space_len = (user->niov + 2) * sizeof(*iov);
-        iov = bdrv_bounce_get(bs, pad->space_len);
+    if (niov > IOV_SPACE) {
+        pad->space_len = niov * sizeof(*space);
+        space = bdrv_bounce_get(bs, pad->space_len);
     }
-    if (pad->head) {
-        iov[n].iov_base = pad->buf;
-        iov[n++].iov_len = pad->head;
-    }
-    for (i = 0; i < user->niov && bytes; i++) {
-        size_t len = user->iov[i].iov_len;
-
-        if (skip >= len) {
-            skip -= len;
-            continue;
-        }
-        len = MIN(len - skip, bytes);
-        iov[n].iov_base = (uint8_t *)user->iov[i].iov_base + skip;
-        iov[n++].iov_len = len;
-        skip = 0;
-        bytes -= len;
-    }
-    if (pad->tail) {
-        iov[n].iov_base = pad->buf + pad->buf_len - pad->tail;
-        iov[n++].iov_len = pad->tail;
-    }
-    qemu_iovec_init_external(&pad->qiov, iov, n);
+    qemu_iovec_init_extended_space(&pad->qiov, pad->buf, pad->head,
+                                   pad->user_qiov, pad->user_offset,
+                                   pad->bytes - pad->head - pad->tail,
+                                   pad->buf + pad->buf_len - pad->tail,
+                                   pad->tail, space, MAX(niov, IOV_SPACE));
 }
 
 void bdrv_pad_begin(BdrvPad *pad, BlockDriverState *bs, int64_t offset,
@@ -218,7 +84,7 @@ static int coroutine_fn pad_read_buf(BlockDriverState *bs, int64_t offset,
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
 
-    return bdrv_aligned_read(bs, offset, bytes, &qiov, 0);
+    return bdrv_driver_read(bs, offset, bytes, &qiov, 0);
 }
 
 /* Head and tail lie in one buffer: one read serves both. */

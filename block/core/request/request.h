@@ -4,10 +4,10 @@
  * way down to the driver's callbacks, padding and its buffers.
  *
  * Files: limits (limits, lengths, aligned memory), tracked (requests in flight,
- * serialising), pad (unaligned requests, buffers), driver-io (the drivers'
- * callbacks, splitting), change (reads and writes), zeroes (write-zeroes,
- * discard), flush, truncate, copy-range, status, probe-guard (probed raw
- * images), sync (mixed forms).
+ * serialising), buffers, pad (unaligned requests), driver-io (the drivers'
+ * callbacks, splitting), read, probe-guard (probed raw images), flush, change
+ * (what all changes share), zeroes (write-zeroes, discard), write, truncate,
+ * copy-range, status, sync (mixed forms).
  *
  * Invariants:
  *   - Everything between a begin and its end happens under an in-flight count
@@ -18,9 +18,7 @@
 #define BLOCK_CORE_REQUEST_H
 
 #include "block/core/node/node.h"
-
-/* Vectors up to this many elements need no buffer for a changed copy. */
-#define BDRV_IOV_SPACE 16
+#include "minblk/iov-space.h"
 
 /* The largest buffer that stands in for a request's memory. */
 #define BDRV_BOUNCE_MAX 65536
@@ -106,7 +104,7 @@ bool bdrv_end_in_motion(BlockDriverState *bs);
 /* Tells the parents of @bs that its length has changed.  Plain. */
 void bdrv_parents_resize(BlockDriverState *bs);
 
-/* ---- buffers (pad.c) --------------------------------------------------- */
+/* ---- buffers (buffers.c) ------------------------------------------------ */
 
 /*
  * Memory fit for direct I/O on @bs from the thread's store, to be given back
@@ -143,7 +141,7 @@ typedef struct BdrvPad {
     QEMUIOVector *user_qiov;       /* where the request's own bytes are */
     size_t user_offset;
     QEMUIOVector qiov;             /* the rounded request's memory */
-    struct iovec space[BDRV_IOV_SPACE];
+    struct iovec space[IOV_SPACE];
     size_t space_len;              /* bytes of a vector from the store, or 0 */
 } BdrvPad;
 
@@ -166,8 +164,9 @@ int coroutine_fn bdrv_pad_read(BdrvPad *pad, BlockDriverState *bs);
 
 /*
  * Read or write an aligned range in as many calls of the driver's callback as
- * its limits ask for.  @qiov holds @bytes from @qiov_offset on.  Writes hand
- * on those of @flags that the driver supports.  0 or -errno.
+ * its limits ask for.  @qiov holds @bytes from @qiov_offset on.  Reads past the
+ * end give zeroes; writes hand on those of @flags that the driver supports.  0
+ * or -errno.
  */
 int coroutine_fn bdrv_driver_read(BlockDriverState *bs, int64_t offset,
                                   int64_t bytes, QEMUIOVector *qiov,
@@ -187,24 +186,25 @@ typedef struct BdrvAioWait {
 void bdrv_aio_wait_cb(void *opaque, int ret);
 int coroutine_fn bdrv_aio_wait(BdrvAioWait *wait, BlockAIOCB *acb);
 
-/* ---- reads and writes (io.c) ------------------------------------------- */
+/* ---- changes (change.c) ------------------------------------------------- */
 
-/* An aligned read that begins no request: zeroes past the end. */
-int coroutine_fn bdrv_aligned_read(BlockDriverState *bs, int64_t offset,
-                                   int64_t bytes, QEMUIOVector *qiov,
-                                   size_t qiov_offset);
+static inline bool bdrv_is_aligned(const BlockDriverState *bs, int64_t offset,
+                                   int64_t bytes)
+{
+    return ((offset | bytes) & (bs->bl.request_alignment - 1)) == 0;
+}
 
 /* A change of a node's contents, from begin to end. */
-typedef struct BdrvWrite {
+typedef struct BdrvChange {
     BdrvTrackedRequest req;
     BdrvChild *child;
     BlockDriverState *bs;
     bool guarded;                  /* bdrv_guard_end() is owed */
     bool flush;                    /* FUA that the driver did not take */
-} BdrvWrite;
+} BdrvChange;
 
 /* May @child's parent write @flags' way at all?  0 or -errno.  Plain. */
-int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes,
+int bdrv_change_check(BdrvChild *child, int64_t offset, int64_t bytes,
                      BdrvRequestFlags flags);
 
 /*
@@ -212,20 +212,20 @@ int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes,
  * the guard, tracks it as @type, waits for those before it and judges the range against the
  * node's length.  0, or -errno and there is nothing to end.
  */
-int coroutine_fn bdrv_write_begin(BdrvWrite *w, BdrvChild *child,
+int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
                                   int64_t offset, int64_t bytes,
                                   QEMUIOVector *qiov, size_t qiov_offset,
                                   BdrvRequestFlags flags,
                                   enum BdrvTrackedRequestType type);
 
 /* May the node of @w end at @end?  0 or -errno.  Plain. */
-int bdrv_write_check_end(BdrvWrite *w, int64_t end);
+int bdrv_change_check_end(BdrvChange *w, int64_t end);
 
 /*
  * Writes a part of it, aligned or not, with its debug events; never more than
  * the part changes, the file's length included.
  */
-int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
+int coroutine_fn bdrv_change_part(BdrvChange *w, int64_t offset, int64_t bytes,
                                  QEMUIOVector *qiov, size_t qiov_offset,
                                  BdrvRequestFlags flags);
 
@@ -233,12 +233,12 @@ int coroutine_fn bdrv_write_part(BdrvWrite *w, int64_t offset, int64_t bytes,
  * Ends it with the result @ret: raises the write generation, records a greater
  * length, flushes where FUA asks for it.  Returns 0 or -errno.
  */
-int coroutine_fn bdrv_write_end(BdrvWrite *w, int ret);
+int coroutine_fn bdrv_change_end(BdrvChange *w, int ret);
 
 /* ---- write-zeroes (zeroes.c) ------------------------------------------- */
 
 /* A part of a begun write becomes zero; 0 or -errno. */
-int coroutine_fn bdrv_write_zeroes_part(BdrvWrite *w, int64_t offset,
+int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
                                         int64_t bytes, BdrvRequestFlags flags);
 
 /* ---- status (status.c) ------------------------------------------------- */

@@ -70,7 +70,7 @@ static int coroutine_fn call_truncate(BlockDriverState *bs, int64_t size,
 }
 
 /* Makes [@old_size, @size) zero if the driver did not promise it. */
-static int coroutine_fn clear_new_space(BdrvWrite *w, int64_t old_size,
+static int coroutine_fn clear_new_space(BdrvChange *w, int64_t old_size,
                                         int64_t size, Error **errp)
 {
     BlockDriverState *bs = w->bs;
@@ -81,7 +81,7 @@ static int coroutine_fn clear_new_space(BdrvWrite *w, int64_t old_size,
         bdrv_has_zero_init_truncate(bs)) {
         return 0;
     }
-    ret = bdrv_write_zeroes_part(w, old_size, end - old_size, 0);
+    ret = bdrv_change_to_zeroes(w, old_size, end - old_size, 0);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not clear the new space");
     }
@@ -89,7 +89,7 @@ static int coroutine_fn clear_new_space(BdrvWrite *w, int64_t old_size,
 }
 
 /* Guarded and tracked: changes the length, then what depends on it. */
-static int coroutine_fn resize(BdrvWrite *w, int64_t size, bool exact,
+static int coroutine_fn resize(BdrvChange *w, int64_t size, bool exact,
                                PreallocMode prealloc, Error **errp)
 {
     BlockDriverState *bs = w->bs;
@@ -117,7 +117,7 @@ static int coroutine_fn resize(BdrvWrite *w, int64_t size, bool exact,
     return ret;
 }
 
-static int coroutine_fn guard_truncate(BdrvWrite *w, int64_t size,
+static int coroutine_fn guard_truncate(BdrvChange *w, int64_t size,
                                        Error **errp)
 {
     int ret;
@@ -137,7 +137,7 @@ static int coroutine_fn guard_truncate(BdrvWrite *w, int64_t size,
 int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
                                   PreallocMode prealloc, Error **errp)
 {
-    BdrvWrite w = { .child = child, .bs = child->bs };
+    BdrvChange w = { .child = child, .bs = child->bs };
     int64_t start;
     int ret = check_truncate(child, offset, errp);
 
@@ -157,5 +157,5 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
         &w.req, MAX(w.bs->bl.request_alignment, BDRV_SECTOR_SIZE));
     bdrv_wait_serialising_requests(&w.req);
     ret = resize(&w, offset, exact, prealloc, errp);
-    return bdrv_write_end(&w, ret);
+    return bdrv_change_end(&w, ret);
 }

@@ -17,18 +17,18 @@
 
 /* ---- write-zeroes ------------------------------------------------------ */
 
-typedef int coroutine_fn ZeroWriter(BdrvWrite *w, int64_t offset,
+typedef int coroutine_fn ZeroWriter(BdrvChange *w, int64_t offset,
                                     int64_t bytes, QEMUIOVector *qiov,
                                     BdrvRequestFlags flags);
 
-static int coroutine_fn zero_by_part(BdrvWrite *w, int64_t offset,
+static int coroutine_fn zero_by_part(BdrvChange *w, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
                                      BdrvRequestFlags flags)
 {
-    return bdrv_write_part(w, offset, bytes, qiov, 0, flags);
+    return bdrv_change_part(w, offset, bytes, qiov, 0, flags);
 }
 
-static int coroutine_fn zero_by_driver(BdrvWrite *w, int64_t offset,
+static int coroutine_fn zero_by_driver(BdrvChange *w, int64_t offset,
                                        int64_t bytes, QEMUIOVector *qiov,
                                        BdrvRequestFlags flags)
 {
@@ -39,18 +39,18 @@ static int coroutine_fn zero_by_driver(BdrvWrite *w, int64_t offset,
 }
 
 /* Writes zeroes as data by @writer, in pieces of a bounded vector. */
-static int coroutine_fn write_zero_data(BdrvWrite *w, int64_t offset,
+static int coroutine_fn write_zero_data(BdrvChange *w, int64_t offset,
                                         int64_t bytes, BdrvRequestFlags flags,
                                         ZeroWriter *writer)
 {
     int64_t align = w->bs->bl.request_alignment;
-    int64_t piece = MAX(BDRV_ZERO_BUF * (int64_t)BDRV_IOV_SPACE, align);
-    struct iovec local[BDRV_IOV_SPACE];
+    int64_t piece = MAX(BDRV_ZERO_BUF * (int64_t)IOV_SPACE, align);
+    struct iovec local[IOV_SPACE];
     struct iovec *space = local;
     size_t len = 0;
     int ret = 0;
 
-    if (piece > BDRV_ZERO_BUF * (int64_t)BDRV_IOV_SPACE) {
+    if (piece > BDRV_ZERO_BUF * (int64_t)IOV_SPACE) {
         len = piece / BDRV_ZERO_BUF * sizeof(*space);
         space = bdrv_bounce_get(w->bs, len);
     }
@@ -72,7 +72,7 @@ static int coroutine_fn write_zero_data(BdrvWrite *w, int64_t offset,
 }
 
 /* One call of the driver's callback, or what stands in for it. */
-static int coroutine_fn zero_piece(BdrvWrite *w, int64_t offset, int bytes,
+static int coroutine_fn zero_piece(BdrvChange *w, int64_t offset, int bytes,
                                    BdrvRequestFlags flags)
 {
     BlockDriverState *bs = w->bs;
@@ -118,7 +118,7 @@ static int64_t piece_max(int64_t limit, int64_t align, int64_t small)
     return MAX(QEMU_ALIGN_DOWN(max, small), small);
 }
 
-static int coroutine_fn zero_aligned(BdrvWrite *w, int64_t offset,
+static int coroutine_fn zero_aligned(BdrvChange *w, int64_t offset,
                                      int64_t bytes, BdrvRequestFlags flags)
 {
     BlockLimits *bl = &w->bs->bl;
@@ -139,7 +139,7 @@ static int coroutine_fn zero_aligned(BdrvWrite *w, int64_t offset,
     return ret;
 }
 
-int coroutine_fn bdrv_write_zeroes_part(BdrvWrite *w, int64_t offset,
+int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
                                         int64_t bytes, BdrvRequestFlags flags)
 {
     int64_t align = w->bs->bl.request_alignment;
@@ -164,8 +164,8 @@ int coroutine_fn bdrv_write_zeroes_part(BdrvWrite *w, int64_t offset,
 int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
                                        int bytes, BdrvRequestFlags flags)
 {
-    BdrvWrite w;
-    int ret = bdrv_check_write(child, offset, bytes, flags);
+    BdrvChange w;
+    int ret = bdrv_change_check(child, offset, bytes, flags);
 
     if (ret < 0 || bytes == 0) {
         return ret;
@@ -176,13 +176,13 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
     if (flags & ~child->bs->supported_zero_flags & BDRV_REQ_NO_FALLBACK) {
         return -ENOTSUP;
     }
-    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, 0, flags,
+    ret = bdrv_change_begin(&w, child, offset, bytes, NULL, 0, flags,
                            BDRV_TRACKED_WRITE);
     if (ret < 0) {
         return ret;
     }
-    ret = bdrv_write_zeroes_part(&w, offset, bytes, flags);
-    return bdrv_write_end(&w, ret);
+    ret = bdrv_change_to_zeroes(&w, offset, bytes, flags);
+    return bdrv_change_end(&w, ret);
 }
 
 /* A multiple of every alignment, so only the ends of a range are unaligned. */
@@ -251,7 +251,7 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
                                   int64_t bytes)
 {
     BlockDriverState *bs = child->bs;
-    BdrvWrite w;
+    BdrvChange w;
     int ret;
 
     if (!bs->drv) {
@@ -264,15 +264,15 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
         (!bs->drv->bdrv_co_pdiscard && !bs->drv->bdrv_aio_pdiscard)) {
         return 0;
     }
-    ret = bdrv_check_write(child, offset, 0, 0);
+    ret = bdrv_change_check(child, offset, 0, 0);
     if (ret < 0) {
         return ret;
     }
-    ret = bdrv_write_begin(&w, child, offset, bytes, NULL, 0, 0,
+    ret = bdrv_change_begin(&w, child, offset, bytes, NULL, 0, 0,
                            BDRV_TRACKED_DISCARD);
     if (ret < 0) {
         return ret;
     }
     ret = discard_part(bs, offset, bytes);
-    return bdrv_write_end(&w, ret);
+    return bdrv_change_end(&w, ret);
 }
