@@ -417,7 +417,10 @@ static int raw_has_zero_init(BlockDriverState *bs)
 
 static int raw_has_zero_init_truncate(BlockDriverState *bs)
 {
-    return bdrv_has_zero_init_truncate(bs->file->bs);
+    BDRVRawState *s = bs->opaque;
+
+    /* A window of a fixed size does not grow, so nothing new can be zero. */
+    return s->has_size ? 0 : bdrv_has_zero_init_truncate(bs->file->bs);
 }
 
 static void raw_eject(BlockDriverState *bs, bool eject_flag)

@@ -2,8 +2,8 @@
 /*
  * Changing fields of the footer.
  *
- * Invariant: all values are judged before the first write; the footer in memory
- * changes when both copies on the disk have.
+ * Invariant: all values are checked before the first write; the footer in memory
+ * changes when all on the disk have, so that an error leaves both as they were.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -19,15 +19,14 @@ QemuOptsList vpc_amend_opts = {
     },
 };
 
-/* The tail first: it is the one that counts. */
-static int write_footers(BlockDriverState *bs, const VpcFooter *footer)
+/* The last one first, because opening believes it rather than the copy at 0. */
+static int amend_write(BlockDriverState *bs, const uint64_t *offsets, int count,
+                       const VpcFooter *footer)
 {
-    VpcState *s = bs->opaque;
-    uint64_t tail = s->footer_offset;
-    int ret = bdrv_pwrite_sync(bs->file, tail, footer, sizeof(*footer));
+    int ret = 0;
 
-    if (ret >= 0 && s->type != VPC_TYPE_FIXED) {
-        ret = bdrv_pwrite_sync(bs->file, 0, footer, sizeof(*footer));
+    for (int i = count - 1; i >= 0 && ret >= 0; i--) {
+        ret = bdrv_pwrite_sync(bs->file, offsets[i], footer, sizeof(*footer));
     }
     return ret;
 }
@@ -44,6 +43,8 @@ int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp)
         .has_timestamp = qemu_opt_get(opts, "timestamp") != NULL,
         .timestamp = qemu_opt_get_number(opts, "timestamp", 0),
     };
+    uint64_t offsets[VPC_MAX_FOOTERS];
+    int count = vpc_footer_offsets(bs, offsets);
     int ret;
 
     if (!vpc_fields_apply(&fields, &footer, errp)) {
@@ -60,10 +61,10 @@ int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp)
         return -EINVAL;
     }
     vpc_footer_seal(&footer);
-    ret = write_footers(bs, &footer);
+    ret = amend_write(bs, offsets, count, &footer);
     if (ret < 0) {
         /* As it was, as far as that can be written. */
-        write_footers(bs, &s->footer);
+        amend_write(bs, offsets, count, &s->footer);
         error_setg_errno(errp, -ret, "Could not write the footer");
         return ret;
     }

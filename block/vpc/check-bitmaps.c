@@ -108,50 +108,6 @@ static void clear_map_bit(VpcCheck *c, uint32_t block)
 
 /* ---- bitmaps ------------------------------------------------------------ */
 
-static bool only_footers(const uint8_t *buf, uint64_t bytes)
-{
-    for (uint64_t at = 0; at + VPC_SECTOR <= bytes; at += VPC_SECTOR) {
-        if (!vpc_has_footer_cookie(buf + at) &&
-            !buffer_is_zero(buf + at, VPC_SECTOR)) {
-            return false;
-        }
-    }
-    return bytes % VPC_SECTOR == 0;
-}
-
-int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end,
-                   bool but_for_footers)
-{
-    uint64_t chunk = MIN(end - start, 64 * KiB);
-    g_autofree void *buf = NULL;
-
-    while (start < end) {
-        int64_t pnum = 0;
-        int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum,
-                                    NULL, NULL);
-
-        if (ret >= 0 && pnum > 0 && (ret & BDRV_BLOCK_ZERO)) {
-            start += pnum;
-            continue;
-        }
-        if (!buf) {
-            buf = g_malloc(chunk);
-        }
-        pnum = MIN(ret >= 0 && pnum > 0 ? (uint64_t)pnum : chunk,
-                   MIN(chunk, end - start));
-        ret = bdrv_pread(bs->file, start, buf, pnum);
-        if (ret < 0) {
-            return ret;
-        }
-        if (!buffer_is_zero(buf, pnum) &&
-            !(but_for_footers && only_footers(buf, pnum))) {
-            return 0;
-        }
-        start += pnum;
-    }
-    return 1;
-}
-
 /* Do the sectors whose bits are clear hold data?  1, 0 or -errno. */
 static int holds_stale_data(VpcCheck *c, uint32_t entry, const uint8_t *bits,
                             uint32_t sectors)
@@ -171,9 +127,9 @@ static int holds_stale_data(VpcCheck *c, uint32_t entry, const uint8_t *bits,
         while (i < sectors && !vpc_bit(bits, i)) {
             i++;
         }
-        ret = vpc_reads_zero(c->bs, data + (uint64_t)first * VPC_SECTOR,
-                             data + (uint64_t)i * VPC_SECTOR, false);
-        if (ret <= 0) {
+        ret = vpc_space_content(c->bs, data + (uint64_t)first * VPC_SECTOR,
+                                data + (uint64_t)i * VPC_SECTOR);
+        if (ret != VPC_CONTENT_ZERO) {
             return ret < 0 ? ret : 1;
         }
     }

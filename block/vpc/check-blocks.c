@@ -16,7 +16,6 @@
 #include "qemu/units.h"
 #include "check.h"
 
-#define PAGE 4096
 #define PIECE_ENTRIES (16 * KiB)
 
 static uint64_t start_of(uint32_t entry)
@@ -116,10 +115,12 @@ int vpc_check_walk(VpcCheck *c, uint32_t blocks, VpcWalk *fn)
 
 static void count_fragments(VpcCheck *c, uint32_t entry)
 {
-    /* Up to a page is skipped to align the data. */
-    c->bfi.fragmented_clusters += c->next &&
-        (entry < c->next || entry - c->next >= PAGE / VPC_SECTOR);
-    c->next = entry + c->block_bytes / VPC_SECTOR;
+    VpcState *s = c->bs->opaque;
+    uint64_t offset = start_of(entry);
+
+    c->bfi.fragmented_clusters +=
+        c->previous && !vpc_layout_follows(s->block_size, c->previous, offset);
+    c->previous = offset;
 }
 
 static int judge_entries(VpcCheck *c, uint32_t block, uint32_t count,
@@ -297,81 +298,59 @@ static bool copies_are_bounded(const VpcCheck *c)
     return false;
 }
 
-/* Of a footer, the bytes before the reserved ones, and how many may differ. */
-#define FOOTER_BYTES 85
-#define DAMAGED_BYTES 21
-
-/* Is it the disk's footer, but for some damage? */
-static bool resembles_footer(const VpcState *s, const uint8_t *sector)
+/*
+ * Moved blocks go after all that the file holds, whatever it is, each where
+ * growth would put it.
+ */
+static int place_moves(VpcCheck *c)
 {
-    const uint8_t *footer = (const uint8_t *)&s->footer;
-    unsigned different = 0;
+    VpcState *s = c->bs->opaque;
+    uint64_t next = MAX(MAX(c->data_end, s->file_length), s->space.floor);
 
-    for (size_t i = 0; i < FOOTER_BYTES; i++) {
-        different += sector[i] != footer[i];
+    for (guint i = 0; i < c->moves->len; i++) {
+        VpcMove *m = &g_array_index(c->moves, VpcMove, i);
+        uint64_t offset = vpc_layout_block(s->block_size, next);
+
+        if (!vpc_layout_entry(s->block_size, offset, &m->to)) {
+            return -ENOSPC;
+        }
+        c->data_end = offset + c->block_bytes;
+        next = vpc_layout_after_footer(vpc_layout_footer(c->data_end));
     }
-    return different <= DAMAGED_BYTES;
+    return 0;
 }
 
 /*
- * Where the file's contents end, whatever they are: of what stands where the
- * tail was lost, only a damaged footer or zeroes may be written over.
+ * The footer goes directly after the data, and the file ends with it, unless the
+ * file holds more there: then that stays before it.
  */
-static int contents_end(const VpcCheck *c, uint64_t *end)
-{
-    VpcState *s = c->bs->opaque;
-    uint64_t last = s->file_length - VPC_SECTOR;
-    uint8_t sector[VPC_SECTOR];
-    int ret;
-
-    *end = s->file_length;
-    if (!s->tail_lost) {
-        return 0;
-    }
-    ret = bdrv_pread(c->bs->file, last, sector, sizeof(sector));
-    if (ret >= 0 && !vpc_has_footer_cookie(sector) &&
-        !resembles_footer(s, sector) &&
-        !buffer_is_zero(sector, sizeof(sector))) {
-        *end += VPC_SECTOR;
-    }
-    return MIN(ret, 0);
-}
-
 int vpc_check_place(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    uint64_t align = s->block_size >= PAGE ? PAGE : VPC_SECTOR;
-    uint64_t old_end = s->tail_lost ? 0 : s->footer_offset;
-    uint64_t end;
-    int ret;
+    bool last_is_free;
+    int content;
 
     if (!copies_are_bounded(c)) {
         return -EFBIG;
     }
-    ret = contents_end(c, &end);
-    if (ret < 0) {
-        return ret;
-    }
     if (c->moves->len) {
-        /* Behind all that the file holds, whatever it is. */
-        c->data_end = MAX(MAX(c->data_end, s->file_length), s->free_offset);
-    }
-    for (guint i = 0; i < c->moves->len; i++) {
-        VpcMove *m = &g_array_index(c->moves, VpcMove, i);
-        uint64_t data = ROUND_UP(c->data_end + s->bitmap_size, align);
+        int ret = place_moves(c);
 
-        if ((data + s->block_size) / VPC_SECTOR >=
-            VPC_UNALLOCATED - PAGE / VPC_SECTOR) {
-            return -ENOSPC;
+        if (ret < 0) {
+            return ret;
         }
-        m->to = (data - s->bitmap_size) / VPC_SECTOR;
-        c->data_end = data + s->block_size;
     }
-    c->tail_offset = s->footer_offset;
-    if (s->tail_lost || c->data_end > old_end) {
-        end = MAX(c->data_end + VPC_SECTOR, end);
-        c->tail_offset = ROUND_UP(end, PAGE) - VPC_SECTOR;
-        c->write_tail = true;
+    content = vpc_content_after(c->bs, c->data_end, &last_is_free);
+    if (content < 0) {
+        return content;
     }
+    c->tail_offset = vpc_layout_footer(c->data_end);
+    if (content == VPC_CONTENT_DATA) {
+        c->tail_offset = !s->tail_lost ? s->footer_offset
+                         : last_is_free ? s->file_length - VPC_SECTOR
+                         : ROUND_UP(s->exact_length, VPC_SECTOR);
+    }
+    c->write_tail |= s->tail_lost || c->tail_offset != s->footer_offset;
+    c->cut = c->write_tail && c->tail_offset != s->footer_offset;
     return 0;
 }

@@ -214,6 +214,39 @@ static void judge_footer(VpcCheck *c, uint64_t offset)
     }
 }
 
+/*
+ * A further footer: directly after the data, or in the last sector of a longer
+ * file.  What does not resemble one is none.
+ */
+static int check_further_footer(VpcCheck *c, uint64_t offset, uint64_t limit)
+{
+    VpcState *s = c->bs->opaque;
+    VpcFooter footer;
+    int ret;
+
+    if (s->tail_lost || offset == s->footer_offset ||
+        vpc_layout_after_footer(offset) > limit) {
+        return 0;
+    }
+    ret = bdrv_pread(c->bs->file, offset, &footer, sizeof(footer));
+    if (ret >= 0 && vpc_has_footer_cookie(&footer) &&
+        vpc_resembles_footer(s, (uint8_t *)&footer, sizeof(footer)) &&
+        judge_copy(c, compare(s, &footer), offset, &footer)) {
+        c->further[c->further_count++] = offset;
+    }
+    return MIN(ret, 0);
+}
+
+static int check_further_footers(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t last = s->file_length - VPC_SECTOR;
+    int ret = check_further_footer(
+        c, vpc_layout_footer(vpc_space_end(&s->space)), last);
+
+    return ret < 0 ? ret : check_further_footer(c, last, s->file_length);
+}
+
 static int check_footers(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
@@ -244,7 +277,7 @@ static int check_footers(VpcCheck *c)
         c->write_tail = judge_copy(c, t, tail_at, &tail) || s->tail_lost;
     }
     judge_footer(c, s->tail_lost ? 0 : tail_at);
-    return 0;
+    return dynamic ? check_further_footers(c) : 0;
 }
 
 /* ---- header ------------------------------------------------------------- */

@@ -143,7 +143,8 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
     if (s->type != VPC_TYPE_FIXED) {
         result->bfi = c.bfi;
     }
-    result->image_end_offset = s->footer_offset + VPC_SECTOR;
+    result->image_end_offset = vpc_layout_after_footer(
+        s->type == VPC_TYPE_FIXED ? s->footer_offset : vpc_space_footer(s));
     check_clear(&c);
     return ret;
 }

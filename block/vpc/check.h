@@ -94,13 +94,16 @@ typedef struct VpcCheck {
     bool write_head;            /* with s->footer */
     bool write_tail;            /* at tail_offset */
     bool write_header;          /* with its checksum */
+    uint64_t further[2];        /* offsets of other footers to be written */
+    unsigned further_count;
     uint64_t tail_offset;
+    bool cut;                   /* the file after it */
     uint64_t data_end;          /* of all that the image will hold */
 
     /* blocks */
     uint32_t blocks;            /* of the disk by current_size, which may have
                                    more of them than the one that was opened */
-    uint64_t next;              /* where one that follows its predecessor is */
+    uint64_t previous;          /* offset of the block before; 0: none */
     bool look_again;            /* some entries need a second walk */
     GArray *shared;             /* VpcShared, by entry */
     GArray *starts;             /* uint32_t: entries with a place, sorted */
@@ -157,10 +160,6 @@ int vpc_check_walk(VpcCheck *c, uint32_t blocks, VpcWalk *fn);
 /* OUTSIDE, OVER, INTO, CUT or NONE. */
 VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry);
 VpcShared *vpc_check_shared(const VpcCheck *c, uint32_t entry); /* or NULL */
-
-/* 1: all zeroes, or with @but_for_footers old footers, too; 0: not, or -errno. */
-int vpc_reads_zero(BlockDriverState *bs, uint64_t start, uint64_t end,
-                   bool but_for_footers);
 
 /*
  * Carries out the plan but for lost space, or for lost space alone.  On failure

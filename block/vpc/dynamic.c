@@ -224,14 +224,13 @@ static int place_the_rest(BlockDriverState *bs, const GArray *starts,
 }
 
 /* What lies where, and which entries of the table are bad. */
-static int open_table(BlockDriverState *bs, Error **errp)
+static int open_table(BlockDriverState *bs, GArray **starts, Error **errp)
 {
     VpcState *s = bs->opaque;
     uint64_t offset = be64_to_cpu(s->header.table_offset);
     uint64_t entries = be32_to_cpu(s->header.max_table_entries);
     uint64_t blocks = DIV_ROUND_UP(s->size, s->block_size);
     uint64_t table_end, named, most;
-    g_autoptr(GArray) starts = NULL;
     int ret;
 
     if (entries < blocks) {
@@ -257,7 +256,7 @@ static int open_table(BlockDriverState *bs, Error **errp)
     }
     /* New blocks keep clear of all that a disk can have. */
     most = MAX(blocks, DIV_ROUND_UP(VPC_MAX_SIZE, s->block_size));
-    s->free_offset = offset + ROUND_UP(MIN(entries, most) * 4, VPC_SECTOR);
+    s->space.floor = offset + ROUND_UP(MIN(entries, most) * 4, VPC_SECTOR);
     ret = vpc_batmap_open(bs, table_end, errp);
     if (ret < 0) {
         return ret;
@@ -267,8 +266,8 @@ static int open_table(BlockDriverState *bs, Error **errp)
     if (ret < 0) {
         return ret;
     }
-    starts = vpc_table_open(bs, errp);
-    return starts ? place_the_rest(bs, starts, errp) : -EIO;
+    *starts = vpc_table_open(bs, errp);
+    return *starts ? place_the_rest(bs, *starts, errp) : -EIO;
 }
 
 static void judge_table(VpcState *s)
@@ -304,21 +303,36 @@ static void find_lost_tail(BlockDriverState *bs)
     if (limit != UINT64_MAX) {
         limit -= MIN(limit, 4 * KiB);
     }
-    if (!s->tail_lost ||
-        vpc_find_tail(bs, MAX(vpc_structures_end(s, true), s->stats.end),
-                      limit) ||
-        vpc_find_tail(bs, MAX(vpc_structures_end(s, false), s->stats.end),
-                      limit)) {
-        return;
+    if (!vpc_find_tail(bs, MAX(vpc_structures_end(s, true), s->stats.end),
+                       limit) &&
+        !vpc_find_tail(bs, MAX(vpc_structures_end(s, false), s->stats.end),
+                       limit) && s->tail_lost) {
+        s->footer_offset = s->file_end;
     }
-    s->footer_offset = s->file_end;
-    vpc_refuse_writing(s, "the footer at the end of the file is missing or "
-                       "damaged (%s)", s->tail_problem);
+}
+
+/* All that the image has, and what is left between. */
+static void open_space(BlockDriverState *bs, const GArray *starts)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+
+    space->block_size = s->block_size;
+    space->structures_end = vpc_structures_end(s, true);
+    if (space->floor <= s->file_end) {
+        space->structures_end = MAX(space->structures_end, space->floor);
+    }
+    for (unsigned i = 0; i < VPC_LOCATORS; i++) {
+        space->floor = MAX(space->floor, s->rooms[i].end);
+    }
+    s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);
+    vpc_space_open(bs, starts);
 }
 
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
+    g_autoptr(GArray) starts = NULL;
     int ret;
 
     /* Half a sector is none: the layer takes it for one that ends with zeroes. */
@@ -326,13 +340,13 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
                                : s->footer_offset;
     ret = read_header(bs, errp);
     if (ret == 0) {
-        ret = open_table(bs, errp);
+        ret = open_table(bs, &starts, errp);
     }
     if (ret < 0) {
         return ret;
     }
     find_lost_tail(bs);
     judge_table(s);
-    vpc_alloc_open(bs);
+    open_space(bs, starts);
     return 0;
 }

@@ -13,11 +13,10 @@
  *     only a power cut could make that worse.  But a block whose data may not be
  *     on the disk, in space that may hold another one's bytes (`exposed`), loses
  *     its entry.
- *   - Space that blocks gave up goes through `freed` (tables that may be on the
- *     disk point there), `unlinked` (none that a later flush leaves does) and
- *     `spare`.
+ *   - Space that blocks gave up waits for the BAT of its generation: one flush
+ *     writes it, and the next one knows that it is durable.
  *   - Where there is a batmap, the bitmaps of blocks that gave up their space
- *     are cleared behind one more flush: the map on the disk must not call them
+ *     are cleared after one more flush: the map on the disk must not call them
  *     full any more.
  */
 #include "qemu/osdep.h"
@@ -170,50 +169,30 @@ static int coroutine_fn write_copies(BlockDriverState *bs, GArray *copies,
     return ret;
 }
 
-/* Moves the first @count elements of one array of entries to another. */
-static void move_entries(GArray *to, GArray *from, guint count)
-{
-    g_array_append_vals(to, from->data, count);
-    g_array_remove_range(from, 0, count);
-}
-
-/* Of the first @count freed blocks, whose entries have been written. */
-static int coroutine_fn clear_bitmaps(BlockDriverState *bs, guint count)
-{
-    VpcState *s = bs->opaque;
-    int ret = bdrv_co_flush(bs->file->bs);
-
-    for (guint i = 0; i < count && ret == 0; i++) {
-        uint64_t entry = g_array_index(s->freed, uint32_t, i);
-
-        ret = bdrv_co_pwrite_zeroes(bs->file, entry * VPC_SECTOR,
-                                    s->bitmap_size, BDRV_REQ_MAY_UNMAP);
-    }
-    return ret;
-}
-
 static int coroutine_fn flush_copies(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     GArray *copies = g_array_new(false, false, sizeof(Copy));
-    guint freed = s->freed->len;
-    guint unlinked = s->unlinked->len;
+    uint64_t generation = vpc_space_copied(&s->space);
     guint exposed = s->exposed->len;
     int ret;
 
     take_copies(bs, copies);
-    ret = bdrv_co_flush(bs->file->bs);
+    ret = vpc_space_before_bat(bs);
     if (ret == 0) {
-        move_entries(s->spare, s->unlinked, unlinked);
+        ret = bdrv_co_flush(bs->file->bs);
+    }
+    if (ret == 0) {
+        vpc_space_durable(&s->space);
         g_array_remove_range(s->exposed, 0, exposed);
     }
     ret = write_copies(bs, copies, ret);
     g_array_free(copies, true);
-    if (ret == 0 && s->batmap.map && freed) {
-        ret = clear_bitmaps(bs, freed);
+    if (ret == 0 && s->batmap.map) {
+        ret = vpc_space_clear_bitmaps(bs, generation);
     }
     if (ret == 0) {
-        move_entries(s->unlinked, s->freed, freed);
+        vpc_space_written(&s->space, generation);
     }
     return ret;
 }
@@ -233,7 +212,7 @@ int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
         return 0;
     }
     qemu_co_mutex_lock(&s->flush_lock);
-    if (is_ahead(s) || s->unlinked->len || (s->batmap.map && s->freed->len)) {
+    if (is_ahead(s) || vpc_space_waits(&s->space)) {
         ret = flush_copies(bs);
     }
     qemu_co_mutex_unlock(&s->flush_lock);
@@ -276,13 +255,13 @@ static void withdraw_exposed(BlockDriverState *bs)
     }
 }
 
-void vpc_flush_at_closing(BlockDriverState *bs)
+bool vpc_flush_at_closing(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     GArray *copies;
 
-    if (bdrv_is_read_only(bs) || !is_ahead(s)) {
-        return;
+    if (!is_ahead(s)) {
+        return true;
     }
     if (bdrv_flush(bs->file->bs) < 0) {
         withdraw_exposed(bs);
@@ -297,4 +276,5 @@ void vpc_flush_at_closing(BlockDriverState *bs)
     g_array_free(copies, true);
     /* Its error is known; so the closing of the file does not report it. */
     bdrv_flush(bs->file->bs);
+    return false;
 }

@@ -11,11 +11,12 @@
  *   - s->footer is sealed, whatever the disk holds.
  */
 #include "qemu/osdep.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
 #include "vpc.h"
-
-#define PAGE 4096
 
 /* What stands at one end of the file. */
 typedef struct Candidate {
@@ -60,15 +61,6 @@ static bool has_dynamic_header(BlockDriverState *bs, const Candidate *c)
     return !is_fixed(c) && offset <= INT64_MAX / 2 &&
            bdrv_pread(bs->file, offset, cookie, sizeof(cookie)) >= 0 &&
            memcmp(cookie, VPC_HEADER_COOKIE, sizeof(cookie)) == 0;
-}
-
-/* The file's length, without the zeroes that the layer completes a sector with. */
-static uint64_t exact_length(BlockDriverState *file, uint64_t rounded)
-{
-    int64_t exact = file->drv->bdrv_getlength
-                    ? file->drv->bdrv_getlength(file) : -ENOTSUP;
-
-    return exact < 0 ? rounded : MIN(rounded, (uint64_t)exact);
 }
 
 /*
@@ -190,7 +182,7 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
         return length;
     }
     s->file_length = length;
-    s->exact_length = exact_length(bs->file->bs, length);
+    s->exact_length = bdrv_exact_length(bs->file->bs);
     s->footer_offset = MAX(length, VPC_SECTOR) - VPC_SECTOR;
     ret = read_candidate(bs, 0, &head, errp);
     if (ret == 0) {
@@ -231,18 +223,162 @@ static bool is_footer_at(BlockDriverState *bs, uint64_t offset)
 bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit)
 {
     VpcState *s = bs->opaque;
-    const uint64_t places[] = {
-        end, end + VPC_SECTOR, ROUND_UP(end + VPC_SECTOR, PAGE) - VPC_SECTOR,
-    };
+    uint64_t places[VPC_FOOTER_PLACES];
 
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+    vpc_layout_footer_places(end, places);
+    for (size_t i = 0; i < VPC_FOOTER_PLACES; i++) {
         if (places[i] < limit && is_footer_at(bs, places[i])) {
-            s->tail_lost = false;
-            s->footer_offset = s->file_end = places[i];
+            if (s->tail_lost) {
+                s->file_end = places[i];
+                s->tail_lost = false;
+            }
+            s->footer_offset = places[i];
             return true;
         }
     }
     return false;
+}
+
+/* ---- more than one footer, and a lost one ------------------------------- */
+
+int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS])
+{
+    VpcState *s = bs->opaque;
+    int64_t length = bdrv_getlength(bs->file->bs);
+    uint64_t last = MAX(length, VPC_SECTOR) - VPC_SECTOR;
+    uint64_t footer;
+    int n = 0;
+
+    if (s->type == VPC_TYPE_FIXED) {
+        offsets[0] = s->footer_offset;
+        return 1;
+    }
+    footer = vpc_space_footer(s);
+    offsets[n++] = 0;
+    if (!s->tail_lost && is_footer_at(bs, footer)) {
+        offsets[n++] = footer;
+    }
+    if (last > footer && is_footer_at(bs, last)) {
+        offsets[n++] = last;
+    }
+    return n;
+}
+
+/* Of a footer, the bytes before the reserved ones, and how many may differ. */
+#define FOOTER_BYTES 85
+#define DAMAGED_BYTES 21
+
+bool vpc_resembles_footer(const VpcState *s, const uint8_t *sector,
+                          uint64_t bytes)
+{
+    const uint8_t *footer = (const uint8_t *)&s->footer;
+    unsigned different = 0;
+
+    if (bytes < VPC_SECTOR) {
+        return memcmp(sector, footer, bytes) == 0;
+    }
+    for (size_t i = 0; i < FOOTER_BYTES; i++) {
+        different += sector[i] != footer[i];
+    }
+    return different <= DAMAGED_BYTES;
+}
+
+int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
+                      bool *last_is_free)
+{
+    VpcState *s = bs->opaque;
+    uint64_t start = MIN(vpc_layout_footer(data_end), s->exact_length);
+    uint64_t last = s->exact_length - (s->exact_length - start) % VPC_SECTOR;
+    uint8_t sector[VPC_SECTOR] = { 0 };
+    int ret = 0;
+
+    *last_is_free = true;
+    if (start == s->exact_length) {
+        return VPC_CONTENT_ZERO;
+    }
+    if (last == s->exact_length) {
+        last -= VPC_SECTOR;
+    }
+    ret = bdrv_pread(bs->file, last, sector, s->exact_length - last);
+    if (ret < 0) {
+        return ret;
+    }
+    if (!buffer_is_zero(sector, sizeof(sector)) &&
+        vpc_resembles_footer(s, sector, s->exact_length - last)) {
+        ret = vpc_space_content(bs, start, last);
+        return ret < 0 ? ret : MAX(ret, (int)VPC_CONTENT_FOOTERS);
+    }
+    *last_is_free = buffer_is_zero(sector, sizeof(sector));
+    return vpc_space_content(bs, start, s->exact_length);
+}
+
+/* Is a damaged footer at @offset, a whole one?  Then none is missing. */
+static bool is_damaged_at(BlockDriverState *bs, uint64_t offset)
+{
+    VpcState *s = bs->opaque;
+    uint8_t sector[VPC_SECTOR];
+
+    return vpc_layout_after_footer(offset) <= s->exact_length &&
+           bdrv_pread(bs->file, offset, sector, sizeof(sector)) >= 0 &&
+           (vpc_has_footer_cookie(sector) ||
+            vpc_resembles_footer(s, sector, sizeof(sector)));
+}
+
+static int put_footer(BlockDriverState *bs, uint64_t offset)
+{
+    VpcState *s = bs->opaque;
+
+    return MIN(bdrv_pwrite(bs->file, offset, &s->footer, sizeof(s->footer)), 0);
+}
+
+/* To the end of the file; of a device, into the last sector if it is zero. */
+static int restore_at_end(BlockDriverState *bs, uint64_t *offset)
+{
+    VpcState *s = bs->opaque;
+    uint64_t last = s->file_length - VPC_SECTOR;
+    int ret;
+
+    *offset = ROUND_UP(s->exact_length, VPC_SECTOR);
+    ret = put_footer(bs, *offset);
+    if (ret < 0 && last >= vpc_space_end(&s->space) &&
+        vpc_space_content(bs, last, s->file_length) == VPC_CONTENT_ZERO) {
+        *offset = last;
+        ret = put_footer(bs, last);
+    }
+    return ret;
+}
+
+bool vpc_restore_footer(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    uint64_t data_end = vpc_space_end(&s->space);
+    uint64_t place = vpc_layout_footer(data_end);
+    uint64_t offset = place;
+    bool last_is_free;
+    int ret = vpc_content_after(bs, data_end, &last_is_free);
+
+    if (ret < 0 || is_damaged_at(bs, place) ||
+        is_damaged_at(bs, s->file_length - VPC_SECTOR)) {
+        return false;
+    }
+    if (s->exact_length <= vpc_layout_after_footer(place) &&
+        ret < VPC_CONTENT_DATA) {
+        ret = put_footer(bs, place);
+    } else {
+        ret = restore_at_end(bs, &offset);
+    }
+    if (ret == 0) {
+        ret = bdrv_flush(bs->file->bs);
+    }
+    if (ret < 0) {
+        return false;
+    }
+    s->footer_offset = offset;
+    s->file_length = MAX(s->file_length, vpc_layout_after_footer(offset));
+    s->tail_lost = false;
+    warn_report("'%s': the footer at the end of the file was missing, and has "
+                "been written again at offset %" PRIu64, bs->filename, offset);
+    return true;
 }
 
 int vpc_footers_unchanged(BlockDriverState *bs, Error **errp)

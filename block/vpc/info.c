@@ -115,7 +115,8 @@ static uint64_t unused_space(const VpcState *s)
 static void tell_layout(ImageInfoSpecificVpc *info, const VpcState *s)
 {
     if (!s->tail_lost) {
-        SET(info, footer_offset, s->footer_offset);
+        SET(info, footer_offset, s->type == VPC_TYPE_FIXED
+                                 ? s->footer_offset : vpc_space_footer(s));
     }
     SET(info, unused_space, unused_space(s));
 }

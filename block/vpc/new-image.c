@@ -3,7 +3,7 @@
  * Writing a new image, as it was planned.
  *
  * Invariants:
- *   - What the node held before is made no image first.
+ *   - Any image that the node held before is invalidated first.
  *   - Everything but the footers is on the disk before the footer at the end is
  *     written, and that one before the copy at offset 0: a creation that was cut
  *     off leaves nothing that looks like an image.  That copy is on the disk
@@ -13,6 +13,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "minblk/block-extra.h"
 #include "qemu/units.h"
 #include "sysemu/block-backend.h"
 #include "create.h"
@@ -24,16 +25,6 @@ static int write_all(BlockBackend *blk, uint64_t offset, const void *buf,
 {
     int ret = blk_pwrite(blk, offset, buf, bytes, 0);
 
-    return ret < 0 ? ret : 0;
-}
-
-static int zero_range(BlockBackend *blk, uint64_t offset, uint64_t bytes)
-{
-    int ret = 0;
-
-    for (uint64_t done = 0; done < bytes && ret >= 0; done += GiB) {
-        ret = blk_pwrite_zeroes(blk, offset + done, MIN(bytes - done, GiB), 0);
-    }
     return ret < 0 ? ret : 0;
 }
 
@@ -62,9 +53,9 @@ static int set_length(BlockBackend *blk, uint64_t length, PreallocMode prealloc,
 static int zero_ends(BlockBackend *blk, uint64_t length)
 {
     uint64_t last = length - MIN(length, VPC_SECTOR);
-    int ret = zero_range(blk, 0, MIN(length, VPC_SECTOR));
+    int ret = blk_zero_range(blk, 0, MIN(length, VPC_SECTOR), 0);
 
-    return ret < 0 ? ret : zero_range(blk, last, length - last);
+    return ret < 0 ? ret : blk_zero_range(blk, last, length - last, 0);
 }
 
 static int erase(BlockBackend *blk, Error **errp)
@@ -102,7 +93,9 @@ static int allocate_blocks(BlockBackend *blk, const VpcPlan *plan, bool zeroed,
     int ret = set_length(blk, vpc_plan_length(plan, l->blocks), mode, errp);
 
     if (ret == 0 && !zeroed) {
-        ret = zero_range(blk, l->first_data, l->blocks * l->stride);
+        ret = blk_zero_range(blk, l->first_block,
+                             vpc_layout_nth_footer(l, l->blocks) -
+                             l->first_block, 0);
         if (ret < 0) {
             error_setg_errno(errp, -ret, "Could not clear the blocks");
         }
@@ -116,8 +109,7 @@ static int write_bitmaps(BlockBackend *blk, const VpcLayout *l, void *buf)
 
     memset(buf, 0xff, l->bitmap_size);
     for (uint32_t i = 0; i < l->blocks && ret == 0; i++) {
-        ret = write_all(blk, (uint64_t)vpc_layout_entry(l, i) * VPC_SECTOR,
-                        buf, l->bitmap_size);
+        ret = write_all(blk, vpc_layout_nth_block(l, i), buf, l->bitmap_size);
     }
     return ret;
 }
@@ -131,20 +123,21 @@ static void fill_table(const VpcPlan *plan, uint64_t first, uint32_t *buf,
     memset(buf, 0xff, count * sizeof(*buf));
     for (uint64_t i = 0; vpc_plan_has_all_blocks(plan) && i < count &&
                          first + i < plan->layout.blocks; i++) {
-        buf[i] = cpu_to_be32(vpc_layout_entry(&plan->layout, first + i));
+        buf[i] = cpu_to_be32(vpc_layout_nth_block(&plan->layout, first + i) /
+                             VPC_SECTOR);
     }
 }
 
 static int write_table(BlockBackend *blk, const VpcPlan *plan, void *buf)
 {
-    uint64_t bytes = plan->layout.table_bytes;
+    uint64_t bytes = plan->layout.bat_bytes;
     int ret = 0;
 
     for (uint64_t done = 0; done < bytes && ret == 0; done += CHUNK) {
         uint64_t chunk = MIN(CHUNK, bytes - done);
 
         fill_table(plan, done / 4, buf, chunk / 4);
-        ret = write_all(blk, VPC_TABLE_OFFSET + done, buf, chunk);
+        ret = write_all(blk, VPC_BAT_OFFSET + done, buf, chunk);
     }
     return ret;
 }
@@ -193,20 +186,12 @@ static int write_batmap(BlockBackend *blk, const VpcPlan *plan, uint8_t *buf)
 
 /* ---- the two kinds of image --------------------------------------------- */
 
-/*
- * All that stands between the footers but the blocks' data.  Unless the node is
- * @zeroed, it may hold an old batmap where one is looked for.
- */
-static int write_structures(BlockBackend *blk, const VpcPlan *plan, bool zeroed)
+/* All that stands between the footers but the blocks' data. */
+static int write_structures(BlockBackend *blk, const VpcPlan *plan)
 {
-    const VpcLayout *l = &plan->layout;
     g_autofree void *buf = g_try_malloc(CHUNK);
     int ret = buf ? 0 : -ENOMEM;
 
-    if (ret == 0 && !zeroed) {
-        ret = zero_range(blk, l->metadata_end,
-                         l->first_footer - l->metadata_end);
-    }
     if (ret == 0) {
         ret = write_table(blk, plan, buf);
     }
@@ -231,6 +216,26 @@ static int write_footer(BlockBackend *blk, const VpcPlan *plan, uint64_t offset)
                                      sizeof(plan->footer));
 }
 
+/*
+ * The footer after all else, and where the node goes on, as a device does, a
+ * second one in its last sector; then the copy.
+ */
+static int write_footers(BlockBackend *blk, const VpcPlan *plan,
+                         uint64_t offset)
+{
+    int64_t length = blk_getlength(blk);
+    int ret = MIN(length, 0);
+
+    if (ret == 0 &&
+        length - VPC_SECTOR >= (int64_t)vpc_layout_after_footer(offset)) {
+        ret = write_footer(blk, plan, length - VPC_SECTOR);
+    }
+    if (ret == 0) {
+        ret = write_footer(blk, plan, offset);
+    }
+    return ret < 0 ? ret : write_footer(blk, plan, 0);
+}
+
 static int write_dynamic(BlockBackend *blk, const VpcPlan *plan, Error **errp)
 {
     uint32_t blocks = vpc_plan_has_all_blocks(plan) ? plan->layout.blocks : 0;
@@ -244,12 +249,10 @@ static int write_dynamic(BlockBackend *blk, const VpcPlan *plan, Error **errp)
             return ret;
         }
     }
-    ret = write_structures(blk, plan, zeroed);
+    ret = write_structures(blk, plan);
     if (ret == 0) {
-        ret = write_footer(blk, plan, vpc_layout_footer(&plan->layout, blocks));
-    }
-    if (ret == 0) {
-        ret = write_footer(blk, plan, 0);
+        ret = write_footers(blk, plan,
+                            vpc_layout_nth_footer(&plan->layout, blocks));
     }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not write the image's headers");

@@ -82,7 +82,17 @@ static int check_writable(BlockDriverState *bs, Error **errp)
     g_autofree char *message = NULL;
     int ret;
 
-    if (!reason || s->lenient) {
+    if (s->lenient) {
+        return 0;
+    }
+    if (s->tail_lost &&
+        (reason || bdrv_is_read_only(bs) || !vpc_restore_footer(bs))) {
+        vpc_refuse_writing(s, "the footer at the end of the file is missing or "
+                           "damaged (%s)", s->tail_problem);
+        g_free(reason);
+        reason = why_read_only(s, s->ignore_saved_state);
+    }
+    if (!reason) {
         return 0;
     }
     message = g_strdup_printf("Image can only be opened read-only: %s",
@@ -194,15 +204,11 @@ static VpcState *new_state(void)
     VpcState *s = g_new0(VpcState, 1);
 
     qemu_co_mutex_init(&s->bitmap_lock);
-    qemu_co_mutex_init(&s->footer_lock);
     qemu_co_mutex_init(&s->flush_lock);
     QTAILQ_INIT(&s->holds);
     QTAILQ_INIT(&s->bitmap_queue);
     s->bitmaps = g_hash_table_new(NULL, NULL);
-    s->gaps = g_array_new(false, false, sizeof(VpcRange));
-    s->spare = g_array_new(false, false, sizeof(uint32_t));
-    s->freed = g_array_new(false, false, sizeof(uint32_t));
-    s->unlinked = g_array_new(false, false, sizeof(uint32_t));
+    vpc_space_init(&s->space);
     s->exposed = g_array_new(false, false, sizeof(VpcPlaced));
     return s;
 }
@@ -215,10 +221,7 @@ static void clear_state(VpcState *s)
     vpc_batmap_close(s);
     vpc_bitmaps_free(s);
     qemu_vfree(s->ones);
-    g_array_free(s->gaps, true);
-    g_array_free(s->spare, true);
-    g_array_free(s->freed, true);
-    g_array_free(s->unlinked, true);
+    vpc_space_close(&s->space);
     g_array_free(s->exposed, true);
     g_free(s->tail_problem);
     g_free(s->read_only_reason);
@@ -388,7 +391,10 @@ void vpc_close(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
 
-    vpc_flush_at_closing(bs);
+    if (!bdrv_is_read_only(bs) && s->type != VPC_TYPE_FIXED &&
+        vpc_flush_at_closing(bs)) {
+        vpc_space_cut(bs);
+    }
     migrate_del_blocker(s->migration_blocker);
     error_free(s->migration_blocker);
     clear_state(s);

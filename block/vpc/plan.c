@@ -160,6 +160,7 @@ static int plan_layout(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
 {
     uint64_t block_size = opts->has_block_size ? opts->block_size
                                                : VPC_DEFAULT_BLOCK_SIZE;
+    uint32_t last_entry;
 
     if (plan->type == VPC_TYPE_FIXED) {
         if (opts->has_block_size) {
@@ -177,10 +178,13 @@ static int plan_layout(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
     }
     vpc_layout_init(&plan->layout, plan->size, block_size,
                     vpc_tap_version(&plan->footer) >= VPC_TAP_HAS_BATMAP);
-    vpc_new_header(&plan->header, VPC_TABLE_OFFSET, plan->layout.blocks,
+    vpc_new_header(&plan->header, VPC_BAT_OFFSET, plan->layout.blocks,
                    plan->layout.block_size);
-    if (vpc_plan_has_all_blocks(plan) &&
-        vpc_plan_length(plan, plan->layout.blocks) > VPC_MAX_FILE_LENGTH) {
+    if (vpc_plan_has_all_blocks(plan) && plan->layout.blocks &&
+        !vpc_layout_entry(block_size,
+                          vpc_layout_nth_block(&plan->layout,
+                                               plan->layout.blocks - 1),
+                          &last_entry)) {
         error_setg(errp, "With all blocks the file would be %" PRIu64 " bytes "
                    "long, more than its sector numbers can express",
                    vpc_plan_length(plan, plan->layout.blocks));
@@ -228,7 +232,8 @@ int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
 uint64_t vpc_plan_length(const VpcPlan *plan, uint64_t blocks)
 {
     uint64_t footer = plan->type == VPC_TYPE_FIXED
-                      ? plan->size : vpc_layout_footer(&plan->layout, blocks);
+                      ? plan->size
+                      : vpc_layout_nth_footer(&plan->layout, blocks);
 
     return footer + sizeof(plan->footer);
 }

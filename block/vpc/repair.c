@@ -26,7 +26,6 @@
 #include "qemu/units.h"
 #include "check.h"
 
-#define PAGE 4096
 #define COPY_BYTES (1 * MiB)
 #define ZERO_BYTES (1 * GiB)
 
@@ -95,7 +94,11 @@ static int repair_ends(const VpcCheck *c)
     if (ret == 0 && tail) {
         ret = put_footer(c, c->tail_offset);
     }
-    return c->write_head || c->write_header || tail ? flush(c, ret) : ret;
+    for (unsigned i = 0; i < c->further_count && ret == 0; i++) {
+        ret = put_footer(c, c->further[i]);
+    }
+    return c->write_head || c->write_header || tail || c->further_count
+           ? flush(c, ret) : ret;
 }
 
 /* ---- blocks ------------------------------------------------------------- */
@@ -259,6 +262,22 @@ static int repair_table(const VpcCheck *c)
                                                               : ret;
 }
 
+/*
+ * Nothing but zeroes and old footers lies after the footer.  What cannot be cut,
+ * a device, gets a second one in its last sector.
+ */
+static int cut_after_footer(const VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t end = vpc_layout_after_footer(c->tail_offset);
+
+    if (!c->cut || s->file_length <= end ||
+        bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF, NULL) == 0) {
+        return 0;
+    }
+    return flush(c, put_footer(c, s->file_length - VPC_SECTOR));
+}
+
 int vpc_repair_errors(const VpcCheck *c)
 {
     int ret = repair_ends(c);
@@ -269,7 +288,10 @@ int vpc_repair_errors(const VpcCheck *c)
     if (ret == 0) {
         ret = copy_blocks(c);
     }
-    return ret < 0 ? ret : repair_table(c);
+    if (ret == 0) {
+        ret = repair_table(c);
+    }
+    return ret < 0 ? ret : cut_after_footer(c);
 }
 
 /* ---- lost space --------------------------------------------------------- */
@@ -277,31 +299,29 @@ int vpc_repair_errors(const VpcCheck *c)
 /* What lies between the last block and the tail goes with the end of the file. */
 static int shorten(const VpcCheck *c, const VpcRange *lost)
 {
-    uint64_t tail = ROUND_UP(lost->start + VPC_SECTOR, PAGE) - VPC_SECTOR;
+    uint64_t tail = vpc_layout_footer(c->data_end);
     int ret = put_footer(c, tail);
 
     ret = flush(c, ret);
     if (ret < 0) {
         return ret;
     }
-    if (bdrv_truncate(c->bs->file, tail + VPC_SECTOR, true, PREALLOC_MODE_OFF,
-                      NULL) < 0) {
+    if (bdrv_truncate(c->bs->file, vpc_layout_after_footer(tail), true,
+                      PREALLOC_MODE_OFF, NULL) < 0) {
         /* A device, say: the old tail stays the tail. */
-        return put_zeroes(c, lost->start, lost->end);
+        return put_zeroes(c, vpc_layout_after_footer(tail), lost->end);
     }
     return 0;
 }
 
 int vpc_repair_leaks(const VpcCheck *c)
 {
-    VpcState *s = c->bs->opaque;
-    bool ends_file = s->footer_offset + VPC_SECTOR == s->file_length;
     int ret = 0;
 
     for (guint i = 0; i < c->lost->len && ret == 0; i++) {
         const VpcRange *lost = &g_array_index(c->lost, VpcRange, i);
 
-        ret = ends_file && lost->end == s->footer_offset
+        ret = lost->start >= c->data_end
               ? shorten(c, lost) : put_zeroes(c, lost->start, lost->end);
     }
     return flush(c, ret);

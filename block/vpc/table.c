@@ -16,9 +16,6 @@
 
 #define SCAN_BYTES (64 * KiB)
 
-/* Gaps that are remembered, for new blocks. */
-#define MAX_GAPS 4096
-
 static uint64_t stride(const VpcState *s)
 {
     return ((uint64_t)s->bitmap_size + s->block_size) / VPC_SECTOR;
@@ -131,12 +128,11 @@ uint32_t vpc_table_entries(const VpcState *s)
 
 /* ---- the walk at opening ------------------------------------------------ */
 
-/* Does @entry come next after @before?  Less than a page aligns the data. */
+/* Does @entry come next after @before? */
 static bool follows(const VpcState *s, uint32_t before, uint32_t entry)
 {
-    uint64_t next = before + stride(s);
-
-    return entry >= next && entry - next < 4096 / VPC_SECTOR;
+    return vpc_layout_follows(s->block_size, (uint64_t)before * VPC_SECTOR,
+                              (uint64_t)entry * VPC_SECTOR);
 }
 
 /*
@@ -237,20 +233,6 @@ static int scan(BlockDriverState *bs, GArray *sound, Error **errp)
     return ret < 0 ? ret : 0;
 }
 
-/*
- * Space between two blocks, or before the first one, that a block fits into.  A
- * gap that is larger than all blocks together was made on purpose.
- */
-static void note_gap(VpcState *s, uint64_t start, uint64_t end)
-{
-    VpcRange gap = { start * VPC_SECTOR, end * VPC_SECTOR };
-
-    if (end >= start + stride(s) && end - start <= s->bat.blocks * stride(s) &&
-        s->gaps->len < MAX_GAPS) {
-        g_array_append_val(s->gaps, gap);
-    }
-}
-
 guint vpc_first_start(const GArray *starts, uint64_t offset)
 {
     guint low = 0, high = starts->len;
@@ -299,7 +281,6 @@ void vpc_table_find_overlaps(VpcState *s, const GArray *starts)
             s->stats.allocated += i < whole;
         }
         if (i < whole) {
-            note_gap(s, end, entries[i]);
             end = entries[i] + stride(s);
             s->stats.end = end * VPC_SECTOR;
         }

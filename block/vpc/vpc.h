@@ -11,7 +11,9 @@
  *   bitmap.c   sector bitmaps of blocks that are not full
  *   batmap.c   XenServer's map of the blocks whose bitmap is full
  *   hold.c     who uses which block
- *   alloc.c    space for a block: reserve, fill, publish; giving it back
+ *   layout.c   where blocks and footers lie, pure functions
+ *   space.c    free space
+ *   alloc.c    space for a block: take, footer, fill, publish; giving it back
  *   io.c       reads, writes, block status
  *   zero.c     write-zeroes and discard
  *   flush.c    the order in which memory reaches the disk
@@ -29,9 +31,9 @@
  *      may hold another block's bytes.  A power cut after it may leave a block
  *      of zeroes or one that is cut off, or show what another program left
  *      under clear bits.
- *   3. Space from free_offset on is nobody's.  A valid footer ends the file
- *      behind all blocks: it is moved before anything is written over the old
- *      one.
+ *   3. A footer stands after the last block of any BAT that a power cut may
+ *      leave, since each block after the last one has its own, and no footer
+ *      that is on the disk is written over.
  *   4. A request holds a block from the look-up of its entry to the end of its
  *      I/O: shared where the data is there, alone to allocate, to zero and to
  *      unmap.
@@ -44,13 +46,8 @@
 
 #include "block/block_int.h"
 #include "bat.h"
-#include "format.h"
-
-/* A range of the file in bytes, [start, end). */
-typedef struct VpcRange {
-    uint64_t start;
-    uint64_t end;
-} VpcRange;
+#include "layout.h"
+#include "space.h"
 
 #define VPC_LOCATORS 8
 
@@ -174,17 +171,9 @@ struct VpcState {
 
     QTAILQ_HEAD(, VpcHold) holds; /* in the order of their arrival */
 
-    uint64_t free_offset;       /* bytes: space from here on is nobody's */
-    uint64_t footer_offset;     /* bytes: of the footer that ends the file */
-    CoMutex footer_lock;
-    bool footer_follows;        /* the last block, without a gap */
-    bool table_settled;         /* as it was opened it is on the disk */
-    VpcRange inside;            /* unused before the end, see alloc.c */
-    bool tail_gap;              /* that is a hole of the file, it seems */
-    GArray *gaps;               /* VpcRange between blocks, unused */
-    GArray *spare;              /* uint32_t entries of space given back */
-    GArray *freed;              /* the same, in tables that are on the disk */
-    GArray *unlinked;           /* the same, until the next flush of the file */
+    uint64_t footer_offset;     /* bytes: of the footer that counts, as it was
+                                   opened; vpc_space_footer() since */
+    VpcSpace space;
     GArray *exposed;            /* VpcPlaced in space that may be stale, until
                                    the next flush of the file */
 
@@ -216,6 +205,28 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp);
  * that equals the head counts as one.  Was it found?  Mixed.
  */
 bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit);
+/* Are @bytes (of 512, or all that the file has left) the footer, but for damage? */
+bool vpc_resembles_footer(const VpcState *s, const uint8_t *sector,
+                          uint64_t bytes);
+/*
+ * What the file holds after the last block or structure, which ends at
+ * @data_end: VpcContent, where a damaged footer at the file's end counts as one;
+ * -errno.  *@last_is_free: of the last sector, zeroes or such a footer may be
+ * written over.  Mixed.
+ */
+int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
+                      bool *last_is_free);
+/*
+ * Writes the footer again that is missing, with a warning.  False: it could not
+ * be done; nothing has changed.  Mixed.
+ */
+bool vpc_restore_footer(BlockDriverState *bs);
+/*
+ * The offsets of all footers that count, the copy at 0 first: their number.
+ * Mixed.
+ */
+#define VPC_MAX_FOOTERS 3
+int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS]);
 /* Are footers and header on the disk as they are in memory?  Mixed. */
 int vpc_footers_unchanged(BlockDriverState *bs, Error **errp);
 
@@ -319,9 +330,6 @@ void coroutine_fn vpc_hold(VpcState *s, VpcHold *hold, uint32_t block,
                            bool alone);
 void vpc_release(VpcState *s, VpcHold *hold);
 
-/* What is free, when all else of the state is known.  Mixed. */
-void vpc_alloc_open(BlockDriverState *bs);
-
 /*
  * Gives @block, which is held alone and has no space, space with the @bytes of
  * @qiov at @offset in the block and zeroes elsewhere.  On failure nothing has
@@ -340,8 +348,11 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
 
 /* Tables and bitmaps go to the file, behind the data that they speak of. */
 int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs);
-/* Writes what the last flush could not, as far as it can be.  Plain. */
-void vpc_flush_at_closing(BlockDriverState *bs);
+/*
+ * Writes what the last flush could not, as far as it can be.  True: nothing was
+ * left.  Plain.
+ */
+bool vpc_flush_at_closing(BlockDriverState *bs);
 
 /* The part of a request that lies in one block. */
 typedef struct VpcPiece {

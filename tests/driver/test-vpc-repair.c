@@ -277,7 +277,7 @@ static const RepairCase cases[] = {
     { "head-differs", &small, head_differs, reads_all, 1 },
     { "tail-cut", &small, tail_cut, reads_all, 1 },
     { "tail-cut-windows", &windows, tail_cut, reads_all, 1 },
-    { "tail-junk", &small, tail_junk, reads_all, 1 },
+    { "tail-junk", &small, tail_junk, reads_all, 1, 0, true },
     { "tail-checksum", &small, tail_checksum, reads_all, 1 },
     { "both-checksums", &small, both_checksums, reads_all, 2 },
     { "all-checksums", &windows, all_checksums, reads_all, 3 },
@@ -290,7 +290,7 @@ static const RepairCase cases[] = {
     { "S21-same-entry", &small, same_entry, reads_copies, 3 },
     { "S21-overlaps", &small, chain_of_overlaps, reads_1_and_2, 5 },
     { "S22-cut", &small, last_block_cut, reads_half, 2 },
-    { "S22-bitmap-cut", &small, bitmap_cut, reads_block_1, 2, 1 },
+    { "S22-bitmap-cut", &small, bitmap_cut, reads_block_1, 2, 1, true },
     { "tail-in-block", &small, tail_in_last_block, reads_half, 1 },
     { "tail-in-block-no-head", &windows, tail_in_last_block_no_head,
       reads_half, 2 },
@@ -347,9 +347,10 @@ static void assert_repaired(Fixture *f, const RepairCase *c, bool keeps)
 static void assert_nothing_gone(Fixture *f, const uint8_t *before,
                                 int64_t length)
 {
-    g_autofree uint8_t *after = disk_copy(f->disk, 0, length);
+    int64_t length_after = MIN(length, mem_disk_length(f->disk));
+    g_autofree uint8_t *after = g_malloc0(length);
 
-    g_assert_cmpint(mem_disk_length(f->disk), >=, length);
+    mem_disk_read(f->disk, 0, after, length_after);
     for (int64_t at = 4096; at + 512 <= length; at += 512) {
         if (!buffer_is_zero(before + at, 512) &&
             !vpc_has_footer_cookie(before + at)) {
@@ -700,7 +701,7 @@ static void test_space_is_given_back(void)
     Fixture f;
 
     begin_image(&f, &small);
-    length = ROUND_UP(mem_disk_length(f.disk), 4096);
+    length = f.image.end + 512;
     lost_at_end(&f);
     g_free(check_lines(&f, BDRV_FIX_LEAKS, NULL, NULL));
     g_assert_cmpint(mem_disk_length(f.disk), ==, length);

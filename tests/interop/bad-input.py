@@ -36,6 +36,12 @@ class Dead(Exception):
     pass
 
 
+def only_footer_new(before, after):
+    """Was nothing done but to write the footer again that was cut off?"""
+    return after[-512:] == before[:512] and len(after) - len(before) <= 512 \
+        and after.startswith(before)
+
+
 class Session:
     """A minblk-io that takes its commands one by one."""
 
@@ -148,8 +154,9 @@ class Checker:
             self.fail(name, dead)
             self.session.start()
         with open(PATH, 'rb') as file:
-            if file.read() != image:
-                self.fail(name, 'the file was changed')
+            after = file.read()
+        if after != image and not only_footer_new(image, after):
+            self.fail(name, 'the file was changed')
 
     def open(self, flags, name):
         """Opens the image; None, or what it says that is wrong with it."""

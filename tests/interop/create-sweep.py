@@ -55,8 +55,6 @@ def metadata(name):
 
 def differences(ours, theirs, forced):
     length = theirs[0]
-    if len(ours[1]) > 1:
-        length = -(-length // 4096) * 4096
     if ours[0] != length:
         return ['file of %d bytes, theirs %d' % (ours[0], theirs[0])]
     found = []

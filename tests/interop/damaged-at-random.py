@@ -118,8 +118,6 @@ def try_one(seed, io, img):
         if after != d.data:
             sys.exit('it could not be repaired, and is not as it was')
         return
-    if len(after) < len(d.data):
-        sys.exit('%d bytes of %d are left' % (len(after), len(d.data)))
     at = gone(d, after)
     if at is not None:
         sys.exit('what offset %d held is gone' % at)

@@ -163,7 +163,7 @@ def moved(old, new):
 
 
 def follows(parts):
-    """Does the footer stand right behind all else, as QEMU has it?"""
+    """Does the footer stand directly after all else, as QEMU has it?"""
     size = parts.bitmap_size + parts.block_size
     ends_at = [end for _, end, _ in list(parts.reserved())[:-1]]
     ends_at += [start + size for _, start in parts.blocks()]
@@ -172,8 +172,8 @@ def follows(parts):
 
 def footer_place(old, new):
     if set(new.table) - set(old.table) - {vhd.UNALLOCATED} and \
-            len(new.image) % PAGE and not (follows(old) and follows(new)):
-        yield 'the file ends at %d, in a page' % len(new.image)
+            not follows(new):
+        yield 'the footer at %d does not follow the last block' % new.end
 
 
 def damages(before, after):

@@ -60,7 +60,8 @@ def main():
     found('a block elsewhere', entry(3, XEN.table[3] + 8), 'has moved')
     found('no alignment', entry(1, XEN.table[3] + 1), 'the new block 1 begins')
     grown = entry(1, XEN.table[3] + 8)
-    found('half a page', grown[:-512] + bytes(512) + grown[-512:], 'in a page')
+    found('a footer past zeroes', grown[:-512] + bytes(512) + grown[-512:],
+          'does not follow')
 
 
 if __name__ == '__main__':

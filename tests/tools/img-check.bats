@@ -145,7 +145,7 @@ setup_lost_table()
     patch 1544 '\377\377\377\377'
     img check v
     expect_status 3
-    [ "${lines[0]}" = 'Leak at offset 2101248: lost space is 2104832 bytes'\
+    [ "${lines[0]}" = 'Leak at offset 2101760: lost space is 2101248 bytes'\
 ' with data, expected something that refers to it' ]
     [ "${lines[2]}" = '1 leaked clusters were found on the image.' ]
     img check -r leaks v

@@ -298,7 +298,7 @@ creator_version=1 1M Parameter 'creator_version' expects major.minor, each below
 uuid=nosuch 1M Parameter 'uuid' expects a UUID
 timestamp=0 1M Parameter 'timestamp' expects a time between 2000 and 2136, in seconds since 1970
 force_size,creator=qemu 1M Creator 'qemu' takes the size from the geometry, which gives 1044480 bytes instead of 1048576
-preallocation=metadata,block_size=4k 2040G With all blocks the file would be 4383005741056 bytes long, more than its sector numbers can express
+preallocation=metadata,block_size=4k 2040G With all blocks the file would be 4383005737472 bytes long, more than its sector numbers can express
 target=azure 41943040001 Azure takes disks of whole MiB only, not of 41943040512 bytes
 target=azure,subformat=dynamic 1G Azure takes fixed disks only
 target=hyperv,block_size=1M 1G Hyper-V takes blocks of 512 KiB or 2 MiB only

@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Free space: its states, and how it is taken and given back.  The invariants
+ * stand in space.h.
+ *
+ *   given back ──► waiting ──► usable ──► taken
+ *   gaps, when opened ──────────► │         ▲
+ *   growth: after the last block ─┴─────────┘
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
+#include "vpc.h"
+
+/* Gaps that are remembered when an image is opened. */
+#define MAX_GAPS 4096
+
+#define LOOK_BYTES ((int64_t)(64 * KiB))
+
+static uint64_t space_block_bytes(const VpcSpace *space)
+{
+    return vpc_layout_block_bytes(space->block_size);
+}
+
+static uint64_t space_place(const VpcSpace *space, guint i)
+{
+    return (uint64_t)g_array_index(space->places, uint32_t, i) * VPC_SECTOR;
+}
+
+uint64_t vpc_space_end(const VpcSpace *space)
+{
+    uint64_t end = space->last ? space_place(space, space->last - 1) +
+                                 space_block_bytes(space) : 0;
+
+    return MAX(end, space->structures_end);
+}
+
+/* ---- what a range holds ------------------------------------------------- */
+
+static VpcContent space_judge_bytes(const uint8_t *buf, uint64_t bytes)
+{
+    VpcContent content = VPC_CONTENT_ZERO;
+
+    for (uint64_t at = 0; at < bytes; at += VPC_SECTOR) {
+        uint64_t n = MIN(bytes - at, VPC_SECTOR);
+
+        if (buffer_is_zero(buf + at, n)) {
+            continue;
+        }
+        if (n < VPC_SECTOR ||
+            !vpc_footer_valid((const VpcFooter *)(buf + at), NULL)) {
+            return VPC_CONTENT_DATA;
+        }
+        content = VPC_CONTENT_FOOTERS;
+    }
+    return content;
+}
+
+int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end)
+{
+    g_autofree uint8_t *buf = NULL;
+    int content = VPC_CONTENT_ZERO;
+
+    while (start < end) {
+        int64_t pnum = 0;
+        int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum,
+                                    NULL, NULL);
+
+        if (ret >= 0 && pnum > 0 && (ret & BDRV_BLOCK_ZERO)) {
+            start += pnum;
+            continue;
+        }
+        buf = buf ?: g_malloc(LOOK_BYTES);
+        if (ret < 0 || pnum <= 0 || pnum > LOOK_BYTES) {
+            pnum = LOOK_BYTES;
+        }
+        pnum = MIN((uint64_t)pnum, end - start);
+        ret = bdrv_pread(bs->file, start, buf, pnum);
+        if (ret < 0) {
+            return ret;
+        }
+        content = MAX(content, (int)space_judge_bytes(buf, pnum));
+        if (content == VPC_CONTENT_DATA) {
+            break;
+        }
+        start += pnum;
+    }
+    return content;
+}
+
+/* ---- places ------------------------------------------------------------- */
+
+/* The index of the first place at or after @entry. */
+static guint space_find(const VpcSpace *space, uint32_t entry)
+{
+    return vpc_first_start(space->places, (uint64_t)entry * VPC_SECTOR);
+}
+
+static bool space_has_place(const VpcSpace *space, guint i, uint32_t entry)
+{
+    return i < space->places->len &&
+           g_array_index(space->places, uint32_t, i) == entry;
+}
+
+static void space_use(VpcSpace *space, uint32_t entry)
+{
+    guint i = space_find(space, entry);
+
+    if (!space_has_place(space, i, entry)) {
+        g_array_insert_val(space->places, i, entry);
+        g_byte_array_set_size(space->used, space->places->len);
+        memmove(space->used->data + i + 1, space->used->data + i,
+                space->places->len - i - 1);
+        space->last += i < space->last;
+    }
+    space->used->data[i] = true;
+    space->last = MAX(space->last, i + 1);
+}
+
+/* The place is used no more.  Returns its index. */
+static guint space_unuse(VpcSpace *space, uint32_t entry)
+{
+    guint i = space_find(space, entry);
+
+    assert(space_has_place(space, i, entry) && space->used->data[i]);
+    space->used->data[i] = false;
+    while (space->last && !space->used->data[space->last - 1]) {
+        space->last--;
+    }
+    return i;
+}
+
+/* The place was none: it holds what is not ours, or nothing. */
+static void space_forget(VpcSpace *space, uint32_t entry)
+{
+    guint i = space_unuse(space, entry);
+
+    g_array_remove_index(space->places, i);
+    g_byte_array_remove_index(space->used, i);
+    space->last -= i < space->last;
+}
+
+/* Is [@start, @end) apart from all places, used or not? */
+static bool space_no_place_in(const VpcSpace *space, uint64_t start,
+                              uint64_t end)
+{
+    uint64_t bytes = space_block_bytes(space);
+    guint i = vpc_first_start(space->places,
+                              start - MIN(start, bytes - VPC_SECTOR));
+
+    return i == space->places->len || space_place(space, i) >= end;
+}
+
+/* ---- usable ranges ------------------------------------------------------ */
+
+static gint space_compare(gconstpointer a, gconstpointer b, gpointer opaque)
+{
+    const VpcFree *x = a, *y = b;
+
+    return x->range.start < y->range.start ? -1
+           : x->range.start > y->range.start;
+}
+
+static void space_add_usable(VpcSpace *space, const VpcFree *free)
+{
+    g_sequence_insert_sorted(space->usable, g_memdup2(free, sizeof(*free)),
+                             space_compare, NULL);
+}
+
+/* The last block has room after it, for a footer and no other place. */
+static uint64_t space_spot_after_last(const VpcSpace *space,
+                                      const VpcFree *free)
+{
+    uint64_t footer = vpc_layout_footer(vpc_space_end(space));
+    uint64_t offset = vpc_layout_block(
+        space->block_size,
+        MAX(free->range.start, vpc_layout_after_footer(footer)));
+    uint64_t end = offset + space_block_bytes(space);
+
+    if (end > free->range.end ||
+        (free->unknown && vpc_layout_after_footer(end) > free->range.end) ||
+        !space_no_place_in(space, end, vpc_layout_after_footer(end))) {
+        return UINT64_MAX;
+    }
+    return offset;
+}
+
+/* Takes the block's part out of the range that @iter is at. */
+static void space_split(VpcSpace *space, GSequenceIter *iter, uint64_t end)
+{
+    VpcFree rest = *(VpcFree *)g_sequence_get(iter);
+
+    g_sequence_remove(iter);
+    rest.range.start = end;
+    if (rest.unknown &&
+        rest.range.end - end >= space_block_bytes(space)) {
+        space_add_usable(space, &rest);
+    }
+}
+
+/*
+ * Space between blocks is free by the BAT as it was read, which a process that
+ * was killed may have written without a flush: a power cut could bring an entry
+ * back.  So the file is flushed once before such space is used.  The footer is
+ * written for it, because the layer flushes only what it has written to.
+ */
+static int coroutine_fn space_settle(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    int ret = 0;
+
+    qemu_co_mutex_lock(&s->space.lock);
+    if (!s->space.settled) {
+        ret = bdrv_co_pwrite(bs->file, s->footer_offset, sizeof(s->footer),
+                             &s->footer, 0);
+        if (ret == 0) {
+            ret = bdrv_co_flush(bs->file->bs);
+        }
+        s->space.settled = ret == 0;
+    }
+    qemu_co_mutex_unlock(&s->space.lock);
+    return ret;
+}
+
+/* May @spot in a gap be used?  Sets spot->stale. */
+static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot)
+{
+    VpcState *s = bs->opaque;
+    uint64_t end = spot->offset + space_block_bytes(&s->space);
+    int content;
+
+    if (spot->extends) {
+        end = vpc_layout_after_footer(end);
+    }
+    if (vpc_over_structure(s, spot->offset, end) ||
+        vpc_over_room(s, spot->offset, end)) {
+        return false;
+    }
+    content = vpc_space_content(bs, spot->offset, end);
+    spot->stale = content == VPC_CONTENT_FOOTERS;
+    return content >= 0 && content != VPC_CONTENT_DATA &&
+           space_settle(bs) == 0;
+}
+
+/* Of the ranges after the last block only the first one is tried. */
+static bool coroutine_fn space_take_usable(BlockDriverState *bs, VpcSpot *spot)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    GSequenceIter *iter = g_sequence_get_begin_iter(space->usable);
+
+    while (!g_sequence_iter_is_end(iter)) {
+        VpcFree free = *(VpcFree *)g_sequence_get(iter);
+        GSequenceIter *next = g_sequence_iter_next(iter);
+        bool extends = free.range.start >= vpc_space_end(space);
+        uint64_t offset = extends
+            ? space_spot_after_last(space, &free)
+            : vpc_layout_block_in(space->block_size, &free.range);
+
+        if (offset == UINT64_MAX && extends) {
+            return false;
+        }
+        if (offset == UINT64_MAX ||
+            !vpc_layout_entry(space->block_size, offset, &spot->entry)) {
+            g_sequence_remove(iter);
+            iter = next;
+            continue;
+        }
+        spot->offset = offset;
+        spot->extends = extends;
+        spot->stale = true;
+        spot->growth = NULL;
+        space_split(space, iter, offset + space_block_bytes(space));
+        space_use(space, spot->entry);
+        if (!free.unknown || space_gap_is_free(bs, spot)) {
+            return true;
+        }
+        space_forget(space, spot->entry);
+        iter = g_sequence_get_begin_iter(space->usable);
+    }
+    return false;
+}
+
+/* ---- growth ------------------------------------------------------------- */
+
+/*
+ * Where blocks go after the last one.  Inside the file, if it goes on after the
+ * image, and all of that reads as zeroes; else after all that the file holds.
+ * What does not grow with zeroes may be a device, which cannot grow: there the
+ * rest is used at last, whatever it holds.
+ */
+static int coroutine_fn space_find_growth(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    uint64_t footer = vpc_layout_footer(vpc_space_end(space));
+    bool has_footer = footer == s->footer_offset;
+    VpcGrowth inside = {
+        .start = MAX(vpc_layout_after_footer(footer), space->floor),
+        .end = s->file_length - VPC_SECTOR,
+        .stale = !s->file_grows_zeroed,
+    };
+    VpcGrowth after = {
+        .start = MAX(s->file_length, space->floor),
+        .end = UINT64_MAX,
+        .stale = !s->file_grows_zeroed,
+    };
+    bool fits = vpc_layout_block(space->block_size, inside.start) +
+                space_block_bytes(space) <= inside.end;
+    int content;
+
+    space->growth[0] = after;
+    space->growth[1] = (VpcGrowth) { 0 };
+    if (!fits) {
+        return 0;
+    }
+    if (!s->file_grows_zeroed) {
+        space->growth[1] = inside;
+        return 0;
+    }
+    content = vpc_space_content(bs, has_footer ? inside.start : footer,
+                                inside.end);
+    if (content == VPC_CONTENT_ZERO) {
+        /* The last sector may hold what is not the image's. */
+        content = vpc_space_content(bs, inside.end, s->file_length);
+        content = content == VPC_CONTENT_FOOTERS ? VPC_CONTENT_ZERO : content;
+    }
+    if (content == VPC_CONTENT_ZERO) {
+        space->growth[0] = inside;
+        space->growth[1] = after;
+    }
+    return MIN(content, 0);
+}
+
+/*
+ * A second footer in the last sector, before a block goes inside the file, so
+ * that who looks at its end finds one.
+ */
+static int coroutine_fn space_end_with_footer(BlockDriverState *bs,
+                                              uint64_t offset)
+{
+    VpcState *s = bs->opaque;
+    int ret = 0;
+
+    if (!s->space.ended && s->footer_offset != offset) {
+        ret = bdrv_co_pwrite(bs->file, offset, sizeof(s->footer), &s->footer,
+                             0);
+        if (ret == 0) {
+            ret = bdrv_co_flush(bs->file->bs);
+        }
+    }
+    s->space.ended = ret == 0;
+    return ret;
+}
+
+static int space_take_from(VpcSpace *space, VpcGrowth *g, VpcSpot *spot)
+{
+    uint64_t offset = vpc_layout_block(space->block_size, g->start);
+    uint64_t end = offset + space_block_bytes(space);
+
+    if (g->start >= g->end || end > g->end ||
+        !vpc_layout_entry(space->block_size, offset, &spot->entry)) {
+        return -ENOSPC;
+    }
+    spot->offset = offset;
+    spot->stale = g->stale;
+    spot->extends = true;
+    spot->growth = g;
+    g->start = vpc_layout_after_footer(vpc_layout_footer(end));
+    space_use(space, spot->entry);
+    return 0;
+}
+
+/* Blocks go on after what was taken before, but never between that. */
+static int coroutine_fn space_take_growth(BlockDriverState *bs, VpcSpot *spot)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    int ret = 0;
+
+    qemu_co_mutex_lock(&space->lock);
+    if (!space->growth_known) {
+        ret = space_find_growth(bs);
+        space->growth_known = ret == 0;
+    }
+    if (ret == 0) {
+        ret = space_take_from(space, &space->growth[0], spot);
+        if (ret < 0) {
+            ret = space_take_from(space, &space->growth[1], spot);
+        }
+    }
+    if (ret == 0 && spot->growth->end != UINT64_MAX) {
+        ret = space_end_with_footer(bs, spot->growth->end);
+        if (ret < 0) {
+            vpc_space_unreachable(space, spot);
+        }
+    }
+    qemu_co_mutex_unlock(&space->lock);
+    return ret;
+}
+
+int coroutine_fn vpc_space_take(BlockDriverState *bs, VpcSpot *spot)
+{
+    return space_take_usable(bs, spot) ? 0 : space_take_growth(bs, spot);
+}
+
+/* ---- giving back -------------------------------------------------------- */
+
+void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot)
+{
+    VpcFree free = {
+        .range = { spot->offset, spot->offset + space_block_bytes(space) },
+    };
+
+    space_unuse(space, spot->entry);
+    space_add_usable(space, &free);
+}
+
+bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot)
+{
+    VpcGrowth *g = spot->growth;
+    uint64_t end = spot->offset + space_block_bytes(space);
+
+    space_forget(space, spot->entry);
+    if (!g) {
+        return false;
+    }
+    if (g->start == vpc_layout_after_footer(vpc_layout_footer(end))) {
+        g->start = spot->offset;
+    }
+    if (g != &space->growth[0] || space->growth[1].end == 0) {
+        return false;
+    }
+    /* It is a device, or the disk is full: only the other one is left. */
+    g->end = 0;
+    return true;
+}
+
+void vpc_space_give(VpcSpace *space, uint64_t offset)
+{
+    VpcFree free = {
+        .range = { offset, offset + space_block_bytes(space) },
+        .wait = space->generation,
+    };
+
+    if (space_unuse(space, offset / VPC_SECTOR) >= space->last) {
+        space->footer_due = MIN(space->footer_due,
+                                vpc_layout_footer(vpc_space_end(space)));
+    }
+    g_array_append_val(space->waiting, free);
+}
+
+/* ---- flushing ----------------------------------------------------------- */
+
+/*
+ * May the footer that is due be written?  Of what stands there all but a block's
+ * bytes that were given back is looked at.
+ */
+static int coroutine_fn space_footer_fits(BlockDriverState *bs,
+                                          uint64_t footer)
+{
+    VpcState *s = bs->opaque;
+    int content;
+
+    if (!space_no_place_in(&s->space, footer,
+                           vpc_layout_after_footer(footer))) {
+        return true;
+    }
+    content = vpc_space_content(bs, footer, MIN(vpc_layout_after_footer(footer),
+                                                s->file_length));
+    return content < 0 ? content : content != VPC_CONTENT_DATA;
+}
+
+int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    uint64_t footer = space->footer_due;
+    int ret;
+
+    if (footer == UINT64_MAX) {
+        return 0;
+    }
+    ret = space_footer_fits(bs, footer);
+    if (ret > 0) {
+        ret = bdrv_co_pwrite(bs->file, footer, sizeof(s->footer), &s->footer,
+                             0);
+    } else if (ret == 0) {
+        /* The footer that ends the file stays the only one. */
+        space->keep = UINT64_MAX;
+    }
+    if (ret == 0 && space->footer_due == footer) {
+        space->footer_due = UINT64_MAX;
+    }
+    return ret;
+}
+
+uint64_t vpc_space_copied(VpcSpace *space)
+{
+    return space->generation++;
+}
+
+void vpc_space_durable(VpcSpace *space)
+{
+    guint n = 0;
+
+    space->durable = space->written;
+    while (n < space->waiting->len) {
+        const VpcFree *free = &g_array_index(space->waiting, VpcFree, n);
+
+        if (free->wait > space->durable) {
+            break;
+        }
+        space_add_usable(space, free);
+        n++;
+    }
+    g_array_remove_range(space->waiting, 0, n);
+}
+
+void vpc_space_written(VpcSpace *space, uint64_t generation)
+{
+    space->written = generation;
+}
+
+int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
+                                         uint64_t generation)
+{
+    VpcState *s = bs->opaque;
+    GArray *waiting = s->space.waiting;
+    bool flushed = false;
+    int ret = 0;
+
+    for (guint i = 0; i < waiting->len && ret == 0; i++) {
+        VpcFree free = g_array_index(waiting, VpcFree, i);
+
+        if (free.wait <= s->space.written || free.wait > generation) {
+            continue;
+        }
+        if (!flushed) {
+            ret = bdrv_co_flush(bs->file->bs);
+            flushed = true;
+        }
+        if (ret == 0) {
+            ret = bdrv_co_pwrite_zeroes(bs->file, free.range.start,
+                                        s->bitmap_size, BDRV_REQ_MAY_UNMAP);
+        }
+    }
+    return ret;
+}
+
+bool vpc_space_waits(const VpcSpace *space)
+{
+    return space->waiting->len > 0;
+}
+
+/* Is all that lies after the footer given back, or zeroes and footers? */
+static bool space_rest_is_free(BlockDriverState *bs, uint64_t start)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+
+    for (guint i = space->last; i < space->places->len; i++) {
+        uint64_t place = MIN(space_place(space, i), s->file_length);
+
+        if (start < place &&
+            (unsigned)vpc_space_content(bs, start, place) >=
+            VPC_CONTENT_DATA) {
+            return false;
+        }
+        start = MAX(start, place + space_block_bytes(space));
+    }
+    return start >= s->file_length ||
+           (unsigned)vpc_space_content(bs, start, s->file_length) <
+           VPC_CONTENT_DATA;
+}
+
+uint64_t vpc_space_footer(const VpcState *s)
+{
+    uint64_t end = vpc_space_end(&s->space);
+
+    return end == s->space.opened_end ? s->footer_offset
+                                      : vpc_layout_footer(end);
+}
+
+void vpc_space_cut(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    uint64_t end = vpc_layout_after_footer(vpc_space_footer(s));
+    int64_t length;
+
+    if (space->last == space->places->len || space->keep > end ||
+        bdrv_flush(bs->file->bs) < 0) {
+        return;
+    }
+    length = bdrv_getlength(bs->file->bs);
+    if (length > (int64_t)end && space_rest_is_free(bs, end)) {
+        /* It saves space, no more. */
+        bdrv_truncate(bs->file, end, true, PREALLOC_MODE_OFF, NULL);
+    }
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+/* A gap that is larger than all blocks together was made on purpose. */
+static void space_note_gap(VpcSpace *space, uint64_t start, uint64_t end,
+                           uint64_t largest)
+{
+    VpcFree gap = { .range = { start, end }, .unknown = true };
+
+    if (end >= start + space_block_bytes(space) && end - start <= largest &&
+        g_sequence_get_length(space->usable) < MAX_GAPS) {
+        space_add_usable(space, &gap);
+    }
+}
+
+void vpc_space_open(BlockDriverState *bs, const GArray *starts)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    uint64_t largest = s->bat.blocks * space_block_bytes(space);
+    uint64_t end = space->structures_end;
+
+    for (guint i = 0; i < starts->len; i++) {
+        uint32_t entry = g_array_index(starts, uint32_t, i);
+        uint64_t place = (uint64_t)entry * VPC_SECTOR;
+
+        if (i > 0 && g_array_index(starts, uint32_t, i - 1) == entry) {
+            continue;
+        }
+        space_note_gap(space, end, place, largest);
+        g_array_append_val(space->places, entry);
+        end = MAX(end, place + space_block_bytes(space));
+    }
+    space->last = space->places->len;
+    if (space->last) {
+        g_byte_array_set_size(space->used, space->last);
+        memset(space->used->data, true, space->last);
+    }
+    space->opened_end = vpc_space_end(space);
+    if (s->file_length > vpc_layout_after_footer(s->footer_offset)) {
+        space->keep = s->file_length;
+    }
+}
+
+void vpc_space_init(VpcSpace *space)
+{
+    qemu_co_mutex_init(&space->lock);
+    space->places = g_array_new(false, false, sizeof(uint32_t));
+    space->used = g_byte_array_new();
+    space->usable = g_sequence_new(g_free);
+    space->waiting = g_array_new(false, false, sizeof(VpcFree));
+    space->footer_due = UINT64_MAX;
+    space->generation = 1;
+}
+
+void vpc_space_close(VpcSpace *space)
+{
+    g_array_free(space->places, true);
+    g_byte_array_free(space->used, true);
+    g_sequence_free(space->usable);
+    g_array_free(space->waiting, true);
+}

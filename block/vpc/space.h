@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only owner of free space: where the next block goes.
+ *
+ * A *place* is where a block is or was in this session.  Space comes from
+ * places that were given back, from gaps between blocks, and from growth after
+ * the last block.
+ *
+ * Invariants:
+ *   1. A place that was given back waits for a generation: it is used again only
+ *      when no BAT that a power cut may leave on the disk names it, because that
+ *      BAT would show another block's bytes there.
+ *   2. A gap that was there when the image was opened is used only where it
+ *      reads as zeroes or holds old footers, because anything else may be what a
+ *      repair or another program left there.
+ *   3. A block after the last one has room for a footer directly after it, and
+ *      lies after the footer of what was the last block until then, so that this
+ *      footer stays whole until the new one is on the disk.
+ */
+#ifndef BLOCK_VPC_SPACE_H
+#define BLOCK_VPC_SPACE_H
+
+#include "block/block_int.h"
+#include "layout.h"
+
+/* Space below the end of the last place. */
+typedef struct VpcFree {
+    VpcRange range;
+    bool unknown;               /* to be looked at before it is used */
+    uint64_t wait;              /* for this generation to be durable */
+} VpcFree;
+
+/* Space after the last block. */
+typedef struct VpcGrowth {
+    uint64_t start;             /* the next block begins at or after it */
+    uint64_t end;               /* of it and its footer */
+    bool stale;                 /* it may hold anything */
+} VpcGrowth;
+
+typedef struct VpcSpace {
+    uint32_t block_size;        /* bytes */
+    uint64_t structures_end;
+    uint64_t floor;             /* growth keeps after it */
+    GArray *places;             /* uint32_t entries, sorted */
+    GByteArray *used;           /* for each place: does a block have it? */
+    guint last;                 /* places up to the last one that is used */
+    GSequence *usable;          /* VpcFree, by offset */
+    GArray *waiting;            /* VpcFree, in the order of their generations */
+    VpcGrowth growth[2];        /* in this order */
+    bool growth_known;
+    uint64_t footer_due;        /* to be written before the BAT; UINT64_MAX */
+    uint64_t keep;              /* the file is never cut below this length */
+    uint64_t opened_end;        /* vpc_space_end() when it was opened */
+    bool ended;                 /* a footer ends the file */
+    bool settled;               /* the BAT as it was opened is on the disk */
+    uint64_t generation;        /* of the BAT in memory */
+    uint64_t written;           /* of the BAT that was written last */
+    uint64_t durable;           /* of the BAT that is on the disk */
+    CoMutex lock;               /* of footers and growth */
+} VpcSpace;
+
+/* Space for one block. */
+typedef struct VpcSpot {
+    uint64_t offset;            /* bytes */
+    uint32_t entry;             /* the same in sectors */
+    bool stale;                 /* it must be zeroed first */
+    bool extends;               /* a footer follows it */
+    VpcGrowth *growth;          /* that it was taken from, or NULL */
+} VpcSpot;
+
+/*
+ * What is free when the blocks at @starts (uint32_t entries, sorted) have space.
+ * Plain.
+ */
+void vpc_space_open(BlockDriverState *bs, const GArray *starts);
+void vpc_space_init(VpcSpace *space);
+void vpc_space_close(VpcSpace *space);
+
+/* Where the last block that has space, or the last structure, ends: bytes. */
+uint64_t vpc_space_end(const VpcSpace *space);
+
+/* Takes space for a block.  0, -ENOSPC, or -errno. */
+int coroutine_fn vpc_space_take(BlockDriverState *bs, VpcSpot *spot);
+/* @spot was not used, and may hold anything now.  Plain. */
+void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot);
+/*
+ * The file does not reach @spot and could not be made to.  Plain.  Returns
+ * whether to try again, elsewhere.
+ */
+bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot);
+
+/* The block at @offset gives its space back.  Plain. */
+void vpc_space_give(VpcSpace *space, uint64_t offset);
+
+/*
+ * The steps of a flush.  _before_bat: a footer follows what is the last block
+ * now, if one was given back.  _copied: the BAT in memory was copied, returns
+ * its generation.  _durable: what the last flush wrote is on the disk.
+ * _written: the copies of @generation were written.
+ */
+int coroutine_fn vpc_space_before_bat(BlockDriverState *bs);
+uint64_t vpc_space_copied(VpcSpace *space);
+void vpc_space_durable(VpcSpace *space);
+/* Does space wait for a flush? */
+bool vpc_space_waits(const VpcSpace *space);
+void vpc_space_written(VpcSpace *space, uint64_t generation);
+/*
+ * The bitmaps of blocks that were given back up to @generation become zero, after
+ * a flush of the entries: XenServer's map on the disk calls them full no more.
+ */
+int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
+                                         uint64_t generation);
+
+/*
+ * Cuts the file after its footer, where blocks after it were given back; what
+ * the BAT says is on the disk.  Mixed.
+ */
+void vpc_space_cut(BlockDriverState *bs);
+
+/* The offset of the footer after the last block: bytes.  Plain. */
+uint64_t vpc_space_footer(const struct VpcState *s);
+
+/* What a range of the file holds. */
+typedef enum VpcContent {
+    VPC_CONTENT_ZERO,
+    VPC_CONTENT_FOOTERS,        /* footers, and zeroes */
+    VPC_CONTENT_DATA,
+} VpcContent;
+
+/*
+ * VpcContent of [@start, @end), which ends where the file does at the latest;
+ * -errno.  Holes are not read.  Mixed.
+ */
+int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end);
+
+#endif
