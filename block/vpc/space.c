@@ -35,6 +35,16 @@ uint64_t vpc_space_end(const VpcSpace *space)
     return MAX(end, space->structures_end);
 }
 
+/* The same of all places, since those that were given back may be waiting. */
+static uint64_t space_places_end(const VpcSpace *space)
+{
+    guint n = space->places->len;
+    uint64_t end = n ? space_place(space, n - 1) + space_block_bytes(space)
+                     : 0;
+
+    return MAX(end, space->structures_end);
+}
+
 /* ---- what a range holds ------------------------------------------------- */
 
 static VpcContent space_judge_bytes(const uint8_t *buf, uint64_t bytes)
@@ -293,7 +303,7 @@ static int coroutine_fn space_find_growth(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     VpcSpace *space = &s->space;
-    uint64_t footer = vpc_layout_footer(vpc_space_end(space));
+    uint64_t footer = vpc_layout_footer(space_places_end(space));
     bool has_footer = footer == s->footer_offset;
     VpcGrowth inside = {
         .start = MAX(vpc_layout_after_footer(footer), space->floor),
