@@ -57,7 +57,7 @@ static void judge_gap(VpcCheck *c, uint64_t start, uint64_t end)
 /* Are the bytes before a footer near by only what programs pad with? */
 static int is_padding(VpcCheck *c, uint64_t start, uint64_t end)
 {
-    uint8_t buf[VPC_PAGE + VPC_SECTOR];
+    uint8_t buf[2 * VPC_PAGE];
     uint64_t ones = 0, bytes = end - start;
     int ret = bdrv_pread(c->bs->file, start, buf, bytes);
 
@@ -117,7 +117,8 @@ static void judge_rest(VpcCheck *c, uint64_t end)
     } else if (s->footer_offset == footer) {
         ret = rest_is_used(c, footer);
         rest = vpc_layout_after_footer(footer);
-    } else if (vpc_layout_footer_is_near(end, s->footer_offset)) {
+    } else if (vpc_layout_footer_is_near(end, c->starts->len > 0,
+                                         s->footer_offset)) {
         ret = is_padding(c, footer, s->footer_offset);
         ret = ret < 0 ? ret : !ret;
     } else {

@@ -227,7 +227,10 @@ bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit)
 
     vpc_layout_footer_places(end, places);
     for (size_t i = 0; i < VPC_FOOTER_PLACES; i++) {
-        if (places[i] < limit && is_footer_at(bs, places[i])) {
+        /* A part of a footer, completed by zeroes, could look like one. */
+        if (places[i] < limit &&
+            vpc_layout_after_footer(places[i]) <= s->exact_length + 1 &&
+            is_footer_at(bs, places[i])) {
             if (s->tail_lost) {
                 s->file_end = places[i];
                 s->tail_lost = false;

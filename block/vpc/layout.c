@@ -83,14 +83,18 @@ void vpc_layout_footer_places(uint64_t end, uint64_t places[VPC_FOOTER_PLACES])
     places[0] = vpc_layout_footer(end);
     places[1] = places[0] + VPC_SECTOR;
     places[2] = ROUND_UP(places[1], VPC_PAGE) - VPC_SECTOR;
+    places[3] = places[2] + VPC_PAGE;
 }
 
-/* Windows and Virtual PC end a page, or leave a sector out. */
-bool vpc_layout_footer_is_near(uint64_t end, uint64_t footer)
+/*
+ * Virtual PC leaves a sector out.  Windows ends the page of the structures, and
+ * the one that the footer is in.
+ */
+bool vpc_layout_footer_is_near(uint64_t end, bool blocks, uint64_t footer)
 {
-    uint64_t place = vpc_layout_footer(end);
+    uint64_t place = blocks ? vpc_layout_footer(end) : ROUND_UP(end, VPC_PAGE);
 
-    return footer >= place &&
+    return footer >= vpc_layout_footer(end) &&
            (footer == place + VPC_SECTOR ||
             footer < ROUND_UP(place + VPC_SECTOR, VPC_PAGE));
 }

@@ -61,14 +61,17 @@ uint64_t vpc_layout_after_footer(uint64_t footer);
 
 /*
  * Offsets at which programs leave the footer when all else ends at @end: ours,
- * a sector on, and the end of the page.
+ * a sector on, the end of the page, and that of the page after it.
  */
-#define VPC_FOOTER_PLACES 3
+#define VPC_FOOTER_PLACES 4
 void vpc_layout_footer_places(uint64_t end,
                               uint64_t places[VPC_FOOTER_PLACES]);
 
-/* Is @footer, with zeroes before it, where a program leaves it after @end? */
-bool vpc_layout_footer_is_near(uint64_t end, uint64_t footer);
+/*
+ * Is @footer, with zeroes before it, where a program leaves it after a block that
+ * ends at @end, or without @blocks after the last structure?
+ */
+bool vpc_layout_footer_is_near(uint64_t end, bool blocks, uint64_t footer);
 
 /* ---- new images --------------------------------------------------------- */
 

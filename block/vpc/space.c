@@ -232,8 +232,13 @@ static int coroutine_fn space_settle(BlockDriverState *bs)
     return ret;
 }
 
-/* May @spot in a gap be used?  Sets spot->stale. */
-static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot)
+/*
+ * May @spot in a gap be used?  Sets spot->stale.  Where it begins directly after a
+ * block (@packed) no footer may stand, nor be due: that block may be the last one
+ * of the BAT on the disk.
+ */
+static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot,
+                                           bool packed)
 {
     VpcState *s = bs->opaque;
     uint64_t end = spot->offset + space_block_bytes(&s->space);
@@ -242,11 +247,15 @@ static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot)
     if (spot->extends) {
         end = vpc_layout_after_footer(end);
     }
-    if (vpc_over_structure(s, spot->offset, end) ||
+    if ((packed && s->space.footer_due == spot->offset) ||
+        vpc_over_structure(s, spot->offset, end) ||
         vpc_over_room(s, spot->offset, end)) {
         return false;
     }
     content = vpc_space_content(bs, spot->offset, end);
+    if (content == VPC_CONTENT_FOOTERS && packed) {
+        return false;
+    }
     spot->stale = content == VPC_CONTENT_FOOTERS;
     return content >= 0 && content != VPC_CONTENT_DATA &&
            space_settle(bs) == 0;
@@ -282,7 +291,7 @@ static bool coroutine_fn space_take_usable(BlockDriverState *bs, VpcSpot *spot)
         spot->growth = NULL;
         space_split(space, iter, offset + space_block_bytes(space));
         space_use(space, spot->entry);
-        if (!free.unknown || space_gap_is_free(bs, spot)) {
+        if (!free.unknown || space_gap_is_free(bs, spot, offset == free.range.start)) {
             return true;
         }
         space_forget(space, spot->entry);
@@ -481,6 +490,17 @@ static int coroutine_fn space_footer_fits(BlockDriverState *bs,
     return content < 0 ? content : content != VPC_CONTENT_DATA;
 }
 
+/* A place that was given back keeps the footer: it is not used again. */
+static void space_mark_footer(VpcSpace *space, uint64_t footer)
+{
+    for (guint i = 0; i < space->waiting->len; i++) {
+        VpcFree *free = &g_array_index(space->waiting, VpcFree, i);
+
+        free->has_footer |= free->range.start <= footer &&
+                            free->range.end > footer;
+    }
+}
+
 int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
@@ -493,6 +513,7 @@ int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
     }
     ret = space_footer_fits(bs, footer);
     if (ret > 0) {
+        space_mark_footer(space, footer);
         ret = bdrv_co_pwrite(bs->file, footer, sizeof(s->footer), &s->footer,
                              0);
     } else if (ret == 0) {
@@ -521,7 +542,9 @@ void vpc_space_durable(VpcSpace *space)
         if (free->wait > space->durable) {
             break;
         }
-        space_add_usable(space, free);
+        if (!free->has_footer) {
+            space_add_usable(space, free);
+        }
         n++;
     }
     g_array_remove_range(space->waiting, 0, n);
@@ -543,7 +566,8 @@ int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
     for (guint i = 0; i < waiting->len && ret == 0; i++) {
         VpcFree free = g_array_index(waiting, VpcFree, i);
 
-        if (free.wait <= s->space.written || free.wait > generation) {
+        if (free.wait <= s->space.written || free.wait > generation ||
+            free.has_footer) {
             continue;
         }
         if (!flushed) {

@@ -28,6 +28,7 @@ typedef struct VpcFree {
     VpcRange range;
     bool unknown;               /* to be looked at before it is used */
     uint64_t wait;              /* for this generation to be durable */
+    bool has_footer;            /* the one after the last block was put there */
 } VpcFree;
 
 /* Space after the last block. */
