@@ -73,7 +73,7 @@ BLOCKING = frozenset('''
 EXCUSE = re.compile(r'check-coroutines: off, \S')
 
 # They talk to the kernel for everybody else.
-ENGINES = ('util/aio-', 'util/io-')
+ENGINES = ('util/loop/aio-', 'util/loop/io-')
 
 FUNCTIONS = (T.FUNCTIONPROTO, T.FUNCTIONNOPROTO)
 ARRAYS = (T.CONSTANTARRAY, T.INCOMPLETEARRAY, T.VARIABLEARRAY)

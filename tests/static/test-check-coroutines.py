@@ -31,7 +31,7 @@ def expected(source):
 
 def borrowed(build):
     entries = json.loads((build / 'compile_commands.json').read_text())
-    return next(e for e in entries if e['file'].endswith('util/coroutine.c'))
+    return next(e for e in entries if e['file'].endswith('util/loop/coroutine.c'))
 
 
 def run(entry, source, folder):

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include "qapi/error.h"
 #include "../../tools/harness/memory.h"
-#include "../../util/io-engine-int.h"
+#include "../../util/loop/io-engine-int.h"
 #include "engine-bench.h"
 
 /* How many of the next calls of preadv(), which workers make, are refused. */
