@@ -255,21 +255,6 @@ static bool input_has_member(Visitor *v, const char *name)
 
 /* Scalars. */
 
-/* The text of a scalar in any form, to be freed; NULL for other values. */
-static char *scalar_text(QObject *obj)
-{
-    switch (qobject_type(obj)) {
-    case QTYPE_QSTRING:
-        return g_strdup(qstring_get_str(qobject_to(QString, obj)));
-    case QTYPE_QNUM:
-        return qnum_to_string(qobject_to(QNum, obj));
-    case QTYPE_QBOOL:
-        return g_strdup(qbool_get_bool(qobject_to(QBool, obj)) ? "on" : "off");
-    default:
-        return NULL;
-    }
-}
-
 static bool input_int64(Visitor *v, const char *name, int64_t *obj,
                         Error **errp)
 {
@@ -284,7 +269,7 @@ static bool input_int64(Visitor *v, const char *name, int64_t *obj,
     if (num && qnum_get_try_int(num, obj)) {
         return true;
     }
-    text = to_iv(v)->keyval ? scalar_text(value) : NULL;
+    text = to_iv(v)->keyval ? qobject_scalar_text(value) : NULL;
     if (!text) {
         return wrong_type(v, name, "integer", errp);
     }
@@ -302,7 +287,7 @@ static int parse_uint64(const char *text, uint64_t *value)
 }
 
 /* Parses a size of bytes, with a suffix or without. */
-static int parse_size(const char *text, uint64_t *value)
+static int input_parse_size(const char *text, uint64_t *value)
 {
     return qemu_strtosz(text, NULL, value);
 }
@@ -325,7 +310,7 @@ static bool input_unsigned(Visitor *v, const char *name, uint64_t *obj,
     if (!to_iv(v)->keyval) {
         return bad_text(v, name, "uint64", errp);
     }
-    text = scalar_text(value);
+    text = qobject_scalar_text(value);
     if (!text || parse(text, &parsed) < 0) {
         return bad_text(v, name, expected, errp);
     }
@@ -342,7 +327,7 @@ static bool input_uint64(Visitor *v, const char *name, uint64_t *obj,
 static bool input_size(Visitor *v, const char *name, uint64_t *obj,
                        Error **errp)
 {
-    return input_unsigned(v, name, obj, parse_size, "size", errp);
+    return input_unsigned(v, name, obj, input_parse_size, "size", errp);
 }
 
 static bool input_number(Visitor *v, const char *name, double *obj,
@@ -361,7 +346,7 @@ static bool input_number(Visitor *v, const char *name, double *obj,
         *obj = qnum_get_double(num);
         return true;
     }
-    text = to_iv(v)->keyval ? scalar_text(value) : NULL;
+    text = to_iv(v)->keyval ? qobject_scalar_text(value) : NULL;
     if (!text) {
         return wrong_type(v, name, "number", errp);
     }
@@ -388,7 +373,7 @@ static bool input_bool(Visitor *v, const char *name, bool *obj, Error **errp)
         *obj = qbool_get_bool(boolean);
         return true;
     }
-    text = to_iv(v)->keyval ? scalar_text(value) : NULL;
+    text = to_iv(v)->keyval ? qobject_scalar_text(value) : NULL;
     if (!text) {
         return wrong_type(v, name, "boolean", errp);
     }
@@ -407,7 +392,7 @@ static bool input_str(Visitor *v, const char *name, char **obj, Error **errp)
         return false;
     }
     if (to_iv(v)->keyval || qobject_type(value) == QTYPE_QSTRING) {
-        *obj = scalar_text(value);
+        *obj = qobject_scalar_text(value);
     }
     return *obj || wrong_type(v, name, "string", errp);
 }

@@ -8,32 +8,14 @@
 #include "qemu/osdep.h"
 #include "option-internal.h"
 #include "qapi/error.h"
-#include "qapi/qmp/qbool.h"
 #include "qapi/qmp/qdict.h"
-#include "qapi/qmp/qnum.h"
-#include "qapi/qmp/qstring.h"
-
-/* The value as a new string, NULL if it is no scalar. */
-static char *scalar_to_string(QObject *obj)
-{
-    switch (qobject_type(obj)) {
-    case QTYPE_QSTRING:
-        return g_strdup(qstring_get_str(qobject_to(QString, obj)));
-    case QTYPE_QNUM:
-        return qnum_to_string(qobject_to(QNum, obj));
-    case QTYPE_QBOOL:
-        return g_strdup(qbool_get_bool(qobject_to(QBool, obj)) ? "on" : "off");
-    default:
-        return NULL;
-    }
-}
 
 /* Set the option that @entry describes. */
 static bool set_from_entry(QemuOpts *opts, const QDictEntry *entry,
                            Error **errp)
 {
     const char *name = qdict_entry_key(entry);
-    g_autofree char *value = scalar_to_string(qdict_entry_value(entry));
+    g_autofree char *value = qobject_scalar_text(qdict_entry_value(entry));
 
     if (!value) {
         error_setg(errp, "Parameter '%s' expects a single value", name);

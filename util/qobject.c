@@ -3,7 +3,7 @@
  * What all QObjects have in common: references, types, comparison and the end.
  *
  * Invariants: `type` never changes between qobject_init() and the destruction;
- * `refcnt` is at least one for as long as anybody holds a pointer.
+ * `refcnt` is at least one for as long as a pointer to it is held.
  */
 #include "qemu/osdep.h"
 #include "qapi/qmp/qbool.h"
@@ -53,9 +53,15 @@ QObject *qobject_ref_impl(QObject *obj)
     return obj;
 }
 
-/* Frees @obj, whose last reference is gone, and lets go what it holds. */
-static void qobject_destroy(QObject *obj)
+void qobject_unref_impl(QObject *obj)
 {
+    if (!obj) {
+        return;
+    }
+    assert(obj->base.refcnt > 0);
+    if (--obj->base.refcnt) {
+        return;
+    }
     switch (qobject_type(obj)) {
     case QTYPE_QSTRING:
         g_free(qobject_to(QString, obj)->string);
@@ -73,13 +79,17 @@ static void qobject_destroy(QObject *obj)
     g_free(obj);
 }
 
-void qobject_unref_impl(QObject *obj)
+char *qobject_scalar_text(const QObject *obj)
 {
-    if (obj) {
-        assert(obj->base.refcnt > 0);
-        if (--obj->base.refcnt == 0) {
-            qobject_destroy(obj);
-        }
+    switch (qobject_type(obj)) {
+    case QTYPE_QSTRING:
+        return g_strdup(qobject_get_try_str(obj));
+    case QTYPE_QNUM:
+        return qnum_to_string(qobject_to(QNum, obj));
+    case QTYPE_QBOOL:
+        return g_strdup(qbool_get_bool(qobject_to(QBool, obj)) ? "on" : "off");
+    default:
+        return NULL;
     }
 }
 

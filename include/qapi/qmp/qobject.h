@@ -94,6 +94,12 @@ const char *qtype_name(QType type);
  */
 bool qobject_is_equal(const QObject *x, const QObject *y);
 
+/*
+ * A scalar as a user would write it in an option, in a new string; NULL for
+ * dicts, lists and null, which are no values of options.
+ */
+char *qobject_scalar_text(const QObject *obj);
+
 /* The same as qobject_unref(), as a function (for g_autoptr and callbacks). */
 static inline void qobject_destroy_ref(void *obj)
 {
