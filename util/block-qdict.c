@@ -28,38 +28,30 @@ static void flatten_member(QDict *dst, GString *key, const char *name,
     g_string_truncate(key, len);
 }
 
-static void flatten_dict(QDict *dst, GString *key, const QDict *src)
-{
-    const QDictEntry *entry;
-
-    for (entry = qdict_first(src); entry; entry = qdict_next(src, entry)) {
-        flatten_member(dst, key, qdict_entry_key(entry),
-                       qdict_entry_value(entry));
-    }
-}
-
-static void flatten_list(QDict *dst, GString *key, const QList *src)
-{
-    const QListEntry *entry;
-    char index[24];
-    size_t i = 0;
-
-    QLIST_FOREACH_ENTRY(src, entry) {
-        snprintf(index, sizeof(index), "%zu", i++);
-        flatten_member(dst, key, index, qlist_entry_obj(entry));
-    }
-}
-
 static void flatten_obj(QDict *dst, GString *key, QObject *value)
 {
     QDict *dict = qobject_to(QDict, value);
     QList *list = qobject_to(QList, value);
 
     if (dict && qdict_size(dict)) {
-        flatten_dict(dst, key, dict);
+        const QDictEntry *entry;
+
+        for (entry = qdict_first(dict); entry;
+             entry = qdict_next(dict, entry)) {
+            flatten_member(dst, key, qdict_entry_key(entry),
+                           qdict_entry_value(entry));
+        }
     } else if (list && !qlist_empty(list)) {
-        flatten_list(dst, key, list);
+        const QListEntry *entry;
+        char index[24];
+        size_t i = 0;
+
+        QLIST_FOREACH_ENTRY(list, entry) {
+            snprintf(index, sizeof(index), "%zu", i++);
+            flatten_member(dst, key, index, qlist_entry_obj(entry));
+        }
     } else {
+        /* Empty ones are values, because no key would be left of them. */
         qdict_put_obj(dst, key->str, qobject_ref(value));
     }
 }
@@ -93,7 +85,7 @@ static bool is_empty_container(QObject *obj)
 }
 
 /*
- * The part of a dotted key that starts at *pos, ".." undone.  *pos moves behind
+ * The part of a dotted key that starts at *pos, ".." undone.  *pos moves past
  * the dot that ends it, or becomes NULL after the last part.
  */
 static char *next_part(const char **pos)
@@ -148,11 +140,6 @@ static bool tree_put(QDict *root, const char *key, QObject *value,
     return false;
 }
 
-static bool is_index(const char *key)
-{
-    return *key && key[strspn(key, "0123456789")] == '\0';
-}
-
 /* How many keys of @dict are list indices. */
 static size_t count_indices(const QDict *dict)
 {
@@ -160,7 +147,9 @@ static size_t count_indices(const QDict *dict)
     size_t n = 0;
 
     for (entry = qdict_first(dict); entry; entry = qdict_next(dict, entry)) {
-        n += is_index(qdict_entry_key(entry));
+        const char *key = qdict_entry_key(entry);
+
+        n += *key && key[strspn(key, "0123456789")] == '\0';
     }
     return n;
 }

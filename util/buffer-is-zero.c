@@ -70,23 +70,17 @@ static void __attribute__((constructor)) choose_zero_search(void)
 }
 #endif
 
-static bool bytes_are_zero(const unsigned char *p, size_t len)
-{
-    unsigned char bits = 0;
-    size_t i;
-
-    for (i = 0; i < len; i++) {
-        bits |= p[i];
-    }
-    return bits == 0;
-}
-
 bool buffer_is_zero(const void *buf, size_t len)
 {
     const unsigned char *p = buf;
 
     if (len < BLOCK) {
-        return bytes_are_zero(p, len);
+        unsigned char bits = 0;
+
+        for (size_t i = 0; i < len; i++) {
+            bits |= p[i];
+        }
+        return bits == 0;
     }
     if (p[0] | p[len - 1] | p[len / 2]) {
         return false;

@@ -8,7 +8,7 @@
 #include "qemu/osdep.h"
 #include "option-internal.h"
 
-static size_t desc_count(const QemuOptsList *list)
+static size_t opt_desc_count(const QemuOptsList *list)
 {
     size_t n = 0;
 
@@ -20,8 +20,8 @@ static size_t desc_count(const QemuOptsList *list)
 
 QemuOptsList *qemu_opts_append(QemuOptsList *dst, QemuOptsList *list)
 {
-    size_t n = desc_count(dst);
-    size_t room = n + desc_count(list) + 1;
+    size_t n = opt_desc_count(dst);
+    size_t room = n + opt_desc_count(list) + 1;
     const QemuOptDesc *desc;
     bool fresh = !dst;
 
@@ -47,22 +47,7 @@ void qemu_opts_free(QemuOptsList *list)
     g_free(list);
 }
 
-static const char *type_text(enum QemuOptType type)
-{
-    switch (type) {
-    case QEMU_OPT_STRING:
-        return "str";
-    case QEMU_OPT_BOOL:
-        return "bool (on/off)";
-    case QEMU_OPT_NUMBER:
-        return "num";
-    case QEMU_OPT_SIZE:
-        return "size";
-    }
-    g_assert_not_reached();
-}
-
-static int compare_names(const void *a, const void *b)
+static int opt_desc_compare(const void *a, const void *b)
 {
     const QemuOptDesc *const *da = a, *const *db = b;
 
@@ -71,14 +56,20 @@ static int compare_names(const void *a, const void *b)
 
 void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
 {
-    size_t i, n = desc_count(list);
+    static const char *const types[] = {
+        [QEMU_OPT_STRING] = "str",
+        [QEMU_OPT_BOOL] = "bool (on/off)",
+        [QEMU_OPT_NUMBER] = "num",
+        [QEMU_OPT_SIZE] = "size",
+    };
+    size_t i, n = opt_desc_count(list);
     g_autofree const QemuOptDesc **sorted = g_new(const QemuOptDesc *, n);
 
     for (i = 0; i < n; i++) {
         sorted[i] = &list->desc[i];
     }
     if (n) {
-        qsort(sorted, n, sizeof(*sorted), compare_names);
+        qsort(sorted, n, sizeof(*sorted), opt_desc_compare);
     }
     if (print_caption) {
         printf("%s options:\n", list->name);
@@ -86,7 +77,7 @@ void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
     for (i = 0; i < n; i++) {
         const QemuOptDesc *desc = sorted[i];
         g_autofree char *head =
-            g_strdup_printf("%s=<%s>", desc->name, type_text(desc->type));
+            g_strdup_printf("%s=<%s>", desc->name, types[desc->type]);
 
         if (desc->help) {
             printf("  %-22s - %s\n", head, desc->help);
@@ -97,7 +88,7 @@ void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
 }
 
 /*
- * `name=value` behind a separator but for the first; commas are doubled,
+ * `name=value`, a separator before all but the first; commas are doubled,
  * numbers and sizes are in decimal, whatever unit they were given in.
  */
 static void print_setting(const QemuOpt *opt, const char *separator,

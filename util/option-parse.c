@@ -3,15 +3,15 @@
  * Option texts: `a=b,c=d` taken apart, and single values parsed by type.
  *
  * A comma ends an item, but for `,,` in a value, which is a comma.  Names hold
- * no commas: behind a name a comma ends the item however many follow.
+ * no commas: after a name a comma ends the item however many follow.
  */
 #include "qemu/osdep.h"
 #include "option-internal.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
-static bool parse_bool(const char *name, const char *str, bool *value,
-                       Error **errp)
+static bool opt_parse_bool(const char *name, const char *str, bool *value,
+                           Error **errp)
 {
     static const char *const words[2][4] = {
         { "off", "no", "false", "n" },
@@ -29,24 +29,8 @@ static bool parse_bool(const char *name, const char *str, bool *value,
     return false;
 }
 
-static bool parse_number(const char *name, const char *str, uint64_t *value,
-                         Error **errp)
-{
-    switch (qemu_strtou64(str, NULL, 0, value)) {
-    case 0:
-        return true;
-    case -ERANGE:
-        error_setg(errp, "Value '%s' is too large for parameter '%s'", str,
-                   name);
-        return false;
-    default:
-        error_setg(errp, "Parameter '%s' expects a number", name);
-        return false;
-    }
-}
-
-static bool parse_size(const char *name, const char *str, uint64_t *value,
-                       Error **errp)
+static bool opt_parse_size(const char *name, const char *str, uint64_t *value,
+                           Error **errp)
 {
     ERRP_GUARD();
 
@@ -72,15 +56,24 @@ static bool parse_size(const char *name, const char *str, uint64_t *value,
 bool opt_parse_value(const char *name, enum QemuOptType type, const char *str,
                      QemuOptValue *value, Error **errp)
 {
+    int ret;
+
     switch (type) {
     case QEMU_OPT_STRING:
         return true;
     case QEMU_OPT_BOOL:
-        return parse_bool(name, str, &value->boolean, errp);
+        return opt_parse_bool(name, str, &value->boolean, errp);
     case QEMU_OPT_NUMBER:
-        return parse_number(name, str, &value->uint, errp);
+        ret = qemu_strtou64(str, NULL, 0, &value->uint);
+        if (ret == -ERANGE) {
+            error_setg(errp, "Value '%s' is too large for parameter '%s'", str,
+                       name);
+        } else if (ret < 0) {
+            error_setg(errp, "Parameter '%s' expects a number", name);
+        }
+        return ret == 0;
     case QEMU_OPT_SIZE:
-        return parse_size(name, str, &value->uint, errp);
+        return opt_parse_size(name, str, &value->uint, errp);
     }
     g_assert_not_reached();
 }

@@ -28,14 +28,6 @@ bool opts_accepts_any(const QemuOptsList *list)
  * Sets.
  */
 
-/* A list that was only zeroed has no usable head yet. */
-static void opts_list_prepare(QemuOptsList *list)
-{
-    if (!list->head.tqh_circ.tql_prev) {
-        QTAILQ_INIT(&list->head);
-    }
-}
-
 /* Letters, digits and -._ after a letter. */
 static bool id_is_wellformed(const char *id)
 {
@@ -65,7 +57,10 @@ QemuOpts *qemu_opts_create(QemuOptsList *list, const char *id,
 {
     QemuOpts *opts = NULL;
 
-    opts_list_prepare(list);
+    /* A list that was only zeroed has no usable head yet. */
+    if (!list->head.tqh_circ.tql_prev) {
+        QTAILQ_INIT(&list->head);
+    }
     if (id && !id_is_wellformed(id)) {
         error_setg(errp, "Parameter 'id' expects an identifier");
         error_append_hint(errp, "Identifiers consist of letters, digits, '-', "

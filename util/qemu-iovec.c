@@ -284,17 +284,6 @@ bool qemu_iovec_is_zero(const QEMUIOVector *qiov, size_t offset, size_t bytes)
     return true;
 }
 
-/* The first of @len bytes in which @a and @b differ; they do differ. */
-static size_t first_difference(const char *a, const char *b)
-{
-    size_t i = 0;
-
-    while (a[i] == b[i]) {
-        i++;
-    }
-    return i;
-}
-
 ssize_t qemu_iovec_compare(const QEMUIOVector *a, const QEMUIOVector *b)
 {
     const struct iovec *va = a->iov, *vb = b->iov;
@@ -314,7 +303,10 @@ ssize_t qemu_iovec_compare(const QEMUIOVector *a, const QEMUIOVector *b)
         pa = (const char *)va->iov_base + oa;
         pb = (const char *)vb->iov_base + ob;
         if (memcmp(pa, pb, n) != 0) {
-            return done + first_difference(pa, pb);
+            for (; *pa == *pb; pa++, pb++) {
+                done++;
+            }
+            return done;
         }
         oa += n;
         ob += n;

@@ -19,13 +19,11 @@
 #include "qapi/qmp/qnum.h"
 #include "qapi/qmp/qstring.h"
 
-static QObject *from_jansson(json_t *json);
-
 /*
  * Copies the string that starts at @p, with the quote there, to @out as JSON
  * has it: in double quotes.  Returns what follows it.
  */
-static const char *copy_string(GString *out, const char *p)
+static const char *qjson_copy_string(GString *out, const char *p)
 {
     char quote = *p++;
 
@@ -41,7 +39,7 @@ static const char *copy_string(GString *out, const char *p)
         g_string_append_c(out, *p);
     }
     if (!*p) {
-        return p; /* unterminated, which the parser will find */
+        return p; /* unterminated: the parser reports it, with the place */
     }
     g_string_append_c(out, '"');
     return p + 1;
@@ -59,7 +57,7 @@ static GString *to_strict(const char *text, Error **errp)
 
     while (*p) {
         if (*p == '"' || *p == '\'') {
-            p = copy_string(out, p);
+            p = qjson_copy_string(out, p);
             continue;
         }
         if (*p == '{' || *p == '[') {
@@ -77,37 +75,27 @@ static GString *to_strict(const char *text, Error **errp)
     return out;
 }
 
-static QDict *from_jansson_object(json_t *json)
+static QObject *from_jansson(json_t *json)
 {
-    QDict *dict = qdict_new();
+    QDict *dict;
+    QList *list;
     const char *key;
-    json_t *value;
-
-    json_object_foreach(json, key, value) {
-        qdict_put_obj(dict, key, from_jansson(value));
-    }
-    return dict;
-}
-
-static QList *from_jansson_array(json_t *json)
-{
-    QList *list = qlist_new();
     json_t *value;
     size_t i;
 
-    json_array_foreach(json, i, value) {
-        qlist_append_obj(list, from_jansson(value));
-    }
-    return list;
-}
-
-static QObject *from_jansson(json_t *json)
-{
     switch (json_typeof(json)) {
     case JSON_OBJECT:
-        return QOBJECT(from_jansson_object(json));
+        dict = qdict_new();
+        json_object_foreach(json, key, value) {
+            qdict_put_obj(dict, key, from_jansson(value));
+        }
+        return QOBJECT(dict);
     case JSON_ARRAY:
-        return QOBJECT(from_jansson_array(json));
+        list = qlist_new();
+        json_array_foreach(json, i, value) {
+            qlist_append_obj(list, from_jansson(value));
+        }
+        return QOBJECT(list);
     case JSON_STRING:
         return QOBJECT(qstring_from_str(json_string_value(json)));
     case JSON_INTEGER:
@@ -176,9 +164,9 @@ typedef struct JsonWriter {
     int depth; /* of the container being written */
 } JsonWriter;
 
-static void write_obj(JsonWriter *w, const QObject *obj);
+static void qjson_write_obj(JsonWriter *w, const QObject *obj);
 
-static void write_string(JsonWriter *w, const char *str)
+static void qjson_write_string(JsonWriter *w, const char *str)
 {
     g_autofree char *valid = g_utf8_make_valid(str, -1);
     json_t *json = json_string(valid);
@@ -190,19 +178,7 @@ static void write_string(JsonWriter *w, const char *str)
     json_decref(json);
 }
 
-static void write_number(JsonWriter *w, const QNum *qn)
-{
-    g_autofree char *text = qnum_to_string(qn);
-
-    /* JSON has no word for infinity and not-a-number. */
-    if (qn->kind == QNUM_DOUBLE && !isfinite(qn->u.dbl)) {
-        g_string_append(w->out, "null");
-    } else {
-        g_string_append(w->out, text);
-    }
-}
-
-static void write_newline(JsonWriter *w)
+static void qjson_write_newline(JsonWriter *w)
 {
     if (w->pretty) {
         g_string_append_printf(w->out, "\n%*s", 4 * w->depth, "");
@@ -210,15 +186,15 @@ static void write_newline(JsonWriter *w)
 }
 
 /* Before a member of a container: the comma, and the line it stands on. */
-static void write_separator(JsonWriter *w, bool first)
+static void qjson_write_separator(JsonWriter *w, bool first)
 {
     if (!first) {
         g_string_append(w->out, w->pretty ? "," : ", ");
     }
-    write_newline(w);
+    qjson_write_newline(w);
 }
 
-static void write_dict(JsonWriter *w, const QDict *dict)
+static void qjson_write_dict(JsonWriter *w, const QDict *dict)
 {
     const QDictEntry *first = qdict_first(dict);
     const QDictEntry *entry;
@@ -226,19 +202,19 @@ static void write_dict(JsonWriter *w, const QDict *dict)
     g_string_append_c(w->out, '{');
     w->depth++;
     for (entry = first; entry; entry = qdict_next(dict, entry)) {
-        write_separator(w, entry == first);
-        write_string(w, qdict_entry_key(entry));
+        qjson_write_separator(w, entry == first);
+        qjson_write_string(w, qdict_entry_key(entry));
         g_string_append(w->out, ": ");
-        write_obj(w, qdict_entry_value(entry));
+        qjson_write_obj(w, qdict_entry_value(entry));
     }
     w->depth--;
     if (first) {
-        write_newline(w);
+        qjson_write_newline(w);
     }
     g_string_append_c(w->out, '}');
 }
 
-static void write_list(JsonWriter *w, const QList *list)
+static void qjson_write_list(JsonWriter *w, const QList *list)
 {
     const QListEntry *first = qlist_first(list);
     const QListEntry *entry;
@@ -246,30 +222,37 @@ static void write_list(JsonWriter *w, const QList *list)
     g_string_append_c(w->out, '[');
     w->depth++;
     QLIST_FOREACH_ENTRY(list, entry) {
-        write_separator(w, entry == first);
-        write_obj(w, qlist_entry_obj(entry));
+        qjson_write_separator(w, entry == first);
+        qjson_write_obj(w, qlist_entry_obj(entry));
     }
     w->depth--;
     if (first) {
-        write_newline(w);
+        qjson_write_newline(w);
     }
     g_string_append_c(w->out, ']');
 }
 
-static void write_obj(JsonWriter *w, const QObject *obj)
+static void qjson_write_obj(JsonWriter *w, const QObject *obj)
 {
+    g_autofree char *text = NULL;
+    const QNum *qn;
+
     switch (qobject_type(obj)) {
     case QTYPE_QDICT:
-        write_dict(w, qobject_to(QDict, obj));
+        qjson_write_dict(w, qobject_to(QDict, obj));
         break;
     case QTYPE_QLIST:
-        write_list(w, qobject_to(QList, obj));
+        qjson_write_list(w, qobject_to(QList, obj));
         break;
     case QTYPE_QSTRING:
-        write_string(w, qobject_get_try_str(obj));
+        qjson_write_string(w, qobject_get_try_str(obj));
         break;
     case QTYPE_QNUM:
-        write_number(w, qobject_to(QNum, obj));
+        qn = qobject_to(QNum, obj);
+        text = qnum_to_string(qn);
+        /* JSON has no word for infinity and not-a-number. */
+        g_string_append(w->out, qn->kind == QNUM_DOUBLE &&
+                                !isfinite(qn->u.dbl) ? "null" : text);
         break;
     case QTYPE_QBOOL:
         g_string_append(w->out, qbool_get_bool(qobject_to(QBool, obj)) ?
@@ -285,7 +268,7 @@ static QString *to_json(const QObject *obj, bool pretty)
 {
     JsonWriter w = { .out = g_string_new(NULL), .pretty = pretty };
 
-    write_obj(&w, obj);
+    qjson_write_obj(&w, obj);
     return qstring_take_str(g_string_free(w.out, FALSE));
 }
 

@@ -11,21 +11,13 @@
 
 static const char unit_letters[] = "BKMGTPE";
 
-/* The power of 1024 that @c stands for, -1 for none. */
-static int unit_of(char c)
-{
-    const char *at = c ? strchr(unit_letters, g_ascii_toupper(c)) : NULL;
-
-    return at ? at - unit_letters : -1;
-}
-
 /*
- * The part of @unit bytes that the decimal digits [@first, @end) behind a
+ * The part of @unit bytes that the decimal digits [@first, @end) after a
  * point stand for.  Going from the last digit to the first, the value so far
  * is divided by ten; dropping the rest of each division is exact for the
  * whole number of bytes, and the last division rounds.
  */
-static uint64_t fraction_of(const char *first, const char *end, uint64_t unit)
+static uint64_t size_fraction(const char *first, const char *end, uint64_t unit)
 {
     uint64_t part = 0;
 
@@ -37,26 +29,17 @@ static uint64_t fraction_of(const char *first, const char *end, uint64_t unit)
     return part;
 }
 
-/* The first character at or behind @s that is no decimal digit. */
-static const char *skip_digits(const char *s)
-{
-    while (g_ascii_isdigit(*s)) {
-        s++;
-    }
-    return s;
-}
-
 /*
- * The number and its unit at @s, which is behind white space and sign.
+ * The number and its unit at @s, which is past white space and sign.
  * Returns where it ended, NULL when there is no size.  False in *@fits when
  * it is too large.
  */
-static const char *parse_size(const char *s, uint64_t *result, bool *fits)
+static const char *size_parse(const char *s, uint64_t *result, bool *fits)
 {
     bool hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
-    const char *digits, *digits_end, *end;
+    const char *digits, *digits_end, *end, *letter;
     uint64_t whole, part = 0;
-    int unit;
+    int unit = 0;               /* the power of 1024 */
 
     if (!g_ascii_isdigit(*s) || (hex && !g_ascii_isxdigit(s[2]))) {
         return NULL;
@@ -65,16 +48,15 @@ static const char *parse_size(const char *s, uint64_t *result, bool *fits)
     digits = digits_end = end;
     if (!hex && *end == '.') {
         digits = end + 1;
-        digits_end = end = skip_digits(digits);
+        digits_end = end = digits + strspn(digits, "0123456789");
     }
-    unit = unit_of(*end);
-    if (unit >= 0) {
+    letter = *end ? strchr(unit_letters, g_ascii_toupper(*end)) : NULL;
+    if (letter) {
+        unit = letter - unit_letters;
         end++;
-    } else {
-        unit = 0;
     }
     if (unit > 0) {
-        part = fraction_of(digits, digits_end, UINT64_C(1) << (10 * unit));
+        part = size_fraction(digits, digits_end, UINT64_C(1) << (10 * unit));
     } else if (strspn(digits, "0") < (size_t)(digits_end - digits)) {
         return NULL; /* a part of a byte */
     }
@@ -94,7 +76,7 @@ int qemu_strtosz(const char *nptr, const char **endptr, uint64_t *result)
         while (g_ascii_isspace(*s)) {
             s++;
         }
-        end = parse_size(*s == '+' ? s + 1 : s, &value, &fits);
+        end = size_parse(*s == '+' ? s + 1 : s, &value, &fits);
     }
     if (endptr) {
         *endptr = end ? end : nptr;
