@@ -22,17 +22,13 @@ struct QEMUBH {
     bool oneshot;
 };
 
+/*
+ * `work` is written under the lock only, so that a load and a store will do;
+ * aio_has_scheduled() reads it without.
+ */
 static void add_work(AioContext *ctx, int n)
 {
     __atomic_store_n(&ctx->work, ctx->work + n, __ATOMIC_RELEASE);
-}
-
-static void bh_link(QEMUBH *bh)
-{
-    bh->scheduled = true;
-    bh->serial = bh->ctx->bh_serial++;
-    QTAILQ_INSERT_TAIL(&bh->ctx->bhs, bh, next);
-    add_work(bh->ctx, 1);
 }
 
 static void bh_unlink(QEMUBH *bh)
@@ -58,7 +54,10 @@ void qemu_bh_schedule(QEMUBH *bh)
 
     pthread_mutex_lock(&ctx->lock);
     if (!bh->scheduled) {
-        bh_link(bh);
+        bh->scheduled = true;
+        bh->serial = ctx->bh_serial++;
+        QTAILQ_INSERT_TAIL(&ctx->bhs, bh, next);
+        add_work(ctx, 1);
     }
     pthread_mutex_unlock(&ctx->lock);
     aio_notify(ctx);
@@ -123,57 +122,38 @@ static bool run_bhs(AioContext *ctx, uint64_t end)
     return progress;
 }
 
-/* Enter a list of coroutines, which is nobody else's any more. */
-static bool run_coroutines(Coroutine *co)
-{
-    bool progress = false;
-
-    while (co) {
-        Coroutine *next = co->scheduled_next;
-
-        co->scheduled_next = NULL;
-        __atomic_store_n(&co->scheduled, 0, __ATOMIC_RELEASE);
-        qemu_coroutine_enter(co);
-        progress = true;
-        co = next;
-    }
-    return progress;
-}
-
-/* Take all scheduled coroutines, which the lock guards. */
-static Coroutine *take_coroutines(AioContext *ctx)
-{
-    Coroutine *first = ctx->co_first;
-    int n = 0;
-
-    for (Coroutine *co = first; co; co = co->scheduled_next) {
-        n++;
-    }
-    ctx->co_first = NULL;
-    ctx->co_last = NULL;
-    add_work(ctx, -n);
-    return first;
-}
-
 bool aio_run_scheduled(AioContext *ctx)
 {
-    Coroutine *first;
+    Coroutine *co, *next;
     uint64_t end;
     bool progress;
+    int n = 0;
 
     if (!aio_has_scheduled(ctx)) {
         return false;
     }
     pthread_mutex_lock(&ctx->lock);
-    first = take_coroutines(ctx);
+    co = ctx->co_first;
+    for (next = co; next; next = next->scheduled_next) {
+        n++;
+    }
+    ctx->co_first = ctx->co_last = NULL;
+    add_work(ctx, -n);
     end = ctx->bh_serial;
     pthread_mutex_unlock(&ctx->lock);
 
     /*
      * Coroutines first: they cannot poll, so that none of those that were
-     * taken from the list is left waiting behind a callback that does.
+     * taken from the list is left waiting for a callback that does.
      */
-    progress = run_coroutines(first);
+    progress = co != NULL;
+    for (; co; co = next) {
+        /* Read before it runs, because then its link is free for others. */
+        next = co->scheduled_next;
+        co->scheduled_next = NULL;
+        __atomic_store_n(&co->scheduled, 0, __ATOMIC_RELEASE);
+        qemu_coroutine_enter(co);
+    }
     return run_bhs(ctx, end) || progress;
 }
 

@@ -62,8 +62,12 @@ void aio_context_ref(AioContext *ctx)
     __atomic_fetch_add(&ctx->refcnt, 1, __ATOMIC_RELAXED);
 }
 
-static void aio_context_free(AioContext *ctx)
+void aio_context_unref(AioContext *ctx)
 {
+    if (__atomic_sub_fetch(&ctx->refcnt, 1, __ATOMIC_ACQ_REL) > 0) {
+        return;
+    }
+    /* Engines first, because their descriptors and hooks are registered. */
     aio_drop_engines(ctx);
     aio_drop_scheduled(ctx);
     aio_drop_handlers(ctx);
@@ -77,13 +81,6 @@ static void aio_context_free(AioContext *ctx)
     pthread_mutex_destroy(&ctx->lock);
     g_free(ctx->pollfds);
     g_free(ctx);
-}
-
-void aio_context_unref(AioContext *ctx)
-{
-    if (__atomic_sub_fetch(&ctx->refcnt, 1, __ATOMIC_ACQ_REL) == 0) {
-        aio_context_free(ctx);
-    }
 }
 
 AioContext *qemu_get_current_aio_context(void)

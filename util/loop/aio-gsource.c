@@ -41,16 +41,11 @@ static void take_over_handlers(AioSource *src)
     src->handlers_gen = ctx->handlers_gen;
 }
 
-/* Nanoseconds to milliseconds, rounded up; -1 stays -1. */
-static gint to_ms(int64_t ns)
-{
-    return ns < 0 ? -1 : (gint)MIN(DIV_ROUND_UP(ns, SCALE_MS), INT_MAX);
-}
-
 static gboolean source_prepare(GSource *source, gint *timeout)
 {
     AioSource *src = (AioSource *)source;
     AioContext *ctx = src->ctx;
+    int64_t wait;
     bool idle;
 
     aio_run_flush_hooks(ctx);
@@ -61,7 +56,9 @@ static gboolean source_prepare(GSource *source, gint *timeout)
     if (src->handlers_gen != ctx->handlers_gen) {
         take_over_handlers(src);
     }
-    *timeout = idle ? to_ms(aio_timers_deadline(ctx)) : 0;
+    /* Rounded up, because a wait of 0 ms just before a timer would spin. */
+    wait = idle ? aio_timers_deadline(ctx) : 0;
+    *timeout = wait < 0 ? -1 : (gint)MIN(DIV_ROUND_UP(wait, SCALE_MS), INT_MAX);
     return *timeout == 0;
 }
 

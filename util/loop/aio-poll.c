@@ -108,46 +108,6 @@ static void count_handler(AioContext *ctx, const AioHandler *h, int n)
     ctx->handlers_gen++;
 }
 
-static void remove_handler(AioContext *ctx, AioHandler *h)
-{
-    count_handler(ctx, h, -1);
-    if (ctx->walking) {
-        h->deleted = true;
-        ctx->have_deleted = true;
-    } else {
-        QLIST_REMOVE(h, next);
-        g_free(h);
-    }
-}
-
-void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
-                        IOHandler *io_read, IOHandler *io_write,
-                        AioPollFn *io_poll, void *opaque)
-{
-    AioHandler *h = find_handler(ctx, fd);
-
-    if (!io_read && !io_write) {
-        if (h) {
-            remove_handler(ctx, h);
-        }
-        return;
-    }
-    if (h) {
-        count_handler(ctx, h, -1);
-        h->revents &=
-            ~((io_read ? 0 : POLLIN | POLLHUP) | (io_write ? 0 : POLLOUT));
-    } else {
-        h = g_new0(AioHandler, 1);
-        h->fd = fd;
-        QLIST_INSERT_HEAD(&ctx->handlers, h, next);
-    }
-    h->io_read = io_read;
-    h->io_write = io_write;
-    h->io_poll = io_poll;
-    h->opaque = opaque;
-    count_handler(ctx, h, 1);
-}
-
 static void begin_walk(AioContext *ctx)
 {
     ctx->walking++;
@@ -167,6 +127,38 @@ static void end_walk(AioContext *ctx)
             g_free(h);
         }
     }
+}
+
+void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
+                        IOHandler *io_read, IOHandler *io_write,
+                        AioPollFn *io_poll, void *opaque)
+{
+    AioHandler *h = find_handler(ctx, fd);
+
+    if (!io_read && !io_write) {
+        if (h) {
+            count_handler(ctx, h, -1);
+            h->deleted = true;
+            ctx->have_deleted = true;
+            begin_walk(ctx);
+            end_walk(ctx);      /* frees it unless a walk goes on */
+        }
+        return;
+    }
+    if (h) {
+        count_handler(ctx, h, -1);
+        h->revents &=
+            ~((io_read ? 0 : POLLIN | POLLHUP) | (io_write ? 0 : POLLOUT));
+    } else {
+        h = g_new0(AioHandler, 1);
+        h->fd = fd;
+        QLIST_INSERT_HEAD(&ctx->handlers, h, next);
+    }
+    h->io_read = io_read;
+    h->io_write = io_write;
+    h->io_poll = io_poll;
+    h->opaque = opaque;
+    count_handler(ctx, h, 1);
 }
 
 void aio_drop_handlers(AioContext *ctx)
@@ -199,14 +191,6 @@ static bool run_handler_polls(AioContext *ctx)
     return progress;
 }
 
-/* A hang-up is for the reader; the writer learns of it if there is none. */
-static bool wants_write(const AioHandler *h, short revents)
-{
-    short mask = POLLOUT | POLLERR | (h->io_read ? 0 : POLLHUP);
-
-    return !h->deleted && h->io_write && (revents & mask);
-}
-
 static bool run_handlers(AioContext *ctx)
 {
     bool progress = false;
@@ -215,6 +199,8 @@ static bool run_handlers(AioContext *ctx)
     begin_walk(ctx);
     QLIST_FOREACH(h, &ctx->handlers, next) {
         short revents = h->revents;
+        /* A hang-up is for the reader; without one the writer learns of it. */
+        short writes = POLLOUT | POLLERR | (h->io_read ? 0 : POLLHUP);
 
         h->revents = 0;
         if (!h->deleted && h->io_read &&
@@ -222,7 +208,7 @@ static bool run_handlers(AioContext *ctx)
             h->io_read(h->opaque);
             progress = true;
         }
-        if (wants_write(h, revents)) {
+        if (!h->deleted && h->io_write && (revents & writes)) {
             h->io_write(h->opaque);
             progress = true;
         }
@@ -231,9 +217,11 @@ static bool run_handlers(AioContext *ctx)
     return progress;
 }
 
-/* Fill the array of pollfds; the first is the notify_fd.  Returns how many. */
-static unsigned fill_pollfds(AioContext *ctx)
+/* Wait up to @timeout nanoseconds (-1: for ever) and keep what was found. */
+static void wait_for_fds(AioContext *ctx, int64_t timeout)
 {
+    struct timespec ts = { timeout / NANOSECONDS_PER_SECOND,
+                           timeout % NANOSECONDS_PER_SECOND };
     unsigned n = 1;
     AioHandler *h;
 
@@ -248,18 +236,14 @@ static unsigned fill_pollfds(AioContext *ctx)
                 (struct pollfd){ h->fd, aio_handler_events(h), 0 };
         }
     }
-    return n;
-}
-
-/* Keep what a wait has found.  The handlers are those of fill_pollfds(). */
-static void take_revents(AioContext *ctx)
-{
-    unsigned n = 1;
-    AioHandler *h;
-
+    if (ppoll(ctx->pollfds, n, timeout < 0 ? NULL : &ts, NULL) <= 0) {
+        return;
+    }
     if (ctx->pollfds[0].revents) {
         aio_drain_notify_fd(ctx);
     }
+    /* Nothing ran meanwhile, so the handlers are those of the loop above. */
+    n = 1;
     QLIST_FOREACH(h, &ctx->handlers, next) {
         if (!h->deleted) {
             h->revents = ctx->pollfds[n++].revents;
@@ -267,18 +251,6 @@ static void take_revents(AioContext *ctx)
                 g_error("descriptor %d was closed while watched", h->fd);
             }
         }
-    }
-}
-
-/* Wait up to @timeout nanoseconds (-1: for ever) and keep what was found. */
-static void wait_for_fds(AioContext *ctx, int64_t timeout)
-{
-    struct timespec ts = { timeout / NANOSECONDS_PER_SECOND,
-                           timeout % NANOSECONDS_PER_SECOND };
-    unsigned n = fill_pollfds(ctx);
-
-    if (ppoll(ctx->pollfds, n, timeout < 0 ? NULL : &ts, NULL) > 0) {
-        take_revents(ctx);
     }
 }
 

@@ -162,11 +162,17 @@ static void coroutine_fn rwlock_admit(CoRwlock *lock)
     }
 }
 
-/* Goes to the end of the line and returns as an owner of @lock. */
-static void coroutine_fn rwlock_wait(CoRwlock *lock, bool write)
+static void coroutine_fn rwlock_lock(CoRwlock *lock, bool write)
 {
-    CoRwTicket ticket = { .co = qemu_coroutine_self(), .write = write };
+    Coroutine *self = qemu_coroutine_self();
+    CoRwTicket ticket = { .co = self, .write = write };
 
+    assert(self);
+    assert(lock->writer != self);
+    if (!lock->first && rwlock_can_take(lock, write)) {
+        rwlock_take(lock, self, write);
+        return;
+    }
     if (lock->first) {
         lock->last->next = &ticket;
     } else {
@@ -174,20 +180,8 @@ static void coroutine_fn rwlock_wait(CoRwlock *lock, bool write)
     }
     lock->last = &ticket;
     qemu_coroutine_yield();
+    /* Who wakes it has taken the lock for it: see rwlock_admit(). */
     assert(!ticket.co);
-}
-
-static void coroutine_fn rwlock_lock(CoRwlock *lock, bool write)
-{
-    Coroutine *self = qemu_coroutine_self();
-
-    assert(self);
-    assert(lock->writer != self);
-    if (!lock->first && rwlock_can_take(lock, write)) {
-        rwlock_take(lock, self, write);
-    } else {
-        rwlock_wait(lock, write);
-    }
 }
 
 void coroutine_fn qemu_co_rwlock_rdlock(CoRwlock *lock)

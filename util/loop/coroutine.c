@@ -99,21 +99,6 @@ static Coroutine *pool_get(CoThread *thread)
     return co;
 }
 
-static void pool_put(CoThread *thread, Coroutine *co)
-{
-    if (thread->pool_size == POOL_MAX) {
-        coroutine_stack_delete(co);
-        return;
-    }
-    if (!thread->pool) {
-        /* Have the thread's end call pool_free(). */
-        g_private_set(&pool_owner, thread);
-    }
-    co->queue_next = thread->pool;
-    thread->pool = co;
-    thread->pool_size++;
-}
-
 /* Unmaps the calling thread's pool; GLib calls it when the thread ends. */
 static void pool_free(gpointer opaque)
 {
@@ -159,7 +144,17 @@ static void coroutine_end(CoThread *thread, Coroutine *co)
     co->thread = NULL;
     co->ctx = NULL;
     __atomic_fetch_sub(&live_count, 1, __ATOMIC_RELAXED);
-    pool_put(thread, co);
+    if (thread->pool_size == POOL_MAX) {
+        coroutine_stack_delete(co);
+        return;
+    }
+    if (!thread->pool) {
+        /* Have the thread's end call pool_free(). */
+        g_private_set(&pool_owner, thread);
+    }
+    co->queue_next = thread->pool;
+    thread->pool = co;
+    thread->pool_size++;
 }
 
 /* Binds @co to the calling thread if this is its first enter. */
@@ -174,35 +169,26 @@ static void coroutine_claim(CoThread *thread, Coroutine *co)
     assert(co->thread == thread);
 }
 
-/*
- * Runs the woken @co until it yields or ends.  Its pending wake-ups are moved
- * to the end of @queue.
- */
-static void coroutine_run(CoThread *thread, Coroutine *co, CoQueue *queue)
-{
-    Coroutine *self = thread->current;
-
-    co->state = CO_STATE_ENTERED;
-    co->caller = self;
-    thread->current = co;
-    coroutine_switch(self, co);
-    thread->current = self;
-    co->caller = NULL;
-    qemu_coroutine_list_concat(queue, &co->wakeups);
-    if (co->state == CO_STATE_ENDED) {
-        coroutine_end(thread, co);
-    }
-}
-
 void qemu_coroutine_enter(Coroutine *co)
 {
     CoThread *thread = co_thread();
+    Coroutine *self = thread->current;
     CoQueue queue = { NULL, NULL };
 
     assert(co->state == CO_STATE_SUSPENDED);
     coroutine_claim(thread, co);
     do {
-        coroutine_run(thread, co, &queue);
+        co->state = CO_STATE_ENTERED;
+        co->caller = self;
+        thread->current = co;
+        coroutine_switch(self, co);
+        thread->current = self;
+        co->caller = NULL;
+        /* Before the pool, which takes coroutines without wake-ups only. */
+        qemu_coroutine_list_concat(&queue, &co->wakeups);
+        if (co->state == CO_STATE_ENDED) {
+            coroutine_end(thread, co);
+        }
         co = qemu_coroutine_list_pop(&queue);
     } while (co);
 }

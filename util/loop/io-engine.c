@@ -98,7 +98,7 @@ typedef struct IoCursor {
     uint64_t left;           /* bytes of the request that are not */
 } IoCursor;
 
-static void cursor_advance(IoCursor *c, uint64_t bytes)
+static void io_cursor_advance(IoCursor *c, uint64_t bytes)
 {
     c->left -= bytes;
     while (c->niov && bytes >= c->iov->iov_len - c->skip) {
@@ -114,7 +114,7 @@ static void cursor_advance(IoCursor *c, uint64_t bytes)
  * Set the vector of @x to what one call can take from the cursor on: the
  * caller's own elements, or a copy in @window if the first is partly done.
  */
-static void cursor_window(const IoCursor *c, IoXfer *x, struct iovec *window)
+static void io_cursor_window(const IoCursor *c, IoXfer *x, struct iovec *window)
 {
     int limit = c->skip ? WINDOW_MAX : IOV_MAX;
 
@@ -141,24 +141,6 @@ static bool *inline_refused(const IoXfer *x)
     return x->write ? &x->file->no_inline_write : &x->file->no_inline_read;
 }
 
-static bool may_try_inline(const IoXfer *x)
-{
-    return x->bytes <= IO_ENGINE_INLINE_MAX && !x->file->direct &&
-           !*inline_refused(x);
-}
-
-/*
- * After many requests that never left their coroutines let the loop turn, so
- * that other handlers run, too.
- */
-static void coroutine_fn spend_inline_budget(AioContext *ctx)
-{
-    if (--ctx->inline_budget <= 0) {
-        aio_co_schedule(ctx, qemu_coroutine_self());
-        qemu_coroutine_yield();
-    }
-}
-
 /*
  * Do @x at once if it need not wait.  Returns what the system call does;
  * -EAGAIN: ask the engine.
@@ -167,6 +149,10 @@ static int64_t coroutine_fn try_inline(AioContext *ctx, const IoXfer *x)
 {
     ssize_t ret;
 
+    if (x->bytes > IO_ENGINE_INLINE_MAX || x->file->direct ||
+        *inline_refused(x)) {
+        return -EAGAIN;
+    }
     do {
         if (x->write) {
             ret = pwritev2(x->file->fd, x->iov, x->niov, x->offset, RWF_NOWAIT);
@@ -176,7 +162,14 @@ static int64_t coroutine_fn try_inline(AioContext *ctx, const IoXfer *x)
     } while (ret < 0 && errno == EINTR);
 
     if (ret >= 0) {
-        spend_inline_budget(ctx);
+        /*
+         * Requests that never left their coroutines would keep other handlers
+         * from running for ever: after many of them the loop has its turn.
+         */
+        if (--ctx->inline_budget <= 0) {
+            aio_co_schedule(ctx, qemu_coroutine_self());
+            qemu_coroutine_yield();
+        }
         return ret;
     }
     if (errno == EOPNOTSUPP || errno == ENOSYS) {
@@ -219,7 +212,8 @@ static int64_t coroutine_fn transfer_once(IoEngine *engine, IoXfer *x)
 }
 
 /* Run @x until all of @c is transferred; returns how much was, or -errno. */
-static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
+static int64_t coroutine_fn
+io_run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
 {
     struct iovec window[WINDOW_MAX];
     const IoCursor start = *c;
@@ -230,15 +224,15 @@ static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
     if (x->offset < 0) {
         return -EINVAL; /* -1 would mean the file's own position */
     }
-    cursor_window(c, x, window);
-    ret = may_try_inline(x) ? try_inline(engine->ctx, x) : -EAGAIN;
+    io_cursor_window(c, x, window);
+    ret = try_inline(engine->ctx, x);
     if (ret == -EAGAIN) {
         ret = transfer_once(engine, x);
     }
     while (ret > 0) {
         done += ret;
         x->offset += ret;
-        cursor_advance(c, ret);
+        io_cursor_advance(c, ret);
         if (c->left == 0) {
             return done;
         }
@@ -254,7 +248,7 @@ static int64_t coroutine_fn run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
                 done = 0;
             }
         }
-        cursor_window(c, x, window);
+        io_cursor_window(c, x, window);
         ret = transfer_once(engine, x);
     }
     return ret < 0 ? ret : done;
@@ -267,7 +261,7 @@ int64_t coroutine_fn io_engine_preadv(IoEngine *engine, IoFile *file,
     IoXfer x = { .file = file, .offset = offset, .write = false };
     IoCursor c = { .iov = iov, .niov = niov, .left = bytes };
 
-    return bytes ? run_xfer(engine, &x, &c) : 0;
+    return bytes ? io_run_xfer(engine, &x, &c) : 0;
 }
 
 int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
@@ -276,7 +270,7 @@ int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
 {
     IoXfer x = { .file = file, .offset = offset, .write = true };
     IoCursor c = { .iov = iov, .niov = niov, .left = bytes };
-    int64_t ret = bytes ? run_xfer(engine, &x, &c) : 0;
+    int64_t ret = bytes ? io_run_xfer(engine, &x, &c) : 0;
 
     if (ret < 0) {
         return ret;

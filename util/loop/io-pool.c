@@ -87,32 +87,25 @@ static bool wait_for_work(IoPool *pool)
     return true;
 }
 
-/* Take, run and report items until there are none.  The lock is held. */
-static void run_queue(IoPool *pool)
-{
-    IoWork *work;
-
-    while ((work = QSIMPLEQ_FIRST(&pool->queue))) {
-        QSIMPLEQ_REMOVE_HEAD(&pool->queue, next);
-        pthread_mutex_unlock(&pool->lock);
-
-        work->ret = work->func(work->opaque);
-
-        pthread_mutex_lock(&pool->lock);
-        QSIMPLEQ_INSERT_TAIL(&pool->done, work, next);
-        __atomic_store_n(&pool->have_done, 1, __ATOMIC_RELEASE);
-        aio_notify(pool->ctx);
-    }
-}
-
 static void *worker_main(void *opaque)
 {
     IoWorker *self = opaque;
     IoPool *pool = self->pool;
+    IoWork *work;
 
     pthread_mutex_lock(&pool->lock);
     do {
-        run_queue(pool);
+        while ((work = QSIMPLEQ_FIRST(&pool->queue))) {
+            QSIMPLEQ_REMOVE_HEAD(&pool->queue, next);
+            pthread_mutex_unlock(&pool->lock);
+
+            work->ret = work->func(work->opaque);
+
+            pthread_mutex_lock(&pool->lock);
+            QSIMPLEQ_INSERT_TAIL(&pool->done, work, next);
+            __atomic_store_n(&pool->have_done, 1, __ATOMIC_RELEASE);
+            aio_notify(pool->ctx);
+        }
     } while (!pool->stop && wait_for_work(pool));
     self->state = WORKER_ENDED;
     pool->n_workers--;

@@ -180,19 +180,6 @@ static bool wants_worker(RingEngine *e, const IoXfer *x)
            x->bytes >= WORKER_READ_MIN;
 }
 
-/* memcheck does not see the kernel write; tell it of @bytes read by @x. */
-static void mark_as_read(const IoXfer *x, int64_t bytes)
-{
-#ifdef CONFIG_VALGRIND_H
-    for (int i = 0; RUNNING_ON_VALGRIND && i < x->niov && bytes > 0; i++) {
-        size_t len = MIN((uint64_t)bytes, x->iov[i].iov_len);
-
-        (void)VALGRIND_MAKE_MEM_DEFINED(x->iov[i].iov_base, len);
-        bytes -= len;
-    }
-#endif
-}
-
 static int64_t coroutine_fn ring_xfer(IoEngine *engine, IoXfer *xfer)
 {
     RingEngine *e = container_of(engine, RingEngine, parent);
@@ -203,9 +190,19 @@ static int64_t coroutine_fn ring_xfer(IoEngine *engine, IoXfer *xfer)
     };
     int64_t ret = ring_run(e, &req);
 
-    if (!xfer->write) {
-        mark_as_read(xfer, ret);
+#ifdef CONFIG_VALGRIND_H
+    /* Because memcheck does not see the kernel write. */
+    if (!xfer->write && RUNNING_ON_VALGRIND) {
+        int64_t left = ret;
+
+        for (int i = 0; i < xfer->niov && left > 0; i++) {
+            size_t len = MIN((uint64_t)left, xfer->iov[i].iov_len);
+
+            (void)VALGRIND_MAKE_MEM_DEFINED(xfer->iov[i].iov_base, len);
+            left -= len;
+        }
     }
+#endif
     return ret;
 }
 
