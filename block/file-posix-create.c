@@ -42,8 +42,8 @@ QemuOptsList file_create_opts = {
  * So that a creation that succeeds has made something: what cannot be written
  * back is known only now, and no later flush is one of this descriptor.
  */
-static int coroutine_fn flush_contents(IoEngine *engine, IoFile *file,
-                                       Error **errp)
+static int coroutine_fn file_flush_contents(IoEngine *engine, IoFile *file,
+                                            Error **errp)
 {
     int ret = io_engine_fdatasync(engine, file);
 
@@ -54,9 +54,10 @@ static int coroutine_fn flush_contents(IoEngine *engine, IoFile *file,
 }
 
 /* A new or emptied regular file, or a device that is large enough. */
-static int coroutine_fn create_contents(IoEngine *engine, int fd,
-                                        int64_t size, PreallocMode prealloc,
-                                        Error **errp)
+static int coroutine_fn file_create_contents(IoEngine *engine, int fd,
+                                             int64_t size,
+                                             PreallocMode prealloc,
+                                             Error **errp)
 {
     IoFile file;
     struct stat st;
@@ -93,12 +94,15 @@ static int coroutine_fn create_contents(IoEngine *engine, int fd,
         return ret;
     }
     ret = file_resize(engine, &file, size, prealloc, errp);
-    return ret == 0 && size > 0 ? flush_contents(engine, &file, errp) : ret;
+    if (ret == 0 && size > 0) {
+        ret = file_flush_contents(engine, &file, errp);
+    }
+    return ret;
 }
 
-static int lock_for_creation(int fd, const char *filename, Error **errp)
+static int file_lock_new(int fd, const char *filename, Error **errp)
 {
-    /* What is done to the file, and what others may do to it meanwhile. */
+    /* The creator writes and resizes; others may not resize meanwhile. */
     const uint64_t perm = BLK_PERM_WRITE | BLK_PERM_RESIZE;
     const uint64_t shared = BLK_PERM_ALL & ~BLK_PERM_RESIZE;
     int ret;
@@ -114,8 +118,8 @@ static int lock_for_creation(int fd, const char *filename, Error **errp)
     return ret;
 }
 
-static int coroutine_fn create_file(const char *filename, int64_t size,
-                                    PreallocMode prealloc, Error **errp)
+static int coroutine_fn file_create_at(const char *filename, int64_t size,
+                                       PreallocMode prealloc, Error **errp)
 {
     IoEngine *engine = aio_get_io_engine(qemu_get_current_aio_context(),
                                          IO_ENGINE_AUTO, errp);
@@ -135,9 +139,9 @@ static int coroutine_fn create_file(const char *filename, int64_t size,
         error_setg_errno(errp, -fd, "Could not create '%s'", filename);
         return fd;
     }
-    ret = lock_for_creation(fd, filename, &local_err);
+    ret = file_lock_new(fd, filename, &local_err);
     if (ret == 0) {
-        ret = create_contents(engine, fd, size, prealloc, &local_err);
+        ret = file_create_contents(engine, fd, size, prealloc, &local_err);
     }
     if (file_lock_close(fd) < 0 && ret == 0) {
         ret = -errno;
@@ -157,9 +161,9 @@ int coroutine_fn file_co_create(BlockdevCreateOptions *options, Error **errp)
                    PRId64, opts->size, INT64_MAX);
         return -EFBIG;
     }
-    return create_file(opts->filename, opts->size,
-                       opts->has_preallocation ? opts->preallocation
-                                               : PREALLOC_MODE_OFF, errp);
+    return file_create_at(opts->filename, opts->size,
+                          opts->has_preallocation ? opts->preallocation
+                                                  : PREALLOC_MODE_OFF, errp);
 }
 
 int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
@@ -185,5 +189,6 @@ int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
         error_setg(errp, "size %" PRIu64 " is too large", size);
         return -EFBIG;
     }
-    return create_file(filename, ROUND_UP(size, BDRV_SECTOR_SIZE), mode, errp);
+    return file_create_at(filename, ROUND_UP(size, BDRV_SECTOR_SIZE), mode,
+                          errp);
 }

@@ -36,7 +36,7 @@ int64_t file_lock_wait_us = G_USEC_PER_SEC;
 #define LOCK_PAUSE_MIN_US 1000
 #define LOCK_PAUSE_MAX_US 20000
 
-static int set_lock(int fd, int64_t start, short type)
+static int file_lock_set(int fd, int64_t start, short type)
 {
     struct flock fl = {
         .l_type = type,
@@ -53,7 +53,7 @@ static int set_lock(int fd, int64_t start, short type)
 }
 
 /* Is there a lock of another description on the byte?  1, 0 or -errno. */
-static int is_taken(int fd, int64_t start)
+static int file_lock_taken(int fd, int64_t start)
 {
     struct flock fl = {
         .l_type = F_WRLCK,
@@ -70,10 +70,11 @@ static int is_taken(int fd, int64_t start)
 
 bool file_lock_supported(int fd)
 {
-    return is_taken(fd, PERM_BASE) >= 0;
+    return file_lock_taken(fd, PERM_BASE) >= 0;
 }
 
-static int acquire_bits(int fd, int64_t base, uint64_t bits, Error **errp)
+static int file_lock_acquire_bits(int fd, int64_t base, uint64_t bits,
+                                  Error **errp)
 {
     for (int i = 0; i < PERM_BITS; i++) {
         int ret;
@@ -81,7 +82,7 @@ static int acquire_bits(int fd, int64_t base, uint64_t bits, Error **errp)
         if (!(bits & (1 << i))) {
             continue;
         }
-        ret = set_lock(fd, base + i, F_RDLCK);
+        ret = file_lock_set(fd, base + i, F_RDLCK);
         if (ret < 0) {
             error_setg_errno(errp, -ret, "Failed to lock byte %" PRId64,
                              base + i);
@@ -93,12 +94,13 @@ static int acquire_bits(int fd, int64_t base, uint64_t bits, Error **errp)
 
 int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
-    int ret = acquire_bits(fd, PERM_BASE, perm, errp);
+    int ret = file_lock_acquire_bits(fd, PERM_BASE, perm, errp);
 
     if (ret < 0) {
         return ret;
     }
-    return acquire_bits(fd, UNSHARED_BASE, ~shared & BLK_PERM_ALL, errp);
+    return file_lock_acquire_bits(fd, UNSHARED_BASE, ~shared & BLK_PERM_ALL,
+                                  errp);
 }
 
 void file_lock_release(int fd, uint64_t perm, uint64_t shared)
@@ -107,19 +109,19 @@ void file_lock_release(int fd, uint64_t perm, uint64_t shared)
         uint64_t bit = 1 << i;
 
         if (!(perm & bit)) {
-            set_lock(fd, PERM_BASE + i, F_UNLCK);
+            file_lock_set(fd, PERM_BASE + i, F_UNLCK);
         }
         if (shared & bit) {
-            set_lock(fd, UNSHARED_BASE + i, F_UNLCK);
+            file_lock_set(fd, UNSHARED_BASE + i, F_UNLCK);
         }
     }
 }
 
-static int test_bits(int fd, int64_t base, uint64_t bits, const char *what,
-                     Error **errp)
+static int file_lock_test_bits(int fd, int64_t base, uint64_t bits,
+                               const char *what, Error **errp)
 {
     for (int i = 0; i < PERM_BITS; i++) {
-        if ((bits & (1 << i)) && is_taken(fd, base + i) > 0) {
+        if ((bits & (1 << i)) && file_lock_taken(fd, base + i) > 0) {
             g_autofree char *name = bdrv_perm_names(1 << i);
 
             error_setg(errp, "Failed to get %s\"%s\" lock", what, name);
@@ -130,29 +132,30 @@ static int test_bits(int fd, int64_t base, uint64_t bits, const char *what,
 }
 
 /* Does another description hold what contradicts @perm and @shared? */
-static int test_conflict(int fd, uint64_t perm, uint64_t shared, Error **errp)
+static int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
-    int ret = test_bits(fd, UNSHARED_BASE, perm, "", errp);
+    int ret = file_lock_test_bits(fd, UNSHARED_BASE, perm, "", errp);
 
     if (ret < 0) {
         return ret;
     }
-    return test_bits(fd, PERM_BASE, ~shared & BLK_PERM_ALL, "shared ", errp);
+    return file_lock_test_bits(fd, PERM_BASE, ~shared & BLK_PERM_ALL,
+                               "shared ", errp);
 }
 
 /*
  * The first test keeps an attempt in vain from disturbing others, the second
  * one finds those who asked at the same time.
  */
-static int try_to_take(int fd, uint64_t perm, uint64_t shared, Error **errp)
+static int file_lock_try(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
-    int ret = test_conflict(fd, perm, shared, errp);
+    int ret = file_lock_test(fd, perm, shared, errp);
 
     if (ret == 0) {
         ret = file_lock_acquire(fd, perm, shared, errp);
     }
     if (ret == 0) {
-        ret = test_conflict(fd, perm, shared, errp);
+        ret = file_lock_test(fd, perm, shared, errp);
     }
     return ret;
 }
@@ -164,10 +167,10 @@ int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
     Error *local_err = NULL;
     int ret;
 
-    /* What is held has been tested when it was taken. */
+    /* The held ones were tested when they were taken. */
     perm &= ~held_perm;
     shared |= held_unshared;
-    while ((ret = try_to_take(fd, perm, shared, &local_err)) < 0) {
+    while ((ret = file_lock_try(fd, perm, shared, &local_err)) < 0) {
         file_lock_release(fd, held_perm, BLK_PERM_ALL & ~held_unshared);
         if (ret != -EAGAIN || g_get_monotonic_time() >= deadline) {
             error_propagate(errp, local_err);

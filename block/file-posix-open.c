@@ -55,14 +55,14 @@ void file_parse_filename(const char *filename, QDict *options, Error **errp)
 }
 
 /* The kernel's open flags for BDRV_O_* @flags. */
-static int posix_flags(int flags)
+static int file_posix_flags(int flags)
 {
     return (flags & BDRV_O_RDWR ? O_RDWR : O_RDONLY) |
            (flags & BDRV_O_NOCACHE ? O_DIRECT : 0);
 }
 
-static int choose_engine(FileState *s, AioContext *ctx, QemuOpts *opts,
-                         int flags, Error **errp)
+static int file_choose_engine(FileState *s, AioContext *ctx, QemuOpts *opts,
+                              int flags, Error **errp)
 {
     static const IoEngineType engines[BLOCKDEV_AIO_OPTIONS__MAX] = {
         [BLOCKDEV_AIO_OPTIONS_THREADS] = IO_ENGINE_THREADS,
@@ -94,7 +94,7 @@ static int choose_engine(FileState *s, AioContext *ctx, QemuOpts *opts,
     return 0;
 }
 
-static int choose_locking(FileState *s, QemuOpts *opts, Error **errp)
+static int file_choose_locking(FileState *s, QemuOpts *opts, Error **errp)
 {
     Error *local_err = NULL;
     int mode = qapi_enum_parse(&OnOffAuto_lookup, qemu_opt_get(opts, "locking"),
@@ -110,8 +110,8 @@ static int choose_locking(FileState *s, QemuOpts *opts, Error **errp)
 }
 
 /* Refuses what would block or be disturbed by being opened. */
-static int check_type(const char *filename, const struct stat *st,
-                      Error **errp)
+static int file_check_type(const char *filename, const struct stat *st,
+                           Error **errp)
 {
     if (S_ISREG(st->st_mode) || S_ISBLK(st->st_mode)) {
         return 0;
@@ -147,24 +147,24 @@ int file_open_fd(const char *filename, int oflags)
 }
 
 /* Opens @filename as *@flags says, read-only if need be and allowed. */
-static int open_image(BlockDriverState *bs, const char *filename, int *flags,
-                      Error **errp)
+static int file_open_image(BlockDriverState *bs, const char *filename,
+                           int *flags, Error **errp)
 {
     struct stat st;
     int fd, ret;
 
     if (stat(filename, &st) == 0) {
-        ret = check_type(filename, &st, errp);
+        ret = file_check_type(filename, &st, errp);
         if (ret < 0) {
             return ret;
         }
     }
-    fd = file_open_fd(filename, posix_flags(*flags));
+    fd = file_open_fd(filename, file_posix_flags(*flags));
     if ((fd == -EACCES || fd == -EROFS || fd == -EPERM) &&
         (*flags & BDRV_O_RDWR) &&
         bdrv_apply_auto_read_only(bs, NULL, NULL) == 0) {
         *flags &= ~BDRV_O_RDWR;
-        fd = file_open_fd(filename, posix_flags(*flags));
+        fd = file_open_fd(filename, file_posix_flags(*flags));
     }
     if (fd == -EINVAL && (*flags & BDRV_O_NOCACHE)) {
         error_setg(errp, "Could not open '%s': filesystem does not support "
@@ -178,8 +178,8 @@ static int open_image(BlockDriverState *bs, const char *filename, int *flags,
     return fd;
 }
 
-/* What the opened descriptor turned out to be. */
-static int examine_fd(FileState *s, const char *filename, Error **errp)
+/* Sets is_device and whether locks can be used, from the open file. */
+static int file_examine(FileState *s, const char *filename, Error **errp)
 {
     struct stat st;
     int ret;
@@ -189,7 +189,7 @@ static int examine_fd(FileState *s, const char *filename, Error **errp)
         error_setg_errno(errp, errno, "Could not stat '%s'", filename);
         return ret;
     }
-    ret = check_type(filename, &st, errp);
+    ret = file_check_type(filename, &st, errp);
     if (ret < 0) {
         return ret;
     }
@@ -227,20 +227,20 @@ int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
         ret = -EINVAL;
         goto out;
     }
-    ret = choose_engine(s, bdrv_get_aio_context(bs), opts, flags, errp);
+    ret = file_choose_engine(s, bdrv_get_aio_context(bs), opts, flags, errp);
     if (ret == 0) {
-        ret = choose_locking(s, opts, errp);
+        ret = file_choose_locking(s, opts, errp);
     }
     if (ret < 0) {
         goto out;
     }
 
-    ret = open_image(bs, filename, &flags, errp);
+    ret = file_open_image(bs, filename, &flags, errp);
     if (ret < 0) {
         goto out;
     }
     io_file_init(&s->file, ret);
-    ret = examine_fd(s, filename, errp);
+    ret = file_examine(s, filename, errp);
     if (ret < 0) {
         close(s->file.fd);
         goto out;
@@ -323,21 +323,22 @@ void file_abort_perm_update(BlockDriverState *bs)
 
 /* ---- reopening ---------------------------------------------------------- */
 
-/* What prepare hands to commit. */
+/* Handed from prepare to commit, because only commit may change the state. */
 typedef struct FileReopen {
     IoEngine *engine;
     bool use_locks;
 } FileReopen;
 
 /* Another description of the same file; its name may belong to another now. */
-static int open_again(BlockDriverState *bs, int fd, int flags, Error **errp)
+static int file_open_again(BlockDriverState *bs, int fd, int flags,
+                           Error **errp)
 {
     g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", fd);
-    int new_fd = file_open_fd(self, posix_flags(flags));
+    int new_fd = file_open_fd(self, file_posix_flags(flags));
 
     if (new_fd == -ENOENT) {
         new_fd = file_open_fd(qdict_get_str(bs->options, "filename"),
-                              posix_flags(flags));
+                              file_posix_flags(flags));
     }
     if (new_fd < 0) {
         error_setg_errno(errp, -new_fd, "Could not reopen file");
@@ -370,10 +371,10 @@ int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
     qdict_del(state->options, "aio");
     qdict_del(state->options, "locking");
 
-    ret = choose_engine(&probe, bdrv_get_aio_context(bs), opts, state->flags,
-                        errp);
+    ret = file_choose_engine(&probe, bdrv_get_aio_context(bs), opts,
+                             state->flags, errp);
     if (ret == 0) {
-        ret = choose_locking(&probe, opts, errp);
+        ret = file_choose_locking(&probe, opts, errp);
     }
     if (ret < 0) {
         goto out;
@@ -387,7 +388,7 @@ int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
         goto out;
     }
     if (changed) {
-        ret = open_again(bs, s->file.fd, state->flags, errp);
+        ret = file_open_again(bs, s->file.fd, state->flags, errp);
         if (ret < 0) {
             goto out;
         }

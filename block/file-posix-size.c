@@ -36,7 +36,7 @@ int64_t file_fd_length(int fd)
     return st.st_size;
 }
 
-static int coroutine_fn write_zero_chunks(IoEngine *engine, IoFile *file,
+static int coroutine_fn file_write_chunks(IoEngine *engine, IoFile *file,
                                           int64_t offset, int64_t bytes)
 {
     const size_t chunk = MIN(bytes, 1 * MiB);
@@ -65,15 +65,15 @@ static int coroutine_fn write_zero_chunks(IoEngine *engine, IoFile *file,
  * Writes zeroes, not a hole, to the range; past O_DIRECT, whose alignment
  * neither the old nor the new end need have.
  */
-static int coroutine_fn write_zero_bytes(IoEngine *engine, IoFile *file,
-                                         int64_t offset, int64_t bytes)
+static int coroutine_fn file_write_zeroes(IoEngine *engine, IoFile *file,
+                                          int64_t offset, int64_t bytes)
 {
     g_autofree char *self = NULL;
     IoFile buffered;
     int fd, ret;
 
     if (!file->direct) {
-        return write_zero_chunks(engine, file, offset, bytes);
+        return file_write_chunks(engine, file, offset, bytes);
     }
     self = g_strdup_printf("/proc/self/fd/%d", file->fd);
     fd = open(self, O_WRONLY | O_CLOEXEC);
@@ -81,18 +81,19 @@ static int coroutine_fn write_zero_bytes(IoEngine *engine, IoFile *file,
         return -errno;
     }
     io_file_init(&buffered, fd);
-    ret = write_zero_chunks(engine, &buffered, offset, bytes);
+    ret = file_write_chunks(engine, &buffered, offset, bytes);
     close(fd);
     return ret;
 }
 
-static int coroutine_fn grow_falloc(IoEngine *engine, IoFile *file,
-                                    int64_t old, int64_t size, Error **errp)
+static int coroutine_fn file_grow_falloc(IoEngine *engine, IoFile *file,
+                                         int64_t old, int64_t size,
+                                         Error **errp)
 {
     int ret = io_engine_fallocate(engine, file, 0, old, size - old);
 
     if (ret == -EOPNOTSUPP) {
-        ret = write_zero_bytes(engine, file, old, size - old);
+        ret = file_write_zeroes(engine, file, old, size - old);
     }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not preallocate new data");
@@ -100,14 +101,15 @@ static int coroutine_fn grow_falloc(IoEngine *engine, IoFile *file,
     return ret;
 }
 
-static int coroutine_fn grow_full(IoEngine *engine, IoFile *file, int64_t old,
-                                  int64_t size, Error **errp)
+static int coroutine_fn file_grow_full(IoEngine *engine, IoFile *file,
+                                       int64_t old, int64_t size,
+                                       Error **errp)
 {
     /* Fail before the long work when there is no room for it. */
     int ret = io_engine_ftruncate(engine, file, size);
 
     if (ret == 0) {
-        ret = write_zero_bytes(engine, file, old, size - old);
+        ret = file_write_zeroes(engine, file, old, size - old);
     }
     if (ret == 0) {
         ret = io_engine_fdatasync(engine, file);
@@ -119,13 +121,14 @@ static int coroutine_fn grow_full(IoEngine *engine, IoFile *file, int64_t old,
     return ret;
 }
 
-static int coroutine_fn resize_sparse(IoEngine *engine, IoFile *file,
-                                      int64_t old, int64_t size, Error **errp)
+static int coroutine_fn file_resize_sparse(IoEngine *engine, IoFile *file,
+                                           int64_t old, int64_t size,
+                                           Error **errp)
 {
     int ret = io_engine_ftruncate(engine, file, size);
 
     if (ret == 0 && old == 0 && size > 0) {
-        ret = write_zero_bytes(engine, file, 0, MIN(size, FIRST_BLOCK));
+        ret = file_write_zeroes(engine, file, 0, MIN(size, FIRST_BLOCK));
     }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not resize file");
@@ -150,13 +153,13 @@ int coroutine_fn file_resize(IoEngine *engine, IoFile *file, int64_t size,
 
     switch (prealloc) {
     case PREALLOC_MODE_OFF:
-        ret = resize_sparse(engine, file, old, size, errp);
+        ret = file_resize_sparse(engine, file, old, size, errp);
         break;
     case PREALLOC_MODE_FALLOC:
-        ret = size > old ? grow_falloc(engine, file, old, size, errp) : 0;
+        ret = size > old ? file_grow_falloc(engine, file, old, size, errp) : 0;
         break;
     case PREALLOC_MODE_FULL:
-        ret = size > old ? grow_full(engine, file, old, size, errp) : 0;
+        ret = size > old ? file_grow_full(engine, file, old, size, errp) : 0;
         break;
     default:
         error_setg(errp, "Unsupported preallocation mode: %s",

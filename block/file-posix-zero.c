@@ -5,7 +5,8 @@
  * Invariants:
  *   - A file only grows here, and only as far as the request reaches: two
  *     requests at the end of a file never cut each other off.
- *   - What a file system has refused as not supported is not asked again.
+ *   - A call that the file system has refused as not supported is not made
+ *     again, because each refusal costs a round trip to the engine.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include "file-posix.h"
 
 /* The kernel's ways to say "not this file, not this range". */
-static int not_supported(int ret)
+static int file_not_supported(int ret)
 {
     switch (ret) {
     case -EOPNOTSUPP:
@@ -29,7 +30,8 @@ static int not_supported(int ret)
     }
 }
 
-static int coroutine_fn punch_hole(FileState *s, int64_t offset, int64_t bytes)
+static int coroutine_fn file_punch_hole(FileState *s, int64_t offset,
+                                        int64_t bytes)
 {
     int ret;
 
@@ -42,10 +44,11 @@ static int coroutine_fn punch_hole(FileState *s, int64_t offset, int64_t bytes)
     if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
         s->no_punch = true;
     }
-    return not_supported(ret);
+    return file_not_supported(ret);
 }
 
-static int coroutine_fn zero_range(FileState *s, int64_t offset, int64_t bytes)
+static int coroutine_fn file_zero_range(FileState *s, int64_t offset,
+                                        int64_t bytes)
 {
     int ret;
 
@@ -59,7 +62,7 @@ static int coroutine_fn zero_range(FileState *s, int64_t offset, int64_t bytes)
     if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
         s->no_zero_range = true;
     }
-    return not_supported(ret);
+    return file_not_supported(ret);
 }
 
 /*
@@ -67,7 +70,7 @@ static int coroutine_fn zero_range(FileState *s, int64_t offset, int64_t bytes)
  * stays a hole to those who ask, can neither shorten a file that another
  * request has made longer meanwhile nor undo what that has written.
  */
-static int coroutine_fn reach_end(FileState *s, int64_t end)
+static int coroutine_fn file_reach_end(FileState *s, int64_t end)
 {
     int64_t length = file_fd_length(s->file.fd);
     char zero = 0;
@@ -80,8 +83,8 @@ static int coroutine_fn reach_end(FileState *s, int64_t end)
     if (s->is_device || length >= end) {
         return 0;
     }
-    ret = not_supported(io_engine_fallocate(s->engine, &s->file, 0, end - 1,
-                                            1));
+    ret = file_not_supported(io_engine_fallocate(s->engine, &s->file, 0,
+                                                 end - 1, 1));
     if (ret != -ENOTSUP || s->file.direct) {
         /* A single byte cannot be written with O_DIRECT. */
         return ret;
@@ -96,25 +99,25 @@ int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
     int ret;
 
     if (flags & BDRV_REQ_MAY_UNMAP) {
-        ret = punch_hole(s, offset, bytes);
+        ret = file_punch_hole(s, offset, bytes);
         if (ret == 0) {
-            return reach_end(s, offset + bytes);
+            return file_reach_end(s, offset + bytes);
         }
         if (ret != -ENOTSUP) {
             return ret;
         }
     }
 
-    ret = zero_range(s, offset, bytes);
+    ret = file_zero_range(s, offset, bytes);
     if (ret != -ENOTSUP || s->is_device) {
         return ret;
     }
 
     /* The same in two steps: no data, but space. */
-    ret = punch_hole(s, offset, bytes);
+    ret = file_punch_hole(s, offset, bytes);
     if (ret == 0) {
-        ret = not_supported(io_engine_fallocate(s->engine, &s->file, 0,
-                                                offset, bytes));
+        ret = file_not_supported(io_engine_fallocate(s->engine, &s->file, 0,
+                                                     offset, bytes));
     }
     return ret;
 }
@@ -122,14 +125,15 @@ int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
 int coroutine_fn file_co_pdiscard(BlockDriverState *bs, int64_t offset,
                                   int bytes)
 {
-    return punch_hole(bs->opaque, offset, bytes);
+    return file_punch_hole(bs->opaque, offset, bytes);
 }
 
 /*
  * Finds out whether there is data or a hole at @offset and where that ends,
  * *@end.  1 for data, 0 for a hole, or -errno.
  */
-static int find_extent(int fd, int64_t offset, int64_t length, int64_t *end)
+static int file_find_extent(int fd, int64_t offset, int64_t length,
+                            int64_t *end)
 {
     off_t data, hole;
 
@@ -140,7 +144,7 @@ static int find_extent(int fd, int64_t offset, int64_t length, int64_t *end)
     }
     data = lseek(fd, offset, SEEK_DATA);
     if (data < 0) {
-        /* A hole that ends the file goes on as the zeroes behind it. */
+        /* A hole that ends the file goes on as the zeroes past its end. */
         *end = INT64_MAX;
         return errno == ENXIO ? 0 : -errno;
     }
@@ -179,13 +183,13 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
     if (length < 0) {
         return length;
     }
-    ret = find_extent(s->file.fd, offset, length, &end);
+    ret = file_find_extent(s->file.fd, offset, length, &end);
     if (ret < 0) {
         /* A file system that cannot tell: all of it may be data. */
         return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
     }
     if (ret == 0 && end < INT64_MAX) {
-        /* What is data in part is data. */
+        /* A unit that is data in part is reported as data, not as zero. */
         end = QEMU_ALIGN_DOWN(end, align);
         ret = end <= offset;
     }
@@ -207,7 +211,7 @@ typedef struct CopyJob {
     size_t bytes;
 } CopyJob;
 
-static int64_t copy_job(void *opaque)
+static int64_t file_copy_job(void *opaque)
 {
     CopyJob *job = opaque;
 
@@ -258,5 +262,5 @@ int coroutine_fn file_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
         return -ENOTSUP;
     }
     job.in_fd = ((FileState *)src->bs->opaque)->file.fd;
-    return not_supported(io_engine_run(s->engine, copy_job, &job));
+    return file_not_supported(io_engine_run(s->engine, file_copy_job, &job));
 }

@@ -22,8 +22,8 @@
 /* ---- limits ------------------------------------------------------------- */
 
 /* Does direct reading work with this alignment of offset, length and memory? */
-static bool direct_read_works(int fd, char *buf, size_t mem_offset,
-                              size_t length)
+static bool file_direct_read_works(int fd, char *buf, size_t mem_offset,
+                                   size_t length)
 {
     ssize_t ret;
 
@@ -34,7 +34,7 @@ static bool direct_read_works(int fd, char *buf, size_t mem_offset,
 }
 
 /* By asking the kernel; false: it does not know. */
-static bool ask_direct_alignment(int fd, BlockLimits *bl)
+static bool file_ask_alignment(int fd, BlockLimits *bl)
 {
 #ifdef STATX_DIOALIGN
     struct statx stx;
@@ -55,25 +55,25 @@ static bool ask_direct_alignment(int fd, BlockLimits *bl)
  * By reading, since a misaligned direct read is refused: of anything but an
  * empty file, or a file system that copies.  There the largest is right.
  */
-static void try_direct_alignment(int fd, BlockLimits *bl)
+static void file_try_alignment(int fd, BlockLimits *bl)
 {
     char *buf = qemu_memalign(MAX_ALIGN, 2 * MAX_ALIGN);
     size_t align;
 
-    if (direct_read_works(fd, buf, 0, 1)) {
+    if (file_direct_read_works(fd, buf, 0, 1)) {
         bl->request_alignment = MAX_ALIGN;
         bl->min_mem_alignment = MAX_ALIGN;
         qemu_vfree(buf);
         return;
     }
     for (align = 512; align < MAX_ALIGN; align <<= 1) {
-        if (direct_read_works(fd, buf, 0, align)) {
+        if (file_direct_read_works(fd, buf, 0, align)) {
             break;
         }
     }
     bl->request_alignment = align;
     for (align = 512; align < MAX_ALIGN; align <<= 1) {
-        if (direct_read_works(fd, buf, align, MAX_ALIGN)) {
+        if (file_direct_read_works(fd, buf, align, MAX_ALIGN)) {
             break;
         }
     }
@@ -97,8 +97,8 @@ static void file_refresh_limits(BlockDriverState *bs, Error **errp)
         logical > 0 && is_power_of_2(logical)) {
         bs->bl.request_alignment = logical;
         bs->bl.min_mem_alignment = logical;
-    } else if (!ask_direct_alignment(s->file.fd, &bs->bl)) {
-        try_direct_alignment(s->file.fd, &bs->bl);
+    } else if (!file_ask_alignment(s->file.fd, &bs->bl)) {
+        file_try_alignment(s->file.fd, &bs->bl);
     }
 }
 
@@ -155,7 +155,7 @@ static int file_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz)
 
 /* ---- requests ----------------------------------------------------------- */
 
-static bool memory_is_aligned(BlockDriverState *bs, const QEMUIOVector *qiov)
+static bool file_memory_aligned(BlockDriverState *bs, const QEMUIOVector *qiov)
 {
     size_t mask = bs->bl.min_mem_alignment - 1;
 
@@ -167,8 +167,8 @@ static bool memory_is_aligned(BlockDriverState *bs, const QEMUIOVector *qiov)
     return true;
 }
 
-static int coroutine_fn read_direct(BlockDriverState *bs, uint64_t offset,
-                                    uint64_t bytes, QEMUIOVector *qiov)
+static int coroutine_fn file_read_direct(BlockDriverState *bs, uint64_t offset,
+                                         uint64_t bytes, QEMUIOVector *qiov)
 {
     FileState *s = bs->opaque;
     struct iovec iov = {
@@ -196,8 +196,8 @@ static int coroutine_fn file_co_preadv(BlockDriverState *bs, uint64_t offset,
     FileState *s = bs->opaque;
     int64_t ret;
 
-    if (s->file.direct && !memory_is_aligned(bs, qiov)) {
-        return read_direct(bs, offset, bytes, qiov);
+    if (s->file.direct && !file_memory_aligned(bs, qiov)) {
+        return file_read_direct(bs, offset, bytes, qiov);
     }
     ret = io_engine_preadv(s->engine, &s->file, qiov->iov, qiov->niov, bytes,
                            offset);
@@ -219,7 +219,7 @@ static int coroutine_fn file_co_pwritev(BlockDriverState *bs, uint64_t offset,
     struct iovec iov;
     int ret;
 
-    if (!s->file.direct || memory_is_aligned(bs, qiov)) {
+    if (!s->file.direct || file_memory_aligned(bs, qiov)) {
         return io_engine_pwritev(s->engine, &s->file, qiov->iov, qiov->niov,
                                  bytes, offset);
     }

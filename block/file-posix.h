@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the file driver share: its state, locks and allocation.
+ * Shared by the files of the file driver: its state, locks and allocation.
  *
  * Invariants:
  *   - locked_perm and locked_unshared are what the descriptor holds locks for,
@@ -65,7 +65,7 @@ void file_reopen_abort(BDRVReopenState *state);
 /* How long a conflict is waited for, in microseconds; tests change it. */
 extern int64_t file_lock_wait_us;
 
-/* Does the file behind @fd take open file description locks? */
+/* Does the file of @fd take open file description locks? */
 bool file_lock_supported(int fd);
 
 /*

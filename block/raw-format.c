@@ -54,7 +54,7 @@ static QemuOptsList raw_create_opts = {
     },
 };
 
-/* Any image is raw when nobody has a better idea. */
+/* The lowest score: any image is raw when no other driver claims it. */
 static int raw_probe(const uint8_t *buf, int buf_size, const char *filename)
 {
     return 1;
