@@ -7,7 +7,7 @@
  *
  * Invariants:
  *   - An entry of the map is set once and never changes, and no two are equal.
- *   - It reaches the disk only behind the whole block that it points at.
+ *   - It reaches the disk only after the whole block that it points at.
  *   - What fails leaves everything as it was, and can be tried again.
  */
 #include "qemu/osdep.h"

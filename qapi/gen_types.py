@@ -104,7 +104,7 @@ class Types:
             % enum.name
 
     def define(self, definition, done):
-        """The struct, behind those that it embeds."""
+        """The struct, after those that it embeds."""
         if definition.name in done or definition.kind == 'enum':
             return ''
         done.add(definition.name)

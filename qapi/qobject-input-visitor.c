@@ -6,7 +6,7 @@
  * Invariants: stack holds the containers that were started and not ended, the
  * innermost last, at most VISITOR_MAX_DEPTH; they belong to root, to which the
  * visitor has a reference.  A key of an object counts as visited from the
- * first time that somebody asked for its value.
+ * first time that a caller asked for its value.
  */
 #include "qemu/osdep.h"
 #include "block/qdict.h"
@@ -280,7 +280,7 @@ static bool input_int64(Visitor *v, const char *name, int64_t *obj,
     return true;
 }
 
-/* Parses an unsigned integer; a sign is none of it. */
+/* Parses an unsigned integer; a sign is not part of one. */
 static int parse_uint64(const char *text, uint64_t *value)
 {
     return strchr(text, '-') ? -EINVAL : qemu_strtou64(text, NULL, 0, value);

@@ -96,7 +96,7 @@ static bool output_bool(Visitor *v, const char *name, bool *obj, Error **errp)
     return output_add(v, name, QOBJECT(qbool_from_bool(*obj)));
 }
 
-/* A string that was never set is told as an empty one. */
+/* A string that was never set is written as an empty one. */
 static bool output_str(Visitor *v, const char *name, char **obj, Error **errp)
 {
     return output_add(v, name, QOBJECT(qstring_from_str(*obj ? *obj : "")));

@@ -4,7 +4,7 @@
  *
  * An entry is taken off its queue before its function runs, so that nothing
  * runs twice, whatever the function does.  The queues are initialised
- * statically: constructors use them in an order nobody knows.
+ * statically: constructors use them in an order that is not defined.
  */
 #include "qemu/osdep.h"
 #include "qemu/module.h"

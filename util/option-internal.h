@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the option lists share.
+ * Shared by the files of the option lists.
  *
  * Invariants: `head` of a set holds the settings in the order in which they
  * were made; `desc` is the description that counts, NULL only where the list

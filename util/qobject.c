@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all QObjects have in common: references, types, comparison and the end.
+ * Common to all QObjects: references, types, comparison and the end.
  *
  * Invariants: `type` never changes between qobject_init() and the destruction;
  * `refcnt` is at least one for as long as a pointer to it is held.

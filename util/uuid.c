@@ -78,7 +78,7 @@ int qemu_uuid_parse(const char *str, QemuUUID *uuid)
         if (dash_before(i) && *str++ != '-') {
             return -EINVAL;
         }
-        /* The second digit is looked at only behind a first one. */
+        /* The second digit is looked at only after a first one. */
         high = g_ascii_xdigit_value(str[0]);
         low = high < 0 ? -1 : g_ascii_xdigit_value(str[1]);
         if (low < 0) {

@@ -21,7 +21,7 @@ typedef void BlockCompletionFunc(void *opaque, int ret);
 
 typedef struct BlockAIOCB BlockAIOCB;
 
-/* What a driver tells of its request structure; static storage. */
+/* The size and callbacks of a driver's request structure; static storage. */
 typedef struct AIOCBInfo {
     void (*cancel_async)(BlockAIOCB *acb); /* never called; may be NULL */
     AioContext *(*get_aio_context)(BlockAIOCB *acb); /* may be NULL */
@@ -63,7 +63,7 @@ AioContext *aio_context_new(void);
 
 /*
  * Take and drop a reference; thread-safe, but the last reference must go when
- * nobody runs the context.  Then nothing may be in flight: the engines end,
+ * no thread runs the context.  Then nothing may be in flight: the engines end,
  * worker threads are joined, one-shot bottom halves that have not run are
  * dropped, and the caller's own bottom halves must have been deleted.
  */
@@ -161,7 +161,7 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
  * Run @co, which yielded.  From the thread of its context outside coroutines:
  * at once; inside one: as soon as that one yields or ends.  From any other
  * thread: from the loop of the context in which @co last ran.  Thread-safe;
- * nobody else may wake @co for the same yield.
+ * nothing else may wake @co for the same yield.
  */
 void aio_co_wake(Coroutine *co);
 

@@ -48,7 +48,7 @@ void io_file_init(IoFile *file, int fd);
 
 /*
  * The same file by the descriptor @fd from now on; the old one stays the
- * user's.  What an fdatasync has lost is lost all the same.  Plain.
+ * user's.  Data that an fdatasync has lost stays lost.  Plain.
  */
 void io_file_replace(IoFile *file, int fd);
 

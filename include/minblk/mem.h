@@ -22,13 +22,13 @@
 
 typedef struct MemDisk MemDisk;
 
-/* What a stale disk holds where nothing was written. */
+/* The byte that a stale disk holds where nothing was written. */
 #define MEM_STALE_BYTE 0xa5
 
 /* Bytes; no disk is longer. */
 #define MEM_MAX_LENGTH ((int64_t)1 << 44)
 
-/* What a disk counts. */
+/* Counters of a disk. */
 typedef enum MemOp {
     MEM_READ,
     MEM_WRITE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The driver `volatile-cache`: a filter (child `file`) that keeps what was
- * written since the last flush apart and can tell every state that a power cut
+ * written since the last flush apart and can give every state that a power cut
  * may leave.
  *
  * Invariants:
@@ -12,7 +12,7 @@
  *     comes while it runs belongs to the next one.
  *   - Writes, zeroes, discards, truncations and preallocation are entries of
  *     one log, in the order of their completion.  A discard is zeroes that may
- *     be unmapped, preallocation is zeroes behind a new length.
+ *     be unmapped, preallocation is zeroes up to the new length.
  *   - Each request lets the loop make a turn before it does anything.
  *
  * It needs no options but `file`, and flushes whatever `cache.no-flush` says.

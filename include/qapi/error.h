@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Error objects: how a function tells its caller what went wrong, in words.
+ * Error objects: how a function reports to its caller what went wrong, in words.
  *
  * A function that can fail takes `Error **errp` as its last parameter.  It
- * sets an error exactly when it fails, and says so by its result, too.  The
+ * sets an error exactly when it fails, and its result shows it, too.  The
  * caller passes one of
  *
  *     NULL            not interested in the words
@@ -50,7 +50,7 @@ extern Error *error_fatal;
     error_setg_errno_internal((errp), __FILE__, __LINE__, __func__,       \
                               (os_error), (fmt), ## __VA_ARGS__)
 
-/* The functions behind the two macros.  They keep errno. */
+/* The functions that the two macros call.  They keep errno. */
 void error_setg_internal(Error **errp, const char *src, int line,
                          const char *func, const char *fmt, ...)
     GCC_FMT_ATTR(5, 6);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a visitor implements.
+ * The callbacks that a visitor implements.
  *
  * Invariants: the functions in qapi/visitor.h do what is the same for all
  * visitors (allocation, ranges, enumerations) and call these for the rest.

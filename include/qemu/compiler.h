@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the compiler offers beyond the language: attributes, branch hints,
+ * Features of the compiler beyond the language: attributes, branch hints,
  * token pasting, compile-time checks and container_of().
  *
  * Everything here is a macro and costs nothing at run time.  gcc and clang

@@ -144,7 +144,7 @@ void qemu_co_mutex_init(CoMutex *mutex);
 
 /*
  * Takes @mutex; while another coroutine holds it, yields.  Waiters get it in
- * the order in which they came, and nobody overtakes them.  Aborts when the
+ * the order in which they came, and none overtakes another.  Aborts when the
  * caller holds it already.
  *
  * Coroutine-only.
@@ -169,11 +169,11 @@ void coroutine_fn qemu_co_mutex_unlock(CoMutex *mutex);
 void qemu_co_queue_init(CoQueue *queue);
 
 /*
- * Suspends the caller until qemu_co_queue_next() or
- * qemu_co_queue_restart_all() takes it from @queue.  If @mutex is not NULL,
- * the caller holds it; it is released during the wait and held again on
- * return.  What was waited for may have changed again by then: callers test
- * their condition in a loop.
+ * Suspends the caller until qemu_co_queue_next() or qemu_co_queue_restart_all()
+ * takes it from @queue.  If @mutex is not NULL, the caller holds it; it is
+ * released during the wait and held again on return.  The condition that was
+ * waited for may have changed again by then: callers test their condition in a
+ * loop.
  *
  * Coroutine-only.
  */
@@ -214,14 +214,14 @@ void qemu_co_rwlock_init(CoRwlock *lock);
 
 /*
  * Takes @lock for reading, together with other readers.  Yields while a
- * writer holds it or anybody waits: readers do not overtake a waiting writer.
+ * writer holds it or another waits: readers do not overtake a waiting writer.
  *
  * Coroutine-only.
  */
 void coroutine_fn qemu_co_rwlock_rdlock(CoRwlock *lock);
 
 /*
- * Takes @lock for writing, alone.  Yields while anybody holds it or waits.
+ * Takes @lock for writing, exclusively.  Yields while others hold it or wait.
  *
  * Coroutine-only.
  */
@@ -229,7 +229,7 @@ void coroutine_fn qemu_co_rwlock_wrlock(CoRwlock *lock);
 
 /*
  * Makes a writer of the caller, a reader of @lock.  At once when it is the
- * only reader and nobody waits; else it gives the lock up and waits behind
+ * only reader and none waits; else it gives the lock up and waits after
  * those who wait already, so other writers may run before this returns and
  * the caller looks again at what it has read.
  *

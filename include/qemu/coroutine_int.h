@@ -89,7 +89,7 @@ void coroutine_stack_delete(Coroutine *co);
 /*
  * Saves where the calling thread is in @from, which is the running coroutine,
  * and goes on where @to was left.  NULL stands for the thread's own stack.
- * Returns when somebody switches to @from.  Makes no system call.
+ * Returns when another coroutine switches to @from.  Makes no system call.
  */
 void coroutine_switch(Coroutine *from, Coroutine *to);
 

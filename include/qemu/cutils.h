@@ -33,7 +33,7 @@ int strstart(const char *str, const char *prefix, const char **rest);
 /*
  * Parse an integer after optional white space.  @base as of strtol(): 0 takes
  * 0x and 0 as prefixes.  With @endptr NULL the whole of @nptr must be a number;
- * otherwise *@endptr is set behind it (to @nptr if there is none).
+ * otherwise *@endptr is set past it (to @nptr if there is none).
  *
  * Returns 0; -EINVAL when @nptr is NULL or no number, or when something
  * follows that @endptr was not there to take (the result is then not set);

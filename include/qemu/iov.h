@@ -28,7 +28,7 @@ size_t iov_size(const struct iovec *iov, unsigned int iov_cnt);
 
 /*
  * Copy up to @bytes between @buf and the vector's bytes from @offset on, which
- * must not lie behind the vector's end.  Return the number of bytes copied,
+ * must not lie past the vector's end.  Return the number of bytes copied,
  * less than @bytes when the vector ends before.
  */
 size_t iov_from_buf(const struct iovec *iov, unsigned int iov_cnt,
@@ -138,7 +138,7 @@ void qemu_iovec_add(QEMUIOVector *qiov, void *base, size_t len);
 
 /*
  * Append references to @sbytes of @src from @soffset on, which must not lie
- * behind its end; stops where @src ends.  Not to an external vector.
+ * past its end; stops where @src ends.  Not to an external vector.
  */
 void qemu_iovec_concat(QEMUIOVector *dst, QEMUIOVector *src,
                        size_t soffset, size_t sbytes);

@@ -276,7 +276,7 @@ typedef struct QTailQLink {
     (head)->tqh_circ.tql_prev = &(head)->tqh_circ;                        \
 } while (0)
 
-/* Link @elm in behind @prev, a head's or an element's link. */
+/* Link @elm in after @prev, a head's or an element's link. */
 #define QTAILQ_LINK_(head, prev, elm, field) do {                         \
     QTailQLink *qt_prev_ = (prev);                                        \
     (elm)->field.tqe_circ.tql_prev = qt_prev_;                            \

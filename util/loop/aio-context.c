@@ -11,8 +11,8 @@
 #include "aio-internal.h"
 
 /*
- * What the thread runs at present.  No code keeps its address across a
- * switch of coroutines, as they never leave their thread.
+ * The context that the thread runs at present.  No code keeps its address
+ * across a switch of coroutines, as they never leave their thread.
  */
 static __thread AioContext *current;
 

@@ -31,8 +31,8 @@ typedef struct IoPool IoPool;
 /* One watched descriptor. */
 typedef struct AioHandler {
     int fd;
-    bool deleted;  /* freed when nobody walks the list any more */
-    short revents; /* what the last wait found and nobody has handled */
+    bool deleted;  /* freed when no walk of the list goes on */
+    short revents; /* found by the last wait, not yet handled */
     IOHandler *io_read;
     IOHandler *io_write;
     AioPollFn *io_poll;
@@ -41,7 +41,7 @@ typedef struct AioHandler {
 } AioHandler;
 
 /*
- * What an engine has to do with the loop.  @poll handles what is complete,
+ * The calls from the loop into an engine.  @poll handles what is complete,
  * without waiting, and returns whether there was any; @flush hands over what
  * was gathered.  Neither is called in a coroutine.
  */

@@ -4,7 +4,7 @@
  *
  * Invariants:
  * - Who is woken by a lock holds it already: the one who released it has
- *   written that down, so nobody can come in between.
+ *   written that down, so no other coroutine can come in between.
  * - A CoMutex with waiters has a holder; a CoRwlock with tickets is held.
  * - The first ticket of a CoRwlock cannot share what the owners hold: it is a
  *   writer's, or the owner is a writer.

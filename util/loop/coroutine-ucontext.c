@@ -9,7 +9,7 @@
  *   it, where an overflow does not reach, the CoStack.
  * - Between two switches, a stack that does not run is left in
  *   switch_context(), or is new.
- * - A stack is unmapped only after its own last switch has told the
+ * - A stack is unmapped only after its own last switch has informed the
  *   sanitizers that it ends.
  */
 
@@ -63,7 +63,7 @@ typedef struct CoStack {
 #endif
 } CoStack;
 
-/* What the two sides of a switch tell each other. */
+/* Handed from one side of a switch to the other. */
 typedef struct CoSwitch {
     CoStack own;   /* the thread's own stack */
     CoStack *from; /* who has switched last */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the two engines have in common; for the engines' own files.
+ * Shared by the two engines; for the engines' own files.
  *
- * Invariant: an operation here is one attempt.  What the kernel cuts short,
- * interrupts or refuses with -EAGAIN is taken up again by io-engine.c alone.
+ * Invariant: an operation here is one attempt.  Transfers that the kernel cuts
+ * short, interrupts or refuses with -EAGAIN are taken up again by io-engine.c
+ * alone.
  */
 #ifndef UTIL_IO_ENGINE_INT_H
 #define UTIL_IO_ENGINE_INT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is common to both engines: the choice, the inline attempt, and the
+ * Shared by both engines: the choice, the inline attempt, and the
  * loop that makes a request complete.
  *
  * Invariants:
@@ -188,8 +188,8 @@ static bool is_end_of_file(int fd, int64_t end)
 }
 
 /*
- * What the engine answers with -EAGAIN gets one attempt that may block, in a
- * worker; the same answer there is an error, because asking again for ever
+ * A call that the engine answers with -EAGAIN gets one attempt that may block,
+ * in a worker; the same answer there is an error, because asking again for ever
  * would hang the request and keep its thread busy.
  */
 static IoEngine *blocking_engine(IoEngine *engine)

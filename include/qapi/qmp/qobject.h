@@ -36,7 +36,7 @@ typedef enum QType {
  */
 #define QOBJECT_MAX_DEPTH 256
 
-/* What every subtype begins with.  Private to the QObject family. */
+/* The first member of every subtype.  Private to the QObject family. */
 typedef struct QObjectBase {
     QType type;
     size_t refcnt;
