@@ -14,8 +14,8 @@
  *
  * Invariants:
  *   - Locks are given up before their descriptor is closed.
- *   - A conflict is an error only after file_lock_wait_us, because a killed process
- *     cannot give its locks up.
+ *   - A conflict is an error only after file_lock_wait_us, because a killed
+ *     process cannot give its locks up.
  *   - A waiter locks nothing new meanwhile, so that of two that want the same
  *     one gets it.
  */
@@ -143,23 +143,6 @@ static int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
                                "shared ", errp);
 }
 
-/*
- * The first test keeps an attempt in vain from disturbing others, the second
- * one finds those who asked at the same time.
- */
-static int file_lock_try(int fd, uint64_t perm, uint64_t shared, Error **errp)
-{
-    int ret = file_lock_test(fd, perm, shared, errp);
-
-    if (ret == 0) {
-        ret = file_lock_acquire(fd, perm, shared, errp);
-    }
-    if (ret == 0) {
-        ret = file_lock_test(fd, perm, shared, errp);
-    }
-    return ret;
-}
-
 int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
                    uint64_t held_unshared, Error **errp)
 {
@@ -170,7 +153,21 @@ int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
     /* The held ones were tested when they were taken. */
     perm &= ~held_perm;
     shared |= held_unshared;
-    while ((ret = file_lock_try(fd, perm, shared, &local_err)) < 0) {
+    for (;;) {
+        /*
+         * Tested twice: before, so that an attempt in vain does not disturb
+         * others; after, because another may have asked at the same time.
+         */
+        ret = file_lock_test(fd, perm, shared, &local_err);
+        if (ret == 0) {
+            ret = file_lock_acquire(fd, perm, shared, &local_err);
+        }
+        if (ret == 0) {
+            ret = file_lock_test(fd, perm, shared, &local_err);
+        }
+        if (ret == 0) {
+            return 0;
+        }
         file_lock_release(fd, held_perm, BLK_PERM_ALL & ~held_unshared);
         if (ret != -EAGAIN || g_get_monotonic_time() >= deadline) {
             error_propagate(errp, local_err);
@@ -181,7 +178,6 @@ int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
         /* Permissions are changed by plain code, which cannot yield. */
         g_usleep(g_random_int_range(LOCK_PAUSE_MIN_US, LOCK_PAUSE_MAX_US));
     }
-    return 0;
 }
 
 int file_lock_close(int fd)

@@ -140,20 +140,6 @@ static bool tree_put(QDict *root, const char *key, QObject *value,
     return false;
 }
 
-/* How many keys of @dict are list indices. */
-static size_t count_indices(const QDict *dict)
-{
-    const QDictEntry *entry;
-    size_t n = 0;
-
-    for (entry = qdict_first(dict); entry; entry = qdict_next(dict, entry)) {
-        const char *key = qdict_entry_key(entry);
-
-        n += *key && key[strspn(key, "0123456789")] == '\0';
-    }
-    return n;
-}
-
 /* The list of @dict's values, whose keys must be 0 to n-1; @path for errors. */
 static QList *dict_to_list(const QDict *dict, const GString *path,
                            Error **errp)
@@ -183,9 +169,14 @@ static QList *dict_to_list(const QDict *dict, const GString *path,
 static QObject *tree_finish(QDict *dict, GString *path, Error **errp)
 {
     size_t len = path->len;
-    size_t indices = count_indices(dict);
+    size_t indices = 0;
     const QDictEntry *entry;
 
+    for (entry = qdict_first(dict); entry; entry = qdict_next(dict, entry)) {
+        const char *key = qdict_entry_key(entry);
+
+        indices += *key && key[strspn(key, "0123456789")] == '\0';
+    }
     if (indices && indices < qdict_size(dict)) {
         error_setg(errp, "Keys '%s*' are partly list indices, partly names",
                    path->str);

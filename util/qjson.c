@@ -109,20 +109,6 @@ static QObject *from_jansson(json_t *json)
     }
 }
 
-/* Sets @errp from jansson's message, which may quote any bytes of the input. */
-static void set_parse_error(Error **errp, const char *message)
-{
-    g_autofree char *text = g_utf8_make_valid(message, -1);
-    char *p;
-
-    for (p = text; *p; p++) {
-        if (g_ascii_iscntrl(*p)) {
-            *p = '?';
-        }
-    }
-    error_setg(errp, "Invalid JSON: %s", text);
-}
-
 QObject *qobject_from_json(const char *string, Error **errp)
 {
     GString *strict = to_strict(string, errp);
@@ -137,7 +123,15 @@ QObject *qobject_from_json(const char *string, Error **errp)
                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     g_string_free(strict, TRUE);
     if (!json) {
-        set_parse_error(errp, error.text);
+        /* Made valid, because the message may quote any bytes of the input. */
+        g_autofree char *text = g_utf8_make_valid(error.text, -1);
+
+        for (char *p = text; *p; p++) {
+            if (g_ascii_iscntrl(*p)) {
+                *p = '?';
+            }
+        }
+        error_setg(errp, "Invalid JSON: %s", text);
         return NULL;
     }
     obj = from_jansson(json);

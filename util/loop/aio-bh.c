@@ -88,37 +88,27 @@ void aio_bh_schedule_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque)
     qemu_bh_schedule(bh);
 }
 
-/* Take the first bottom half that was scheduled before serial @end. */
-static QEMUBH *bh_pop(AioContext *ctx, uint64_t end)
-{
-    QEMUBH *bh;
-
-    pthread_mutex_lock(&ctx->lock);
-    bh = QTAILQ_FIRST(&ctx->bhs);
-    if (bh && bh->serial < end) {
-        bh_unlink(bh);
-    } else {
-        bh = NULL;
-    }
-    pthread_mutex_unlock(&ctx->lock);
-    return bh;
-}
-
+/* Run the bottom halves that were scheduled before serial @end. */
 static bool run_bhs(AioContext *ctx, uint64_t end)
 {
     bool progress = false;
     QEMUBH *bh;
 
-    while ((bh = bh_pop(ctx, end))) {
+    pthread_mutex_lock(&ctx->lock);
+    while ((bh = QTAILQ_FIRST(&ctx->bhs)) && bh->serial < end) {
         QEMUBHFunc *cb = bh->cb;
         void *opaque = bh->opaque;
 
+        bh_unlink(bh);
+        pthread_mutex_unlock(&ctx->lock);
         if (bh->oneshot) {
             g_free(bh);
         }
         cb(opaque);
         progress = true;
+        pthread_mutex_lock(&ctx->lock);
     }
+    pthread_mutex_unlock(&ctx->lock);
     return progress;
 }
 

@@ -19,32 +19,11 @@ typedef struct AioSource {
     GPtrArray *tags;       /* of the handlers' descriptors */
 } AioSource;
 
-/* Make GLib watch what the context watches now. */
-static void take_over_handlers(AioSource *src)
-{
-    AioContext *ctx = src->ctx;
-    AioHandler *h;
-
-    for (unsigned i = 0; i < src->tags->len; i++) {
-        g_source_remove_unix_fd(&src->parent, src->tags->pdata[i]);
-    }
-    g_ptr_array_set_size(src->tags, 0);
-    QLIST_FOREACH(h, &ctx->handlers, next) {
-        short events = aio_handler_events(h);
-
-        if (events) {
-            g_ptr_array_add(src->tags,
-                            g_source_add_unix_fd(&src->parent, h->fd,
-                                                 (GIOCondition)events));
-        }
-    }
-    src->handlers_gen = ctx->handlers_gen;
-}
-
 static gboolean source_prepare(GSource *source, gint *timeout)
 {
     AioSource *src = (AioSource *)source;
     AioContext *ctx = src->ctx;
+    AioHandler *h;
     int64_t wait;
     bool idle;
 
@@ -54,7 +33,19 @@ static gboolean source_prepare(GSource *source, gint *timeout)
         src->notify_tag = g_source_add_unix_fd(source, ctx->notify_fd, G_IO_IN);
     }
     if (src->handlers_gen != ctx->handlers_gen) {
-        take_over_handlers(src);
+        for (unsigned i = 0; i < src->tags->len; i++) {
+            g_source_remove_unix_fd(source, src->tags->pdata[i]);
+        }
+        g_ptr_array_set_size(src->tags, 0);
+        QLIST_FOREACH(h, &ctx->handlers, next) {
+            GIOCondition events = (GIOCondition)aio_handler_events(h);
+
+            if (events) {
+                g_ptr_array_add(src->tags,
+                                g_source_add_unix_fd(source, h->fd, events));
+            }
+        }
+        src->handlers_gen = ctx->handlers_gen;
     }
     /* Rounded up, because a wait of 0 ms just before a timer would spin. */
     wait = idle ? aio_timers_deadline(ctx) : 0;
