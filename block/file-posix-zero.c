@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a file system can do without a buffer: zeroes, holes, copies.
+ * Requests that a file system does without a buffer: zeroes, holes, copies.
  *
  * Invariants:
  *   - A file only grows here, and only as far as the request reaches: two

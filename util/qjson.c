@@ -3,7 +3,7 @@
  * JSON by jansson: its parser reads, and its escapes write, our QObjects.
  *
  * Invariants:
- *  - What jansson gets to parse nests at most QOBJECT_MAX_DEPTH deep, so that
+ *  - Text that jansson parses nests at most QOBJECT_MAX_DEPTH deep, so that
  *    neither its recursion nor ours depends on the input.
  *  - An error message is one line of valid UTF-8, whatever the input holds.
  */

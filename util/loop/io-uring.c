@@ -6,7 +6,7 @@
  * - A request is its coroutine's, on the stack: gathered in `queue`, then in
  *   the ring's submission queue, then with the kernel, until its completion
  *   enters the coroutine.  Nothing is allocated.
- * - What is gathered goes to the kernel in one call at the end of an iteration
+ * - Gathered requests go to the kernel in one call at the end of an iteration
  *   of the loop or before it waits, or when a ring full has come together; what
  *   a worker does goes first, so that it runs beside what this thread does.
  * - Completions are taken in the context's poll hook; the ring's descriptor is
