@@ -18,30 +18,6 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
-void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs)
-{
-    if (child->bs) {
-        if (child->role->detach) {
-            child->role->detach(child);
-        }
-        QLIST_REMOVE(child, next_parent);
-    }
-    child->bs = new_bs;
-    if (new_bs) {
-        QLIST_INSERT_HEAD(&new_bs->parents, child, next_parent);
-    }
-    bdrv_child_sync_drained(child);
-    if (new_bs && child->role->attach) {
-        child->role->attach(child);
-    }
-}
-
-static void free_edge(BdrvChild *c)
-{
-    g_free(c->name);
-    g_free(c);
-}
-
 BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs,
                                   const char *name, const BdrvChildRole *role,
                                   uint64_t perm, uint64_t shared_perm,
@@ -58,24 +34,11 @@ BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs,
 
     if (bdrv_child_try_set_perm(c, perm, shared_perm, errp) < 0) {
         bdrv_replace_child_noperm(c, NULL);
-        free_edge(c);
+        bdrv_free_child(c);
         bdrv_unref(child_bs);
         return NULL;
     }
     return c;
-}
-
-void bdrv_root_unref_child(BdrvChild *child)
-{
-    BlockDriverState *bs = child->bs;
-
-    bdrv_replace_child_noperm(child, NULL);
-    free_edge(child);
-    /* Others may do more now; a node about to be closed needs no update. */
-    if (bs->refcnt > 1) {
-        bdrv_refresh_perms(bs, NULL);
-    }
-    bdrv_unref(bs);
 }
 
 /* Can @to be reached from @from by going down, or are they the same? */
@@ -110,23 +73,6 @@ static int check_attach(BlockDriverState *parent, BlockDriverState *child,
     return 0;
 }
 
-/* A node without an edge from @parent does not inherit from it any more. */
-static void forget_inheritance(BlockDriverState *child,
-                               BlockDriverState *parent)
-{
-    BdrvChild *c;
-
-    if (child->inherits_from != parent) {
-        return;
-    }
-    QLIST_FOREACH(c, &parent->children, next) {
-        if (c->bs == child) {
-            return;
-        }
-    }
-    child->inherits_from = NULL;
-}
-
 static BdrvChild *attach_child(BlockDriverState *parent,
                                BlockDriverState *child, const char *name,
                                const BdrvChildRole *role, Error **errp)
@@ -156,25 +102,9 @@ BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
 {
     BdrvChild *c = attach_child(parent, child, name, role, errp);
 
-    forget_inheritance(child, parent);
+    bdrv_forget_inheritance(child, parent);
     bdrv_unref(child);
     return c;
-}
-
-void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child)
-{
-    if (!child) {
-        return;
-    }
-    QLIST_REMOVE(child, next);
-    if (parent->file == child) {
-        parent->file = NULL;
-    }
-    if (parent->backing == child) {
-        parent->backing = NULL;
-    }
-    forget_inheritance(child->bs, parent);
-    bdrv_root_unref_child(child);
 }
 
 int bdrv_set_backing_hd(BlockDriverState *bs, BlockDriverState *backing,

@@ -23,11 +23,13 @@ BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs,
                                   void *opaque, Error **errp);
 void bdrv_root_unref_child(BdrvChild *child);
 
-/*
- * Points @child at @new_bs (may be NULL), keeping the drained sections of both
- * ends balanced.  References and permissions are the caller's.
- */
-void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs);
+/* Frees an edge that points at no node.  Plain. */
+void bdrv_free_child(BdrvChild *c);
+/* Drops all edges of @bs, of which the driver knows no longer. */
+void bdrv_unref_children(BlockDriverState *bs);
+/* @child inherits from @parent no more unless an edge is left.  Plain. */
+void bdrv_forget_inheritance(BlockDriverState *child,
+                             BlockDriverState *parent);
 
 /* ---- permissions ------------------------------------------------------- */
 
@@ -55,8 +57,38 @@ void bdrv_child_perm(BlockDriverState *bs, BdrvChild *c,
                      const BdrvChildRole *role, BlockReopenQueue *q,
                      uint64_t parent_perm, uint64_t parent_shared,
                      uint64_t *nperm, uint64_t *nshared);
-/* Is @bs writable after the reopening of @q (NULL: now)? */
-bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q);
+/* ---- reopening ---------------------------------------------------------- */
+
+typedef struct ReopenEntry {
+    BDRVReopenState state;   /* state.bs is a reference */
+    QDict *new_options;      /* all of the node's own */
+    bool keep_old_opts;
+    bool prepared;           /* commit or abort is owed */
+    bool checked;            /* set or abort of permissions is owed */
+    QTAILQ_ENTRY(ReopenEntry) next;
+} ReopenEntry;
+
+/* Parents stand before their children. */
+struct BlockReopenQueue {
+    QTAILQ_HEAD(, ReopenEntry) entries;
+};
+
+/* The entry of @bs, or NULL; @queue may be NULL.  Plain. */
+static inline ReopenEntry *bdrv_reopen_find(BlockReopenQueue *queue,
+                                            BlockDriverState *bs)
+{
+    ReopenEntry *entry;
+
+    if (!queue) {
+        return NULL;
+    }
+    QTAILQ_FOREACH(entry, &queue->entries, next) {
+        if (entry->state.bs == bs) {
+            return entry;
+        }
+    }
+    return NULL;
+}
 
 /* ---- opening ------------------------------------------------------------ */
 

@@ -23,18 +23,11 @@
 
 /* ---- the driver's part -------------------------------------------------- */
 
-static void detach_children(BlockDriverState *bs)
-{
-    while (!QLIST_EMPTY(&bs->children)) {
-        bdrv_unref_child(bs, QLIST_FIRST(&bs->children));
-    }
-}
-
 /* After a failed open: what the driver leaves to the layer. */
 static void drop_driver(BlockDriverState *bs)
 {
     bs->drv = NULL;
-    detach_children(bs);
+    bdrv_unref_children(bs);
     g_free(bs->opaque);
     bs->opaque = NULL;
 }
@@ -383,32 +376,4 @@ BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
     qobject_unref(options);
     bdrv_graph_unlock();
     return bs;
-}
-
-/* ---- closing ------------------------------------------------------------ */
-
-void bdrv_close(BlockDriverState *bs)
-{
-    bool was_open = bs->drv != NULL;
-
-    if (was_open) {
-        bdrv_drained_begin(bs);
-        /* What is lost is reported; the node has to go all the same. */
-        bdrv_flush_report(bs);
-        bdrv_drain(bs);
-        if (bs->drv->bdrv_close) {
-            bs->drv->bdrv_close(bs);
-        }
-        bs->drv = NULL;
-    }
-    detach_children(bs);
-    g_free(bs->opaque);
-    bs->opaque = NULL;
-    qobject_unref(bs->options);
-    qobject_unref(bs->explicit_options);
-    qobject_unref(bs->full_open_options);
-    bs->options = bs->explicit_options = bs->full_open_options = NULL;
-    if (was_open) {
-        bdrv_drained_end(bs);
-    }
 }

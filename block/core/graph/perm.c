@@ -48,6 +48,14 @@ static void backing_default_perms(uint64_t perm, uint64_t shared,
     }
 }
 
+/* After the reopening of @q, or now if that is NULL. */
+static bool perm_is_writable(BlockDriverState *bs, BlockReopenQueue *q)
+{
+    ReopenEntry *entry = bdrv_reopen_find(q, bs);
+
+    return entry ? !entry->state.read_only : !bs->read_only;
+}
+
 void bdrv_format_default_perms(BlockDriverState *bs, BdrvChild *c,
                                const BdrvChildRole *role,
                                BlockReopenQueue *reopen_queue, uint64_t perm,
@@ -62,7 +70,7 @@ void bdrv_format_default_perms(BlockDriverState *bs, BdrvChild *c,
                               &shared);
     /* Metadata is read always, and written whenever the image may be. */
     perm |= BLK_PERM_CONSISTENT_READ;
-    if (bdrv_is_writable_after_reopen(bs, reopen_queue)) {
+    if (perm_is_writable(bs, reopen_queue)) {
         perm |= BLK_PERM_WRITE | BLK_PERM_RESIZE;
     }
     *nperm = perm;
@@ -266,7 +274,7 @@ static int node_check(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
         return ret;
     }
     if ((perm & (BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED)) &&
-        !bdrv_is_writable_after_reopen(bs, q)) {
+        !perm_is_writable(bs, q)) {
         if (q) {
             error_setg(errp, "Read-only block node '%s' cannot support "
                        "read-write users", bs->node_name);

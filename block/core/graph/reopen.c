@@ -25,42 +25,6 @@
 #include "qapi/qmp/qnum.h"
 #include "qapi/qmp/qstring.h"
 
-typedef struct ReopenEntry {
-    BDRVReopenState state;   /* state.bs is a reference */
-    QDict *new_options;      /* all of the node's own */
-    bool keep_old_opts;
-    bool prepared;           /* commit or abort is owed */
-    bool checked;            /* set or abort of permissions is owed */
-    QTAILQ_ENTRY(ReopenEntry) next;
-} ReopenEntry;
-
-/* Parents stand before their children. */
-struct BlockReopenQueue {
-    QTAILQ_HEAD(, ReopenEntry) entries;
-};
-
-static ReopenEntry *find_entry(BlockReopenQueue *queue, BlockDriverState *bs)
-{
-    ReopenEntry *entry;
-
-    if (!queue) {
-        return NULL;
-    }
-    QTAILQ_FOREACH(entry, &queue->entries, next) {
-        if (entry->state.bs == bs) {
-            return entry;
-        }
-    }
-    return NULL;
-}
-
-bool bdrv_is_writable_after_reopen(BlockDriverState *bs, BlockReopenQueue *q)
-{
-    ReopenEntry *entry = find_entry(q, bs);
-
-    return entry ? !entry->state.read_only : !bs->read_only;
-}
-
 /* ---- the queue ---------------------------------------------------------- */
 
 static void free_options(ReopenEntry *entry)
@@ -75,7 +39,7 @@ static void free_options(ReopenEntry *entry)
 
 static ReopenEntry *add_entry(BlockReopenQueue *queue, BlockDriverState *bs)
 {
-    ReopenEntry *entry = find_entry(queue, bs);
+    ReopenEntry *entry = bdrv_reopen_find(queue, bs);
 
     if (entry) {
         free_options(entry);

@@ -144,6 +144,24 @@ void bdrv_child_sync_drained(BdrvChild *child)
     }
 }
 
+void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs)
+{
+    if (child->bs) {
+        if (child->role->detach) {
+            child->role->detach(child);
+        }
+        QLIST_REMOVE(child, next_parent);
+    }
+    child->bs = new_bs;
+    if (new_bs) {
+        QLIST_INSERT_HEAD(&new_bs->parents, child, next_parent);
+    }
+    bdrv_child_sync_drained(child);
+    if (new_bs && child->role->attach) {
+        child->role->attach(child);
+    }
+}
+
 static void drain_sync_parents(BlockDriverState *bs)
 {
     BdrvChild *c, *next;
@@ -196,7 +214,7 @@ static bool drain_poll_cond(void *opaque)
 void bdrv_drained_begin(BlockDriverState *bs)
 {
     bdrv_do_drained_begin_quiesce(bs);
-    bdrv_drain_wait_while(bdrv_get_aio_context(bs), drain_poll_cond, bs);
+    bdrv_drain_wait_while(bs->aio_context, drain_poll_cond, bs);
 }
 
 void bdrv_drained_end(BlockDriverState *bs)
@@ -258,7 +276,7 @@ static bool subtree_poll_cond(void *opaque)
 void bdrv_subtree_drained_begin(BlockDriverState *bs)
 {
     subtree_begin_quiesce(bs);
-    bdrv_drain_wait_while(bdrv_get_aio_context(bs), subtree_poll_cond, bs);
+    bdrv_drain_wait_while(bs->aio_context, subtree_poll_cond, bs);
 }
 
 void bdrv_subtree_drained_end(BlockDriverState *bs)
@@ -298,43 +316,5 @@ void bdrv_child_cb_detach(BdrvChild *child)
 
     for (int i = 0; i < parent->recursive_quiesce_counter; i++) {
         subtree_end_quiesce(child->bs);
-    }
-}
-
-/* ---- all nodes of the thread -------------------------------------------- */
-
-static bool drain_all_cond(void *opaque)
-{
-    GPtrArray *nodes = opaque;
-
-    for (guint i = 0; i < nodes->len; i++) {
-        if (bdrv_drain_poll(g_ptr_array_index(nodes, i))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The list holds references: a completion may close a node meanwhile. */
-void bdrv_drain_all(void)
-{
-    g_autoptr(GPtrArray) nodes = g_ptr_array_new();
-    BlockDriverState *bs;
-
-    assert(!qemu_in_coroutine());
-    for (bs = bdrv_next_node(NULL); bs; bs = bdrv_next_node(bs)) {
-        if (!bs->closing) {
-            bdrv_ref(bs);
-            g_ptr_array_add(nodes, bs);
-            bdrv_do_drained_begin_quiesce(bs);
-        }
-    }
-    bdrv_drain_wait_while(qemu_get_current_aio_context(), drain_all_cond,
-                          nodes);
-    for (guint i = 0; i < nodes->len; i++) {
-        bdrv_do_drained_end_quiesce(g_ptr_array_index(nodes, i));
-    }
-    for (guint i = 0; i < nodes->len; i++) {
-        bdrv_unref(g_ptr_array_index(nodes, i));
     }
 }

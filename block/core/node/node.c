@@ -6,8 +6,6 @@
  *   - A node stands in the list of its AioContext from bdrv_new() until it is
  *     freed, and always has a name that is unique in that list.
  *   - Names that the layer makes begin with '#', names that users give do not.
- *   - A node is closed exactly once, outside coroutines, when its last
- *     reference is gone; only its closing can take new ones from then on.
  */
 #include "qemu/osdep.h"
 #include <pthread.h>
@@ -213,37 +211,18 @@ BlockDriverState *bdrv_new(void)
     return bs;
 }
 
-static void bdrv_delete(void *opaque)
+void bdrv_free(BlockDriverState *bs)
 {
-    BlockDriverState *bs = opaque;
-
-    bdrv_graph_lock();
-    /* Closing does I/O, which may take and drop references. */
-    bs->refcnt = 1;
-    bdrv_close(bs);
     assert(bs->refcnt == 1);
     assert(QLIST_EMPTY(&bs->parents));
     assert(QLIST_EMPTY(&bs->children));
     list_remove(bs);
     aio_context_unref(bs->aio_context);
     g_free(bs);
-    bdrv_graph_unlock();
 }
 
 void bdrv_ref(BlockDriverState *bs)
 {
     assert(bs->refcnt > 0);
     bs->refcnt++;
-}
-
-void bdrv_unref(BlockDriverState *bs)
-{
-    if (!bs) {
-        return;
-    }
-    assert(bs->refcnt > 0);
-    if (--bs->refcnt == 0) {
-        bs->closing = true;
-        bdrv_run_outside_co(bs->aio_context, bdrv_delete, bs);
-    }
 }

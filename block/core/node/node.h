@@ -33,15 +33,15 @@ void bdrv_graph_unlock(void);
 /* A closed node with one reference in this thread's context.  Plain. */
 BlockDriverState *bdrv_new(void);
 
+/* Frees a closed one with no edges and the last reference.  Plain. */
+void bdrv_free(BlockDriverState *bs);
+
 /*
  * Gives @bs a name: @node_name (which must be well formed and free), or a
  * generated one ("#block" and a number) for NULL.
  */
 int bdrv_assign_node_name(BlockDriverState *bs, const char *node_name,
                           Error **errp);
-
-/* Drains, flushes and closes; called for the last reference. */
-void bdrv_close(BlockDriverState *bs);
 
 /* ---- drivers (registry.c) ---------------------------------------------- */
 
@@ -148,6 +148,12 @@ bool bdrv_drain_poll(BlockDriverState *bs);
  * drained_begin or drained_end, without waiting.  Plain.
  */
 void bdrv_child_sync_drained(BdrvChild *child);
+
+/*
+ * Points @child at @new_bs (may be NULL), keeping the drained sections of both
+ * ends balanced.  References and permissions are the caller's.
+ */
+void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs);
 
 /*
  * The callbacks of roles whose parent is a node.  attach is called after
