@@ -439,6 +439,8 @@ struct BlockDriver {
     int coroutine_fn (*bdrv_co_pwritev_tail)(BlockDriverState *bs,
                                              uint64_t offset, uint64_t bytes,
                                              QEMUIOVector *qiov);
+    /* Only the layer opens it: no option and no list knows its name. */
+    bool is_internal;
     /*
      * A drained section of the node, or of one above it, begins: what
      * bdrv_debug_event stopped is resumed from the event loop.  Plain.

@@ -2,9 +2,9 @@
 /*
  * The third floor of the layer: how nodes come to stand above each other.
  *
- * Files: perm (permissions), child (edges), open (one node; closing),
- * open-child (children, backing), implicit (images that an image names), probe
- * (the format of a file), create, reopen, overlay.
+ * Files: perm (permissions), child (edges), unref (letting go,
+ * closing), probe (the format of a file), open-driver and open (one node, its
+ * children, its backing), open-child (for drivers), create, reopen.
  */
 #ifndef BLOCK_CORE_GRAPH_H
 #define BLOCK_CORE_GRAPH_H
@@ -109,26 +109,33 @@ BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
                                      bool allow_none, Error **errp);
 
 /*
- * Opens the backing node of @bs, whose driver has opened it: what @options say
- * (and lose), else what the image names.  0, also without one, or -errno.
- */
-int bdrv_open_backing(BlockDriverState *bs, QDict *options, Error **errp);
-
-/*
  * The format of the image in @file; NULL sets @errp.  *@by_tail: it was told by
  * the file's end.  @filename may be NULL.  Mixed.
  */
 BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                                bool *by_tail, Error **errp);
 
-/* ---- overlay ----------------------------------------------------------- */
+/* ---- opening: the driver's part (open-driver.c) ------------------------- */
 
 /*
- * Puts a throw-away node in memory above @bs, whose reference it takes also on
- * failure; writes go there, reads fall through.  @options (consumed, may be
- * NULL) are the new node's.  Strong reference or NULL with @errp set.
+ * The driver by probing @file, and what follows from having guessed: the node
+ * may become read-only or guarded.  NULL sets @errp.
  */
-BlockDriverState *bdrv_append_overlay(BlockDriverState *bs, QDict *options,
-                                      Error **errp);
+BlockDriver *bdrv_probe_driver(BlockDriverState *bs, BlockDriverState *file,
+                               const char *filename, Error **errp);
+
+/* Names @bs after @file, or by its own option; -EINVAL where one is needed. */
+int bdrv_set_filename(BlockDriverState *bs, BlockDriver *drv,
+                      BlockDriverState *file, QDict *options, Error **errp);
+
+/* Calls the driver's open.  0, or -errno and @bs is closed again. */
+int bdrv_open_driver(BlockDriverState *bs, BlockDriver *drv, QDict *options,
+                     Error **errp);
+
+/* -EINVAL if an option is left that neither driver nor layer has taken. */
+int bdrv_refuse_leftovers(BlockDriverState *bs, QDict *options, Error **errp);
+
+/* Children's options live in the children from now on. */
+void bdrv_strip_child_options(BlockDriverState *bs);
 
 #endif

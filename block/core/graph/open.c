@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and closing nodes.
+ * Opening nodes: by options, with their children, their backing, and what an
+ * image names.  One file, because opening a node opens its children.
  *
  * A node is opened in these steps: its name and flags become options; what it
  * inherits is added; the layer takes its own options; the file child of a
@@ -8,12 +9,15 @@
  * length, limits and the backing node; options that nobody took are refused.
  *
  * Invariants:
- *   - bs->drv is set exactly while the driver has the node open, or opens it;
- *     the driver's close is called if and only if its open returned >= 0.
  *   - bs->options and bs->explicit_options of an open node hold no options of
  *     its children.
  *   - A node that is being opened cannot be found by its name.
- *   - Opening and closing hold the graph lock.
+ *   - The options that describe a child are gone from the parent's when the
+ *     call returns, whether it succeeded or not.
+ *   - What an image's own bytes name is opened through bdrv_open_implicit()
+ *     only: without a policy nothing is opened, and a name is never taken as
+ *     json: or as that of another protocol.  Each thread has its own policy.
+ *   - Opening holds the graph lock.
  */
 #include "qemu/osdep.h"
 #include "block/core/graph/graph.h"
@@ -21,90 +25,163 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
-/* ---- the driver's part -------------------------------------------------- */
+/* ---- children ----------------------------------------------------------- */
 
-/* After a failed open: what the driver leaves to the layer. */
-static void drop_driver(BlockDriverState *bs)
+BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
+                                     const char *bdref_key,
+                                     BlockDriverState *parent,
+                                     const BdrvChildRole *role,
+                                     bool allow_none, Error **errp)
 {
-    bs->drv = NULL;
-    bdrv_unref_children(bs);
-    g_free(bs->opaque);
-    bs->opaque = NULL;
-}
+    g_autofree char *prefix = g_strdup_printf("%s.", bdref_key);
+    g_autofree char *reference =
+        g_strdup(qdict_get_try_str(options, bdref_key));
+    QDict *child_options;
 
-static int call_driver_open(BlockDriverState *bs, QDict *options, Error **errp)
-{
-    BlockDriver *drv = bs->drv;
-    int flags = bs->open_flags &
-                ~(BDRV_O_SNAPSHOT | BDRV_O_NO_BACKING | BDRV_O_PROTOCOL);
+    qdict_extract_subqdict(options, &child_options, prefix);
+    qdict_del(options, bdref_key);
 
-    if (drv->bdrv_file_open) {
-        return drv->bdrv_file_open(bs, options, flags, errp);
+    if (!filename && !reference && qdict_size(child_options) == 0) {
+        qobject_unref(child_options);
+        if (!allow_none) {
+            error_setg(errp, "A block device must be specified for \"%s\"",
+                       bdref_key);
+        }
+        return NULL;
     }
-    return drv->bdrv_open ? drv->bdrv_open(bs, options, flags, errp) : 0;
+    return bdrv_open_inherit(filename, reference, child_options, 0, parent,
+                             role, errp);
 }
 
-static int open_driver(BlockDriverState *bs, BlockDriver *drv, QDict *options,
-                       Error **errp)
-{
-    Error *local_err = NULL;
-    int ret;
+/* ---- what an image names ------------------------------------------------ */
 
-    bs->drv = drv;
-    bs->opaque = g_malloc0(MAX(drv->instance_size, 1));
-    ret = call_driver_open(bs, options, &local_err);
-    if (ret >= 0) {
-        /* An error object with a good result is no error. */
-        error_free(local_err);
+/*
+ * A backing file name or a parent locator is written by whoever wrote the
+ * image, a guest perhaps.  Opening it may disclose any file that the user can
+ * read, so the user sets by a policy which may be opened.
+ */
+static __thread struct {
+    BdrvImplicitOpenPolicy *policy;
+    void *opaque;
+} gate;
+
+void bdrv_set_implicit_open_policy(BdrvImplicitOpenPolicy *policy,
+                                   void *opaque)
+{
+    gate.policy = policy;
+    gate.opaque = opaque;
+}
+
+static bool open_implicit_permitted(BlockDriverState *parent,
+                                    const char *filename, Error **errp)
+{
+    if (!gate.policy) {
+        error_setg(errp, "Image '%s' refers to '%s', and opening what an "
+                   "image refers to is not permitted", parent->filename,
+                   filename);
+        return false;
+    }
+    return gate.policy(parent, filename, gate.opaque, errp);
+}
+
+BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
+                                     const char *filename, const char *format,
+                                     int flags, Error **errp)
+{
+    QDict *options;
+
+    if (!open_implicit_permitted(parent, filename, errp)) {
+        return NULL;
+    }
+    options = qdict_new();
+    if (format) {
+        qdict_put_str(options, "driver", format);
+    }
+    qdict_put_str(options, "file.driver", "file");
+    qdict_put_str(options, "file.filename", filename);
+    return bdrv_open_inherit(NULL, NULL, options, flags, parent,
+                             &child_backing, errp);
+}
+
+/* ---- backing ------------------------------------------------------------ */
+
+static bool open_has_prefix(QDict *options, const char *prefix)
+{
+    const QDictEntry *e;
+
+    for (e = qdict_first(options); e; e = qdict_next(options, e)) {
+        if (g_str_has_prefix(qdict_entry_key(e), prefix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `backing` is null or empty: the image is to stand alone. */
+static bool open_is_alone(QDict *options)
+{
+    QObject *value = qdict_get(options, "backing");
+    const char *name = qdict_get_try_str(options, "backing");
+
+    return (value && qobject_type(value) == QTYPE_QNULL) ||
+           (name && !name[0]);
+}
+
+static BlockDriverState *open_named_backing(BlockDriverState *bs, Error **errp)
+{
+    g_autofree char *path = path_combine(bs->filename, bs->auto_backing_file);
+    const char *format = bs->backing_format[0] ? bs->backing_format : NULL;
+    BlockDriverState *backing =
+        bdrv_open_implicit(bs, path, format, 0, errp);
+
+    if (!backing) {
+        error_prepend(errp, "Could not open backing file: ");
+    }
+    return backing;
+}
+
+static int open_backing(BlockDriverState *bs, QDict *options, Error **errp)
+{
+    ERRP_GUARD();
+    BlockDriverState *backing = NULL;
+
+    if (open_is_alone(options)) {
+        qdict_del(options, "backing");
         return 0;
     }
-    if (!local_err && bs->filename[0]) {
-        error_setg_errno(&local_err, -ret, "Could not open '%s'",
-                         bs->filename);
-    } else if (!local_err) {
-        error_setg_errno(&local_err, -ret, "Could not open image");
-    }
-    error_propagate(errp, local_err);
-    drop_driver(bs);
-    return ret;
-}
-
-static int refuse_leftovers(BlockDriverState *bs, QDict *options, Error **errp)
-{
-    const QDictEntry *entry = qdict_first(options);
-
-    if (!entry) {
+    if (!bs->drv->supports_backing) {
         return 0;
     }
-    if (bs->drv->bdrv_file_open) {
-        error_setg(errp, "Block protocol '%s' doesn't support the option '%s'",
-                   bs->drv->format_name, qdict_entry_key(entry));
+    if (qdict_haskey(options, "backing") ||
+        open_has_prefix(options, "backing.")) {
+        backing = bdrv_open_child_bs(NULL, options, "backing", bs,
+                                     &child_backing, false, errp);
+    } else if (bs->auto_backing_file[0] &&
+               !(bs->open_flags & BDRV_O_NO_BACKING)) {
+        backing = open_named_backing(bs, errp);
     } else {
-        error_setg(errp, "Block format '%s' does not support the option '%s'",
-                   bs->drv->format_name, qdict_entry_key(entry));
+        return 0;
     }
-    return -EINVAL;
+    if (!backing) {
+        return -EINVAL;
+    }
+    bs->backing = bdrv_attach_child(bs, backing, "backing", &child_backing,
+                                    errp);
+    if (!bs->backing) {
+        return -EPERM;
+    }
+    bdrv_refresh_limits(bs, errp);
+    return *errp ? -EINVAL : 0;
 }
 
-/* Children's options live in the children from now on. */
-static void strip_child_options(BlockDriverState *bs)
-{
-    BdrvChild *c;
-
-    QLIST_FOREACH(c, &bs->children, next) {
-        g_autofree char *prefix = g_strdup_printf("%s.", c->name);
-
-        qdict_extract_subqdict(bs->options, NULL, prefix);
-        qdict_extract_subqdict(bs->explicit_options, NULL, prefix);
-    }
-}
+/* ---- one node ----------------------------------------------------------- */
 
 /* All from the driver's open on; @options is what it and the backing get. */
 static int open_node(BlockDriverState *bs, BlockDriver *drv, QDict *options,
                      Error **errp)
 {
     ERRP_GUARD();
-    int ret = open_driver(bs, drv, options, errp);
+    int ret = bdrv_open_driver(bs, drv, options, errp);
 
     if (ret < 0) {
         return ret;
@@ -118,66 +195,17 @@ static int open_node(BlockDriverState *bs, BlockDriver *drv, QDict *options,
     if (*errp) {
         return -EINVAL;
     }
-    ret = bdrv_open_backing(bs, options, errp);
+    ret = open_backing(bs, options, errp);
     if (ret < 0) {
         return ret;
     }
-    ret = refuse_leftovers(bs, options, errp);
+    ret = bdrv_refuse_leftovers(bs, options, errp);
     if (ret < 0) {
         return ret;
     }
-    strip_child_options(bs);
+    bdrv_strip_child_options(bs);
     bdrv_refresh_filename(bs);
     bs->opening = false;
-    return 0;
-}
-
-/* ---- one node ----------------------------------------------------------- */
-
-/* The driver by probing @file. */
-static BlockDriver *probe_driver(BlockDriverState *bs, BlockDriverState *file,
-                                 const char *filename, Error **errp)
-{
-    bool by_tail;
-    BlockDriver *drv;
-
-    if (!file) {
-        error_setg(errp, "Must specify either driver or file");
-        return NULL;
-    }
-    drv = bdrv_probe_format(file, filename, &by_tail, errp);
-    if (!drv) {
-        return NULL;
-    }
-    if (by_tail) {
-        g_autofree char *msg = g_strdup_printf(
-            "Image format '%s' was recognised by the last sector only; "
-            "specify the format explicitly to open the image for writing",
-            drv->format_name);
-
-        if (bdrv_apply_auto_read_only(bs, msg, errp) < 0) {
-            return NULL;
-        }
-    }
-    bs->probed = true;
-    bs->has_guard = !strcmp(drv->format_name, "raw");
-    qdict_put_str(bs->options, "driver", drv->format_name);
-    return drv;
-}
-
-static int set_names(BlockDriverState *bs, BlockDriver *drv,
-                     BlockDriverState *file, QDict *options, Error **errp)
-{
-    const char *name = file ? file->filename
-                            : qdict_get_try_str(options, "filename");
-
-    if (drv->bdrv_needs_filename && (!name || !name[0])) {
-        error_setg(errp, "The '%s' block driver requires a file name",
-                   drv->format_name);
-        return -EINVAL;
-    }
-    pstrcpy(bs->filename, sizeof(bs->filename), name ? name : "");
-    pstrcpy(bs->exact_filename, sizeof(bs->exact_filename), bs->filename);
     return 0;
 }
 
@@ -191,12 +219,12 @@ static int open_over_file(BlockDriverState *bs, BlockDriverState *file,
         return -EINVAL;
     }
     if (!drv) {
-        drv = probe_driver(bs, file, filename, errp);
+        drv = bdrv_probe_driver(bs, file, filename, errp);
         if (!drv) {
             return -EINVAL;
         }
     }
-    if (set_names(bs, drv, file, options, errp) < 0) {
+    if (bdrv_set_filename(bs, drv, file, options, errp) < 0) {
         return -EINVAL;
     }
     if (file) {
@@ -292,13 +320,31 @@ static BlockDriverState *open_reference(const char *reference,
     return bs;
 }
 
-/* The overlay takes the writes only of those who may write. */
-static QDict *overlay_options(int flags)
+/*
+ * Puts a throw-away node in memory above @bs, whose reference it takes also on
+ * failure; writes go there, reads fall through.  NULL sets @errp.
+ */
+static BlockDriverState *open_overlay(BlockDriverState *bs, int flags,
+                                      Error **errp)
 {
+    BlockDriver *drv = bdrv_find_internal("overlay");
+    BlockDriverState *overlay = NULL;
     QDict *options = qdict_new();
 
+    /* It takes the writes only of users that may write. */
     qdict_put_bool(options, BDRV_OPT_READ_ONLY, !(flags & BDRV_O_RDWR));
-    return options;
+    qdict_put_str(options, "backing", bs->node_name);
+    flags = (bs->open_flags & (BDRV_O_UNMAP | BDRV_O_CACHE_MASK)) |
+            BDRV_O_RDWR | BDRV_O_ALLOW_RDWR;
+    if (drv) {
+        overlay = bdrv_new_open_driver(drv, NULL, options, flags, errp);
+    } else {
+        qobject_unref(options);
+        error_setg(errp, "Throw-away overlays need the driver 'overlay', "
+                   "which is not built in");
+    }
+    bdrv_unref(bs);
+    return overlay;
 }
 
 BlockDriverState *bdrv_open_inherit(const char *filename,
@@ -321,7 +367,7 @@ BlockDriverState *bdrv_open_inherit(const char *filename,
             bs = NULL;
         }
         if (bs && (flags & BDRV_O_SNAPSHOT)) {
-            bs = bdrv_append_overlay(bs, overlay_options(flags), errp);
+            bs = open_overlay(bs, flags, errp);
         }
     }
     qobject_unref(options);

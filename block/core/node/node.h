@@ -54,6 +54,9 @@ BlockDriver *bdrv_first_driver(void);
  */
 bool bdrv_has_format(const char *name);
 
+/* The driver of this name that only the layer opens, or NULL.  Plain. */
+BlockDriver *bdrv_find_internal(const char *name);
+
 /* Is @drv one that ends the graph: a file, a device, null? */
 static inline bool bdrv_is_protocol_driver(const BlockDriver *drv)
 {

@@ -40,7 +40,7 @@ static BlockDriver *find_by_format_name(const char *name)
     BlockDriver *drv;
 
     QLIST_FOREACH(drv, &drivers, list) {
-        if (!strcmp(drv->format_name, name)) {
+        if (!drv->is_internal && !strcmp(drv->format_name, name)) {
             return drv;
         }
     }
@@ -50,6 +50,18 @@ static BlockDriver *find_by_format_name(const char *name)
 bool bdrv_has_format(const char *name)
 {
     return find_by_format_name(name) != NULL;
+}
+
+BlockDriver *bdrv_find_internal(const char *name)
+{
+    BlockDriver *drv;
+
+    QLIST_FOREACH(drv, &drivers, list) {
+        if (drv->is_internal && !strcmp(drv->format_name, name)) {
+            return drv;
+        }
+    }
+    return NULL;
 }
 
 BlockDriver *bdrv_find_format(const char *name)
@@ -117,7 +129,9 @@ void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
 
     bdrv_graph_lock();
     QLIST_FOREACH(drv, &drivers, list) {
-        g_ptr_array_add(names, (gpointer)drv->format_name);
+        if (!drv->is_internal) {
+            g_ptr_array_add(names, (gpointer)drv->format_name);
+        }
     }
     bdrv_graph_unlock();
 

@@ -18,8 +18,9 @@
  *     when the overlay grows again.
  */
 #include "qemu/osdep.h"
-#include "block/core/graph/graph.h"
+#include "block/block_int.h"
 #include "qapi/error.h"
+#include "qemu/module.h"
 
 #define OVERLAY_CLUSTER  (64 * 1024)
 #define OVERLAY_SECTOR   ((int64_t)BDRV_SECTOR_SIZE)
@@ -450,9 +451,11 @@ static int overlay_reopen_prepare(BDRVReopenState *state,
     return 0;
 }
 
-/* Not registered: nobody can name it. */
 static BlockDriver bdrv_overlay = {
     .format_name = "overlay",
+#ifdef MINBLK_BLOCK_DRIVER_EXT
+    .is_internal = true, /* only the layer opens it, for snapshot=on */
+#endif
     .instance_size = sizeof(BDRVOverlayState),
 
     .bdrv_open = overlay_open,
@@ -474,18 +477,9 @@ static BlockDriver bdrv_overlay = {
     .bdrv_refresh_filename = overlay_refresh_filename,
 };
 
-BlockDriverState *bdrv_append_overlay(BlockDriverState *bs, QDict *options,
-                                      Error **errp)
+static void bdrv_overlay_init(void)
 {
-    int flags = (bs->open_flags & (BDRV_O_UNMAP | BDRV_O_CACHE_MASK)) |
-                BDRV_O_RDWR | BDRV_O_ALLOW_RDWR;
-    BlockDriverState *overlay;
-
-    if (!options) {
-        options = qdict_new();
-    }
-    qdict_put_str(options, "backing", bs->node_name);
-    overlay = bdrv_new_open_driver(&bdrv_overlay, NULL, options, flags, errp);
-    bdrv_unref(bs);
-    return overlay;
+    bdrv_register(&bdrv_overlay);
 }
+
+block_init(bdrv_overlay_init);
