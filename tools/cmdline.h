@@ -1,33 +1,98 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the command lines of the programs have in common.
+ * What the command lines of the programs have in common: tables of options,
+ * from which options are read and help is printed, and bad usage.
+ *
+ * Invariants: an option is described in one place, its row, so that what is
+ * read and what the help shows cannot differ.
  */
 #ifndef TOOLS_CMDLINE_H
 #define TOOLS_CMDLINE_H
 
+#include "qemu/osdep.h"
+
 /*
  * To be called first.  Messages begin with the base name of @argv0.  Standard
- * descriptors that are closed are made to lead nowhere, so that no image gets
- * the number of one, and with it what is printed.
+ * descriptors that are closed are made to lead nowhere, because an image would
+ * get the number of one otherwise, and with it what is printed.
  */
 void cmdline_init(const char *argv0);
 
+/* ---- tables of options -------------------------------------------------- */
+
+typedef struct CmdOption CmdOption;
+
 /*
- * Reports bad usage in a line, says in another how to get help, and ends the
+ * Puts @value (NULL for an option without one) into @member of the arguments.
+ * Reports and returns false when it is not valid; may end the process.
+ */
+typedef bool CmdSet(void *member, const CmdOption *option, const char *value);
+
+/* The letter of a row for operands NAME=VALUE, which getopt does not see. */
+#define CMD_OPERAND '='
+
+struct CmdOption {
+    char letter;            /* 0: none */
+    const char *name;       /* of the long form; NULL: none */
+    const char *arg;        /* stands for the argument; NULL: takes none */
+    const char *help;       /* lines; NULL: accepted and not shown */
+    CmdSet *set;            /* NULL: accepted without effect */
+    size_t offset;          /* of the member in the arguments */
+    const char *what;       /* names the value in messages */
+    int64_t min, max;       /* of the value; for bits, max has them */
+    const char *value;      /* given to @set by an option without argument */
+    bool required;          /* the help shows it without brackets */
+};
+
+/* The end of a table. */
+#define CMD_END { 0 }
+
+/*
+ * Setters: a const char *, a bool, bits of an int; a PreallocMode; the engine
+ * among BDRV_O_* in an int.
+ */
+CmdSet cmd_set_string, cmd_set_true, cmd_set_bits, cmd_clear_bits;
+CmdSet cmd_set_prealloc, cmd_set_aio;
+
+/*
+ * Reads the options of @argv into @args, and moves operands after them.
+ * @start goes before getopt's letters.  Returns 0, -EINVAL when a setter
+ * reported an error, or else what getopt refused the word with: ':' or '?'.
+ */
+int cmdline_read(const char *start, const CmdOption *options, void *args,
+                 int argc, char **argv);
+
+/*
+ * The same for @word, NAME=VALUE, which is cut in two.  Returns '?' for a name
+ * that is not in the table.
+ */
+int cmdline_read_operand(const CmdOption *options, void *args, char *word);
+
+/* Prints the options in a line, each with a blank before it. */
+void cmdline_print_synopsis(const CmdOption *options);
+
+/* Prints what the options mean, a line or more each. */
+void cmdline_print_options(const CmdOption *options);
+
+/* ---- messages ----------------------------------------------------------- */
+
+/*
+ * Reports bad usage in a line, prints in another how to get help, and ends the
  * process with @status.
  */
 void cmdline_error(int status, const char *fmt, ...)
     GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
 
 /*
- * The same for what getopt has just refused with @c (':' or '?'): a letter,
- * which may stand among others in its word, or else a long option, which is
- * the word before the next one.  Long options have values from @first_long on.
+ * The same for what cmdline_read() has refused with @c: a letter, which may
+ * stand among others in its word, or else a long option.
  */
-void cmdline_refuse(int status, int c, int first_long, char **argv)
-    QEMU_NORETURN;
+void cmdline_refuse(int status, int c, char **argv) QEMU_NORETURN;
 
-/* Prints the names of all drivers, each behind a blank, and a newline. */
+/* Prints `PROG version X.Y.Z`. */
+void cmdline_print_version(void);
+
+/* Prints the names of all drivers, each after a blank, and a newline. */
 void cmdline_print_formats(void);
 
 #endif

@@ -26,10 +26,10 @@ typedef struct HarnessSuite HarnessSuite;
 typedef struct Harness {
     const char *driver;
     BlockDriver *drv;
-    const char *create;         /* -o, joined by commas, or NULL */
+    char *create;               /* -o, joined by commas, or NULL */
     uint64_t seed;
-    unsigned ops;               /* of a list; 0: as the suite likes */
-    unsigned timeout;           /* seconds that a case may take */
+    uint64_t ops;               /* of a list; 0: as the suite likes */
+    uint64_t timeout;           /* seconds that a case may take */
     GPtrArray *images;          /* paths of the files of --image, sorted */
     const char *from;           /* images are copies of this file, or NULL */
     bool can_create;            /* or there is a file to copy */

@@ -35,126 +35,100 @@ static const HarnessSuite *const suites[] = {
 };
 
 typedef struct Cmdline {
+    Harness h;
     GPtrArray *only;            /* HarnessSuite; empty: all */
     const char *image_dir;
 } Cmdline;
 
-enum {
-    OPT_DRIVER = 256,
-    OPT_FROM,
-    OPT_IMAGE,
-    OPT_ONLY,
-    OPT_OPS,
-    OPT_SEED,
-    OPT_TIMEOUT,
-};
-
-static const struct option long_options[] = {
-    { "driver", required_argument, NULL, OPT_DRIVER },
-    { "from", required_argument, NULL, OPT_FROM },
-    { "help", no_argument, NULL, 'h' },
-    { "image", required_argument, NULL, OPT_IMAGE },
-    { "only", required_argument, NULL, OPT_ONLY },
-    { "ops", required_argument, NULL, OPT_OPS },
-    { "seed", required_argument, NULL, OPT_SEED },
-    { "timeout", required_argument, NULL, OPT_TIMEOUT },
-    { "version", no_argument, NULL, 'V' },
-    { NULL, 0, NULL, 0 },
-};
-
-static const char help_text[] =
-"  --driver=NAME   the format driver to be tested\n"
-"  -o LIST         options of creation, as of minblk-img create -o\n"
-"  --from=FILE     copies of this image are worked on, not new images\n"
-"  --seed=N        another choice of operations (default 1)\n"
-"  --ops=N         so many operations in a list (default: what fits into\n"
-"                  two minutes)\n"
-"  --only=SUITE    this suite; may be repeated\n"
-"  --image=DIR     images to be tested; DIR/NAME.content, if there is one, is\n"
-"                  what the image DIR/NAME must read as\n"
-"  --timeout=SEC   a case that takes longer hangs (default 30)\n"
-"  -h, --help      print this and exit\n"
-"  -V, --version   print the version and exit\n";
-
-static void print_help(void)
+/* A number of min to max, or with max 0 any; a uint64_t. */
+static bool main_set_number(void *member, const CmdOption *option,
+                            const char *text)
 {
-    printf("Usage: %s --driver NAME [OPTIONS]...\n"
-           "Tests a format driver and prints TAP, a line a property; the "
-           "status is 0 when\nall hold, else 1.\n\n%s\nSuites:\n",
-           error_get_progname(), help_text);
-    for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
-        printf("  %-9s %s\n", suites[i]->name, suites[i]->what);
-    }
-    printf("\nDrivers:");
-    cmdline_print_formats();
-}
-
-static uint64_t parse_number(const char *option, const char *text,
-                             uint64_t min, uint64_t max)
-{
+    uint64_t min = option->min;
+    uint64_t max = option->max ? (uint64_t)option->max : UINT64_MAX;
     uint64_t value;
 
     if (qemu_strtou64(text, NULL, 0, &value) < 0 || value < min ||
         value > max || strchr(text, '-')) {
-        usage_error("option '%s' wants a number from %" PRIu64 " to %" PRIu64
-                    ", not '%s'", option, min, max, text);
+        usage_error("option '--%s' wants a number from %" PRIu64 " to %" PRIu64
+                    ", not '%s'", option->name, min, max, text);
     }
-    return value;
+    *(uint64_t *)member = value;
+    return true;
 }
 
-static void add_suite(Cmdline *line, const char *name)
+static bool main_add_suite(void *member, const CmdOption *option,
+                           const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
         if (strcmp(suites[i]->name, name) == 0) {
-            g_ptr_array_add(line->only, (void *)suites[i]);
-            return;
+            g_ptr_array_add(*(GPtrArray **)member, (void *)suites[i]);
+            return true;
         }
     }
     usage_error("option '--only' names no suite: '%s'", name);
 }
 
-static void add_create_options(Harness *h, const char *list)
+static bool main_add_list(void *member, const CmdOption *option,
+                          const char *list)
 {
-    h->create = h->create ? g_strdup_printf("%s,%s", h->create, list)
-                          : g_strdup(list);
+    char **create = member;
+    char *old = *create;
+
+    *create = old ? g_strdup_printf("%s,%s", old, list) : g_strdup(list);
+    g_free(old);
+    return true;
 }
 
-static void take_option(Harness *h, Cmdline *line, int c, char **argv)
+static bool main_set_version(void *member, const CmdOption *option,
+                             const char *value)
 {
-    switch (c) {
-    case OPT_DRIVER:
-        h->driver = optarg;
-        break;
-    case OPT_FROM:
-        h->from = optarg;
-        break;
-    case OPT_IMAGE:
-        line->image_dir = optarg;
-        break;
-    case OPT_ONLY:
-        add_suite(line, optarg);
-        break;
-    case OPT_OPS:
-        h->ops = parse_number("--ops", optarg, 1, 1000000);
-        break;
-    case OPT_SEED:
-        h->seed = parse_number("--seed", optarg, 0, UINT64_MAX);
-        break;
-    case OPT_TIMEOUT:
-        h->timeout = parse_number("--timeout", optarg, 1, 86400);
-        break;
-    case 'o':
-        add_create_options(h, optarg);
-        break;
-    case 'h':
-        print_help();
-        exit(0);
-    case 'V':
-        printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
-        exit(0);
-    default:
-        cmdline_refuse(EXIT_USAGE, c, OPT_DRIVER, argv);
+    cmdline_print_version();
+    exit(0);
+}
+
+static bool main_set_help(void *member, const CmdOption *option,
+                          const char *value);
+
+#define MEMBER(m) offsetof(Cmdline, m)
+
+static const CmdOption main_options[] = {
+    { 0, "driver", "NAME", "the format driver to be tested",
+      cmd_set_string, MEMBER(h.driver) },
+    { 'o', NULL, "LIST", "options of creation, as of minblk-img create -o",
+      main_add_list, MEMBER(h.create) },
+    { 0, "from", "FILE", "copies of this image are worked on, not new images",
+      cmd_set_string, MEMBER(h.from) },
+    { 0, "seed", "N", "another choice of operations (default 1)",
+      main_set_number, MEMBER(h.seed) },
+    { 0, "ops", "N", "so many operations in a list (default: what fits into\n"
+      "two minutes)", main_set_number, MEMBER(h.ops), NULL, 1, 1000000 },
+    { 0, "only", "SUITE", "this suite; may be repeated",
+      main_add_suite, MEMBER(only) },
+    { 0, "image", "DIR", "images to be tested; DIR/NAME.content, if there is "
+      "one, is\nwhat the image DIR/NAME must read as",
+      cmd_set_string, MEMBER(image_dir) },
+    { 0, "timeout", "SEC", "a case that takes longer hangs (default 30)",
+      main_set_number, MEMBER(h.timeout), NULL, 1, 86400 },
+    { 'h', "help", NULL, "print this and exit", main_set_help },
+    { 'V', "version", NULL, "print the version and exit", main_set_version },
+    CMD_END
+};
+
+static bool main_set_help(void *member, const CmdOption *option,
+                          const char *value)
+{
+    printf("Usage: %s --driver NAME [OPTIONS]...\n"
+           "Tests a format driver and prints TAP, a line a property; the "
+           "status is 0 when\nall hold, else 1.\n\n", error_get_progname());
+    cmdline_print_options(main_options);
+    printf("\nSuites:\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
+        printf("  %-9s %s\n", suites[i]->name, suites[i]->what);
     }
+    printf("\nDrivers:");
+    cmdline_print_formats();
+    exit(0);
 }
 
 /* ---- what the options mean ---------------------------------------------- */
@@ -232,20 +206,20 @@ static void find_driver(Harness *h)
     h->can_check = bdrv_driver_can_check(h->drv);
 }
 
-static void read_cmdline(Harness *h, Cmdline *line, int argc, char **argv)
+static void read_cmdline(Cmdline *line, int argc, char **argv)
 {
-    int c;
+    int ret = cmdline_read(":", main_options, line, argc, argv);
 
-    while ((c = getopt_long(argc, argv, ":ho:V", long_options, NULL)) != -1) {
-        take_option(h, line, c, argv);
+    if (ret > 0) {
+        cmdline_refuse(EXIT_USAGE, ret, argv);
     }
     if (optind < argc) {
         usage_error("unexpected argument '%s'", argv[optind]);
     }
-    find_driver(h);
-    check_create_options(h);
+    find_driver(&line->h);
+    check_create_options(&line->h);
     if (line->image_dir) {
-        find_images(h, line->image_dir);
+        find_images(&line->h, line->image_dir);
     }
 }
 
@@ -281,30 +255,31 @@ uint64_t harness_seed(const Harness *h, const char *what, unsigned index)
 
 int main(int argc, char **argv)
 {
-    Harness h = {
-        .seed = DEFAULT_SEED,
-        .timeout = DEFAULT_TIMEOUT,
-        .images = g_ptr_array_new_with_free_func(g_free),
+    Cmdline line = {
+        .h.seed = DEFAULT_SEED,
+        .h.timeout = DEFAULT_TIMEOUT,
+        .h.images = g_ptr_array_new_with_free_func(g_free),
+        .only = g_ptr_array_new(),
     };
-    Cmdline line = { .only = g_ptr_array_new() };
+    Harness *h = &line.h;
     int status;
 
     /* So that a leak of GLib's slices is one of memory. */
     g_setenv("G_SLICE", "always-malloc", TRUE);
     cmdline_init(argv[0]);
     bdrv_init();
-    read_cmdline(&h, &line, argc, argv);
-    harness_note("driver %s%s%s, seed %" PRIu64, h.driver,
-                 h.create ? ", " : "", h.create ? h.create : "", h.seed);
+    read_cmdline(&line, argc, argv);
+    harness_note("driver %s%s%s, seed %" PRIu64, h->driver,
+                 h->create ? ", " : "", h->create ? h->create : "", h->seed);
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
         if (line.only->len == 0 ||
             g_ptr_array_find(line.only, suites[i], NULL)) {
-            run_suite(&h, suites[i]);
+            run_suite(h, suites[i]);
         }
     }
-    status = harness_finish(&h);
+    status = harness_finish(h);
     g_ptr_array_free(line.only, TRUE);
-    g_ptr_array_free(h.images, TRUE);
-    g_free((char *)h.create);
+    g_ptr_array_free(h->images, TRUE);
+    g_free(h->create);
     return status;
 }

@@ -4,12 +4,12 @@
  *
  * Invariants:
  *   - A request counts in the session from its start until it was reported;
- *     what it needs is freed then.
- *   - Such a command succeeds when its request was begun: what becomes of it
- *     does not change the exit status.
+ *     its memory is freed then.
+ *   - Such a command succeeds when its request was begun: the request's result
+ *     does not change the exit status, because it comes after the command.
  */
 #include "qemu/osdep.h"
-#include "io.h"
+#include "rw.h"
 
 #include <getopt.h>
 
@@ -21,20 +21,14 @@ typedef struct IoAio {
     IoRequest req;
     QEMUIOVector qiov;
     void *buf;            /* NULL with -z */
-    IoReport report;
-    bool dump;            /* -v */
-    bool has_pattern;     /* -P */
-    int pattern;
-    bool zeroes;          /* -z */
-    bool invalid;         /* -i */
+    IoWords w;
 } IoAio;
 
-static IoAio *aio_new(IoSession *s, const char *verb, IoOp op)
+static IoAio *aio_new(IoSession *s, IoOp op)
 {
     IoAio *aio = g_new0(IoAio, 1);
 
     aio->session = s;
-    aio->report.verb = verb;
     aio->req.op = op;
     aio->req.blk = s->blk;
     aio->req.opaque = aio;
@@ -50,127 +44,63 @@ static void aio_free(IoAio *aio)
     g_free(aio);
 }
 
-static void aio_read_complete(IoRequest *req)
+static void aio_complete(IoRequest *req)
 {
     IoAio *aio = req->opaque;
+    bool reads = req->op == IO_OP_READ;
 
     if (req->ret < 0) {
-        io_report_failure("readv", req->ret);
+        io_report_failure(reads ? "readv" : "aio_write", req->ret);
+    } else if (reads) {
+        io_words_finish_read(&aio->w, aio->buf);
     } else {
-        if (aio->has_pattern) {
-            io_verify(aio->buf, aio->pattern, req->offset, req->bytes);
-        }
-        if (!aio->report.quiet && aio->dump) {
-            io_dump(aio->buf, req->bytes, req->offset);
-        }
-        io_report(&aio->report, req->offset, req->bytes);
+        io_report(&aio->w.report, req->offset, req->bytes);
     }
     aio->session->in_flight--;
     aio_free(aio);
 }
 
-static void aio_write_complete(IoRequest *req)
+static void aio_start(IoAio *aio)
 {
-    IoAio *aio = req->opaque;
+    IoWords *w = &aio->w;
 
-    if (req->ret < 0) {
-        io_report_failure("aio_write", req->ret);
-    } else {
-        io_report(&aio->report, req->offset, req->bytes);
-    }
-    aio->session->in_flight--;
-    aio_free(aio);
-}
-
-static void aio_start(IoAio *aio, void (*complete)(IoRequest *req))
-{
-    aio->req.complete = complete;
+    aio->req.offset = w->offset;
+    aio->req.bytes = w->bytes;
+    aio->req.flags = w->flags;
+    aio->req.qiov = aio->buf ? &aio->qiov : NULL;
+    aio->req.complete = aio_complete;
     aio->session->in_flight++;
-    aio->report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    w->report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     io_request_start(&aio->req);
-}
-
-static int aio_options(IoAio *aio, int argc, char **argv,
-                       const IoCommand *cmd, const char *letters)
-{
-    int c;
-
-    while ((c = getopt(argc, argv, letters)) != -1) {
-        switch (c) {
-        case 'C':
-            aio->report.machine = true;
-            break;
-        case 'f':
-            aio->req.flags |= BDRV_REQ_FUA;
-            break;
-        case 'i':
-            aio->invalid = true;
-            break;
-        case 'P':
-            aio->has_pattern = true;
-            if (!io_parse_pattern(optarg, &aio->pattern)) {
-                return -EINVAL;
-            }
-            break;
-        case 'q':
-            aio->report.quiet = true;
-            break;
-        case 'u':
-            aio->req.flags |= BDRV_REQ_MAY_UNMAP;
-            break;
-        case 'v':
-            aio->dump = true;
-            break;
-        case 'z':
-            aio->zeroes = true;
-            break;
-        default:
-            return io_usage(cmd);
-        }
-    }
-    return optind <= argc - 2 ? 0 : io_usage(cmd);
-}
-
-/* The offset and the lengths, and the buffers for them filled with @fill. */
-static int aio_vector(IoAio *aio, int argc, char **argv, int fill)
-{
-    aio->req.offset = io_parse_size(argv[optind]);
-    if (aio->req.offset < 0) {
-        return -EINVAL;
-    }
-    optind++;
-    aio->buf = io_parse_vector(aio->session, &aio->qiov, argv + optind,
-                               argc - optind, fill);
-    if (!aio->buf) {
-        return -EINVAL;
-    }
-    aio->req.qiov = &aio->qiov;
-    aio->req.bytes = aio->qiov.size;
-    return 0;
 }
 
 /* ---- aio_read ----------------------------------------------------------- */
 
 static int run_aio_read(IoSession *s, int argc, char **argv)
 {
-    IoAio *aio = aio_new(s, "read", IO_OP_READ);
+    IoAio *aio = aio_new(s, IO_OP_READ);
+    int ret = io_words_options(&aio->w, argc, argv, &io_aio_read, INT_MAX);
 
-    if (aio_options(aio, argc, argv, &io_aio_read, "CP:iqv") < 0) {
-        aio_free(aio);
-        return -EINVAL;
-    }
-    if (aio->invalid) {
+    if (ret == 0 && aio->w.invalid) {
         printf("injecting invalid read request\n");
         aio_free(aio);
         return 0;
     }
-    if (aio_vector(aio, argc, argv, IO_READ_FILL) < 0) {
+    if (ret == 0) {
+        aio->buf = io_words_vector(s, &aio->w, &aio->qiov, argc, argv,
+                                   IO_READ_FILL);
+    }
+    if (!aio->buf) {
         aio_free(aio);
         return -EINVAL;
     }
-    aio_start(aio, aio_read_complete);
+    aio_start(aio);
     return 0;
 }
+
+static const CmdOption aio_read_options[] = {
+    IO_MACHINE, IO_VERIFY, IO_INVALID, IO_DUMP, IO_QUIET, CMD_END
+};
 
 const IoCommand io_aio_read = {
     .name = "aio_read",
@@ -193,67 +123,61 @@ const IoCommand io_aio_read = {
 " used to ensure all outstanding aio requests have been completed.\n"
 " Note that due to its asynchronous nature, this command will be\n"
 " considered successful once the request is submitted, independently\n"
-" of potential I/O errors or pattern mismatches.\n"
-" -C, -- report statistics in a machine parsable format\n"
-" -P, -- use a pattern to verify read data\n"
-" -i, -- treat request as invalid, for exercising stats\n"
-" -v, -- dump buffer to standard output\n"
-" -q, -- quiet mode, do not show I/O statistics\n"
-"\n",
+" of potential I/O errors or pattern mismatches.\n",
+    .options = aio_read_options,
 };
 
 /* ---- aio_write ---------------------------------------------------------- */
 
-/* The offset and the length of a write without a buffer. */
-static int aio_zeroes(IoAio *aio, char **argv)
-{
-    aio->req.op = IO_OP_WRITE_ZEROES;
-    aio->req.offset = io_parse_size(argv[optind]);
-    if (aio->req.offset < 0) {
-        return -EINVAL;
-    }
-    aio->req.bytes = io_parse_size(argv[optind + 1]);
-    return aio->req.bytes < 0 ? -EINVAL : 0;
-}
-
-/* What the words of aio_write ask for; says what is wrong. */
+/* Reads the words of aio_write; reports which is wrong. */
 static int aio_write_words(IoAio *aio, int argc, char **argv)
 {
-    aio->pattern = IO_WRITE_PATTERN;
-    if (aio_options(aio, argc, argv, &io_aio_write, "CfiP:quz") < 0) {
+    IoWords *w = &aio->w;
+
+    if (io_words_options(w, argc, argv, &io_aio_write, INT_MAX) < 0) {
         return -EINVAL;
     }
-    if (aio->zeroes && optind != argc - 2) {
+    if (w->zeroes && optind != argc - 2) {
         printf("-z supports only a single length parameter\n");
         return -EINVAL;
     }
-    if (aio->invalid) {
+    if (w->invalid) {
         return 0;
     }
-    if ((aio->req.flags & BDRV_REQ_MAY_UNMAP) && !aio->zeroes) {
+    if ((w->flags & BDRV_REQ_MAY_UNMAP) && !w->zeroes) {
         printf("-u requires -z to be specified\n");
         return -EINVAL;
     }
-    return aio->zeroes ? aio_zeroes(aio, argv)
-                       : aio_vector(aio, argc, argv, aio->pattern);
+    if (w->zeroes) {
+        aio->req.op = IO_OP_WRITE_ZEROES;
+        return io_words_range(w, argv + optind, true);
+    }
+    aio->buf = io_words_vector(aio->session, w, &aio->qiov, argc, argv,
+                               w->pattern.byte);
+    return aio->buf ? 0 : -EINVAL;
 }
 
 static int run_aio_write(IoSession *s, int argc, char **argv)
 {
-    IoAio *aio = aio_new(s, "wrote", IO_OP_WRITE);
+    IoAio *aio = aio_new(s, IO_OP_WRITE);
+    int ret = aio_write_words(aio, argc, argv);
 
-    if (aio_write_words(aio, argc, argv) < 0) {
-        aio_free(aio);
-        return -EINVAL;
-    }
-    if (aio->invalid) {
-        printf("injecting invalid write request\n");
-        aio_free(aio);
+    if (ret == 0 && !aio->w.invalid) {
+        aio_start(aio);
         return 0;
     }
-    aio_start(aio, aio_write_complete);
-    return 0;
+    if (ret == 0) {
+        printf("injecting invalid write request\n");
+    }
+    aio_free(aio);
+    return ret;
 }
+
+static const CmdOption aio_write_options[] = {
+    IO_FILL, IO_MACHINE, IO_FUA, IO_INVALID, IO_QUIET, IO_UNMAP,
+    IO_FLAG('z', "write zeroes using blk_aio_pwrite_zeroes", zeroes),
+    CMD_END
+};
 
 const IoCommand io_aio_write = {
     .name = "aio_write",
@@ -277,15 +201,8 @@ const IoCommand io_aio_write = {
 " used to ensure all outstanding aio requests have been completed.\n"
 " Note that due to its asynchronous nature, this command will be\n"
 " considered successful once the request is submitted, independently\n"
-" of potential I/O errors or pattern mismatches.\n"
-" -P, -- use different pattern to fill file\n"
-" -C, -- report statistics in a machine parsable format\n"
-" -f, -- use Force Unit Access semantics\n"
-" -i, -- treat request as invalid, for exercising stats\n"
-" -q, -- quiet mode, do not show I/O statistics\n"
-" -u, -- with -z, allow unmapping\n"
-" -z, -- write zeroes using blk_aio_pwrite_zeroes\n"
-"\n",
+" of potential I/O errors or pattern mismatches.\n",
+    .options = aio_write_options,
 };
 
 /* ---- aio_flush ---------------------------------------------------------- */

@@ -10,6 +10,8 @@
 #include "qemu/osdep.h"
 #include "io.h"
 
+#include <getopt.h>
+
 static const IoCommand *const commands[] = {
     &io_abort, &io_aio_flush, &io_aio_read, &io_aio_write, &io_alloc,
     &io_break, &io_close, &io_discard, &io_flush, &io_help, &io_info,
@@ -43,6 +45,13 @@ int io_usage(const IoCommand *cmd)
 {
     print_usage(cmd, cmd->name);
     return -EINVAL;
+}
+
+int io_read_options(const IoCommand *cmd, void *args, int argc, char **argv)
+{
+    int ret = cmdline_read("", cmd->options, args, argc, argv);
+
+    return ret > 0 ? io_usage(cmd) : ret;
 }
 
 /* ---- running ------------------------------------------------------------ */
@@ -101,7 +110,8 @@ static int run_words(IoSession *s, int argc, char **argv)
         (cmd->perm && !take_permissions(s, cmd))) {
         return -EINVAL;
     }
-    io_getopt_reset();
+    optind = 0;
+    opterr = 1;
     return cmd->run(s, argc, argv);
 }
 
@@ -121,6 +131,7 @@ int io_run_line(IoSession *s, const char *line)
 static int run_help(IoSession *s, int argc, char **argv)
 {
     const IoCommand *cmd;
+    const CmdOption *o;
 
     if (argc == 1) {
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -135,9 +146,11 @@ static int run_help(IoSession *s, int argc, char **argv)
         return -EINVAL;
     }
     print_usage(cmd, argv[1]);
-    if (cmd->help) {
-        fputs(cmd->help, stdout);
+    fputs(cmd->help ? cmd->help : "", stdout);
+    for (o = cmd->options; cmd->help && o && o->letter; o++) {
+        printf(" -%c, -- %s\n", o->letter, o->help);
     }
+    fputs(cmd->help && !cmd->no_blank ? "\n" : "", stdout);
     return 0;
 }
 

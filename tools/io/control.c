@@ -159,8 +159,7 @@ const IoCommand io_sigraise = {
 " 'sigraise 15' - raises SIGTERM\n"
 "\n"
 " Invokes raise(signal), where \"signal\" is the mandatory integer argument\n"
-" given to sigraise.\n"
-"\n",
+" given to sigraise.\n",
 };
 
 static void sleep_is_over(void *opaque)

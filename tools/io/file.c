@@ -4,8 +4,8 @@
  *
  * Invariants:
  *   - A session has at most one image.
- *   - What the command line says stands in the flags; options, which the user
- *     gave by name, count before them.
+ *   - What the command line asks for stands in the flags; options override
+ *     them, because the user gave those by name.
  */
 #include "qemu/osdep.h"
 #include "io.h"
@@ -21,35 +21,32 @@ void io_open_defaults(IoOpen *how)
                      .writethrough = true };
 }
 
-bool io_open_set_cache(IoOpen *how, const char *word)
+/* Reports what is wrong; always false. */
+static bool refuse_value(const char *what, const char *word)
 {
-    if (bdrv_parse_cache_mode(word, &how->flags, &how->writethrough) < 0) {
-        error_report("Invalid cache option: %s", word);
-        return false;
-    }
-    return true;
+    error_report("Invalid %s option: %s", what, word);
+    return false;
 }
 
-bool io_open_set_discard(IoOpen *how, const char *word)
+bool io_set_cache(void *member, const CmdOption *option, const char *word)
 {
-    if (bdrv_parse_discard_flags(word, &how->flags) < 0) {
-        error_report("Invalid discard option: %s", word);
-        return false;
-    }
-    return true;
+    IoOpen *how = member;
+
+    return bdrv_parse_cache_mode(word, &how->flags, &how->writethrough) >= 0 ||
+           refuse_value("cache", word);
 }
 
-bool io_open_set_aio(IoOpen *how, const char *word)
+bool io_set_discard(void *member, const CmdOption *option, const char *word)
 {
-    if (bdrv_parse_aio(word, &how->flags) < 0) {
-        error_report("Invalid aio option: %s", word);
-        return false;
-    }
-    return true;
+    IoOpen *how = member;
+
+    return bdrv_parse_discard_flags(word, &how->flags) >= 0 ||
+           refuse_value("discard", word);
 }
 
-bool io_open_add_options(IoOpen *how, const char *list)
+bool io_set_options(void *member, const CmdOption *option, const char *list)
 {
+    IoOpen *how = member;
     Error *err = NULL;
     QDict *options = keyval_parse_flat(list, NULL, &err);
 
@@ -105,65 +102,57 @@ int io_close_image(IoSession *s)
 
 /* ---- open --------------------------------------------------------------- */
 
-/* Reads the options of open; a negative number: it has said what is wrong. */
-static int open_words(IoOpen *how, int argc, char **argv)
+/* As qemu-io's -n, which leaves out what -t none does besides. */
+static bool open_set_nocache(void *member, const CmdOption *option,
+                             const char *value)
 {
-    bool good = true;
-    int c;
+    IoOpen *how = member;
 
-    while (good && (c = getopt(argc, argv, "snCro:ki:t:d:U")) != -1) {
-        switch (c) {
-        case 's':
-            how->flags |= BDRV_O_SNAPSHOT;
-            break;
-        case 'n':
-            how->flags |= BDRV_O_NOCACHE;
-            how->writethrough = false;
-            break;
-        case 'C':
-            how->flags |= BDRV_O_COPY_ON_READ;
-            break;
-        case 'r':
-            how->flags &= ~BDRV_O_RDWR;
-            break;
-        case 'k':
-            how->flags |= BDRV_O_NATIVE_AIO;
-            break;
-        case 'U':
-            how->force_share = true;
-            break;
-        case 'i':
-            good = io_open_set_aio(how, optarg);
-            break;
-        case 't':
-            good = io_open_set_cache(how, optarg);
-            break;
-        case 'd':
-            good = io_open_set_discard(how, optarg);
-            break;
-        case 'o':
-            good = io_open_add_options(how, optarg);
-            break;
-        default:
-            return io_usage(&io_open);
-        }
-    }
-    if (good && optind < argc - 1) {
-        return io_usage(&io_open);
-    }
-    how->filename = argv[optind];
-    return good ? 0 : -EINVAL;
+    how->flags |= BDRV_O_NOCACHE;
+    how->writethrough = false;
+    return true;
 }
+
+static const CmdOption open_options[] = {
+    { 'r', NULL, NULL, "open file read-only",
+      cmd_clear_bits, offsetof(IoOpen, flags), .max = BDRV_O_RDWR },
+    { 's', NULL, NULL, "use snapshot file",
+      cmd_set_bits, offsetof(IoOpen, flags), .max = BDRV_O_SNAPSHOT },
+    { 'C', NULL, NULL, "use copy-on-read",
+      cmd_set_bits, offsetof(IoOpen, flags), .max = BDRV_O_COPY_ON_READ },
+    { 'n', NULL, NULL, "disable host cache, short for -t none",
+      open_set_nocache },
+    { 'U', NULL, NULL, "force shared permissions",
+      cmd_set_true, offsetof(IoOpen, force_share) },
+    { 'k', NULL, NULL,
+      "use kernel AIO implementation (Linux only, prefer use of -i)",
+      cmd_set_bits, offsetof(IoOpen, flags), .max = BDRV_O_NATIVE_AIO },
+    { 'i', NULL, "mode", "use AIO mode (threads, native or io_uring)",
+      cmd_set_aio, offsetof(IoOpen, flags) },
+    { 't', NULL, "cache", "use the given cache mode for the image",
+      io_set_cache },
+    { 'd', NULL, "discard", "use the given discard mode for the image",
+      io_set_discard },
+    { 'o', NULL, "options", "options to be given to the block driver",
+      io_set_options },
+    CMD_END
+};
 
 static int run_open(IoSession *s, int argc, char **argv)
 {
     IoOpen how;
+    int ret;
 
     io_open_defaults(&how);
-    if (open_words(&how, argc, argv) < 0) {
-        qobject_unref(how.options);
-        return -EINVAL;
+    ret = io_read_options(&io_open, &how, argc, argv);
+    if (ret == 0 && optind < argc - 1) {
+        ret = io_usage(&io_open);
     }
+    if (ret < 0) {
+        qobject_unref(how.options);
+        return ret;
+    }
+    how.filename = argv[optind];
     if (!how.filename && (!how.options || qdict_size(how.options) == 0)) {
         error_report("can't open: Must specify either driver or file");
         qobject_unref(how.options);
@@ -189,17 +178,9 @@ const IoCommand io_open = {
 " 'open -n -o driver=raw /tmp/data' - opens raw data file read-write, "
 "uncached\n"
 "\n"
-" Opens a file for subsequent use by all of the other qemu-io commands.\n"
-" -r, -- open file read-only\n"
-" -s, -- use snapshot file\n"
-" -C, -- use copy-on-read\n"
-" -n, -- disable host cache, short for -t none\n"
-" -U, -- force shared permissions\n"
-" -k, -- use kernel AIO implementation (Linux only, prefer use of -i)\n"
-" -i, -- use AIO mode (threads, native or io_uring)\n"
-" -t, -- use the given cache mode for the image\n"
-" -d, -- use the given discard mode for the image\n"
-" -o, -- options to be given to the block driver\n",
+" Opens a file for subsequent use by all of the other qemu-io commands.\n",
+    .options = open_options,
+    .no_blank = true,
 };
 
 /* ---- close -------------------------------------------------------------- */

@@ -4,10 +4,10 @@
  * session that it works on, parsing of its words, its requests and its output.
  *
  * Invariants:
- *   - A command that failed has said so, in one line, and returns a negative
- *     number.
- *   - What stands in a report or belongs to a request goes to standard output;
- *     usage by getopt, and what concerns no request, to standard error.
+ *   - A command that failed has reported it, in one line, and returns a
+ *     negative number.
+ *   - Reports and messages about a request go to standard output; usage by
+ *     getopt, and messages about no request, to standard error, as with qemu-io.
  *   - Requests run in coroutines of their own; commands run outside coroutines.
  *   - When an image is closed, none of its requests is in flight and each has
  *     been reported.
@@ -20,6 +20,7 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "sysemu/block-backend.h"
+#include "../cmdline.h"
 
 /* The byte that a write fills its buffer with when it is given none. */
 #define IO_WRITE_PATTERN 0xcd
@@ -50,7 +51,9 @@ typedef struct IoCommand {
     uint64_t perm;       /* BLK_PERM_* that it needs of the image */
     const char *args;    /* for the usage; NULL: there are none */
     const char *oneline;
-    const char *help;    /* whole lines, or NULL */
+    const char *help;    /* whole lines before those of the options, or NULL */
+    const CmdOption *options;   /* or NULL */
+    bool no_blank;       /* help does not end with an empty line */
 } IoCommand;
 
 extern const IoCommand io_abort, io_aio_flush, io_aio_read, io_aio_write,
@@ -71,26 +74,35 @@ bool io_run_stdin(IoSession *s);
 /* Prints the usage line of @cmd; returns -EINVAL. */
 int io_usage(const IoCommand *cmd);
 
+/*
+ * Reads the options of @cmd into @args.  0, or -EINVAL having reported.
+ */
+int io_read_options(const IoCommand *cmd, void *args, int argc, char **argv);
+
 /* ---- words and numbers -------------------------------------------------- */
 
 /* The words of @line, divided by blanks and tabs; free with g_strfreev(). */
 char **io_split_words(const char *line);
 
-/* Starts getopt() over for the words of a command. */
-void io_getopt_reset(void);
-
 /*
- * A size in bytes.  When @word is none, says so and returns a negative number.
+ * A size in bytes.  When @word is none, reports it and returns a negative
+ * number.
  */
 int64_t io_parse_size(const char *word);
 
-/* A byte in *@pattern; says so and returns false when @word is none. */
-bool io_parse_pattern(const char *word, int *pattern);
+/* A byte that was given, or not. */
+typedef struct IoPattern {
+    bool given;
+    int byte;
+} IoPattern;
+
+/* Setters: an IoPattern, a size as an int64_t. */
+CmdSet io_set_pattern, io_set_size;
 
 /*
  * @words as the lengths of a vector, whose elements are put into *@qiov and
  * share one new buffer filled with @fill.  Returns the buffer, to be freed
- * with io_free_buffer() after qemu_iovec_destroy(), or NULL having said why.
+ * with io_free_buffer() after qemu_iovec_destroy(), or NULL having reported.
  */
 void *io_parse_vector(IoSession *s, QEMUIOVector *qiov, char **words,
                       int n_words, int fill);
@@ -109,12 +121,11 @@ typedef struct IoOpen {
 /* The defaults: read-write, writethrough, discard=unmap. */
 void io_open_defaults(IoOpen *how);
 
-/* Each says what is wrong with @word and returns false when it is none. */
-bool io_open_set_cache(IoOpen *how, const char *word);
-bool io_open_set_discard(IoOpen *how, const char *word);
-bool io_open_set_aio(IoOpen *how, const char *word);
-/* The list "a=b,c=d". */
-bool io_open_add_options(IoOpen *how, const char *list);
+/*
+ * Setters of an IoOpen: the cache mode, discard, and the list "a=b,c=d", which
+ * adds to options that are there.
+ */
+CmdSet io_set_cache, io_set_discard, io_set_options;
 
 /*
  * Opens the image of the session.  An error begins with "can't open", and
@@ -170,7 +181,8 @@ void io_free_buffer(IoSession *s, void *buf);
 
 /*
  * 0 or, for a range that is not within the image, the result of a request for
- * it: asked before a buffer is made, as what cannot succeed needs no memory.
+ * it: asked before a buffer is made, because a request that cannot succeed
+ * needs no memory.
  */
 int io_check_range(IoSession *s, int64_t offset, int64_t bytes);
 
@@ -201,7 +213,7 @@ int io_report_failure(const char *what, int ret);
 void io_dump(const void *buf, int64_t bytes, int64_t offset);
 
 /*
- * Whether each of the @bytes at @buf is @pattern; says where not: @offset is
+ * Whether each of the @bytes at @buf is @pattern; reports where not: @offset is
  * the number of the first.
  */
 bool io_verify(const void *buf, int pattern, int64_t offset, int64_t bytes);

@@ -25,131 +25,85 @@ typedef struct IoCmdline {
     const char *file;     /* or NULL */
     const char *format;   /* -f, or NULL */
     bool image_opts;
+    bool misalign;        /* -m */
     GPtrArray *commands;  /* -c, borrowed strings */
 } IoCmdline;
 
-enum {
-    OPT_IMAGE_OPTS = 256,
+static bool main_set_help(void *member, const CmdOption *option,
+                          const char *value);
+
+static bool main_set_version(void *member, const CmdOption *option,
+                             const char *value)
+{
+    cmdline_print_version();
+    exit(0);
+}
+
+static bool main_add_command(void *member, const CmdOption *option,
+                             const char *value)
+{
+    g_ptr_array_add(*(GPtrArray **)member, (char *)value);
+    return true;
+}
+
+#define MEMBER(m) offsetof(IoCmdline, m)
+
+static const CmdOption main_options[] = {
+    { 0, "image-opts", NULL, "the file is a list of options",
+      cmd_set_true, MEMBER(image_opts) },
+    { 'c', "cmd", "STRING", "run this command; may be repeated",
+      main_add_command, MEMBER(commands) },
+    { 'f', "format", "FMT", "the image's format, instead of probing",
+      cmd_set_string, MEMBER(format) },
+    { 'r', "read-only", NULL, "open read-only",
+      cmd_clear_bits, MEMBER(how.flags), .max = BDRV_O_RDWR },
+    { 's', "snapshot", NULL, "write to a throw-away overlay",
+      cmd_set_bits, MEMBER(how.flags), .max = BDRV_O_SNAPSHOT },
+    { 'n', "nocache", NULL, "bypass the host's cache, short for -t none",
+      io_set_cache, MEMBER(how), .value = "none" },
+    { 'C', "copy-on-read", NULL, "write what was read from a backing file",
+      cmd_set_bits, MEMBER(how.flags), .max = BDRV_O_COPY_ON_READ },
+    { 'm', "misalign", NULL, "move buffers off their alignment",
+      cmd_set_true, MEMBER(misalign) },
+    { 'k', "native-aio", NULL, "short for -i native",
+      cmd_set_aio, MEMBER(how.flags), .value = "native" },
+    { 'i', "aio", "MODE", "threads, native or io_uring",
+      cmd_set_aio, MEMBER(how.flags) },
+    { 't', "cache", "MODE", "none, writeback, writethrough (default), "
+      "directsync\nor unsafe", io_set_cache, MEMBER(how) },
+    { 'd', "discard", "MODE", "ignore or unmap (default)",
+      io_set_discard, MEMBER(how) },
+    { 'U', "force-share", NULL, "share the image with its writers; needs -r",
+      cmd_set_true, MEMBER(how.force_share) },
+    { 'h', "help", NULL, "print this and exit", main_set_help },
+    { 'V', "version", NULL, "print the version and exit", main_set_version },
+    CMD_END
 };
 
-static const struct option long_options[] = {
-    { "aio", required_argument, NULL, 'i' },
-    { "cache", required_argument, NULL, 't' },
-    { "cmd", required_argument, NULL, 'c' },
-    { "copy-on-read", no_argument, NULL, 'C' },
-    { "discard", required_argument, NULL, 'd' },
-    { "force-share", no_argument, NULL, 'U' },
-    { "format", required_argument, NULL, 'f' },
-    { "help", no_argument, NULL, 'h' },
-    { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS },
-    { "misalign", no_argument, NULL, 'm' },
-    { "native-aio", no_argument, NULL, 'k' },
-    { "nocache", no_argument, NULL, 'n' },
-    { "read-only", no_argument, NULL, 'r' },
-    { "snapshot", no_argument, NULL, 's' },
-    { "version", no_argument, NULL, 'V' },
-    { NULL, 0, NULL, 0 },
-};
-
-static const char help_text[] =
-"  --image-opts         the file is a list of options\n"
-"  -c, --cmd=STRING     run this command; may be repeated\n"
-"  -f, --format=FMT     the image's format, instead of probing\n"
-"  -r, --read-only      open read-only\n"
-"  -s, --snapshot       write to a throw-away overlay\n"
-"  -n, --nocache        bypass the host's cache, short for -t none\n"
-"  -C, --copy-on-read   write what was read from a backing file\n"
-"  -m, --misalign       move buffers off their alignment\n"
-"  -k, --native-aio     short for -i native\n"
-"  -i, --aio=MODE       threads, native or io_uring\n"
-"  -t, --cache=MODE     none, writeback, writethrough (default), directsync\n"
-"                       or unsafe\n"
-"  -d, --discard=MODE   ignore or unmap (default)\n"
-"  -U, --force-share    share the image with its writers; needs -r\n"
-"  -h, --help           print this and exit\n"
-"  -V, --version        print the version and exit\n";
-
-static void print_help(void)
+static bool main_set_help(void *member, const CmdOption *option,
+                          const char *value)
 {
     const char *prog = error_get_progname();
 
     printf("Usage: %s [OPTIONS]... [-c STRING]... [file]\n"
            "Reads and writes disk images by commands, from standard input "
-           "when there is no -c.\n\n%s\n"
-           "See '%s -c help' for the commands.\n\n",
-           prog, help_text, prog);
-    printf("Supported formats:");
+           "when there is no -c.\n\n", prog);
+    cmdline_print_options(main_options);
+    printf("\nSee '%s -c help' for the commands.\n\n"
+           "Supported formats:", prog);
     cmdline_print_formats();
+    exit(0);
 }
 
-/* Takes one option; exits when its value is none. */
-static void take_option(IoCmdline *line, int c, char **argv)
+/* Exits on bad usage. */
+static void read_cmdline(IoCmdline *line, int argc, char **argv)
 {
-    IoOpen *how = &line->how;
-    bool good = true;
+    int ret = cmdline_read(":", main_options, line, argc, argv);
 
-    switch (c) {
-    case OPT_IMAGE_OPTS:
-        line->image_opts = true;
-        break;
-    case 'c':
-        g_ptr_array_add(line->commands, optarg);
-        break;
-    case 'C':
-        how->flags |= BDRV_O_COPY_ON_READ;
-        break;
-    case 'd':
-        good = io_open_set_discard(how, optarg);
-        break;
-    case 'f':
-        line->format = optarg;
-        break;
-    case 'i':
-        good = io_open_set_aio(how, optarg);
-        break;
-    case 'k':
-        good = io_open_set_aio(how, "native");
-        break;
-    case 'n':
-        good = io_open_set_cache(how, "none");
-        break;
-    case 'r':
-        how->flags &= ~BDRV_O_RDWR;
-        break;
-    case 's':
-        how->flags |= BDRV_O_SNAPSHOT;
-        break;
-    case 't':
-        good = io_open_set_cache(how, optarg);
-        break;
-    case 'U':
-        how->force_share = true;
-        break;
-    case 'h':
-        print_help();
-        exit(0);
-    case 'V':
-        printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
-        exit(0);
-    default:
-        cmdline_refuse(1, c, OPT_IMAGE_OPTS, argv);
-    }
-    if (!good) {
+    if (ret > 0) {
+        cmdline_refuse(1, ret, argv);
+    } else if (ret < 0) {
         exit(1);
-    }
-}
-
-static void read_cmdline(IoCmdline *line, IoSession *s, int argc, char **argv)
-{
-    int c;
-
-    while ((c = getopt_long(argc, argv, ":c:Cd:f:hi:kmnrst:UV", long_options,
-                            NULL)) != -1) {
-        if (c == 'm') {
-            s->misalign = true;
-        } else {
-            take_option(line, c, argv);
-        }
     }
     if (optind < argc - 1) {
         cmdline_error(1, "unexpected argument '%s'", argv[optind + 1]);
@@ -170,7 +124,7 @@ static int open_file(IoCmdline *line, IoSession *s)
         return 0;
     }
     if (line->image_opts) {
-        return io_open_add_options(how, line->file)
+        return io_set_options(how, NULL, line->file)
                ? io_open_image(s, how, NULL) : -EINVAL;
     }
     how->filename = line->file;
@@ -190,7 +144,8 @@ int main(int argc, char **argv)
     cmdline_init(argv[0]);
     io_open_defaults(&line.how);
     bdrv_init();
-    read_cmdline(&line, &s, argc, argv);
+    read_cmdline(&line, argc, argv);
+    s.misalign = line.misalign;
     good = open_file(&line, &s) == 0;
     if (good && line.commands->len == 0) {
         good = io_run_stdin(&s);

@@ -6,12 +6,9 @@
  * is the layer's own affair.
  */
 #include "qemu/osdep.h"
-#include "io.h"
+#include "rw.h"
 
 #include <getopt.h>
-
-#include "qapi/util.h"
-#include "qemu/timer.h"
 
 static int run_flush(IoSession *s, int argc, char **argv)
 {
@@ -28,59 +25,31 @@ const IoCommand io_flush = {
     .oneline = "flush all in-core file state to disk",
 };
 
-static int discard_words(IoReport *report, IoRequest *req, int argc,
-                         char **argv)
+static int run_discard(IoSession *s, int argc, char **argv)
 {
-    int c;
+    IoWords w = { 0 };
+    IoRequest req = { .op = IO_OP_DISCARD };
+    int ret;
 
-    while ((c = getopt(argc, argv, "Cq")) != -1) {
-        switch (c) {
-        case 'C':
-            report->machine = true;
-            break;
-        case 'q':
-            report->quiet = true;
-            break;
-        default:
-            return io_usage(&io_discard);
-        }
-    }
-    if (optind != argc - 2) {
-        return io_usage(&io_discard);
-    }
-    req->offset = io_parse_size(argv[optind]);
-    if (req->offset < 0) {
+    if (io_words_options(&w, argc, argv, &io_discard, 2) < 0 ||
+        io_words_range(&w, argv + optind, true) < 0) {
         return -EINVAL;
     }
-    req->bytes = io_parse_size(argv[optind + 1]);
-    if (req->bytes < 0) {
-        return -EINVAL;
-    }
-    if (req->bytes > BDRV_REQUEST_MAX_BYTES) {
+    if (w.bytes > BDRV_REQUEST_MAX_BYTES) {
         printf("length cannot exceed %d, given %s\n", BDRV_REQUEST_MAX_BYTES,
                argv[optind + 1]);
         return -EINVAL;
     }
-    return 0;
-}
-
-static int run_discard(IoSession *s, int argc, char **argv)
-{
-    IoReport report = { .verb = "discard" };
-    IoRequest req = { .blk = s->blk, .op = IO_OP_DISCARD };
-    int ret;
-
-    if (discard_words(&report, &req, argc, argv) < 0) {
-        return -EINVAL;
-    }
-    report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    ret = io_request_run(&req);
+    w.report.verb = "discard";
+    ret = io_words_run(s, &w, &req);
     if (ret < 0) {
         return io_report_failure("discard", ret);
     }
-    io_report(&report, req.offset, req.bytes);
+    io_report(&w.report, w.offset, w.bytes);
     return 0;
 }
+
+static const CmdOption discard_options[] = { IO_MACHINE, IO_QUIET, CMD_END };
 
 const IoCommand io_discard = {
     .name = "discard",
@@ -98,38 +67,23 @@ const IoCommand io_discard = {
 " Example:\n"
 " 'discard 512 1k' - discards 1 kilobyte from 512 bytes into the file\n"
 "\n"
-" Discards a segment of the currently open file.\n"
-" -C, -- report statistics in a machine parsable format\n"
-" -q, -- quiet mode, do not show I/O statistics\n"
-"\n",
+" Discards a segment of the currently open file.\n",
+    .options = discard_options,
 };
 
-static bool parse_prealloc(const char *word, PreallocMode *mode)
-{
-    int value = qapi_enum_parse(&PreallocMode_lookup, word, -1, NULL);
-
-    if (value < 0) {
-        error_report("Invalid preallocation mode '%s'", word);
-        return false;
-    }
-    *mode = value;
-    return true;
-}
+static const CmdOption truncate_options[] = {
+    { 'm', .arg = "prealloc_mode", .set = cmd_set_prealloc }, CMD_END
+};
 
 static int run_truncate(IoSession *s, int argc, char **argv)
 {
     PreallocMode prealloc = PREALLOC_MODE_OFF;
     Error *err = NULL;
     int64_t size;
-    int c, ret;
+    int ret = io_read_options(&io_truncate, &prealloc, argc, argv);
 
-    while ((c = getopt(argc, argv, "m:")) != -1) {
-        if (c != 'm') {
-            return io_usage(&io_truncate);
-        }
-        if (!parse_prealloc(optarg, &prealloc)) {
-            return -EINVAL;
-        }
+    if (ret < 0) {
+        return ret;
     }
     if (optind >= argc) {
         return io_usage(&io_truncate);
@@ -155,4 +109,5 @@ const IoCommand io_truncate = {
     .perm = BLK_PERM_WRITE | BLK_PERM_RESIZE,
     .args = "[-m prealloc_mode] off",
     .oneline = "truncates the current file at the given offset",
+    .options = truncate_options,
 };

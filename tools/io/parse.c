@@ -9,8 +9,6 @@
 #include "qemu/osdep.h"
 #include "io.h"
 
-#include <getopt.h>
-
 #include "minblk/checked.h"
 #include "qemu/cutils.h"
 
@@ -26,12 +24,6 @@ char **io_split_words(const char *line)
     }
     g_ptr_array_add(words, NULL);
     return (char **)g_ptr_array_free(words, FALSE);
-}
-
-void io_getopt_reset(void)
-{
-    optind = 0;
-    opterr = 1;
 }
 
 int64_t io_parse_size(const char *word)
@@ -55,19 +47,27 @@ int64_t io_parse_size(const char *word)
     }
 }
 
-bool io_parse_pattern(const char *word, int *pattern)
+bool io_set_size(void *member, const CmdOption *option, const char *word)
 {
+    *(int64_t *)member = io_parse_size(word);
+    return *(int64_t *)member >= 0;
+}
+
+bool io_set_pattern(void *member, const CmdOption *option, const char *word)
+{
+    IoPattern *pattern = member;
     int value;
 
+    pattern->given = true;
     if (qemu_strtoi(word, NULL, 0, &value) < 0 || value < 0 || value > 0xff) {
         printf("%s is not a valid pattern byte\n", word);
         return false;
     }
-    *pattern = value;
+    pattern->byte = value;
     return true;
 }
 
-/* Reads the lengths into @lengths and adds them up; -1 having said why. */
+/* Reads the lengths into @lengths and adds them up; -1 having reported. */
 static int64_t parse_lengths(char **words, int n_words, size_t *lengths)
 {
     int64_t sum = 0;

@@ -11,7 +11,7 @@
 
 #include <getopt.h>
 
-/* What the words of reopen say. */
+/* The words of reopen. */
 typedef struct IoReopen {
     IoOpen how;        /* its options, and with has_cache the cache mode */
     bool has_cache;    /* -c */
@@ -19,47 +19,41 @@ typedef struct IoReopen {
     bool read_only;
 } IoReopen;
 
-/* Takes -r and -w, of which only one may be given. */
-static bool set_mode(IoReopen *r, bool read_only)
+/* -r and -w, of which only one may be given. */
+static bool reopen_set_mode(void *member, const CmdOption *option,
+                            const char *value)
 {
+    IoReopen *r = member;
+
     if (r->has_mode) {
         error_report("Only one -r/-w option may be given");
         return false;
     }
     r->has_mode = true;
-    r->read_only = read_only;
+    r->read_only = option->letter == 'r';
     return true;
 }
 
-static int reopen_words(IoReopen *r, int argc, char **argv)
+static bool reopen_set_cache(void *member, const CmdOption *option,
+                             const char *value)
 {
-    bool good = true;
-    int c;
+    IoReopen *r = member;
 
-    while (good && (c = getopt(argc, argv, "c:o:rw")) != -1) {
-        switch (c) {
-        case 'c':
-            r->has_cache = true;
-            good = io_open_set_cache(&r->how, optarg);
-            break;
-        case 'o':
-            good = io_open_add_options(&r->how, optarg);
-            break;
-        case 'r':
-        case 'w':
-            good = set_mode(r, c == 'r');
-            break;
-        default:
-            return io_usage(&io_reopen);
-        }
-    }
-    if (good && optind != argc) {
-        return io_usage(&io_reopen);
-    }
-    return good ? 0 : -EINVAL;
+    r->has_cache = true;
+    return io_set_cache(&r->how, option, value);
 }
 
-/* Puts the words into the options; says which of them clash. */
+static const CmdOption reopen_options[] = {
+    { 'r', NULL, NULL, "Reopen the image read-only", reopen_set_mode },
+    { 'w', NULL, NULL, "Reopen the image read-write", reopen_set_mode },
+    { 'c', NULL, "cache", "Change the cache mode to the given value",
+      reopen_set_cache },
+    { 'o', NULL, "options", "Changes block driver options (cf. 'open' command)",
+      io_set_options, offsetof(IoReopen, how) },
+    CMD_END
+};
+
+/* Puts the words into the options; reports which of them clash. */
 static bool merge_words(IoReopen *r)
 {
     QDict *options = r->how.options;
@@ -120,8 +114,11 @@ static int do_reopen(IoSession *s, IoReopen *r)
 static int run_reopen(IoSession *s, int argc, char **argv)
 {
     IoReopen r = { .how.options = qdict_new() };
-    int ret = reopen_words(&r, argc, argv);
+    int ret = io_read_options(&io_reopen, &r, argc, argv);
 
+    if (ret == 0 && optind != argc) {
+        ret = io_usage(&io_reopen);
+    }
     if (ret == 0) {
         ret = merge_words(&r) ? do_reopen(s, &r) : -EINVAL;
     }
@@ -142,10 +139,6 @@ const IoCommand io_reopen = {
 " Example:\n"
 " 'reopen -o lazy-refcounts=on' - activates lazy refcount writeback on a "
 "qcow2 image\n"
-"\n"
-" -r, -- Reopen the image read-only\n"
-" -w, -- Reopen the image read-write\n"
-" -c, -- Change the cache mode to the given value\n"
-" -o, -- Changes block driver options (cf. 'open' command)\n"
 "\n",
+    .options = reopen_options,
 };

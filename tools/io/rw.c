@@ -12,81 +12,19 @@
 
 #include "qemu/timer.h"
 
-/* A size in *@value, which sets *@has; says so and returns false if not. */
-static bool take_size(const char *word, int64_t *value, bool *has)
-{
-    *value = io_parse_size(word);
-    *has = true;
-    return *value >= 0;
-}
-
-/* Takes one option; false when its value is none, which was said. */
-static bool take_option(IoWords *w, int c, bool reads)
-{
-    switch (c) {
-    case 'b':
-        w->vmstate = true;
-        break;
-    case 'c':
-        w->compressed = true;
-        break;
-    case 'C':
-        w->report.machine = true;
-        break;
-    case 'f':
-        w->flags |= BDRV_REQ_FUA;
-        break;
-    case 'l':
-        return take_size(optarg, &w->pattern_bytes, &w->has_pattern_bytes);
-    case 'n':
-        w->flags |= BDRV_REQ_NO_FALLBACK;
-        break;
-    case 'p':
-        break;
-    case 'P':
-        w->has_pattern = true;
-        return io_parse_pattern(optarg, &w->pattern);
-    case 'q':
-        w->report.quiet = true;
-        break;
-    case 's':
-        if (reads) {
-            return take_size(optarg, &w->pattern_offset,
-                             &w->has_pattern_offset);
-        }
-        w->source = optarg;
-        break;
-    case 'u':
-        w->flags |= BDRV_REQ_MAY_UNMAP;
-        break;
-    case 'v':
-        w->dump = true;
-        break;
-    case 'z':
-        w->zeroes = true;
-        break;
-    }
-    return true;
-}
-
 int io_words_options(IoWords *w, int argc, char **argv, const IoCommand *cmd,
-                     const char *letters, int max_words)
+                     int max_words)
 {
-    bool reads = !(cmd->perm & BLK_PERM_WRITE);
-    int c;
+    int ret;
 
-    w->report.verb = reads ? "read" : "wrote";
-    w->pattern = IO_WRITE_PATTERN;
-    while ((c = getopt(argc, argv, letters)) != -1) {
-        if (c == '?') {
-            return io_usage(cmd);
-        }
-        if (!take_option(w, c, reads)) {
-            return -EINVAL;
-        }
+    w->report.verb = cmd->perm & BLK_PERM_WRITE ? "wrote" : "read";
+    w->pattern.byte = IO_WRITE_PATTERN;
+    w->pattern_offset = w->pattern_bytes = -1;
+    ret = io_read_options(cmd, w, argc, argv);
+    if (ret == 0 && (argc - optind < 2 || argc - optind > max_words)) {
+        ret = io_usage(cmd);
     }
-    return argc - optind >= 2 && argc - optind <= max_words ? 0
-                                                            : io_usage(cmd);
+    return ret;
 }
 
 int io_words_range(IoWords *w, char **words, bool has_bytes)
@@ -104,7 +42,7 @@ int io_words_range(IoWords *w, char **words, bool has_bytes)
     return 0;
 }
 
-/* Are offset and length whole sectors?  Says which is not. */
+/* Are offset and length whole sectors?  Reports which is not. */
 static bool check_sectors(const IoWords *w, char **words)
 {
     int bad = !QEMU_IS_ALIGNED(w->offset, BDRV_SECTOR_SIZE)  ? 0
@@ -116,6 +54,23 @@ static bool check_sectors(const IoWords *w, char **words)
                bad == 0 ? "offset" : "count");
     }
     return bad < 0;
+}
+
+void *io_words_vector(IoSession *s, IoWords *w, QEMUIOVector *qiov, int argc,
+                      char **argv, int fill)
+{
+    void *buf;
+
+    if (io_words_range(w, argv + optind, false) < 0) {
+        return NULL;
+    }
+    optind++;
+    buf = io_parse_vector(s, qiov, argv + optind, argc - optind, fill);
+    if (buf) {
+        w->bytes = w->pattern_bytes = qiov->size;
+        w->pattern_offset = 0;
+    }
+    return buf;
 }
 
 int io_words_run(IoSession *s, IoWords *w, IoRequest *req)
@@ -130,9 +85,10 @@ int io_words_run(IoSession *s, IoWords *w, IoRequest *req)
 
 int io_words_finish_read(const IoWords *w, const void *buf)
 {
-    bool same = !w->has_pattern ||
-                io_verify((const char *)buf + w->pattern_offset, w->pattern,
-                          w->offset + w->pattern_offset, w->pattern_bytes);
+    bool same = !w->pattern.given ||
+                io_verify((const char *)buf + w->pattern_offset,
+                          w->pattern.byte, w->offset + w->pattern_offset,
+                          w->pattern_bytes);
 
     if (!w->report.quiet && w->dump) {
         io_dump(buf, w->bytes, w->offset);
@@ -151,10 +107,11 @@ static int check_read(IoWords *w, char **words)
                words[1]);
         return -EINVAL;
     }
-    if (!w->has_pattern && (w->has_pattern_bytes || w->has_pattern_offset)) {
+    if (!w->pattern.given && MAX(w->pattern_bytes, w->pattern_offset) >= 0) {
         return io_usage(&io_read);
     }
-    if (!w->has_pattern_bytes) {
+    w->pattern_offset = MAX(w->pattern_offset, 0);
+    if (w->pattern_bytes < 0) {
         w->pattern_bytes = w->bytes - w->pattern_offset;
     }
     if (w->pattern_offset > w->bytes || w->pattern_bytes < 0 ||
@@ -173,7 +130,7 @@ static int run_read(IoSession *s, int argc, char **argv)
     void *buf;
     int ret;
 
-    if (io_words_options(&w, argc, argv, &io_read, "bCl:pP:qs:v", 2) < 0 ||
+    if (io_words_options(&w, argc, argv, &io_read, 2) < 0 ||
         io_words_range(&w, argv + optind, true) < 0 ||
         check_read(&w, argv + optind) < 0) {
         return -EINVAL;
@@ -195,6 +152,18 @@ static int run_read(IoSession *s, int argc, char **argv)
     return ret;
 }
 
+static const CmdOption read_options[] = {
+    IO_FLAG('b', "read from the VM state rather than the virtual disk",
+            vmstate),
+    IO_MACHINE,
+    { 'l', NULL, "len", "length for pattern verification (only with -P)",
+      io_set_size, offsetof(IoWords, pattern_bytes) },
+    IO_IGNORED, IO_VERIFY, IO_QUIET,
+    { 's', NULL, "off", "start offset for pattern verification (only with -P)",
+      io_set_size, offsetof(IoWords, pattern_offset) },
+    IO_DUMP, CMD_END
+};
+
 const IoCommand io_read = {
     .name = "read",
     .alias = "r",
@@ -211,21 +180,13 @@ const IoCommand io_read = {
 " 'read -v 512 1k' - dumps 1 kilobyte read from 512 bytes into the file\n"
 "\n"
 " Reads a segment of the currently open file, optionally dumping it to the\n"
-" standard output stream (with -v option) for subsequent inspection.\n"
-" -b, -- read from the VM state rather than the virtual disk\n"
-" -C, -- report statistics in a machine parsable format\n"
-" -l, -- length for pattern verification (only with -P)\n"
-" -p, -- ignored for backwards compatibility\n"
-" -P, -- use a pattern to verify read data\n"
-" -q, -- quiet mode, do not show I/O statistics\n"
-" -s, -- start offset for pattern verification (only with -P)\n"
-" -v, -- dump buffer to standard output\n"
-"\n",
+" standard output stream (with -v option) for subsequent inspection.\n",
+    .options = read_options,
 };
 
 /* ---- write -------------------------------------------------------------- */
 
-/* What is wrong with the combination of options, or NULL. */
+/* Why the options cannot go together; NULL: they can. */
 static const char *write_conflict(const IoWords *w)
 {
     if (w->vmstate && w->zeroes) {
@@ -240,7 +201,7 @@ static const char *write_conflict(const IoWords *w)
     if ((w->flags & BDRV_REQ_MAY_UNMAP) && !w->zeroes) {
         return "-u requires -z to be specified";
     }
-    if (w->zeroes + w->has_pattern + !!w->source > 1) {
+    if (w->zeroes + w->pattern.given + !!w->source > 1) {
         return "Only one of -z, -P, and -s can be specified at the same time";
     }
     return NULL;
@@ -288,10 +249,10 @@ static int fill_from_file(void *buf, size_t bytes, const char *source)
     return 0;
 }
 
-/* The buffer of a write, or NULL having said why. */
+/* The buffer of a write, or NULL having reported. */
 static void *write_buffer(IoSession *s, const IoWords *w)
 {
-    void *buf = io_alloc_buffer(s, w->bytes, w->pattern);
+    void *buf = io_alloc_buffer(s, w->bytes, w->pattern.byte);
 
     if (!buf) {
         io_report_failure("write", -ENOMEM);
@@ -337,7 +298,7 @@ static int run_write(IoSession *s, int argc, char **argv)
     IoWords w = { 0 };
     const char *conflict;
 
-    if (io_words_options(&w, argc, argv, &io_write, "bcCfnpP:qs:uz", 2) < 0) {
+    if (io_words_options(&w, argc, argv, &io_write, 2) < 0) {
         return -EINVAL;
     }
     conflict = write_conflict(&w);
@@ -351,6 +312,21 @@ static int run_write(IoSession *s, int argc, char **argv)
     }
     return do_write(s, &w);
 }
+
+static const CmdOption write_options[] = {
+    IO_FLAG('b', "write to the VM state rather than the virtual disk",
+            vmstate),
+    IO_FLAG('c', "write compressed data with blk_write_compressed",
+            compressed),
+    IO_FUA,
+    IO_BITS('n', "with -z, don't allow slow fallback", BDRV_REQ_NO_FALLBACK),
+    IO_IGNORED, IO_FILL,
+    { 's', NULL, "source_file", "use a pattern file to fill the write buffer",
+      cmd_set_string, offsetof(IoWords, source) },
+    IO_MACHINE, IO_QUIET, IO_UNMAP,
+    IO_FLAG('z', "write zeroes using blk_co_pwrite_zeroes", zeroes),
+    CMD_END
+};
 
 const IoCommand io_write = {
     .name = "write",
@@ -369,17 +345,6 @@ const IoCommand io_write = {
 " 'write 512 1k' - writes 1 kilobyte at 512 bytes into the open file\n"
 "\n"
 " Writes into a segment of the currently open file, using a buffer\n"
-" filled with a set pattern (0xcdcdcdcd).\n"
-" -b, -- write to the VM state rather than the virtual disk\n"
-" -c, -- write compressed data with blk_write_compressed\n"
-" -f, -- use Force Unit Access semantics\n"
-" -n, -- with -z, don't allow slow fallback\n"
-" -p, -- ignored for backwards compatibility\n"
-" -P, -- use different pattern to fill file\n"
-" -s, -- use a pattern file to fill the write buffer\n"
-" -C, -- report statistics in a machine parsable format\n"
-" -q, -- quiet mode, do not show I/O statistics\n"
-" -u, -- with -z, allow unmapping\n"
-" -z, -- write zeroes using blk_co_pwrite_zeroes\n"
-"\n",
+" filled with a set pattern (0xcdcdcdcd).\n",
+    .options = write_options,
 };

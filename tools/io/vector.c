@@ -8,28 +8,23 @@
 #include "qemu/osdep.h"
 #include "rw.h"
 
-#include <getopt.h>
-
-static int run_vector(IoSession *s, const IoCommand *cmd, IoOp op,
-                      const char *letters, int argc, char **argv)
+static int run_vector(IoSession *s, const IoCommand *cmd, IoOp op, int argc,
+                      char **argv)
 {
     IoWords w = { 0 };
     IoRequest req = { .op = op };
     QEMUIOVector qiov;
     void *buf;
-    int fill, ret;
+    int ret;
 
-    if (io_words_options(&w, argc, argv, cmd, letters, INT_MAX) < 0 ||
-        io_words_range(&w, argv + optind, false) < 0) {
+    if (io_words_options(&w, argc, argv, cmd, INT_MAX) < 0) {
         return -EINVAL;
     }
-    optind++;
-    fill = op == IO_OP_READ ? IO_READ_FILL : w.pattern;
-    buf = io_parse_vector(s, &qiov, argv + optind, argc - optind, fill);
+    buf = io_words_vector(s, &w, &qiov, argc, argv,
+                          op == IO_OP_READ ? IO_READ_FILL : w.pattern.byte);
     if (!buf) {
         return -EINVAL;
     }
-    w.bytes = w.pattern_bytes = qiov.size;
     req.qiov = &qiov;
     ret = io_words_run(s, &w, &req);
     if (ret < 0) {
@@ -46,8 +41,12 @@ static int run_vector(IoSession *s, const IoCommand *cmd, IoOp op,
 
 static int run_readv(IoSession *s, int argc, char **argv)
 {
-    return run_vector(s, &io_readv, IO_OP_READ, "CP:qv", argc, argv);
+    return run_vector(s, &io_readv, IO_OP_READ, argc, argv);
 }
+
+static const CmdOption readv_options[] = {
+    IO_MACHINE, IO_VERIFY, IO_DUMP, IO_QUIET, CMD_END
+};
 
 const IoCommand io_readv = {
     .name = "readv",
@@ -65,18 +64,18 @@ const IoCommand io_readv = {
 "\n"
 " Reads a segment of the currently open file, optionally dumping it to the\n"
 " standard output stream (with -v option) for subsequent inspection.\n"
-" Uses multiple iovec buffers if more than one byte range is specified.\n"
-" -C, -- report statistics in a machine parsable format\n"
-" -P, -- use a pattern to verify read data\n"
-" -v, -- dump buffer to standard output\n"
-" -q, -- quiet mode, do not show I/O statistics\n"
-"\n",
+" Uses multiple iovec buffers if more than one byte range is specified.\n",
+    .options = readv_options,
 };
 
 static int run_writev(IoSession *s, int argc, char **argv)
 {
-    return run_vector(s, &io_writev, IO_OP_WRITE, "CfqP:", argc, argv);
+    return run_vector(s, &io_writev, IO_OP_WRITE, argc, argv);
 }
+
+static const CmdOption writev_options[] = {
+    IO_FILL, IO_MACHINE, IO_FUA, IO_QUIET, CMD_END
+};
 
 const IoCommand io_writev = {
     .name = "writev",
@@ -94,10 +93,6 @@ const IoCommand io_writev = {
 " 'writev 512 1k 1k' - writes 2 kilobytes at 512 bytes into the open file\n"
 "\n"
 " Writes into a segment of the currently open file, using a buffer\n"
-" filled with a set pattern (0xcdcdcdcd).\n"
-" -P, -- use different pattern to fill file\n"
-" -C, -- report statistics in a machine parsable format\n"
-" -f, -- use Force Unit Access semantics\n"
-" -q, -- quiet mode, do not show I/O statistics\n"
-"\n",
+" filled with a set pattern (0xcdcdcdcd).\n",
+    .options = writev_options,
 };
