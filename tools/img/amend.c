@@ -9,81 +9,50 @@
 
 typedef struct AmendArgs {
     ImgOpen how;
-    const char *filename;   /* NULL: none */
-    char *options;          /* -o, joined */
+    const char *options;    /* -o, joined */
     bool force;
 } AmendArgs;
 
-static const char amend_help[] =
-    "Changes properties of an image.\n"
-    "\n"
-    "  -f FMT        format of the image (default: probed)\n"
-    "  -o OPTIONS    what to change; '-o help' lists it\n"
-    "  -t CACHE      cache mode (default: writeback)\n"
-    "  --force       also what may make guests fail\n"
-    "  -p            accepted\n"
-    "  -q            print nothing but errors\n"
-    "  --image-opts  FILE is a list of options\n";
-
-/* False, and reported, for a format whose images cannot be amended. */
-static bool can_amend(BlockDriver *drv)
-{
-    if (!bdrv_driver_can_amend(drv)) {
-        error_report("Format driver '%s' does not support option amendment",
-                     bdrv_driver_name(drv));
-        return false;
-    }
-    return true;
-}
-
 /*
- * What can be changed: the driver's list for it, or else that of creation.
- * Free with qemu_opts_free().
+ * The options that can be changed: the driver's list for it, or else that of
+ * creation.  Free with qemu_opts_free().  NULL, and reported, for a format
+ * whose images cannot be amended.
  */
 static QemuOptsList *amend_list(BlockDriver *drv)
 {
     QemuOptsList *own = bdrv_driver_amend_opts(drv);
 
+    if (!bdrv_driver_can_amend(drv)) {
+        error_report("Format driver '%s' does not support option amendment",
+                     bdrv_driver_name(drv));
+        return NULL;
+    }
     return qemu_opts_append(NULL, own ? own : bdrv_driver_create_opts(drv));
 }
 
-static int print_amend_help(BlockDriver *drv)
+static int amend_print_help(BlockDriver *drv)
 {
-    QemuOptsList *list;
+    QemuOptsList *list = amend_list(drv);
 
-    if (!can_amend(drv)) {
+    if (!list) {
         return 1;
     }
-    list = amend_list(drv);
     printf("Amend options for '%s':\n", bdrv_driver_name(drv));
     qemu_opts_print_help(list, false);
     qemu_opts_free(list);
     return 0;
 }
 
-static int print_format_help(const char *format)
-{
-    BlockDriver *drv = bdrv_find_format(format);
-
-    if (!drv) {
-        error_report("Unknown file format '%s'", format);
-        return 1;
-    }
-    return print_amend_help(drv);
-}
-
 static int amend_node(BlockDriverState *bs, const AmendArgs *args)
 {
-    BlockDriver *drv = bdrv_get_driver(bs);
+    QemuOptsList *list = amend_list(bdrv_get_driver(bs));
     Error *err = NULL;
-    QemuOptsList *list;
     QemuOpts *opts;
     bool ok;
 
-    if (!can_amend(drv)) {
+    if (!list) {
         return 1;
     }
-    list = amend_list(drv);
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
     ok = qemu_opts_do_parse(opts, args->options, NULL, &err) &&
          bdrv_amend_options(bs, opts, args->force, &err) >= 0;
@@ -97,100 +66,58 @@ static int amend_node(BlockDriverState *bs, const AmendArgs *args)
     return ok ? 0 : 1;
 }
 
-static int amend(const AmendArgs *args)
-{
-    BlockBackend *blk = img_open(args->filename, &args->how);
-    int status;
+static const CmdOption amend_options[] = {
+    IMG_FORMAT(AmendArgs, how.format),
+    { 'o', NULL, "OPTIONS", "changes; '-o help' lists the possible ones",
+      img_set_list, offsetof(AmendArgs, options), .required = true },
+    IMG_CACHE('t', AmendArgs, how.cache),
+    { 0, "force", NULL, "make changes, too, that guests may fail over",
+      cmd_set_true, offsetof(AmendArgs, force) },
+    { 'p' },
+    { 'q', NULL, NULL, "print nothing but errors" },
+    IMG_IMAGE_OPTS(AmendArgs, how.image_opts),
+    IMG_END
+};
 
-    if (!blk) {
+static int amend_run(int argc, char **argv)
+{
+    AmendArgs args = { .how.flags = BDRV_O_RDWR | BDRV_O_RESIZE };
+    g_autoptr(BlockBackend) blk = NULL;
+
+    if (!img_read_options(&args, argc, argv)) {
         return 1;
     }
-    if (has_help_option(args->options)) {
-        status = print_amend_help(bdrv_get_driver(blk_bs(blk)));
-    } else {
-        status = amend_node(blk_bs(blk), args);
-    }
-    blk_unref(blk);
-    return status;
-}
-
-/* False when something was no good, which was reported. */
-static bool read_options(AmendArgs *args, const char **cache, int argc,
-                         char **argv)
-{
-    enum { OPT_FORCE = IMG_OPT_OWN };
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_IMAGE_OPTS,
-        { "force", no_argument, NULL, OPT_FORCE },
-        IMG_LONG_END
-    };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:o:t:pq", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->how.format = optarg;
-            break;
-        case 'o':
-            if (!img_add_options(&args->options, optarg)) {
-                return false;
-            }
-            break;
-        case 't':
-            *cache = optarg;
-            break;
-        case 'p':
-        case 'q':
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args->how.image_opts = true;
-            break;
-        case OPT_FORCE:
-            args->force = true;
-            break;
-        }
-    }
-    return true;
-}
-
-static int run(AmendArgs *args, int argc, char **argv)
-{
-    const char *cache = IMG_DEFAULT_CACHE;
-
-    if (!read_options(args, &cache, argc, argv)) {
-        return 1;
-    }
-    if (!args->options) {
+    if (!args.options) {
         img_usage_error("Must specify options (-o)");
     }
-    if (args->how.format && has_help_option(args->options)) {
-        return print_format_help(args->how.format);
+    if (args.how.format && has_help_option(args.options)) {
+        BlockDriver *drv = bdrv_find_format(args.how.format);
+
+        if (!drv) {
+            error_report("Unknown file format '%s'", args.how.format);
+            return 1;
+        }
+        return amend_print_help(drv);
     }
     if (optind != argc - 1) {
         img_fail("Expecting one image file name");
     }
-    args->filename = argv[optind];
-    img_check_image_opts(&args->how);
-    args->how.flags = BDRV_O_RDWR | BDRV_O_RESIZE;
-    if (!img_parse_cache("cache", cache, &args->how)) {
+    if (!img_check_open(&args.how, "cache")) {
         return 1;
     }
-    return amend(args);
-}
-
-static int amend_run(int argc, char **argv)
-{
-    AmendArgs args = { 0 };
-    int status = run(&args, argc, argv);
-
-    g_free(args.options);
-    return status;
+    blk = img_open(argv[optind], &args.how);
+    if (!blk) {
+        return 1;
+    }
+    return has_help_option(args.options)
+               ? amend_print_help(bdrv_get_driver(blk_bs(blk)))
+               : amend_node(blk_bs(blk), &args);
 }
 
 const ImgCommand img_amend = {
     .name = "amend",
-    .synopsis = "[-f FMT] -o OPTIONS [-t CACHE] [--force] [-q] [--image-opts] "
-                "FILE",
-    .help = amend_help,
+    .operands = "FILE",
+    .help = "Changes properties of an image.\n",
+    .options = amend_options,
     .run = amend_run,
 };

@@ -27,20 +27,6 @@ typedef struct CheckArgs {
     bool quiet;
 } CheckArgs;
 
-static const char check_help[] =
-    "Looks for damage in an image's metadata. Exit status: 0 none, 1 the\n"
-    "check failed, 2 corruptions, or a repair that gave data up, 3 only\n"
-    "leaks, 63 the format has no check.\n"
-    "\n"
-    "  -f, --format=FMT   format of the image (default: probed)\n"
-    "  --output=FORM      human (default) or json\n"
-    "  -r, --repair=WHAT  leaks: free what nothing uses; all: corruptions,\n"
-    "                     too\n"
-    "  -T CACHE           cache mode (default: writeback)\n"
-    "  -q                 print nothing but errors\n"
-    "  --image-opts       FILE is a list of options\n"
-    "  -U, --force-share  also while another process writes to it\n";
-
 /* ---- findings ----------------------------------------------------------- */
 
 /* In the order in which they were found. */
@@ -49,7 +35,7 @@ typedef struct Findings {
     ImageCheckFindingList **next;
 } Findings;
 
-static void note_finding(const BdrvCheckFinding *found, void *opaque)
+static void check_note_finding(const BdrvCheckFinding *found, void *opaque)
 {
     static const ImageCheckGrade grades[] = {
         [BDRV_FINDING_CORRUPTION] = IMAGE_CHECK_GRADE_CORRUPTION,
@@ -156,7 +142,7 @@ static void print_counts(const BdrvCheckResult *result)
     }
 }
 
-static void print_human(const BdrvCheckResult *result)
+static void check_print_human(const BdrvCheckResult *result)
 {
     const BlockFragInfo *bfi = &result->bfi;
 
@@ -180,10 +166,10 @@ static void set_count(bool *has, int64_t *member, int64_t value)
     *member = value;
 }
 
-/* What was found as the schema has it; all in it is borrowed. */
-static void describe(ImageCheck *check, const CheckArgs *args,
-                     const char *format, const BdrvCheckResult *result,
-                     const Findings *findings)
+/* The findings as the schema has them; all in it is borrowed. */
+static void check_describe(ImageCheck *check, const CheckArgs *args,
+                           const char *format, const BdrvCheckResult *result,
+                           const Findings *findings)
 {
     const BlockFragInfo *bfi = &result->bfi;
 
@@ -213,19 +199,14 @@ static void describe(ImageCheck *check, const CheckArgs *args,
     check->findings = findings->first;
 }
 
-static void print_json(const CheckArgs *args, const char *format,
-                       const BdrvCheckResult *result, const Findings *findings)
+static void check_print_json(const CheckArgs *args, const char *format,
+                             const BdrvCheckResult *result,
+                             const Findings *findings)
 {
     ImageCheck check = { 0 }, *p = &check;
-    QObject *obj;
-    Visitor *v = qobject_output_visitor_new(&obj);
 
-    describe(&check, args, format, result, findings);
-    visit_type_ImageCheck(v, NULL, &p, &error_abort);
-    visit_complete(v, &obj);
-    visit_free(v);
-    img_print_json(obj);
-    qobject_unref(obj);
+    check_describe(&check, args, format, result, findings);
+    img_print_json(img_to_qobject(ImageCheck, p));
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -248,7 +229,7 @@ static int check_again(BlockDriverState *bs, const CheckArgs *args,
         qapi_free_ImageCheckFindingList(findings->first);
         *findings = (Findings) { .next = &findings->first };
     }
-    ret = bdrv_check_listening(bs, &second, 0, note_finding, findings);
+    ret = bdrv_check_listening(bs, &second, 0, check_note_finding, findings);
     second.given_up = result->given_up;
     second.leaks_fixed = result->leaks_fixed;
     second.corruptions_fixed = result->corruptions_fixed;
@@ -271,7 +252,7 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
 {
     Findings findings = { .next = &findings.first };
     BdrvCheckResult result;
-    int ret = bdrv_check_listening(bs, &result, args->fix, note_finding,
+    int ret = bdrv_check_listening(bs, &result, args->fix, check_note_finding,
                                    &findings);
 
     if (ret == -ENOTSUP) {
@@ -290,104 +271,68 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
         }
         error_report("Check failed: %s", strerror(-ret));
     } else if (args->json && !args->quiet) {
-        print_json(args, bdrv_get_format_name(bs), &result, &findings);
+        check_print_json(args, bdrv_get_format_name(bs), &result, &findings);
     } else if (!args->quiet) {
         print_findings(&findings);
-        print_human(&result);
+        check_print_human(&result);
     }
     qapi_free_ImageCheckFindingList(findings.first);
     return exit_status(ret, &result);
 }
 
-static int check(const CheckArgs *args)
-{
-    BlockBackend *blk = img_open(args->filename, &args->how);
-    int status;
-
-    if (!blk) {
-        return 1;
-    }
-    status = check_node(blk_bs(blk), args);
-    blk_unref(blk);
-    return status;
-}
-
 /* The value of -r as BDRV_FIX_*; exits when it is none. */
-static int parse_repair(const char *word)
+static bool check_set_repair(void *member, const CmdOption *option,
+                             const char *word)
 {
-    if (strcmp(word, "leaks") == 0) {
-        return BDRV_FIX_LEAKS;
-    }
-    if (strcmp(word, "all") != 0) {
+    bool all = strcmp(word, "all") == 0;
+
+    if (!all && strcmp(word, "leaks") != 0) {
         img_usage_error("Unknown option value for -r (expecting 'leaks' or "
                         "'all'): %s", word);
     }
-    return BDRV_FIX_LEAKS | BDRV_FIX_ERRORS;
+    *(int *)member = BDRV_FIX_LEAKS | (all ? BDRV_FIX_ERRORS : 0);
+    return true;
 }
 
-static void read_options(CheckArgs *args, const char **cache, int argc,
-                         char **argv)
-{
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_OUTPUT, IMG_LONG_IMAGE_OPTS,
-        IMG_LONG_FORCE_SHARE,
-        { "format", required_argument, NULL, 'f' },
-        { "repair", required_argument, NULL, 'r' },
-        IMG_LONG_END
-    };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:r:T:qU", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->how.format = optarg;
-            break;
-        case 'r':
-            args->fix = parse_repair(optarg);
-            break;
-        case 'T':
-            *cache = optarg;
-            break;
-        case 'q':
-            args->quiet = true;
-            break;
-        case 'U':
-            args->how.force_share = true;
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args->how.image_opts = true;
-            break;
-        case IMG_OPT_OUTPUT:
-            args->json = img_output_is_json(optarg);
-            break;
-        }
-    }
-}
+static const CmdOption check_options[] = {
+    IMG_FORMAT_LONG(CheckArgs, how.format),
+    IMG_OUTPUT(CheckArgs, json),
+    { 'r', "repair", "leaks|all",
+      "leaks: free what nothing uses; all: repair corruptions, too",
+      check_set_repair, offsetof(CheckArgs, fix) },
+    IMG_CACHE('T', CheckArgs, how.cache),
+    IMG_QUIET(CheckArgs, quiet),
+    IMG_IMAGE_OPTS(CheckArgs, how.image_opts),
+    IMG_FORCE_SHARE(CheckArgs, how.force_share),
+    IMG_END
+};
 
 static int check_run(int argc, char **argv)
 {
     CheckArgs args = { .how.flags = BDRV_O_CHECK };
-    const char *cache = IMG_DEFAULT_CACHE;
+    g_autoptr(BlockBackend) blk = NULL;
 
-    read_options(&args, &cache, argc, argv);
-    if (optind != argc - 1) {
-        img_usage_error("Expecting one image file name");
+    if (!img_read_options(&args, argc, argv)) {
+        return 1;
     }
-    args.filename = argv[optind];
-    img_check_image_opts(&args.how);
+    args.filename = img_read_image(argc, argv);
     if (args.fix) {
         args.how.flags |= BDRV_O_RDWR;
     }
-    if (!img_parse_cache("source cache", cache, &args.how)) {
+    if (!img_check_open(&args.how, "source cache")) {
         return 1;
     }
-    return check(&args);
+    blk = img_open(args.filename, &args.how);
+    return blk ? check_node(blk_bs(blk), &args) : 1;
 }
 
 const ImgCommand img_check = {
     .name = "check",
-    .synopsis = "[-f FMT] [--output=human|json] [-r leaks|all] [-T CACHE] "
-                "[-q] [--image-opts] [-U] FILE",
-    .help = check_help,
+    .operands = "FILE",
+    .help =
+        "Looks for damage in an image's metadata. Exit status: 0 none, 1 the\n"
+        "check failed, 2 corruptions, or a repair that gave data up, 3 only\n"
+        "leaks, 63 the format has no check.\n",
+    .options = check_options,
     .run = check_run,
 };

@@ -9,37 +9,30 @@
  *     function whose comment says "reports" has printed the one line that there
  *     is to print when it fails, and its caller only ends.
  *   - Bad usage ends the process before anything was opened or changed.
- *   - All functions are plain, or mixed where they open images, and are called
- *     outside coroutines only.
+ *   - All functions are called outside coroutines only, because they run the
+ *     event loop or end the process.
  */
 #ifndef TOOLS_IMG_COMMON_H
 #define TOOLS_IMG_COMMON_H
-
-#include <getopt.h>
 
 #include "qemu/osdep.h"
 #include "block/block.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "sysemu/block-backend.h"
+#include "../cmdline.h"
 
 /* The name of an image's format when none is given. */
 #define IMG_DEFAULT_FORMAT "raw"
-/* Cache modes when none is given: of images in general, of convert's target. */
-#define IMG_DEFAULT_CACHE "writeback"
-#define IMG_TARGET_CACHE "unsafe"
 
 /* One subcommand; main.c has the table of them. */
 typedef struct ImgCommand {
     const char *name;
-    /* Its options and operands, in one line. */
-    const char *synopsis;
-    /* What it does and what each option means: whole lines. */
-    const char *help;
-    /* Returns the exit status. */
-    int (*run)(int argc, char **argv);
-    /* The exit status of bad usage; 0 stands for 1. */
-    int usage_status;
+    const char *operands;       /* as the help shows them after the options */
+    const char *help;           /* what it does: whole lines */
+    const CmdOption *options;
+    int (*run)(int argc, char **argv);  /* returns the exit status */
+    int usage_status;           /* the exit status of bad usage; 0: 1 */
 } ImgCommand;
 
 extern const ImgCommand img_amend;
@@ -66,61 +59,72 @@ extern const ImgCommand img_snapshot;
  */
 void img_set_command(const ImgCommand *command);
 
-/* Prints the current command's help on standard output. */
-void img_print_command_help(void);
+/* Prints its name, its options and its operands, and a newline. */
+void img_print_synopsis(const ImgCommand *command);
+
+/* The exit status of bad usage. */
+int img_usage_status(void);
 
 /*
- * `PROG: MESSAGE` and `Try 'PROG --help' for more information` on standard
- * error, then exit.
+ * `PROG: MESSAGE` on standard error, then exit with the status of bad usage;
+ * img_usage_error() prints how to get help, too.
  */
-void img_usage_error(const char *fmt, ...) GCC_FMT_ATTR(1, 2) QEMU_NORETURN;
-
-/* `PROG: MESSAGE` on standard error, then exit with the status of bad usage. */
-void img_fail(const char *fmt, ...) GCC_FMT_ATTR(1, 2) QEMU_NORETURN;
+#define img_usage_error(...) cmdline_error(img_usage_status(), __VA_ARGS__)
+#define img_fail(...) \
+    (error_report(__VA_ARGS__), exit(img_usage_status()))
 
 /*
- * Values of long options that have no letter.  A command's own ones begin with
- * IMG_OPT_OWN.
+ * Reads the options of the current command into @args; operands are moved after
+ * them.  --help prints the help and exits 0; an unknown option or a missing
+ * argument is bad usage.  Reports, and returns false, when a value is invalid.
  */
-enum {
-    IMG_OPT_IMAGE_OPTS = 256,
-    IMG_OPT_OUTPUT,
-    IMG_OPT_OWN,
-};
+bool img_read_options(void *args, int argc, char **argv);
 
-/* Entries of a `struct option` table. */
-#define IMG_LONG_HELP { "help", no_argument, NULL, 'h' }
-#define IMG_LONG_IMAGE_OPTS \
-    { "image-opts", no_argument, NULL, IMG_OPT_IMAGE_OPTS }
-#define IMG_LONG_OUTPUT { "output", required_argument, NULL, IMG_OPT_OUTPUT }
-#define IMG_LONG_FORCE_SHARE { "force-share", no_argument, NULL, 'U' }
-#define IMG_LONG_END { NULL, 0, NULL, 0 }
+/* The only operand; exits when there is none, or another one. */
+const char *img_read_image(int argc, char **argv);
 
 /*
- * getopt_long(): the next option, -1 after the last; operands are moved behind
- * the options.  @letters has no leading colon and no h.  --help prints the help
- * and exits 0; an unknown option or a missing argument is bad usage.
+ * Setters: whether --output asks for JSON, a bool; a size of min to max bytes,
+ * or with max 0 of any, an int64_t; an option list, a const char *, to which a
+ * repeated option adds, and which is kept until the process ends.
  */
-int img_getopt(int argc, char **argv, const char *letters,
-               const struct option *long_options);
+CmdSet img_set_json, img_set_size, img_set_list, img_set_help;
 
-/* Whether --output=@word asks for JSON; exits when it is neither. */
-bool img_output_is_json(const char *word);
+/* Rows for arguments of type @T with the member @m. */
+#define IMG_FORMAT(T, m) \
+    { 'f', NULL, "FMT", "format of the image (default: probed)", \
+      cmd_set_string, offsetof(T, m) }
+/* The same for commands that have the long form, too. */
+#define IMG_FORMAT_LONG(T, m) \
+    { 'f', "format", "FMT", "format of the image (default: probed)", \
+      cmd_set_string, offsetof(T, m) }
+#define IMG_CACHE(letter, T, m) \
+    { letter, NULL, "CACHE", "cache mode (default: writeback)", \
+      cmd_set_string, offsetof(T, m) }
+#define IMG_OUTPUT(T, m) \
+    { 0, "output", "human|json", "form of the output (default: human)", \
+      img_set_json, offsetof(T, m) }
+#define IMG_QUIET(T, m) \
+    { 'q', NULL, NULL, "print nothing but errors", cmd_set_true, \
+      offsetof(T, m) }
+#define IMG_PROGRESS(T, m) \
+    { 'p', NULL, NULL, "show the progress; SIGUSR1 shows it once", \
+      cmd_set_true, offsetof(T, m) }
+#define IMG_IMAGE_OPTS(T, m) \
+    { 0, "image-opts", NULL, "FILE is a list of options", cmd_set_true, \
+      offsetof(T, m) }
+#define IMG_FORCE_SHARE(T, m) \
+    { 'U', "force-share", NULL, "also while another process writes to it", \
+      cmd_set_true, offsetof(T, m) }
+/* Ends each table. */
+#define IMG_END { 'h', "help", .set = img_set_help }, CMD_END
 
 /*
  * A size of @min to @max bytes given as @text, @what naming it in the message.
  * Reports, and returns a negative number, when it is none.
  */
-int64_t img_parse_size_range(const char *what, const char *text, int64_t min,
-                             int64_t max);
-/* The same from 0 to INT64_MAX. */
-int64_t img_parse_size(const char *what, const char *text);
-
-/*
- * Adds @more to the comma list *@list, which is replaced; for repeated -o.
- * Reports and returns false when @more is no such list.
- */
-bool img_add_options(char **list, const char *more);
+int64_t img_parse_size(const char *what, const char *text, int64_t min,
+                       int64_t max);
 
 /* ---- opening images ----------------------------------------------------- */
 
@@ -129,22 +133,23 @@ typedef struct ImgOpen {
     const char *format;     /* -f; NULL: probed */
     bool image_opts;        /* the name is a list of options */
     bool force_share;       /* -U */
-    bool writethrough;      /* from img_parse_cache() */
+    const char *cache;      /* NULL: writeback */
+    bool writethrough;      /* from img_check_open() */
     int flags;              /* BDRV_O_* */
 } ImgOpen;
 
 /*
- * Sets the cache mode of @how to @mode.  Reports and returns false when there
- * is no such mode: "Invalid @what option: @mode", where @what is "cache" or
- * "source cache".
- */
-bool img_parse_cache(const char *what, const char *mode, ImgOpen *how);
-
-/*
- * Exits when a format was given together with options: they name the format
- * themselves.
+ * Exits when a format was given together with options, because they name the
+ * format themselves.
  */
 void img_check_image_opts(const ImgOpen *how);
+
+/*
+ * The same, and makes flags of the cache mode.  Reports and returns false when
+ * there is no such mode: "Invalid @what option: MODE", where @what is "cache"
+ * or "source cache".
+ */
+bool img_check_open(ImgOpen *how, const char *what);
 
 /*
  * Opens @name; reports and returns NULL when that fails.  The caller owns the
@@ -152,12 +157,7 @@ void img_check_image_opts(const ImgOpen *how);
  */
 BlockBackend *img_open(const char *name, const ImgOpen *how);
 
-/*
- * The same with the driver options @options besides (consumed, may be NULL),
- * as bdrv_open() takes them.
- */
-BlockBackend *img_open_with(const char *name, QDict *options,
-                            const ImgOpen *how);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, blk_unref)
 
 /* ---- creating images ---------------------------------------------------- */
 
@@ -169,6 +169,17 @@ BlockBackend *img_open_with(const char *name, QDict *options,
 QemuOptsList *img_create_list(BlockDriver *drv, const char *filename,
                               Error **errp);
 
+/* Has @list an option @name? */
+bool img_list_has(const QemuOptsList *list, const char *name);
+
+/*
+ * Sets the backing image and its format (NULL: none) among the options of a
+ * creation.  False and an error when the format @drv has no place for one.
+ */
+bool img_set_backing(QemuOpts *opts, BlockDriver *drv,
+                     const QemuOptsList *list, const char *backing,
+                     const char *format, Error **errp);
+
 /*
  * Prints the options that creating @filename (or NULL) as @format takes.
  * Reports; 0 or 1, an exit status.
@@ -176,7 +187,7 @@ QemuOptsList *img_create_list(BlockDriver *drv, const char *filename,
 int img_print_create_help(const char *filename, const char *format);
 
 /*
- * When standard error is a terminal: says in one line that the image
+ * When standard error is a terminal: reports in one line that the image
  * @filename of @drv, just created, has another size than @asked, and how to
  * prevent that.
  */
@@ -191,7 +202,17 @@ void img_note_rounding(BlockDriver *drv, const char *filename,
  */
 int img_finish_output(int status);
 
-/* Prints @obj as JSON over several lines, and a newline. */
-void img_print_json(const QObject *obj);
+/* The object at @ptr, of the QAPI type @type, as a QObject of the caller's. */
+#define img_to_qobject(type, ptr) ({ \
+        QObject *obj_; \
+        Visitor *v_ = qobject_output_visitor_new(&obj_); \
+        visit_type_##type(v_, NULL, &(ptr), &error_abort); \
+        visit_complete(v_, &obj_); \
+        visit_free(v_); \
+        obj_; \
+    })
+
+/* Prints @obj, which it consumes, as JSON over several lines, and a newline. */
+void img_print_json(QObject *obj);
 
 #endif

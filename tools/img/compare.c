@@ -3,7 +3,7 @@
  * compare: do two images hold the same?
  *
  * Invariants: the exit status is 0 for the same, 1 for different, and 2 or more
- * when that cannot be told.
+ * when that cannot be found out.
  */
 #include "qemu/osdep.h"
 #include "common.h"
@@ -21,30 +21,14 @@ enum {
 typedef struct CompareArgs {
     ImgOpen how[2];
     const char *name[2];
-    const char *cache;
     bool strict;
     bool progress;
     bool quiet;
 } CompareArgs;
 
-static const char compare_help[] =
-    "Tells whether two images hold the same. Behind its end an image counts as\n"
-    "zero. Exit status: 0 the same, 1 different, 2 and up an error.\n"
-    "\n"
-    "  -f FMT        format of the first image\n"
-    "  -F FMT        format of the second image\n"
-    "  -s            sizes and block status have to be the same, too\n"
-    "  -T CACHE      cache mode of both\n"
-    "  -p            show the progress; SIGUSR1 shows it once\n"
-    "  -q            print nothing but errors\n"
-    "  -U            open images although somebody writes to them\n"
-    "  --image-opts  both names are lists of options\n";
-
 /* One line on standard output, without -q. */
-static void say(const CompareArgs *args, const char *fmt, ...)
-    GCC_FMT_ATTR(2, 3);
-
-static void say(const CompareArgs *args, const char *fmt, ...)
+static void GCC_FMT_ATTR(2, 3)
+compare_print(const CompareArgs *args, const char *fmt, ...)
 {
     va_list ap;
 
@@ -58,18 +42,19 @@ static void say(const CompareArgs *args, const char *fmt, ...)
     fflush(stdout);
 }
 
-/* Tells what was found; returns the exit status. */
-static int tell(const CompareArgs *args, const CompareFinding *finding)
+/* Reports what was found; returns the exit status. */
+static int compare_report(const CompareArgs *args, const CompareFinding *finding)
 {
     switch (finding->kind) {
     case COMPARE_EQUAL:
         return STATUS_SAME;
     case COMPARE_CONTENT:
-        say(args, "Content mismatch at offset %" PRId64 "!", finding->offset);
+        compare_print(args, "Content mismatch at offset %" PRId64 "!",
+                      finding->offset);
         return STATUS_DIFFERENT;
     case COMPARE_STATUS:
-        say(args, "Strict mode: Offset %" PRId64 " block status mismatch!",
-            finding->offset);
+        compare_print(args, "Strict mode: Offset %" PRId64
+                      " block status mismatch!", finding->offset);
         return STATUS_DIFFERENT;
     case COMPARE_STATUS_ERROR:
         error_report("Sector allocation test failed for %s",
@@ -94,24 +79,24 @@ static int compare_images(const CompareArgs *args, CompareJob *job)
 
     img_progress_set(0, 1);
     if (args->strict && common != all) {
-        say(args, "Strict mode: Image size mismatch!");
+        compare_print(args, "Strict mode: Image size mismatch!");
         return STATUS_DIFFERENT;
     }
     finding = compare_run(job, 0, common);
-    status = tell(args, &finding);
+    status = compare_report(args, &finding);
     if (status == STATUS_SAME && common != all) {
-        say(args, "Warning: Image size mismatch!");
+        compare_print(args, "Warning: Image size mismatch!");
         finding = compare_run(job, common, all);
-        status = tell(args, &finding);
+        status = compare_report(args, &finding);
     }
     if (status == STATUS_SAME) {
-        say(args, "Images are identical.");
+        compare_print(args, "Images are identical.");
     }
     return status;
 }
 
 /* Opens image @i.  Reports. */
-static bool open_image(const CompareArgs *args, CompareJob *job, int i)
+static bool compare_open(const CompareArgs *args, CompareJob *job, int i)
 {
     job->blk[i] = img_open(args->name[i], &args->how[i]);
     if (!job->blk[i]) {
@@ -126,14 +111,46 @@ static bool open_image(const CompareArgs *args, CompareJob *job, int i)
     return true;
 }
 
-static int compare(const CompareArgs *args)
-{
-    CompareJob job = { .strict = args->strict };
-    int status = STATUS_OPEN_ERROR;
+static const CmdOption compare_options[] = {
+    { 'f', NULL, "FMT", "format of the first image",
+      cmd_set_string, offsetof(CompareArgs, how[0].format) },
+    { 'F', NULL, "FMT", "format of the second image",
+      cmd_set_string, offsetof(CompareArgs, how[1].format) },
+    { 's', NULL, NULL, "sizes and block status have to be the same, too",
+      cmd_set_true, offsetof(CompareArgs, strict) },
+    IMG_CACHE('T', CompareArgs, how[0].cache),
+    IMG_PROGRESS(CompareArgs, progress),
+    IMG_QUIET(CompareArgs, quiet),
+    IMG_IMAGE_OPTS(CompareArgs, how[0].image_opts),
+    IMG_FORCE_SHARE(CompareArgs, how[0].force_share),
+    IMG_END
+};
 
-    img_progress_begin(args->progress && !args->quiet);
-    if (open_image(args, &job, 0) && open_image(args, &job, 1)) {
-        status = compare_images(args, &job);
+static int compare_command(int argc, char **argv)
+{
+    CompareArgs args = { 0 };
+    CompareJob job = { 0 };
+    int i, status = STATUS_OPEN_ERROR;
+
+    if (!img_read_options(&args, argc, argv)) {
+        return STATUS_OPEN_ERROR;
+    }
+    if (argc - optind != 2) {
+        img_usage_error("Expecting two image file names");
+    }
+    args.how[1].cache = args.how[0].cache;
+    args.how[1].image_opts = args.how[0].image_opts;
+    args.how[1].force_share = args.how[0].force_share;
+    for (i = 0; i < 2; i++) {
+        args.name[i] = argv[optind + i];
+        if (!img_check_open(&args.how[i], "source cache")) {
+            return STATUS_OPEN_ERROR;
+        }
+    }
+    job.strict = args.strict;
+    img_progress_begin(args.progress && !args.quiet);
+    if (compare_open(&args, &job, 0) && compare_open(&args, &job, 1)) {
+        status = compare_images(&args, &job);
     }
     img_progress_end();
     blk_unref(job.blk[1]);
@@ -141,67 +158,13 @@ static int compare(const CompareArgs *args)
     return status;
 }
 
-static void read_options(CompareArgs *args, int argc, char **argv)
-{
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_IMAGE_OPTS, IMG_LONG_FORCE_SHARE, IMG_LONG_END
-    };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:F:T:pqsU", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->how[0].format = optarg;
-            break;
-        case 'F':
-            args->how[1].format = optarg;
-            break;
-        case 'T':
-            args->cache = optarg;
-            break;
-        case 'p':
-            args->progress = true;
-            break;
-        case 'q':
-            args->quiet = true;
-            break;
-        case 's':
-            args->strict = true;
-            break;
-        case 'U':
-            args->how[0].force_share = args->how[1].force_share = true;
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args->how[0].image_opts = args->how[1].image_opts = true;
-            break;
-        }
-    }
-}
-
-static int compare_command(int argc, char **argv)
-{
-    CompareArgs args = { .cache = IMG_DEFAULT_CACHE };
-    int i;
-
-    read_options(&args, argc, argv);
-    if (argc - optind != 2) {
-        img_usage_error("Expecting two image file names");
-    }
-    for (i = 0; i < 2; i++) {
-        args.name[i] = argv[optind + i];
-        img_check_image_opts(&args.how[i]);
-        if (!img_parse_cache("source cache", args.cache, &args.how[i])) {
-            return STATUS_OPEN_ERROR;
-        }
-    }
-    return compare(&args);
-}
-
 const ImgCommand img_compare = {
     .name = "compare",
-    .synopsis = "[-f FMT] [-F FMT] [-T CACHE] [-p] [-q] [-s] [--image-opts] "
-                "[-U] FILE FILE",
-    .help = compare_help,
+    .operands = "FILE FILE",
+    .help =
+        "Compares the contents of two images; after its end an image counts as\n"
+        "zero. Exit status: 0 the same, 1 different, 2 and up an error.\n",
+    .options = compare_options,
     .run = compare_command,
     .usage_status = STATUS_OPEN_ERROR,
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * convert: copies images, one behind the other, into another image.
+ * convert: copies images, one after the other, into another image.
  *
  * Invariants:
- *   - The sources are opened, and all that can be judged is judged, before the
- *     target is touched.
+ *   - The sources are opened, and all that can be checked is checked, before
+ *     the target is touched, because its contents are lost from then on.
  *   - Exit status 0 means that the target holds all of the sources and, with a
  *     cache mode that keeps data safe, that it is on the disk.
  */
@@ -19,12 +19,8 @@
 typedef struct ConvertArgs {
     ImgOpen source;
     ImgOpen target;             /* format NULL: not given */
-    const char *source_cache;
-    const char *target_cache;
-    char **sources;
-    int nr_sources;
     const char *filename;       /* of the target */
-    char *options;              /* -o, joined; NULL: none */
+    const char *options;        /* -o, joined; NULL: none */
     const char *backing;
     const char *backing_format;
     const char *snapshot;
@@ -41,57 +37,21 @@ typedef struct ConvertArgs {
     bool quiet;
 } ConvertArgs;
 
-static const char convert_help[] =
-    "Copies the images, one behind the other, into a new image.\n"
-    "\n"
-    "  -f FMT      format of the sources\n"
-    "  -O FMT      format of the target (default: raw)\n"
-    "  -o OPTIONS  options of the target; '-o help' lists them\n"
-    "  -n          the target exists already and is written to\n"
-    "  -B FILE     backing image of the target\n"
-    "  -F FMT      format of the backing image\n"
-    "  -S SIZE     so many bytes of zeroes become a hole (default: 4k);\n"
-    "              0: the target is allocated throughout\n"
-    "  -m N        coroutines that copy (1 to 16, default: 8)\n"
-    "  -W          writes may come out of order\n"
-    "  -C          let the system copy if it can\n"
-    "  -r RATE     bytes a second at most\n"
-    "  -t CACHE    cache mode of the target (default: unsafe)\n"
-    "  -T CACHE    cache mode of the sources (default: writeback)\n"
-    "  -p          show the progress; SIGUSR1 shows it once\n"
-    "  -q          print nothing but errors\n"
-    "  -U          open the sources although somebody writes to them\n"
-    "  --salvage   go on when something cannot be read: it becomes zeroes\n"
-    "  --image-opts         sources are lists of options\n"
-    "  --target-image-opts  the target is a list of options; needs -n\n"
-    "  --target-is-zero     the target reads as zeroes; needs -n\n";
-
 /* ---- the target --------------------------------------------------------- */
 
-/* The format of the target, which must exist.  Reports. */
-static BlockDriver *find_target_format(ConvertArgs *args)
+/* Reports. */
+static bool convert_create(ConvertArgs *args, int64_t size)
 {
     BlockDriver *drv = bdrv_find_format(args->target.format);
-
-    if (!drv) {
-        error_report("Unknown file format '%s'", args->target.format);
-        return NULL;
-    }
-    args->target.format = bdrv_driver_name(drv);
-    return drv;
-}
-
-/* Reports. */
-static bool create_target(ConvertArgs *args, int64_t size)
-{
-    BlockDriver *drv = find_target_format(args);
     g_autofree char *task = NULL;
     CopyTarget target;
     Error *err = NULL;
 
     if (!drv) {
+        error_report("Unknown file format '%s'", args->target.format);
         return false;
     }
+    args->target.format = bdrv_driver_name(drv);
     if (args->compress) {
         error_report("Compression not supported for this file format");
         return false;
@@ -117,13 +77,13 @@ static bool create_target(ConvertArgs *args, int64_t size)
 }
 
 /* Opens the target, having made it if need be.  Reports. */
-static bool prepare_target(ConvertArgs *args, CopyImages *images)
+static bool convert_open_target(ConvertArgs *args, CopyImages *images)
 {
     int64_t size = copy_images_length(images);
     int64_t target_size;
 
     copy_interrupt_begin(args->filename);
-    if (!args->existing && !create_target(args, size)) {
+    if (!args->existing && !convert_create(args, size)) {
         return false;
     }
     images->target = img_open(args->filename, &args->target);
@@ -143,18 +103,9 @@ static bool prepare_target(ConvertArgs *args, CopyImages *images)
     return true;
 }
 
-/* Does the whole target read as zeroes? */
-static bool target_is_zero(const ConvertArgs *args, BlockDriverState *bs)
-{
-    if (args->existing) {
-        return args->target_is_zero;
-    }
-    return !bdrv_backing_bs(bs) && bdrv_has_zero_init(bs) > 0;
-}
-
 /* ---- copying ------------------------------------------------------------ */
 
-static void report_failure(const CopyResult *result)
+static void convert_report_failure(const CopyResult *result)
 {
     const char *reason = strerror(-result->ret);
 
@@ -178,8 +129,9 @@ static void report_failure(const CopyResult *result)
 }
 
 /* Reports. */
-static bool copy(const ConvertArgs *args, CopyImages *images)
+static bool convert_copy(const ConvertArgs *args, CopyImages *images)
 {
+    BlockDriverState *target = blk_bs(images->target);
     BlockDriverInfo info = { 0 };
     CopyResult result;
     CopyJob job = {
@@ -188,7 +140,9 @@ static bool copy(const ConvertArgs *args, CopyImages *images)
         .size = copy_images_length(images),
         .coroutines = args->coroutines,
         .out_of_order = args->out_of_order,
-        .target_zero = target_is_zero(args, blk_bs(images->target)),
+        .target_zero = args->existing ? args->target_is_zero
+                                      : !bdrv_backing_bs(target) &&
+                                            bdrv_has_zero_init(target) > 0,
         .use_copy_range = args->copy_range,
         .salvage = args->salvage,
         .sparse = args->sparse < 0 ? COPY_SPARSE_DEFAULT : args->sparse,
@@ -197,46 +151,33 @@ static bool copy(const ConvertArgs *args, CopyImages *images)
         .interrupted = copy_interrupted,
     };
 
-    if (bdrv_get_info(blk_bs(images->target), &info) >= 0) {
+    if (bdrv_get_info(target, &info) >= 0) {
         job.cluster = info.cluster_size;
     }
     copy_interrupt_note();
     if (!copy_run(&job, &result)) {
-        report_failure(&result);
+        convert_report_failure(&result);
         return false;
     }
-    if (bdrv_flush_report(blk_bs(images->target)) < 0) {
+    if (bdrv_flush_report(target) < 0) {
         return false;
     }
     img_progress_set(job.size, job.size);
     return true;
 }
 
-static int convert(ConvertArgs *args)
-{
-    CopyImages images = { .quiet = args->quiet };
-    bool good;
-
-    img_progress_begin(args->progress && !args->quiet);
-    img_progress_set(0, 1);
-    good = copy_images_open(&images, args->sources, args->nr_sources,
-                            &args->source, false) &&
-           prepare_target(args, &images) && copy(args, &images);
-    img_progress_end();
-    copy_images_close(&images);
-    return good ? 0 : 1;
-}
-
 /* ---- the command line --------------------------------------------------- */
 
 /* -S: 0, or a multiple of 512 up to SPARSE_MAX.  Reports. */
-static bool read_sparse(ConvertArgs *args, const char *text)
+static bool convert_set_sparse(void *member, const CmdOption *option,
+                               const char *text)
 {
-    args->sparse = img_parse_size("buffer size for sparse output", text);
-    if (args->sparse < 0) {
+    int64_t *sparse = member;
+
+    if (!img_set_size(member, option, text)) {
         return false;
     }
-    if (args->sparse % BDRV_SECTOR_SIZE || args->sparse > SPARSE_MAX) {
+    if (*sparse % BDRV_SECTOR_SIZE || *sparse > SPARSE_MAX) {
         error_report("Invalid buffer size for sparse output specified. Valid "
                      "sizes are multiples of %llu up to %d. Select 0 to "
                      "disable sparse detection (fully allocates output).",
@@ -247,10 +188,13 @@ static bool read_sparse(ConvertArgs *args, const char *text)
 }
 
 /* -m.  Reports. */
-static bool read_coroutines(ConvertArgs *args, const char *text)
+static bool convert_set_coroutines(void *member, const CmdOption *option,
+                                   const char *text)
 {
-    if (qemu_strtoi(text, NULL, 0, &args->coroutines) < 0 ||
-        args->coroutines < 1 || args->coroutines > COPY_COROUTINES_MAX) {
+    int *n = member;
+
+    if (qemu_strtoi(text, NULL, 0, n) < 0 || *n < 1 ||
+        *n > COPY_COROUTINES_MAX) {
         error_report("Invalid number of coroutines. Allowed number of "
                      "coroutines is between 1 and %d", COPY_COROUTINES_MAX);
         return false;
@@ -258,102 +202,8 @@ static bool read_coroutines(ConvertArgs *args, const char *text)
     return true;
 }
 
-enum {
-    OPT_SALVAGE = IMG_OPT_OWN,
-    OPT_TARGET_IMAGE_OPTS,
-    OPT_TARGET_IS_ZERO,
-};
-
-static const struct option long_options[] = {
-    IMG_LONG_HELP, IMG_LONG_IMAGE_OPTS, IMG_LONG_FORCE_SHARE,
-    { "salvage", no_argument, NULL, OPT_SALVAGE },
-    { "target-image-opts", no_argument, NULL, OPT_TARGET_IMAGE_OPTS },
-    { "target-is-zero", no_argument, NULL, OPT_TARGET_IS_ZERO },
-    IMG_LONG_END
-};
-
-/* Options without an argument. */
-static void read_flag(ConvertArgs *args, int c)
-{
-    switch (c) {
-    case 'c':
-        args->compress = true;
-        break;
-    case 'n':
-        args->existing = true;
-        break;
-    case 'p':
-        args->progress = true;
-        break;
-    case 'q':
-        args->quiet = true;
-        break;
-    case 'C':
-        args->copy_range = true;
-        break;
-    case 'U':
-        args->source.force_share = true;
-        break;
-    case 'W':
-        args->out_of_order = true;
-        break;
-    case OPT_SALVAGE:
-        args->salvage = true;
-        break;
-    case IMG_OPT_IMAGE_OPTS:
-        args->source.image_opts = true;
-        break;
-    case OPT_TARGET_IMAGE_OPTS:
-        args->target.image_opts = true;
-        break;
-    case OPT_TARGET_IS_ZERO:
-        args->target_is_zero = true;
-        break;
-    }
-}
-
-/* Any option; reports. */
-static bool read_option(ConvertArgs *args, int c)
-{
-    switch (c) {
-    case 'f':
-        args->source.format = optarg;
-        return true;
-    case 'l':
-        args->snapshot = optarg;
-        return true;
-    case 'm':
-        return read_coroutines(args, optarg);
-    case 'o':
-        return img_add_options(&args->options, optarg);
-    case 'r':
-        args->rate = img_parse_size("rate limit", optarg);
-        return args->rate >= 0;
-    case 't':
-        args->target_cache = optarg;
-        return true;
-    case 'B':
-        args->backing = optarg;
-        return true;
-    case 'F':
-        args->backing_format = optarg;
-        return true;
-    case 'O':
-        args->target.format = optarg;
-        return true;
-    case 'S':
-        return read_sparse(args, optarg);
-    case 'T':
-        args->source_cache = optarg;
-        return true;
-    default:
-        read_flag(args, c);
-        return true;
-    }
-}
-
-/* What cannot go together; NULL: nothing. */
-static const char *find_conflict(const ConvertArgs *args)
+/* Why options cannot go together; NULL: they can. */
+static const char *convert_conflict(const ConvertArgs *args)
 {
     if (args->copy_range && args->sparse >= 0) {
         return "Cannot enable copy offloading when -S is used";
@@ -377,32 +227,17 @@ static const char *find_conflict(const ConvertArgs *args)
     if (args->existing && args->options) {
         return "-o has no effect when skipping image creation";
     }
-    return NULL;
+    return args->snapshot ? "Failed to load snapshot: no format here supports "
+                            "loading internal snapshots" : NULL;
 }
 
-/* The last operand is the target.  Exits on bad usage. */
-static void read_operands(ConvertArgs *args, int argc, char **argv)
+/* Checks the options together; reports. */
+static bool convert_check(ConvertArgs *args)
 {
-    if (argc - optind < 2) {
-        img_fail("Must specify image file name");
-    }
-    args->sources = argv + optind;
-    args->nr_sources = argc - optind - 1;
-    args->filename = argv[argc - 1];
-}
-
-/* Judges the options together; reports. */
-static bool check_args(ConvertArgs *args)
-{
-    const char *conflict = find_conflict(args);
+    const char *conflict = convert_conflict(args);
 
     if (conflict) {
         error_report("%s", conflict);
-        return false;
-    }
-    if (args->snapshot) {
-        error_report("Failed to load snapshot: no format here supports "
-                     "loading internal snapshots");
         return false;
     }
     img_check_image_opts(&args->source);
@@ -411,51 +246,98 @@ static bool check_args(ConvertArgs *args)
         args->target.format = IMG_DEFAULT_FORMAT;
     }
     args->target.flags = BDRV_O_RDWR | (args->sparse ? BDRV_O_UNMAP : 0);
-    /* What is damaged is to be opened, and read as far as it can be. */
+    /* A damaged image is to be opened, and read as far as it can be. */
     args->source.flags = args->salvage ? BDRV_O_CHECK : 0;
-    return img_parse_cache("cache", args->target_cache, &args->target) &&
-           img_parse_cache("source cache", args->source_cache, &args->source);
+    return img_check_open(&args->target, "cache") &&
+           img_check_open(&args->source, "source cache");
 }
 
-static int run(ConvertArgs *args, int argc, char **argv)
-{
-    int c;
-
-    while ((c = img_getopt(argc, argv, "cf:l:m:no:pqr:t:B:CF:O:S:T:UW",
-                           long_options)) != -1) {
-        if (!read_option(args, c)) {
-            return 1;
-        }
-    }
-    if (args->options && has_help_option(args->options)) {
-        return img_print_create_help(
-            optind < argc ? argv[argc - 1] : NULL,
-            args->target.format ? args->target.format : IMG_DEFAULT_FORMAT);
-    }
-    read_operands(args, argc, argv);
-    return check_args(args) ? convert(args) : 1;
-}
+static const CmdOption convert_options[] = {
+    { 'f', NULL, "FMT", "format of the sources",
+      cmd_set_string, offsetof(ConvertArgs, source.format) },
+    { 'O', NULL, "FMT", "format of the target (default: raw)",
+      cmd_set_string, offsetof(ConvertArgs, target.format) },
+    { 'o', NULL, "OPTIONS", "options of the target; '-o help' lists them",
+      img_set_list, offsetof(ConvertArgs, options) },
+    { 'n', NULL, NULL, "the target exists already and is written to",
+      cmd_set_true, offsetof(ConvertArgs, existing) },
+    { 'B', NULL, "BACKING", "backing image of the target",
+      cmd_set_string, offsetof(ConvertArgs, backing) },
+    { 'F', NULL, "FMT", "format of the backing image",
+      cmd_set_string, offsetof(ConvertArgs, backing_format) },
+    { 'S', NULL, "SIZE", "so many bytes of zeroes become a hole (default: 4k);"
+      "\n0: the target is allocated throughout", convert_set_sparse,
+      offsetof(ConvertArgs, sparse), "buffer size for sparse output" },
+    { 'm', NULL, "N", "coroutines that copy (1 to 16, default: 8)",
+      convert_set_coroutines, offsetof(ConvertArgs, coroutines) },
+    { 'W', NULL, NULL, "writes may come out of order",
+      cmd_set_true, offsetof(ConvertArgs, out_of_order) },
+    { 'C', NULL, NULL, "let the system copy if it can",
+      cmd_set_true, offsetof(ConvertArgs, copy_range) },
+    { 'r', NULL, "RATE", "bytes a second at most",
+      img_set_size, offsetof(ConvertArgs, rate), "rate limit" },
+    { 't', NULL, "CACHE", "cache mode of the target (default: unsafe)",
+      cmd_set_string, offsetof(ConvertArgs, target.cache) },
+    { 'T', NULL, "CACHE", "cache mode of the sources (default: writeback)",
+      cmd_set_string, offsetof(ConvertArgs, source.cache) },
+    IMG_PROGRESS(ConvertArgs, progress),
+    IMG_QUIET(ConvertArgs, quiet),
+    { 'c', .set = cmd_set_true, .offset = offsetof(ConvertArgs, compress) },
+    { 'l', .arg = "SNAPSHOT", .set = cmd_set_string,
+      .offset = offsetof(ConvertArgs, snapshot) },
+    { 0, "salvage", NULL,
+      "go on when something cannot be read: it becomes zeroes",
+      cmd_set_true, offsetof(ConvertArgs, salvage) },
+    { 0, "image-opts", NULL, "sources are lists of options",
+      cmd_set_true, offsetof(ConvertArgs, source.image_opts) },
+    { 0, "target-image-opts", NULL, "the target is a list of options; needs -n",
+      cmd_set_true, offsetof(ConvertArgs, target.image_opts) },
+    { 0, "target-is-zero", NULL, "the target reads as zeroes; needs -n",
+      cmd_set_true, offsetof(ConvertArgs, target_is_zero) },
+    IMG_FORCE_SHARE(ConvertArgs, source.force_share),
+    IMG_END
+};
 
 static int convert_run(int argc, char **argv)
 {
     ConvertArgs args = {
-        .source_cache = IMG_DEFAULT_CACHE,
-        .target_cache = IMG_TARGET_CACHE,
+        .target.cache = "unsafe",
         .coroutines = COPY_COROUTINES_DEFAULT,
         .sparse = -1,
     };
-    int status = run(&args, argc, argv);
+    CopyImages images = { 0 };
+    bool good;
 
-    g_free(args.options);
-    return status;
+    if (!img_read_options(&args, argc, argv)) {
+        return 1;
+    }
+    if (args.options && has_help_option(args.options)) {
+        return img_print_create_help(
+            optind < argc ? argv[argc - 1] : NULL,
+            args.target.format ? args.target.format : IMG_DEFAULT_FORMAT);
+    }
+    if (argc - optind < 2) {
+        img_fail("Must specify image file name");
+    }
+    args.filename = argv[argc - 1];
+    if (!convert_check(&args)) {
+        return 1;
+    }
+    images.quiet = args.quiet;
+    img_progress_begin(args.progress && !args.quiet);
+    img_progress_set(0, 1);
+    good = copy_images_open(&images, argv + optind, argc - optind - 1,
+                            &args.source, false) &&
+           convert_open_target(&args, &images) && convert_copy(&args, &images);
+    img_progress_end();
+    copy_images_close(&images);
+    return good ? 0 : 1;
 }
 
 const ImgCommand img_convert = {
     .name = "convert",
-    .synopsis = "[-f FMT] [-O FMT] [-o OPTIONS] [-n] [-p] [-q] [-S SIZE] "
-                "[-m N] [-W] [-C] [-t CACHE] [-T CACHE] [-B FILE] [-F FMT] "
-                "[-r RATE] [--salvage] [--image-opts] [--target-image-opts] "
-                "[--target-is-zero] [-U] FILE... TARGET",
-    .help = convert_help,
+    .operands = "FILE... TARGET",
+    .help = "Copies the images, one after the other, into a new image.\n",
+    .options = convert_options,
     .run = convert_run,
 };

@@ -216,45 +216,6 @@ const CopyOps copy_images_ops = {
 
 /* ---- the target --------------------------------------------------------- */
 
-static bool has_option(const QemuOptsList *list, const char *name)
-{
-    const QemuOptDesc *desc = list->desc;
-
-    while (desc->name && strcmp(desc->name, name) != 0) {
-        desc++;
-    }
-    return desc->name != NULL;
-}
-
-/* Sets an option that the format must have. */
-static bool set_if_known(QemuOpts *opts, QemuOptsList *list, const char *name,
-                         const char *value, const char *complaint,
-                         const CopyTarget *target, Error **errp)
-{
-    if (!value) {
-        return true;
-    }
-    if (!has_option(list, name)) {
-        error_setg(errp, "%s not supported for file format '%s'", complaint,
-                   bdrv_driver_name(target->drv));
-        return false;
-    }
-    return qemu_opt_set(opts, name, value, errp);
-}
-
-/* All that can be judged before anything is made. */
-static bool set_options(QemuOpts *opts, QemuOptsList *list,
-                        const CopyTarget *target, Error **errp)
-{
-    return (!target->options ||
-            qemu_opts_do_parse(opts, target->options, NULL, errp)) &&
-           qemu_opt_set_number(opts, "size", target->size, errp) &&
-           set_if_known(opts, list, "backing_file", target->backing,
-                        "Backing file", target, errp) &&
-           set_if_known(opts, list, "backing_fmt", target->backing_format,
-                        "Backing file format", target, errp);
-}
-
 bool copy_images_create(const CopyTarget *target, Error **errp)
 {
     QemuOptsList *list = img_create_list(target->drv, target->filename, errp);
@@ -265,7 +226,11 @@ bool copy_images_create(const CopyTarget *target, Error **errp)
         return false;
     }
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    good = set_options(opts, list, target, errp);
+    good = (!target->options ||
+            qemu_opts_do_parse(opts, target->options, NULL, errp)) &&
+           qemu_opt_set_number(opts, "size", target->size, errp) &&
+           img_set_backing(opts, target->drv, list, target->backing,
+                           target->backing_format, errp);
     if (good && bdrv_create(target->drv, target->filename, opts, errp) < 0) {
         error_prepend(errp, "%s: error while %s: ", target->filename,
                       target->task);
@@ -286,7 +251,7 @@ static char *interrupt_line;
 static void end_process(int signal_number)
 {
     if (write(STDERR_FILENO, interrupt_line, strlen(interrupt_line)) < 0) {
-        /* Nobody listens. */
+        /* No one reads it; there is nothing else to do. */
     }
     _exit(1);
 }

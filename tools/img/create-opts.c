@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What create and convert share about the options of a new image.
+ * The options of a new image, which create, convert and measure share.
  *
  * Invariants: an option that format and protocol both have is the format's.
  */
@@ -36,6 +36,35 @@ QemuOptsList *img_create_list(BlockDriver *drv, const char *filename,
     return list;
 }
 
+bool img_list_has(const QemuOptsList *list, const char *name)
+{
+    const QemuOptDesc *desc = list->desc;
+
+    while (desc->name && strcmp(desc->name, name) != 0) {
+        desc++;
+    }
+    return desc->name != NULL;
+}
+
+bool img_set_backing(QemuOpts *opts, BlockDriver *drv,
+                     const QemuOptsList *list, const char *backing,
+                     const char *format, Error **errp)
+{
+    const char *missing = backing && !img_list_has(list, "backing_file")
+                              ? "Backing file"
+                          : format && !img_list_has(list, "backing_fmt")
+                              ? "Backing file format"
+                              : NULL;
+
+    if (missing) {
+        error_setg(errp, "%s not supported for file format '%s'", missing,
+                   bdrv_driver_name(drv));
+        return false;
+    }
+    return (!backing || qemu_opt_set(opts, "backing_file", backing, errp)) &&
+           (!format || qemu_opt_set(opts, "backing_fmt", format, errp));
+}
+
 int img_print_create_help(const char *filename, const char *format)
 {
     BlockDriver *drv = bdrv_find_format(format);
@@ -65,42 +94,21 @@ int img_print_create_help(const char *filename, const char *format)
     return 0;
 }
 
-/* The length of the image @filename of format @drv, or -errno. */
-static int64_t created_length(BlockDriver *drv, const char *filename)
-{
-    QDict *options = qdict_new();
-    BlockBackend *blk;
-    int64_t length;
-
-    qdict_put_str(options, "driver", bdrv_driver_name(drv));
-    blk = blk_new_open(filename, NULL, options, 0, NULL);
-    if (!blk) {
-        return -ENOENT;
-    }
-    length = blk_getlength(blk);
-    blk_unref(blk);
-    return length;
-}
-
-/* Has the format an option that keeps it from rounding? */
-static bool has_force_size(BlockDriver *drv)
-{
-    const QemuOptDesc *desc = bdrv_driver_create_opts(drv)->desc;
-
-    while (desc->name && strcmp(desc->name, "force_size") != 0) {
-        desc++;
-    }
-    return desc->name != NULL;
-}
-
 void img_note_rounding(BlockDriver *drv, const char *filename, int64_t asked)
 {
+    g_autoptr(BlockBackend) blk = NULL;
+    QDict *options;
     int64_t length;
 
-    if (!isatty(STDERR_FILENO) || !has_force_size(drv)) {
+    /* Only a format with this option rounds sizes. */
+    if (!isatty(STDERR_FILENO) ||
+        !img_list_has(bdrv_driver_create_opts(drv), "force_size")) {
         return;
     }
-    length = created_length(drv, filename);
+    options = qdict_new();
+    qdict_put_str(options, "driver", bdrv_driver_name(drv));
+    blk = blk_new_open(filename, NULL, options, 0, NULL);
+    length = blk ? blk_getlength(blk) : -ENOENT;
     if (length > 0 && length != asked) {
         info_report("the size of '%s' was rounded from %" PRId64 " to %" PRId64
                     " bytes; -o force_size keeps it exact", filename, asked,

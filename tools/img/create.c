@@ -3,8 +3,9 @@
  * create: makes a new, empty image.
  *
  * Invariants:
- *   - All that can be judged without touching the file is judged before the
- *     line `Formatting ...`; what is printed there is what the user gave.
+ *   - All that can be checked without touching the file is checked before the
+ *     line `Formatting ...`, so that a refused image keeps what is there; the
+ *     line shows only what the user gave, since scripts compare it.
  *   - Every error names the image.
  */
 #include "qemu/osdep.h"
@@ -15,58 +16,18 @@ typedef struct CreateArgs {
     const char *filename;
     const char *backing;            /* NULL: none */
     const char *backing_format;     /* NULL: not given */
-    char *options;                  /* -o, joined; NULL: none */
+    const char *options;            /* -o, joined; NULL: none */
     int64_t size;                   /* bytes; negative: not given */
     bool quiet;
     bool unsafe;                    /* do not open the backing image */
 } CreateArgs;
 
-static const char create_help[] =
-    "Makes a new image. The size may also stand among the options.\n"
-    "\n"
-    "  -f FMT      format of the image (default: raw)\n"
-    "  -o OPTIONS  options of the format; '-o help' lists them\n"
-    "  -b FILE     backing image\n"
-    "  -F FMT      format of the backing image\n"
-    "  -u          do not open the backing image\n"
-    "  -q          print nothing but errors\n";
-
-static bool list_has(QemuOptsList *list, const char *name)
-{
-    const QemuOptDesc *desc = list->desc;
-
-    while (desc->name && strcmp(desc->name, name) != 0) {
-        desc++;
-    }
-    return desc->name != NULL;
-}
-
-/* Sets what -b and -F say, if the format has a place for it. */
-static bool set_backing(QemuOpts *opts, QemuOptsList *list,
-                        const CreateArgs *args, Error **errp)
-{
-    if (args->backing && !list_has(list, "backing_file")) {
-        error_setg(errp, "Backing file not supported for file format '%s'",
-                   args->format);
-        return false;
-    }
-    if (args->backing_format && !list_has(list, "backing_fmt")) {
-        error_setg(errp, "Backing file format not supported for file format "
-                   "'%s'", args->format);
-        return false;
-    }
-    return (!args->backing ||
-            qemu_opt_set(opts, "backing_file", args->backing, errp)) &&
-           (!args->backing_format ||
-            qemu_opt_set(opts, "backing_fmt", args->backing_format, errp));
-}
-
 /* The size of the backing image in bytes, negative with an error. */
-static int64_t backing_size(const CreateArgs *args, Error **errp)
+static int64_t create_backing_size(const CreateArgs *args, Error **errp)
 {
     g_autofree char *path = path_combine(args->filename, args->backing);
+    g_autoptr(BlockBackend) blk = NULL;
     QDict *options = qdict_new();
-    BlockBackend *blk;
     int64_t size;
 
     if (args->backing_format) {
@@ -81,12 +42,12 @@ static int64_t backing_size(const CreateArgs *args, Error **errp)
     if (size < 0) {
         error_setg_errno(errp, -size, "Could not get size of '%s'", path);
     }
-    blk_unref(blk);
     return size;
 }
 
 /* Makes sure that the size is there, once. */
-static bool set_size(QemuOpts *opts, const CreateArgs *args, Error **errp)
+static bool create_set_size(QemuOpts *opts, const CreateArgs *args,
+                            Error **errp)
 {
     int64_t size = args->size;
     bool given = qemu_opt_find(opts, "size") != NULL;
@@ -99,7 +60,7 @@ static bool set_size(QemuOpts *opts, const CreateArgs *args, Error **errp)
         return true;
     }
     if (size < 0 && args->backing && !args->unsafe) {
-        size = backing_size(args, errp);
+        size = create_backing_size(args, errp);
         if (size < 0) {
             return false;
         }
@@ -111,16 +72,7 @@ static bool set_size(QemuOpts *opts, const CreateArgs *args, Error **errp)
     return qemu_opt_set_number(opts, "size", size, errp);
 }
 
-static bool set_options(QemuOpts *opts, QemuOptsList *list,
-                        const CreateArgs *args, Error **errp)
-{
-    return (!args->options ||
-            qemu_opts_do_parse(opts, args->options, NULL, errp)) &&
-           set_backing(opts, list, args, errp) &&
-           set_size(opts, args, errp);
-}
-
-/* Says what is about to be done, does it, and tells of rounding. */
+/* Prints what is about to be done, does it, and reports rounding. */
 static bool create_image(BlockDriver *drv, QemuOpts *opts,
                          const CreateArgs *args, Error **errp)
 {
@@ -168,99 +120,68 @@ static bool create(CreateArgs *args, Error **errp)
         return false;
     }
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    ok = set_options(opts, list, args, errp) &&
+    ok = (!args->options ||
+          qemu_opts_do_parse(opts, args->options, NULL, errp)) &&
+         img_set_backing(opts, drv, list, args->backing, args->backing_format,
+                         errp) &&
+         create_set_size(opts, args, errp) &&
          create_image(drv, opts, args, errp);
     qemu_opts_del(opts);
     qemu_opts_free(list);
     return ok;
 }
 
-/* The operands, after the options; false when an error was reported. */
-static bool read_operands(CreateArgs *args, int argc, char **argv)
+static const CmdOption create_options[] = {
+    { 'f', NULL, "FMT", "format of the image (default: raw)",
+      cmd_set_string, offsetof(CreateArgs, format) },
+    { 'o', NULL, "OPTIONS", "options of the format; '-o help' lists them",
+      img_set_list, offsetof(CreateArgs, options) },
+    { 'b', NULL, "BACKING", "backing image",
+      cmd_set_string, offsetof(CreateArgs, backing) },
+    { 'F', NULL, "FMT", "format of the backing image",
+      cmd_set_string, offsetof(CreateArgs, backing_format) },
+    { 'u', NULL, NULL, "do not open the backing image",
+      cmd_set_true, offsetof(CreateArgs, unsafe) },
+    IMG_QUIET(CreateArgs, quiet),
+    IMG_END
+};
+
+static int create_run(int argc, char **argv)
 {
+    CreateArgs args = { .format = IMG_DEFAULT_FORMAT, .size = -1 };
+    Error *err = NULL;
+
+    if (!img_read_options(&args, argc, argv)) {
+        return 1;
+    }
+    if (args.options && has_help_option(args.options)) {
+        return img_print_create_help(optind < argc ? argv[optind] : NULL,
+                                     args.format);
+    }
     if (optind == argc) {
         img_usage_error("Expecting image file name");
     }
-    args->filename = argv[optind++];
+    args.filename = argv[optind++];
     if (optind < argc) {
-        args->size = img_parse_size("image size", argv[optind++]);
-        if (args->size < 0) {
-            return false;
+        args.size = img_parse_size("image size", argv[optind++], 0, INT64_MAX);
+        if (args.size < 0) {
+            return 1;
         }
     }
     if (optind < argc) {
         img_usage_error("Unexpected argument: %s", argv[optind]);
     }
-    return true;
-}
-
-/* The options; false when an error was reported. */
-static bool read_options(CreateArgs *args, int argc, char **argv)
-{
-    static const struct option long_options[] = { IMG_LONG_HELP, IMG_LONG_END };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:o:b:F:uq", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->format = optarg;
-            break;
-        case 'o':
-            if (!img_add_options(&args->options, optarg)) {
-                return false;
-            }
-            break;
-        case 'b':
-            args->backing = optarg;
-            break;
-        case 'F':
-            args->backing_format = optarg;
-            break;
-        case 'u':
-            args->unsafe = true;
-            break;
-        case 'q':
-            args->quiet = true;
-            break;
-        }
-    }
-    return true;
-}
-
-static int run(CreateArgs *args, int argc, char **argv)
-{
-    Error *err = NULL;
-
-    if (!read_options(args, argc, argv)) {
-        return 1;
-    }
-    if (args->options && has_help_option(args->options)) {
-        return img_print_create_help(optind < argc ? argv[optind] : NULL,
-                                     args->format);
-    }
-    if (!read_operands(args, argc, argv)) {
-        return 1;
-    }
-    if (!create(args, &err)) {
-        error_reportf_err(err, "%s: ", args->filename);
+    if (!create(&args, &err)) {
+        error_reportf_err(err, "%s: ", args.filename);
         return 1;
     }
     return 0;
 }
 
-static int create_run(int argc, char **argv)
-{
-    CreateArgs args = { .format = IMG_DEFAULT_FORMAT, .size = -1 };
-    int status = run(&args, argc, argv);
-
-    g_free(args.options);
-    return status;
-}
-
 const ImgCommand img_create = {
     .name = "create",
-    .synopsis = "[-f FMT] [-o OPTIONS] [-b BACKING [-F FMT]] [-u] [-q] FILE "
-                "[SIZE]",
-    .help = create_help,
+    .operands = "FILE [SIZE]",
+    .help = "Makes a new image. The size may also stand among the options.\n",
+    .options = create_options,
     .run = create_run,
 };

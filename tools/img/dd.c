@@ -4,7 +4,7 @@
  *
  * Invariants:
  *   - count= counts from the beginning of the input, so that skipped blocks are
- *     among them; what lies behind the input's end is not copied.
+ *     among them, as with qemu-img; blocks after the input's end are not copied.
  *   - The new image is allocated throughout.
  */
 #include "qemu/osdep.h"
@@ -23,23 +23,10 @@ typedef struct DdArgs {
     int64_t skip;               /* blocks */
 } DdArgs;
 
-static const char dd_help[] =
-    "Copies blocks of the image IN into a new image OUT.\n"
-    "\n"
-    "  -f FMT        format of IN\n"
-    "  -O FMT        format of OUT (default: raw)\n"
-    "  -U            open IN although somebody writes to it\n"
-    "  --image-opts  IN is a list of options\n"
-    "  if=IN         the image to read\n"
-    "  of=OUT        the image to make\n"
-    "  bs=SIZE       bytes in a block (default: 512)\n"
-    "  count=N       end after block N of IN\n"
-    "  skip=N        begin after block N of IN\n";
-
 /* ---- copying ------------------------------------------------------------ */
 
 /* @blocks in bytes, at most INT64_MAX. */
-static int64_t blocks_to_bytes(const DdArgs *args, int64_t blocks)
+static int64_t dd_bytes(const DdArgs *args, int64_t blocks)
 {
     int64_t bytes;
 
@@ -48,8 +35,8 @@ static int64_t blocks_to_bytes(const DdArgs *args, int64_t blocks)
 }
 
 /* Opens the image that was just made, and copies @size bytes.  Reports. */
-static bool copy(const DdArgs *args, BlockDriver *drv, CopyImages *images,
-                 int64_t size)
+static bool dd_copy(const DdArgs *args, BlockDriver *drv, CopyImages *images,
+                    int64_t size)
 {
     ImgOpen how = {
         .format = bdrv_driver_name(drv), .flags = BDRV_O_RDWR | BDRV_O_RESIZE,
@@ -99,9 +86,9 @@ static bool dd_images(DdArgs *args, CopyImages *images)
         error_report("Unknown file format");
         return false;
     }
-    images->skip = blocks_to_bytes(args, args->skip);
+    images->skip = dd_bytes(args, args->skip);
     if (args->count >= 0) {
-        end = MIN(end, blocks_to_bytes(args, args->count));
+        end = MIN(end, dd_bytes(args, args->count));
     }
     if (images->skip <= end) {
         target.size = end - images->skip;
@@ -114,77 +101,31 @@ static bool dd_images(DdArgs *args, CopyImages *images)
     if (images->skip > end) {
         error_report("%s: cannot skip to specified offset", args->input);
     }
-    return copy(args, drv, images, target.size);
-}
-
-static int dd(DdArgs *args)
-{
-    CopyImages images = { 0 };
-    char *names[] = { (char *)args->input };
-    bool good = copy_images_open(&images, names, 1, &args->how, true) &&
-                dd_images(args, &images);
-
-    copy_images_close(&images);
-    return good ? 0 : 1;
+    return dd_copy(args, drv, images, target.size);
 }
 
 /* ---- the command line --------------------------------------------------- */
 
-/* NAME=VALUE.  Exits when there is no such name; reports. */
-static bool read_operand(DdArgs *args, char *word)
-{
-    char *value = strchr(word, '=');
-
-    if (value) {
-        *value++ = '\0';
-    }
-    if (value && strcmp(word, "if") == 0) {
-        args->input = value;
-        return true;
-    }
-    if (value && strcmp(word, "of") == 0) {
-        args->output = value;
-        return true;
-    }
-    if (value && strcmp(word, "bs") == 0) {
-        args->block_size = img_parse_size_range("bs", value, 1, INT_MAX);
-        return args->block_size > 0;
-    }
-    if (value && strcmp(word, "count") == 0) {
-        args->count = img_parse_size("count", value);
-        return args->count >= 0;
-    }
-    if (value && strcmp(word, "skip") == 0) {
-        args->skip = img_parse_size("skip", value);
-        return args->skip >= 0;
-    }
-    img_fail("unrecognized operand %s", word);
-}
-
-static void read_options(DdArgs *args, int argc, char **argv)
-{
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_IMAGE_OPTS, IMG_LONG_FORCE_SHARE, IMG_LONG_END
-    };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:O:U", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->how.format = optarg;
-            break;
-        case 'O':
-            args->format = optarg;
-            break;
-        case 'U':
-            args->how.force_share = true;
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args->how.image_opts = true;
-            break;
-        }
-    }
-}
+static const CmdOption dd_options[] = {
+    { 'f', NULL, "FMT", "format of IN",
+      cmd_set_string, offsetof(DdArgs, how.format) },
+    { 'O', NULL, "FMT", "format of OUT (default: raw)",
+      cmd_set_string, offsetof(DdArgs, format) },
+    IMG_FORCE_SHARE(DdArgs, how.force_share),
+    { 0, "image-opts", NULL, "IN is a list of options",
+      cmd_set_true, offsetof(DdArgs, how.image_opts) },
+    { CMD_OPERAND, "bs", "SIZE", "bytes in a block (default: 512)",
+      img_set_size, offsetof(DdArgs, block_size), "bs", 1, INT_MAX },
+    { CMD_OPERAND, "count", "N", "end after block N of IN",
+      img_set_size, offsetof(DdArgs, count), "count" },
+    { CMD_OPERAND, "skip", "N", "begin after block N of IN",
+      img_set_size, offsetof(DdArgs, skip), "skip" },
+    { CMD_OPERAND, "if", "IN", "the image to read",
+      cmd_set_string, offsetof(DdArgs, input), .required = true },
+    { CMD_OPERAND, "of", "OUT", "the image to make",
+      cmd_set_string, offsetof(DdArgs, output), .required = true },
+    IMG_END
+};
 
 static int dd_command(int argc, char **argv)
 {
@@ -193,10 +134,18 @@ static int dd_command(int argc, char **argv)
         .block_size = DEFAULT_BLOCK_SIZE,
         .count = -1,
     };
+    CopyImages images = { 0 };
+    bool good;
 
-    read_options(&args, argc, argv);
+    if (!img_read_options(&args, argc, argv)) {
+        return 1;
+    }
     for (; optind < argc; optind++) {
-        if (!read_operand(&args, argv[optind])) {
+        int ret = cmdline_read_operand(dd_options, &args, argv[optind]);
+
+        if (ret > 0) {
+            img_fail("unrecognized operand %s", argv[optind]);
+        } else if (ret < 0) {
             return 1;
         }
     }
@@ -204,13 +153,17 @@ static int dd_command(int argc, char **argv)
         img_fail("Must specify both input and output files");
     }
     img_check_image_opts(&args.how);
-    return dd(&args);
+    good = copy_images_open(&images, (char *[]){ (char *)args.input }, 1,
+                            &args.how, true) &&
+           dd_images(&args, &images);
+    copy_images_close(&images);
+    return good ? 0 : 1;
 }
 
 const ImgCommand img_dd = {
     .name = "dd",
-    .synopsis = "[-f FMT] [-O FMT] [-U] [--image-opts] [bs=SIZE] [count=N] "
-                "[skip=N] if=IN of=OUT",
-    .help = dd_help,
+    .operands = "",
+    .help = "Copies blocks of the image IN into a new image OUT.\n",
+    .options = dd_options,
     .run = dd_command,
 };

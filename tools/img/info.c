@@ -18,44 +18,18 @@
 
 typedef struct InfoArgs {
     ImgOpen how;
-    const char *filename;
     bool json;
     bool chain;     /* the backing images, too */
 } InfoArgs;
 
-static const char info_help[] =
-    "Tells what is known about an image without reading its contents.\n"
-    "\n"
-    "  -f FMT           format of the image (default: probed)\n"
-    "  --output=FORM    human (default) or json\n"
-    "  --backing-chain  the backing images, too\n"
-    "  --image-opts     FILE is a list of options\n"
-    "  -U, --force-share\n"
-    "                   also while another process writes to it\n";
-
 /* ---- collecting --------------------------------------------------------- */
 
-static void set_number(bool *has, int64_t *member, int64_t value)
-{
-    *has = value >= 0;
-    *member = MAX(value, 0);
-}
-
-static void fill_backing(ImageInfo *info, BlockDriverState *bs)
-{
-    BlockDriverState *backing = bdrv_backing_bs(bs);
-
-    if (backing) {
-        info->backing_filename = g_strdup(bdrv_get_filename(backing));
-        info->full_backing_filename = g_strdup(info->backing_filename);
-    }
-}
-
 /* What @bs is; the caller frees it.  NULL with an error. */
-static ImageInfo *query(BlockDriverState *bs, Error **errp)
+static ImageInfo *info_query(BlockDriverState *bs, Error **errp)
 {
     Error *err = NULL;
     BlockDriverInfo bdi = { 0 };
+    BlockDriverState *backing = bdrv_backing_bs(bs);
     ImageInfo *info;
     int64_t size = bdrv_getlength(bs);
 
@@ -68,15 +42,19 @@ static ImageInfo *query(BlockDriverState *bs, Error **errp)
     info->filename = g_strdup(bdrv_get_filename(bs));
     info->format = g_strdup(bdrv_get_format_name(bs));
     info->virtual_size = size;
-    set_number(&info->has_actual_size, &info->actual_size,
-               bdrv_get_allocated_file_size(bs));
+    size = bdrv_get_allocated_file_size(bs);
+    info->has_actual_size = size >= 0;
+    info->actual_size = MAX(size, 0);
     if (bdrv_get_info(bs, &bdi) >= 0) {
         info->has_cluster_size = bdi.cluster_size != 0;
         info->cluster_size = bdi.cluster_size;
         info->has_dirty_flag = true;
         info->dirty_flag = bdi.is_dirty;
     }
-    fill_backing(info, bs);
+    if (backing) {
+        info->backing_filename = g_strdup(bdrv_get_filename(backing));
+        info->full_backing_filename = g_strdup(info->backing_filename);
+    }
     info->format_specific = bdrv_get_specific_info(bs, &err);
     if (err) {
         error_propagate(errp, err);
@@ -86,54 +64,47 @@ static ImageInfo *query(BlockDriverState *bs, Error **errp)
     return info;
 }
 
-static void free_info(gpointer info)
+static void info_free(gpointer info)
 {
     qapi_free_ImageInfo(info);
 }
 
 /* ---- printing ----------------------------------------------------------- */
 
-/* A scalar as people see it: booleans and numbers as in JSON, bare strings. */
-static void print_scalar(QObject *obj)
-{
-    QString *string = qobject_to(QString, obj);
+static void info_print_members(QDict *dict, int indent);
 
-    if (string) {
-        printf("%s\n", qstring_get_str(string));
-    } else {
-        QString *json = qobject_to_json(obj);
-
-        printf("%s\n", qstring_get_str(json));
-        qobject_unref(json);
-    }
-}
-
-static void print_members(QDict *dict, int indent);
-
-/* What follows the colon behind a name: on its line, or below, indented. */
-static void print_value(QObject *value, int indent)
+/*
+ * The text after the colon of a name: on its line, or below, indented.
+ * Booleans and numbers are as in JSON, strings bare.
+ */
+static void info_print_value(QObject *value, int indent)
 {
     QList *list = qobject_to(QList, value);
+    QString *string = qobject_to(QString, value);
     const QListEntry *entry;
     int i = 0;
 
     if (qobject_type(value) == QTYPE_QDICT) {
         printf("\n");
-        print_members(qobject_to(QDict, value), indent + 4);
+        info_print_members(qobject_to(QDict, value), indent + 4);
     } else if (list) {
         printf("\n");
         QLIST_FOREACH_ENTRY(list, entry) {
             printf("%*s[%d]:", indent + 4, "", i++);
-            print_value(qlist_entry_obj(entry), indent + 4);
+            info_print_value(qlist_entry_obj(entry), indent + 4);
         }
+    } else if (string) {
+        printf(" %s\n", qstring_get_str(string));
     } else {
-        printf(" ");
-        print_scalar(value);
+        QString *json = qobject_to_json(value);
+
+        printf(" %s\n", qstring_get_str(json));
+        qobject_unref(json);
     }
 }
 
-/* The members of @dict, a line each, words parted by blanks. */
-static void print_members(QDict *dict, int indent)
+/* The members of @dict, a line each, words divided by blanks. */
+static void info_print_members(QDict *dict, int indent)
 {
     const QDictEntry *entry;
 
@@ -142,36 +113,11 @@ static void print_members(QDict *dict, int indent)
         QObject *value = qdict_entry_value(entry);
 
         printf("%*s%s:", indent, "", g_strdelimit(key, "-_", ' '));
-        print_value(value, indent);
+        info_print_value(value, indent);
     }
 }
 
-/* @info as a dict of the caller's. */
-static QDict *info_to_qdict(ImageInfo *info)
-{
-    QObject *obj;
-    Visitor *v = qobject_output_visitor_new(&obj);
-
-    visit_type_ImageInfo(v, NULL, &info, &error_abort);
-    visit_complete(v, &obj);
-    visit_free(v);
-    return qobject_to(QDict, obj);
-}
-
-static void print_specific(ImageInfo *info)
-{
-    QDict *dict = info_to_qdict(info);
-    QDict *specific = qdict_get_qdict(dict, "format-specific");
-    QDict *data = specific ? qdict_get_qdict(specific, "data") : NULL;
-
-    if (data && qdict_size(data)) {
-        printf("Format specific information:\n");
-        print_members(data, 4);
-    }
-    qobject_unref(dict);
-}
-
-static void print_human(ImageInfo *info)
+static void info_print_human(ImageInfo *info)
 {
     g_autofree char *virtual_size = size_to_str(info->virtual_size);
     g_autofree char *disk_size = info->has_actual_size
@@ -195,123 +141,89 @@ static void print_human(ImageInfo *info)
         printf("backing file format: %s\n", info->backing_filename_format);
     }
     if (info->format_specific) {
-        print_specific(info);
-    }
-}
+        QDict *dict = qobject_to(QDict, img_to_qobject(ImageInfo, info));
+        QDict *specific = qdict_get_qdict(dict, "format-specific");
+        QDict *data = specific ? qdict_get_qdict(specific, "data") : NULL;
 
-static void print_all_human(GPtrArray *infos)
-{
-    guint i;
-
-    for (i = 0; i < infos->len; i++) {
-        if (i > 0) {
-            printf("\n");
+        if (data && qdict_size(data)) {
+            printf("Format specific information:\n");
+            info_print_members(data, 4);
         }
-        print_human(g_ptr_array_index(infos, i));
+        qobject_unref(dict);
     }
 }
 
-static void print_all_json(GPtrArray *infos)
+static void info_print(const InfoArgs *args, GPtrArray *infos)
 {
-    QList *list = qlist_new();
+    QList *list = args->json && args->chain ? qlist_new() : NULL;
     guint i;
 
     for (i = 0; i < infos->len; i++) {
-        qlist_append(list, info_to_qdict(g_ptr_array_index(infos, i)));
+        ImageInfo *info = g_ptr_array_index(infos, i);
+
+        if (list) {
+            qlist_append_obj(list, img_to_qobject(ImageInfo, info));
+        } else if (args->json) {
+            img_print_json(img_to_qobject(ImageInfo, info));
+        } else {
+            printf("%s", i > 0 ? "\n" : "");
+            info_print_human(info);
+        }
     }
-    img_print_json(QOBJECT(list));
-    qobject_unref(list);
-}
-
-static void print_infos(const InfoArgs *args, GPtrArray *infos)
-{
-    if (!args->json) {
-        print_all_human(infos);
-    } else if (args->chain) {
-        print_all_json(infos);
-    } else {
-        QDict *dict = info_to_qdict(g_ptr_array_index(infos, 0));
-
-        img_print_json(QOBJECT(dict));
-        qobject_unref(dict);
+    if (list) {
+        img_print_json(QOBJECT(list));
     }
 }
 
 /* ---- the command -------------------------------------------------------- */
 
-static int info(const InfoArgs *args)
+static const CmdOption info_options[] = {
+    IMG_FORMAT_LONG(InfoArgs, how.format),
+    IMG_OUTPUT(InfoArgs, json),
+    { 0, "backing-chain", NULL, "the backing images, too",
+      cmd_set_true, offsetof(InfoArgs, chain) },
+    IMG_IMAGE_OPTS(InfoArgs, how.image_opts),
+    IMG_FORCE_SHARE(InfoArgs, how.force_share),
+    IMG_END
+};
+
+static int info_run(int argc, char **argv)
 {
-    g_autoptr(GPtrArray) infos = g_ptr_array_new_with_free_func(free_info);
+    g_autoptr(GPtrArray) infos = g_ptr_array_new_with_free_func(info_free);
+    g_autoptr(BlockBackend) blk = NULL;
+    InfoArgs args = { 0 };
     Error *err = NULL;
     BlockDriverState *bs;
-    BlockBackend *blk = img_open(args->filename, &args->how);
+    const char *filename;
 
+    if (!img_read_options(&args, argc, argv)) {
+        return 1;
+    }
+    filename = img_read_image(argc, argv);
+    img_check_image_opts(&args.how);
+    blk = img_open(filename, &args.how);
     if (!blk) {
         return 1;
     }
     bs = blk_bs(blk);
     do {
-        ImageInfo *one = query(bs, &err);
+        ImageInfo *one = info_query(bs, &err);
 
         if (!one) {
-            break;
+            error_report_err(err);
+            return 1;
         }
         g_ptr_array_add(infos, one);
         bs = bdrv_backing_bs(bs);
-    } while (args->chain && bs);
-    blk_unref(blk);
-    if (err) {
-        error_report_err(err);
-        return 1;
-    }
-    print_infos(args, infos);
+    } while (args.chain && bs);
+    info_print(&args, infos);
     return 0;
-}
-
-static int info_run(int argc, char **argv)
-{
-    enum { OPT_CHAIN = IMG_OPT_OWN };
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_OUTPUT, IMG_LONG_IMAGE_OPTS,
-        IMG_LONG_FORCE_SHARE,
-        { "format", required_argument, NULL, 'f' },
-        { "backing-chain", no_argument, NULL, OPT_CHAIN },
-        IMG_LONG_END
-    };
-    InfoArgs args = { 0 };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:U", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args.how.format = optarg;
-            break;
-        case 'U':
-            args.how.force_share = true;
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args.how.image_opts = true;
-            break;
-        case IMG_OPT_OUTPUT:
-            args.json = img_output_is_json(optarg);
-            break;
-        case OPT_CHAIN:
-            args.chain = true;
-            break;
-        }
-    }
-    if (optind != argc - 1) {
-        img_usage_error("Expecting one image file name");
-    }
-    args.filename = argv[optind];
-    img_check_image_opts(&args.how);
-    return info(&args);
 }
 
 const ImgCommand img_info = {
     .name = "info",
-    .synopsis = "[-f FMT] [--output=human|json] [--backing-chain] "
-                "[--image-opts] [-U] FILE",
-    .help = info_help,
+    .operands = "FILE",
+    .help = "Shows what an image is, without reading its contents.\n",
+    .options = info_options,
     .run = info_run,
 };

@@ -6,8 +6,8 @@
  * could not be written.
  */
 #include "qemu/osdep.h"
+#include <getopt.h>
 #include <signal.h>
-#include "../cmdline.h"
 #include "common.h"
 
 /* All subcommands, by name. */
@@ -42,70 +42,42 @@ static const char general_help[] =
     "'COMMAND --help' explains a command's options.\n"
     "\n";
 
-static void print_version(void)
-{
-    printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
-}
-
-static void print_help(void)
+static bool main_set_help(void *member, const CmdOption *option,
+                          const char *value)
 {
     size_t i;
 
-    print_version();
+    cmdline_print_version();
     printf("usage: %s [--help | --version] COMMAND [OPTIONS] ...\n"
            "Creates, converts, checks and changes disk images.\n"
            "\n"
            "Commands:\n", error_get_progname());
     for (i = 0; i < ARRAY_SIZE(commands); i++) {
-        printf("  %s %s\n", commands[i]->name, commands[i]->synopsis);
+        printf("  ");
+        img_print_synopsis(commands[i]);
     }
     printf("\n%sSupported formats:", general_help);
     cmdline_print_formats();
+    exit(img_finish_output(0));
 }
 
-static const ImgCommand *find_command(const char *name)
+static bool main_set_version(void *member, const CmdOption *option,
+                             const char *value)
 {
-    size_t i;
-
-    for (i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (strcmp(commands[i]->name, name) == 0) {
-            return commands[i];
-        }
-    }
-    return NULL;
+    cmdline_print_version();
+    exit(img_finish_output(0));
 }
 
-/*
- * The options in front of the command; exits after --help and --version.
- * Returns the index of the command's name.
- */
-static int read_options(int argc, char **argv)
-{
-    static const struct option long_options[] = {
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { NULL, 0, NULL, 0 }
-    };
-    int c;
-
-    while ((c = getopt_long(argc, argv, "+:hV", long_options, NULL)) != -1) {
-        switch (c) {
-        case 'h':
-            print_help();
-            exit(img_finish_output(0));
-        case 'V':
-            print_version();
-            exit(img_finish_output(0));
-        default:
-            img_usage_error("unrecognized option '%s'", argv[optind - 1]);
-        }
-    }
-    return optind;
-}
+/* The options before the command. */
+static const CmdOption main_options[] = {
+    { 'h', "help", .set = main_set_help },
+    { 'V', "version", .set = main_set_version },
+    CMD_END
+};
 
 int main(int argc, char **argv)
 {
-    const ImgCommand *command;
+    const ImgCommand *command = NULL;
     int first;
 
     signal(SIGPIPE, SIG_IGN);
@@ -115,11 +87,18 @@ int main(int argc, char **argv)
     if (argc < 2) {
         img_usage_error("Not enough arguments");
     }
-    first = read_options(argc, argv);
+    if (cmdline_read("+:", main_options, NULL, argc, argv) != 0) {
+        img_usage_error("unrecognized option '%s'", argv[optind - 1]);
+    }
+    first = optind;
     if (first == argc) {
         img_usage_error("Not enough arguments");
     }
-    command = find_command(argv[first]);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i]->name, argv[first]) == 0) {
+            command = commands[i];
+        }
+    }
     if (!command) {
         img_usage_error("Command not found: %s", argv[first]);
     }

@@ -23,17 +23,6 @@ typedef struct MapArgs {
     bool json;
 } MapArgs;
 
-static const char map_help[] =
-    "Shows what lies where in an image: data and where it is in the file, or\n"
-    "with --output=json all extents.\n"
-    "\n"
-    "  -f, --format=FMT      format of the image (default: probed)\n"
-    "  --output=FORM         human (default) or json\n"
-    "  -s, --start-offset=N  begin at this byte\n"
-    "  -l, --max-length=N    look at so many bytes\n"
-    "  --image-opts          FILE is a list of options\n"
-    "  -U, --force-share     also while another process writes to it\n";
-
 /* A range of the disk, and the node that holds its bytes (borrowed), if any. */
 typedef struct Extent {
     MapEntry entry;
@@ -42,54 +31,37 @@ typedef struct Extent {
 
 /* ---- printing ----------------------------------------------------------- */
 
-/* False, and reported, when the table has no way to show @x. */
-static bool print_human(const Extent *x)
+/*
+ * A line of the table, or with @json an object with a blank after its brace.
+ * False, and reported, when the table has no way to show @x.
+ */
+static bool map_print_extent(Extent *x, bool json, bool last)
 {
-    const MapEntry *e = &x->entry;
+    MapEntry *e = &x->entry;
 
-    if (e->data && !e->has_offset) {
+    if (json) {
+        QObject *obj = img_to_qobject(MapEntry, e);
+        QString *text = qobject_to_json(obj);
+
+        printf("{ %s%s", qstring_get_str(text) + 1, last ? "" : ",\n");
+        qobject_unref(text);
+        qobject_unref(obj);
+    } else if (e->data && !e->has_offset) {
         error_report("File contains external, encrypted or compressed "
                      "clusters.");
         return false;
-    }
-    if (e->data && !e->zero) {
+    } else if (e->data && !e->zero) {
         printf("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", e->start,
                e->length, e->offset, x->file ? bdrv_get_filename(x->file) : "");
     }
     return true;
 }
 
-/* One object a line, with a blank behind its brace. */
-static void print_json(Extent *x, bool last)
-{
-    MapEntry *e = &x->entry;
-    QObject *obj;
-    QString *text;
-    Visitor *v = qobject_output_visitor_new(&obj);
-
-    visit_type_MapEntry(v, NULL, &e, &error_abort);
-    visit_complete(v, &obj);
-    visit_free(v);
-    text = qobject_to_json(obj);
-    printf("{ %s%s", qstring_get_str(text) + 1, last ? "" : ",\n");
-    qobject_unref(text);
-    qobject_unref(obj);
-}
-
-static bool print_extent(Extent *x, bool json, bool last)
-{
-    if (json) {
-        print_json(x, last);
-        return true;
-    }
-    return print_human(x);
-}
-
 /* ---- collecting --------------------------------------------------------- */
 
 /* The extent at @offset, at most @bytes long.  0 or -errno. */
-static int get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                      Extent *x)
+static int map_get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                          Extent *x)
 {
     int64_t length = 0, map = 0;
     int depth = 0;
@@ -106,7 +78,7 @@ static int get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
     x->entry.data = ret & BDRV_BLOCK_DATA;
     x->entry.zero = ret & BDRV_BLOCK_ZERO;
     x->entry.present = ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED);
-    /* Where nobody answers for the range, there is no place either. */
+    /* Where no node answers for the range, there is no place either. */
     x->entry.has_offset = (ret & BDRV_BLOCK_OFFSET_VALID) &&
                           (ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO));
     if (x->entry.has_offset) {
@@ -118,7 +90,7 @@ static int get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
 }
 
 /* Does @next only go on where @x ends? */
-static bool goes_on(const Extent *x, const Extent *next)
+static bool map_goes_on(const Extent *x, const Extent *next)
 {
     const MapEntry *a = &x->entry, *b = &next->entry;
 
@@ -136,23 +108,24 @@ static int map_range(BlockDriverState *bs, const MapArgs *args, int64_t end)
 
     while (offset < end) {
         Extent next;
-        int ret = get_extent(bs, offset, end - offset, &next);
+        int ret = map_get_extent(bs, offset, end - offset, &next);
 
         if (ret < 0) {
             error_report("Failed to read image metadata: %s", strerror(-ret));
             return 1;
         }
         offset += next.entry.length;
-        if (goes_on(&cur, &next)) {
+        if (map_goes_on(&cur, &next)) {
             cur.entry.length += next.entry.length;
             continue;
         }
-        if (cur.entry.length > 0 && !print_extent(&cur, args->json, false)) {
+        if (cur.entry.length > 0 &&
+            !map_print_extent(&cur, args->json, false)) {
             return 1;
         }
         cur = next;
     }
-    return print_extent(&cur, args->json, true) ? 0 : 1;
+    return map_print_extent(&cur, args->json, true) ? 0 : 1;
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -178,82 +151,38 @@ static int map_backend(BlockBackend *blk, const MapArgs *args)
     return status;
 }
 
-static int map(const MapArgs *args)
-{
-    BlockBackend *blk = img_open(args->filename, &args->how);
-    int status;
-
-    if (!blk) {
-        return 1;
-    }
-    status = map_backend(blk, args);
-    blk_unref(blk);
-    return status;
-}
-
-/* False when a number was no good, which was reported. */
-static bool read_options(MapArgs *args, int argc, char **argv)
-{
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_OUTPUT, IMG_LONG_IMAGE_OPTS,
-        IMG_LONG_FORCE_SHARE,
-        { "format", required_argument, NULL, 'f' },
-        { "start-offset", required_argument, NULL, 's' },
-        { "max-length", required_argument, NULL, 'l' },
-        IMG_LONG_END
-    };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:s:l:U", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->how.format = optarg;
-            break;
-        case 's':
-            args->start = img_parse_size("start offset", optarg);
-            if (args->start < 0) {
-                return false;
-            }
-            break;
-        case 'l':
-            args->max_length = img_parse_size("max length", optarg);
-            if (args->max_length < 0) {
-                return false;
-            }
-            break;
-        case 'U':
-            args->how.force_share = true;
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args->how.image_opts = true;
-            break;
-        case IMG_OPT_OUTPUT:
-            args->json = img_output_is_json(optarg);
-            break;
-        }
-    }
-    return true;
-}
+static const CmdOption map_options[] = {
+    IMG_FORMAT_LONG(MapArgs, how.format),
+    IMG_OUTPUT(MapArgs, json),
+    { 's', "start-offset", "N", "begin at this byte",
+      img_set_size, offsetof(MapArgs, start), "start offset" },
+    { 'l', "max-length", "N", "look at so many bytes",
+      img_set_size, offsetof(MapArgs, max_length), "max length" },
+    IMG_IMAGE_OPTS(MapArgs, how.image_opts),
+    IMG_FORCE_SHARE(MapArgs, how.force_share),
+    IMG_END
+};
 
 static int map_run(int argc, char **argv)
 {
     MapArgs args = { .max_length = -1 };
+    g_autoptr(BlockBackend) blk = NULL;
 
-    if (!read_options(&args, argc, argv)) {
+    if (!img_read_options(&args, argc, argv)) {
         return 1;
     }
-    if (optind != argc - 1) {
-        img_usage_error("Expecting one image file name");
-    }
-    args.filename = argv[optind];
+    args.filename = img_read_image(argc, argv);
     img_check_image_opts(&args.how);
-    return map(&args);
+    blk = img_open(args.filename, &args.how);
+    return blk ? map_backend(blk, &args) : 1;
 }
 
 const ImgCommand img_map = {
     .name = "map",
-    .synopsis = "[-f FMT] [--output=human|json] [--start-offset=N] "
-                "[--max-length=N] [--image-opts] [-U] FILE",
-    .help = map_help,
+    .operands = "FILE",
+    .help =
+        "Shows what lies where in an image: data and where it is in the file,\n"
+        "or with --output=json all extents.\n",
+    .options = map_options,
     .run = map_run,
 };

@@ -14,69 +14,27 @@ typedef struct MeasureArgs {
     ImgOpen how;
     const char *filename;   /* the source; NULL: none */
     const char *format;     /* of the image to be */
-    char *options;          /* -o, joined; NULL: none */
+    const char *options;    /* -o, joined; NULL: none */
     int64_t size;           /* bytes; negative: not given */
     bool json;
 } MeasureArgs;
-
-static const char measure_help[] =
-    "Tells how many bytes a new image will take: one of a size, or one with\n"
-    "the contents of another image.\n"
-    "\n"
-    "  -O FMT             format of the new image (default: raw)\n"
-    "  -o OPTIONS         options of that format; '-o help' lists them\n"
-    "  --size=N           size of the disk in bytes, instead of FILE\n"
-    "  --output=FORM      human (default) or json\n"
-    "  -f FMT             format of FILE (default: probed)\n"
-    "  --image-opts       FILE is a list of options\n"
-    "  -U, --force-share  also while another process writes to it\n";
-
-static void print_json(BlockMeasureInfo *info)
-{
-    QObject *obj;
-    Visitor *v = qobject_output_visitor_new(&obj);
-
-    visit_type_BlockMeasureInfo(v, NULL, &info, &error_abort);
-    visit_complete(v, &obj);
-    visit_free(v);
-    img_print_json(obj);
-    qobject_unref(obj);
-}
-
-static void print_human(const BlockMeasureInfo *info)
-{
-    printf("required size: %" PRId64 "\n"
-           "fully allocated size: %" PRId64 "\n", info->required,
-           info->fully_allocated);
-}
-
-/* The options of the image to be; false when reported. */
-static bool set_options(QemuOpts *opts, const MeasureArgs *args)
-{
-    Error *err = NULL;
-
-    if (args->options &&
-        !qemu_opts_do_parse(opts, args->options, NULL, &err)) {
-        error_report_err(err);
-        error_report("Invalid options for file format '%s'", args->format);
-        return false;
-    }
-    if (args->size >= 0) {
-        qemu_opt_set_number(opts, "size", args->size, &error_abort);
-    }
-    return true;
-}
 
 /* Measures by the options @opts; an exit status. */
 static int measure_opts(BlockDriver *drv, QemuOpts *opts,
                         const MeasureArgs *args)
 {
+    g_autoptr(BlockBackend) source = NULL;
     Error *err = NULL;
     BlockMeasureInfo *info;
-    BlockBackend *source = NULL;
 
-    if (!set_options(opts, args)) {
+    if (args->options &&
+        !qemu_opts_do_parse(opts, args->options, NULL, &err)) {
+        error_report_err(err);
+        error_report("Invalid options for file format '%s'", args->format);
         return 1;
+    }
+    if (args->size >= 0) {
+        qemu_opt_set_number(opts, "size", args->size, &error_abort);
     }
     if (args->filename) {
         source = img_open(args->filename, &args->how);
@@ -87,14 +45,17 @@ static int measure_opts(BlockDriver *drv, QemuOpts *opts,
     info = bdrv_measure(drv, opts, source ? blk_bs(source) : NULL, &err);
     if (!info) {
         error_report_err(err);
-    } else if (args->json) {
-        print_json(info);
-    } else {
-        print_human(info);
+        return 1;
     }
-    blk_unref(source);
+    if (args->json) {
+        img_print_json(img_to_qobject(BlockMeasureInfo, info));
+    } else {
+        printf("required size: %" PRId64 "\n"
+               "fully allocated size: %" PRId64 "\n", info->required,
+               info->fully_allocated);
+    }
     qapi_free_BlockMeasureInfo(info);
-    return info ? 0 : 1;
+    return 0;
 }
 
 static int measure(const MeasureArgs *args)
@@ -122,95 +83,53 @@ static int measure(const MeasureArgs *args)
     return status;
 }
 
-/* False when something was no good, which was reported. */
-static bool read_options(MeasureArgs *args, int argc, char **argv)
-{
-    enum { OPT_SIZE = IMG_OPT_OWN };
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_OUTPUT, IMG_LONG_IMAGE_OPTS,
-        IMG_LONG_FORCE_SHARE,
-        { "size", required_argument, NULL, OPT_SIZE },
-        IMG_LONG_END
-    };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:O:o:U", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->how.format = optarg;
-            break;
-        case 'O':
-            args->format = optarg;
-            break;
-        case 'o':
-            if (!img_add_options(&args->options, optarg)) {
-                return false;
-            }
-            break;
-        case 'U':
-            args->how.force_share = true;
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args->how.image_opts = true;
-            break;
-        case IMG_OPT_OUTPUT:
-            args->json = img_output_is_json(optarg);
-            break;
-        case OPT_SIZE:
-            args->size = img_parse_size("image size", optarg);
-            if (args->size < 0) {
-                return false;
-            }
-            break;
-        }
-    }
-    return true;
-}
-
-/* Judges what was given together; exits when it does not fit. */
-static void check_args(const MeasureArgs *args, int operands)
-{
-    if (operands > 1) {
-        img_fail("At most one filename argument is allowed.");
-    }
-    if (!args->filename && (args->how.image_opts || args->how.format)) {
-        img_fail("--image-opts, -f, and -l require a filename argument.");
-    }
-    if (!args->filename && args->size < 0) {
-        img_fail("Either --size N or one filename must be specified.");
-    }
-    if (args->filename && args->size >= 0) {
-        img_fail("--size N cannot be used together with a filename.");
-    }
-    img_check_image_opts(&args->how);
-}
-
-static int run(MeasureArgs *args, int argc, char **argv)
-{
-    if (!read_options(args, argc, argv)) {
-        return 1;
-    }
-    if (args->options && has_help_option(args->options)) {
-        return img_print_create_help(NULL, args->format);
-    }
-    args->filename = optind < argc ? argv[optind] : NULL;
-    check_args(args, argc - optind);
-    return measure(args);
-}
+static const CmdOption measure_options[] = {
+    { 'O', NULL, "FMT", "format of the new image (default: raw)",
+      cmd_set_string, offsetof(MeasureArgs, format) },
+    { 'o', NULL, "OPTIONS", "options of that format; '-o help' lists them",
+      img_set_list, offsetof(MeasureArgs, options) },
+    IMG_OUTPUT(MeasureArgs, json),
+    { 0, "size", "N", "size of the disk in bytes, instead of FILE",
+      img_set_size, offsetof(MeasureArgs, size), "image size" },
+    IMG_FORMAT(MeasureArgs, how.format),
+    IMG_IMAGE_OPTS(MeasureArgs, how.image_opts),
+    IMG_FORCE_SHARE(MeasureArgs, how.force_share),
+    IMG_END
+};
 
 static int measure_run(int argc, char **argv)
 {
     MeasureArgs args = { .format = IMG_DEFAULT_FORMAT, .size = -1 };
-    int status = run(&args, argc, argv);
 
-    g_free(args.options);
-    return status;
+    if (!img_read_options(&args, argc, argv)) {
+        return 1;
+    }
+    if (args.options && has_help_option(args.options)) {
+        return img_print_create_help(NULL, args.format);
+    }
+    args.filename = optind < argc ? argv[optind] : NULL;
+    if (argc - optind > 1) {
+        img_fail("At most one filename argument is allowed.");
+    }
+    if (!args.filename && (args.how.image_opts || args.how.format)) {
+        img_fail("--image-opts, -f, and -l require a filename argument.");
+    }
+    if (!args.filename && args.size < 0) {
+        img_fail("Either --size N or one filename must be specified.");
+    }
+    if (args.filename && args.size >= 0) {
+        img_fail("--size N cannot be used together with a filename.");
+    }
+    img_check_image_opts(&args.how);
+    return measure(&args);
 }
 
 const ImgCommand img_measure = {
     .name = "measure",
-    .synopsis = "[-O FMT] [-o OPTIONS] [--output=human|json] [--size=N | "
-                "[-f FMT] [--image-opts] [-U] FILE]",
-    .help = measure_help,
+    .operands = "[FILE]",
+    .help =
+        "Shows how many bytes a new image will take: one of a size, or one\n"
+        "with the contents of another image.\n",
+    .options = measure_options,
     .run = measure_run,
 };

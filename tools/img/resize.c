@@ -5,7 +5,7 @@
  * Invariants:
  *   - Space that is added reads as zeroes.
  *   - Nothing is cut off without --shrink.
- *   - What is printed as done is on the disk.
+ *   - The new size is on the disk before it is reported as done.
  */
 #include "qemu/osdep.h"
 #include "common.h"
@@ -14,7 +14,6 @@
 
 typedef struct ResizeArgs {
     ImgOpen how;
-    const char *filename;
     int sign;               /* of a relative size: 1 or -1; 0: absolute */
     uint64_t size;          /* bytes */
     PreallocMode prealloc;
@@ -22,18 +21,8 @@ typedef struct ResizeArgs {
     bool quiet;
 } ResizeArgs;
 
-static const char resize_help[] =
-    "Sets the size of an image, or with + or - in front adds to it or takes\n"
-    "away from it. What is added reads as zeroes.\n"
-    "\n"
-    "  -f FMT                format of the image (default: probed)\n"
-    "  --shrink              allow a smaller size; the end is lost\n"
-    "  --preallocation=MODE  allocate what is added: off, falloc or full\n"
-    "  -q                    print nothing but errors\n"
-    "  --image-opts          FILE is a list of options\n";
-
 /* @text with an optional sign; false when reported. */
-static bool parse_new_size(ResizeArgs *args, const char *text)
+static bool resize_parse(ResizeArgs *args, const char *text)
 {
     int ret;
 
@@ -53,7 +42,7 @@ static bool parse_new_size(ResizeArgs *args, const char *text)
 }
 
 /* The size to be in bytes; 0 or less when there is none such. */
-static int64_t new_size(const ResizeArgs *args, int64_t current)
+static int64_t resize_target(const ResizeArgs *args, int64_t current)
 {
     uint64_t size = args->size;
     bool fits = true;
@@ -68,7 +57,7 @@ static int64_t new_size(const ResizeArgs *args, int64_t current)
 }
 
 /* May the size become @size?  Reports when not. */
-static bool may_resize(const ResizeArgs *args, int64_t current, int64_t size)
+static bool resize_allowed(const ResizeArgs *args, int64_t current, int64_t size)
 {
     if (size <= 0) {
         error_report("New image size must be positive");
@@ -99,8 +88,8 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
                      strerror(-current));
         return 1;
     }
-    size = new_size(args, current);
-    if (!may_resize(args, current, size)) {
+    size = resize_target(args, current);
+    if (!resize_allowed(args, current, size)) {
         return 1;
     }
     if (blk_truncate(blk, size, false, args->prealloc, &err) < 0) {
@@ -116,67 +105,12 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
     return 0;
 }
 
-static int resize(const ResizeArgs *args)
-{
-    BlockBackend *blk = img_open(args->filename, &args->how);
-    int status;
-
-    if (!blk) {
-        return 1;
-    }
-    status = resize_backend(blk, args);
-    blk_unref(blk);
-    return status;
-}
-
-static PreallocMode parse_prealloc(const char *word)
-{
-    int mode = qapi_enum_parse(&PreallocMode_lookup, word, -1, NULL);
-
-    if (mode < 0) {
-        img_fail("Invalid preallocation mode '%s'", word);
-    }
-    return mode;
-}
-
-static void read_options(ResizeArgs *args, int argc, char **argv)
-{
-    enum { OPT_PREALLOCATION = IMG_OPT_OWN, OPT_SHRINK };
-    static const struct option long_options[] = {
-        IMG_LONG_HELP, IMG_LONG_IMAGE_OPTS,
-        { "preallocation", required_argument, NULL, OPT_PREALLOCATION },
-        { "shrink", no_argument, NULL, OPT_SHRINK },
-        IMG_LONG_END
-    };
-    int c;
-
-    while ((c = img_getopt(argc, argv, "f:q", long_options)) != -1) {
-        switch (c) {
-        case 'f':
-            args->how.format = optarg;
-            break;
-        case 'q':
-            args->quiet = true;
-            break;
-        case IMG_OPT_IMAGE_OPTS:
-            args->how.image_opts = true;
-            break;
-        case OPT_PREALLOCATION:
-            args->prealloc = parse_prealloc(optarg);
-            break;
-        case OPT_SHRINK:
-            args->shrink = true;
-            break;
-        }
-    }
-}
-
 /*
  * A size with a minus sign looks like an option.  No option begins with a
  * digit, so such a word is the size: it is taken out of @argv.  NULL: there is
  * none.
  */
-static const char *take_negative_size(int *argc, char **argv)
+static const char *resize_take_negative(int *argc, char **argv)
 {
     char *size;
     int i = 1;
@@ -194,35 +128,49 @@ static const char *take_negative_size(int *argc, char **argv)
     return size;
 }
 
+static const CmdOption resize_options[] = {
+    IMG_FORMAT(ResizeArgs, how.format),
+    { 0, "shrink", NULL, "allow a smaller size; the end is lost",
+      cmd_set_true, offsetof(ResizeArgs, shrink) },
+    { 0, "preallocation", "off|falloc|full", "allocate what is added",
+      cmd_set_prealloc, offsetof(ResizeArgs, prealloc) },
+    IMG_QUIET(ResizeArgs, quiet),
+    IMG_IMAGE_OPTS(ResizeArgs, how.image_opts),
+    IMG_END
+};
+
 static int resize_run(int argc, char **argv)
 {
     ResizeArgs args = {
         .how.flags = BDRV_O_RDWR | BDRV_O_RESIZE,
         .prealloc = PREALLOC_MODE_OFF,
     };
-    const char *size = take_negative_size(&argc, argv);
-    int operands;
+    const char *size = resize_take_negative(&argc, argv);
+    g_autoptr(BlockBackend) blk = NULL;
 
-    read_options(&args, argc, argv);
-    operands = argc - optind + (size != NULL);
+    if (!img_read_options(&args, argc, argv)) {
+        return 1;
+    }
     if (argc + (size != NULL) < 3) {
         img_usage_error("Not enough arguments");
     }
-    if (operands != 2 || optind == argc) {
+    if (argc - optind + (size != NULL) != 2 || optind == argc) {
         img_usage_error("Expecting image file name and size");
     }
-    args.filename = argv[optind];
     img_check_image_opts(&args.how);
-    if (!parse_new_size(&args, size ? size : argv[optind + 1])) {
+    if (!resize_parse(&args, size ? size : argv[optind + 1])) {
         return 1;
     }
-    return resize(&args);
+    blk = img_open(argv[optind], &args.how);
+    return blk ? resize_backend(blk, &args) : 1;
 }
 
 const ImgCommand img_resize = {
     .name = "resize",
-    .synopsis = "[-f FMT] [--shrink] [--preallocation=off|falloc|full] [-q] "
-                "[--image-opts] FILE [+|-]SIZE",
-    .help = resize_help,
+    .operands = "FILE [+|-]SIZE",
+    .help =
+        "Sets the size of an image, or with + or - in front adds to it or\n"
+        "takes away from it. Space that is added reads as zeroes.\n",
+    .options = resize_options,
     .run = resize_run,
 };

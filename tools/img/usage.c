@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of a subcommand: getopt with this tool's messages, help,
- * sizes and lists.
+ * The command line of a subcommand: its options, help, sizes and lists, with
+ * this tool's messages.
  *
  * Invariants: of a word that getopt refuses the message shows the whole word
- * that the user wrote, also when it is one letter of several in it.
+ * that the user wrote, also when it is one letter of several in it, because
+ * that is what qemu-img's users look for in their scripts.
  */
 #include "qemu/osdep.h"
+#include <getopt.h>
 #include "common.h"
 #include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qstring.h"
@@ -19,37 +21,25 @@ void img_set_command(const ImgCommand *command)
     current = command;
 }
 
-void img_print_command_help(void)
-{
-    printf("usage: %s %s %s\n\n%s", error_get_progname(), current->name,
-           current->synopsis, current->help);
-}
-
-static int usage_status(void)
+int img_usage_status(void)
 {
     return current && current->usage_status ? current->usage_status : 1;
 }
 
-void img_usage_error(const char *fmt, ...)
+void img_print_synopsis(const ImgCommand *command)
 {
-    va_list ap;
-
-    va_start(ap, fmt);
-    error_vreport(fmt, ap);
-    va_end(ap);
-    error_printf("Try '%s --help' for more information\n",
-                 error_get_progname());
-    exit(usage_status());
+    printf("%s", command->name);
+    cmdline_print_synopsis(command->options);
+    printf("%s%s\n", *command->operands ? " " : "", command->operands);
 }
 
-void img_fail(const char *fmt, ...)
+bool img_set_help(void *member, const CmdOption *option, const char *value)
 {
-    va_list ap;
-
-    va_start(ap, fmt);
-    error_vreport(fmt, ap);
-    va_end(ap);
-    exit(usage_status());
+    printf("usage: %s ", error_get_progname());
+    img_print_synopsis(current);
+    printf("\n%s\n", current->help);
+    cmdline_print_options(current->options);
+    exit(img_finish_output(0));
 }
 
 /*
@@ -68,38 +58,39 @@ static const char *refused_word(int argc, char **argv)
     return word;
 }
 
-int img_getopt(int argc, char **argv, const char *letters,
-               const struct option *long_options)
+bool img_read_options(void *args, int argc, char **argv)
 {
-    g_autofree char *all = g_strconcat(":h", letters, NULL);
-    int c = getopt_long(argc, argv, all, long_options, NULL);
+    int ret = cmdline_read(":", current->options, args, argc, argv);
 
-    switch (c) {
-    case 'h':
-        img_print_command_help();
-        exit(img_finish_output(0));
-    case ':':
+    if (ret == ':') {
         img_usage_error("missing argument for option '%s'", argv[optind - 1]);
-    case '?':
+    } else if (ret == '?') {
         img_usage_error("unrecognized option '%s'", refused_word(argc, argv));
-    default:
-        return c;
     }
+    return ret == 0;
 }
 
-bool img_output_is_json(const char *word)
+const char *img_read_image(int argc, char **argv)
 {
-    if (strcmp(word, "json") == 0) {
-        return true;
+    if (optind != argc - 1) {
+        img_usage_error("Expecting one image file name");
     }
-    if (strcmp(word, "human") != 0) {
+    return argv[optind];
+}
+
+bool img_set_json(void *member, const CmdOption *option, const char *value)
+{
+    bool json = strcmp(value, "json") == 0;
+
+    if (!json && strcmp(value, "human") != 0) {
         img_fail("--output must be used with human or json as argument.");
     }
-    return false;
+    *(bool *)member = json;
+    return true;
 }
 
-int64_t img_parse_size_range(const char *what, const char *text, int64_t min,
-                             int64_t max)
+int64_t img_parse_size(const char *what, const char *text, int64_t min,
+                       int64_t max)
 {
     uint64_t value;
     int ret = qemu_strtosz(text, NULL, &value);
@@ -119,31 +110,38 @@ int64_t img_parse_size_range(const char *what, const char *text, int64_t min,
     return -ERANGE;
 }
 
-int64_t img_parse_size(const char *what, const char *text)
+bool img_set_size(void *member, const CmdOption *option, const char *value)
 {
-    return img_parse_size_range(what, text, 0, INT64_MAX);
+    int64_t *size = member;
+
+    *size = img_parse_size(option->what, value, option->min,
+                           option->max ? option->max : INT64_MAX);
+    return *size >= 0;
 }
 
-bool img_add_options(char **list, const char *more)
+bool img_set_list(void *member, const CmdOption *option, const char *value)
 {
-    char *joined;
+    /* Kept, so that no command needs to free what only its end ends. */
+    static char *joined;
+    char *old = joined;
 
-    if (!is_valid_option_list(more)) {
-        error_report("Invalid option list: %s", more);
+    if (!is_valid_option_list(value)) {
+        error_report("Invalid option list: %s", value);
         return false;
     }
-    joined = *list ? g_strconcat(*list, ",", more, NULL) : g_strdup(more);
-    g_free(*list);
-    *list = joined;
+    joined = old ? g_strconcat(old, ",", value, NULL) : g_strdup(value);
+    g_free(old);
+    *(const char **)member = joined;
     return true;
 }
 
-void img_print_json(const QObject *obj)
+void img_print_json(QObject *obj)
 {
     QString *text = qobject_to_json_pretty(obj);
 
     printf("%s\n", qstring_get_str(text));
     qobject_unref(text);
+    qobject_unref(obj);
 }
 
 int img_finish_output(int status)
