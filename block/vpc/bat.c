@@ -12,6 +12,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "flush.h"
 #include "vpc.h"
 
 /* Clean pages above this number are dropped. */
@@ -140,6 +141,14 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
     return 0;
 }
 
+static void bat_mark_dirty(VpcBat *bat, VpcBatPage *page)
+{
+    if (!page->dirty) {
+        page->dirty = true;
+        bat->dirty++;
+    }
+}
+
 int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
                              uint32_t entry, bool full)
 {
@@ -152,18 +161,10 @@ int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
         return ret;
     }
     page->entry[i] = entry;
-    vpc_bat_mark_dirty(&s->bat, page);
+    bat_mark_dirty(&s->bat, page);
     vpc_put_bit(page->full, i, full);
     vpc_batmap_set(s, block, full);
     return 0;
-}
-
-void vpc_bat_mark_dirty(VpcBat *bat, VpcBatPage *page)
-{
-    if (!page->dirty) {
-        page->dirty = true;
-        bat->dirty++;
-    }
 }
 
 void vpc_bat_mark_full(VpcState *s, uint32_t block, bool full)
@@ -172,5 +173,69 @@ void vpc_bat_mark_full(VpcState *s, uint32_t block, bool full)
 
     if (page) {
         vpc_put_bit(page->full, block % VPC_PAGE_ENTRIES, full);
+    }
+}
+
+bool vpc_bat_withdraw(VpcState *s, uint32_t block, uint32_t entry)
+{
+    VpcBatPage *page = s->bat.pages[block / VPC_PAGE_ENTRIES];
+    uint32_t i = block % VPC_PAGE_ENTRIES;
+
+    assert(page && page->dirty);
+    if (page->entry[i] != entry) {
+        return false;
+    }
+    page->entry[i] = VPC_UNALLOCATED;
+    vpc_batmap_set(s, block, false);
+    return true;
+}
+
+/* ---- flushing ----------------------------------------------------------- */
+
+bool vpc_bat_is_dirty(const VpcState *s)
+{
+    return s->bat.dirty;
+}
+
+static void bat_copy_done(VpcState *s, const VpcCopy *copy, bool written)
+{
+    VpcBatPage *page = copy->owner;
+
+    page->flushing = false;
+    if (!written) {
+        bat_mark_dirty(&s->bat, page);
+    }
+}
+
+static void bat_copy_page(BlockDriverState *bs, VpcBatPage *page,
+                          GArray *copies)
+{
+    VpcState *s = bs->opaque;
+    uint32_t first = page->index * VPC_PAGE_ENTRIES;
+    uint32_t count = MIN(s->bat.blocks - first, VPC_PAGE_ENTRIES);
+    uint32_t *raw = vpc_add_copy(bs, copies, (VpcCopy) {
+        .offset = s->bat.offset + (uint64_t)first * 4,
+        .bytes = count * 4,
+        .owner = page,
+        .done = bat_copy_done,
+    });
+
+    for (uint32_t i = 0; i < count; i++) {
+        raw[i] = cpu_to_be32(page->entry[i]);
+    }
+    page->dirty = false;
+    page->flushing = true;
+    s->bat.dirty--;
+}
+
+void vpc_bat_take_copies(BlockDriverState *bs, GArray *copies)
+{
+    VpcState *s = bs->opaque;
+    VpcBatPage *page;
+
+    QTAILQ_FOREACH(page, &s->bat.queue, link) {
+        if (page->dirty) {
+            bat_copy_page(bs, page, copies);
+        }
     }
 }

@@ -56,7 +56,13 @@ int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
                              uint32_t entry, bool full);
 /* Remembers, where the page is in memory, whether the bitmap is all ones. */
 void vpc_bat_mark_full(VpcState *s, uint32_t block, bool full);
-/* The page's entries are newer than the disk. */
-void vpc_bat_mark_dirty(VpcBat *bat, VpcBatPage *page);
+/*
+ * Takes @entry, which no flush has written, from @block; false: it has another
+ * one by now.
+ */
+bool vpc_bat_withdraw(VpcState *s, uint32_t block, uint32_t entry);
+
+bool vpc_bat_is_dirty(const VpcState *s);
+void vpc_bat_take_copies(BlockDriverState *bs, GArray *copies);
 
 #endif

@@ -22,6 +22,7 @@
 #include "qemu/bswap.h"
 #include "qemu/error-report.h"
 #include "qemu/units.h"
+#include "flush.h"
 #include "vpc.h"
 
 /* What 2040 GiB in the 2 MiB blocks of XenServer need is 128 KiB. */
@@ -227,4 +228,45 @@ void vpc_batmap_set(VpcState *s, uint32_t block, bool full)
         vpc_put_bit(b->map, block, full);
         b->dirty = true;
     }
+}
+
+/* ---- flushing ----------------------------------------------------------- */
+
+bool vpc_batmap_is_dirty(const VpcState *s)
+{
+    return s->batmap.dirty;
+}
+
+static void batmap_copy_done(VpcState *s, const VpcCopy *copy, bool written)
+{
+    if (!written) {
+        s->batmap.dirty = true;
+    }
+}
+
+/* The map, then its header, whose checksum is that of the copy. */
+void vpc_batmap_take_copies(BlockDriverState *bs, GArray *copies)
+{
+    VpcState *s = bs->opaque;
+    VpcBatmap *b = &s->batmap;
+    void *data;
+
+    if (!b->dirty) {
+        return;
+    }
+    data = vpc_add_copy(bs, copies, (VpcCopy) {
+        .offset = b->offset,
+        .bytes = b->bytes,
+        .done = batmap_copy_done,
+    });
+    memcpy(data, b->map, b->bytes);
+    b->header.checksum = cpu_to_be32(vpc_batmap_checksum(&b->header, b->map,
+                                                         b->bytes));
+    data = vpc_add_copy(bs, copies, (VpcCopy) {
+        .offset = b->header_offset,
+        .bytes = sizeof(b->header),
+        .done = batmap_copy_done,
+    });
+    memcpy(data, &b->header, sizeof(b->header));
+    b->dirty = false;
 }

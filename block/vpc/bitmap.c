@@ -13,6 +13,7 @@
 #include "qapi/error.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
+#include "flush.h"
 #include "vpc.h"
 
 /* Bitmaps kept in memory, in bytes; those in use come on top. */
@@ -210,4 +211,55 @@ void vpc_bitmaps_free(VpcState *s)
     }
     g_hash_table_destroy(s->bitmaps);
     s->bitmaps = NULL;
+}
+
+/* ---- flushing ----------------------------------------------------------- */
+
+bool vpc_bitmap_is_dirty(const VpcState *s)
+{
+    return s->dirty_bitmaps;
+}
+
+/* Space that a block gave up may hold another one's data by now. */
+static bool bitmap_copy_is_needed(const VpcCopy *copy)
+{
+    const VpcBitmap *bitmap = copy->owner;
+
+    return !bitmap->forgotten;
+}
+
+static void bitmap_copy_done(VpcState *s, const VpcCopy *copy, bool written)
+{
+    VpcBitmap *bitmap = copy->owner;
+
+    if (!written && !bitmap->dirty && !bitmap->forgotten) {
+        bitmap->dirty = true;
+        s->dirty_bitmaps++;
+    }
+    vpc_bitmap_put(bitmap);
+}
+
+void vpc_bitmap_take_copies(BlockDriverState *bs, GArray *copies)
+{
+    VpcState *s = bs->opaque;
+    VpcBitmap *bitmap;
+
+    QTAILQ_FOREACH(bitmap, &s->bitmap_queue, link) {
+        void *data;
+
+        if (!bitmap->dirty) {
+            continue;
+        }
+        data = vpc_add_copy(bs, copies, (VpcCopy) {
+            .offset = (uint64_t)bitmap->entry * VPC_SECTOR,
+            .bytes = s->bitmap_size,
+            .owner = bitmap,
+            .is_needed = bitmap_copy_is_needed,
+            .done = bitmap_copy_done,
+        });
+        memcpy(data, bitmap->bits, s->bitmap_size);
+        bitmap->dirty = false;
+        bitmap->pins++;
+        s->dirty_bitmaps--;
+    }
 }

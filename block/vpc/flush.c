@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How memory reaches the disk: copies of the dirty pages and bitmaps are taken,
- * then the file is flushed, so that the data they speak of is on the disk, then
- * the copies are written.  (The layer flushes the file once more behind that.)
+ * How memory reaches the disk: the caches (bat, bitmap, batmap) make copies of
+ * what is dirty, then the file is flushed, so that the data these refer to is
+ * on the disk, then the copies are written.  (The layer flushes the file once
+ * more after that.)
  *
  * Invariants:
  *   - What becomes dirty after the copies were taken waits for the next flush,
@@ -20,133 +21,30 @@
  *     full any more.
  */
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
 #include "qemu/error-report.h"
+#include "flush.h"
 #include "vpc.h"
-
-/* A copy on its way to the disk: of a page, of a bitmap, or of the batmap. */
-typedef struct Copy {
-    uint64_t offset;            /* in the file, bytes */
-    uint32_t bytes;
-    VpcBatPage *page;         /* one of these two, or neither */
-    VpcBitmap *bitmap;
-    uint8_t *data;
-} Copy;
-
-static void copy_page(BlockDriverState *bs, VpcBatPage *page, GArray *copies)
-{
-    VpcState *s = bs->opaque;
-    uint32_t first = page->index * VPC_PAGE_ENTRIES;
-    uint32_t count = MIN(s->bat.blocks - first, VPC_PAGE_ENTRIES);
-    Copy copy = {
-        .offset = s->bat.offset + (uint64_t)first * 4,
-        .bytes = count * 4,
-        .page = page,
-        .data = qemu_blockalign(bs->file->bs, sizeof(page->entry)),
-    };
-    uint32_t *raw = (uint32_t *)copy.data;
-
-    for (uint32_t i = 0; i < count; i++) {
-        raw[i] = cpu_to_be32(page->entry[i]);
-    }
-    page->dirty = false;
-    page->flushing = true;
-    s->bat.dirty--;
-    g_array_append_val(copies, copy);
-}
-
-static void copy_bitmap(BlockDriverState *bs, VpcBitmap *bitmap,
-                        GArray *copies)
-{
-    VpcState *s = bs->opaque;
-    Copy copy = {
-        .offset = (uint64_t)bitmap->entry * VPC_SECTOR,
-        .bytes = s->bitmap_size,
-        .bitmap = bitmap,
-        .data = qemu_blockalign(bs->file->bs, s->bitmap_size),
-    };
-
-    memcpy(copy.data, bitmap->bits, s->bitmap_size);
-    bitmap->dirty = false;
-    bitmap->pins++;
-    s->dirty_bitmaps--;
-    g_array_append_val(copies, copy);
-}
-
-/* The map, then its header, whose checksum speaks of that copy. */
-static void copy_batmap(BlockDriverState *bs, GArray *copies)
-{
-    VpcState *s = bs->opaque;
-    VpcBatmap *b = &s->batmap;
-    Copy map = {
-        .offset = b->offset,
-        .bytes = b->bytes,
-        .data = qemu_blockalign(bs->file->bs, b->bytes),
-    };
-    Copy header = {
-        .offset = b->header_offset,
-        .bytes = sizeof(b->header),
-        .data = qemu_blockalign(bs->file->bs, sizeof(b->header)),
-    };
-
-    b->header.checksum = cpu_to_be32(vpc_batmap_checksum(&b->header, b->map,
-                                                         b->bytes));
-    memcpy(map.data, b->map, b->bytes);
-    memcpy(header.data, &b->header, sizeof(b->header));
-    b->dirty = false;
-    g_array_append_val(copies, map);
-    g_array_append_val(copies, header);
-}
 
 static void take_copies(BlockDriverState *bs, GArray *copies)
 {
-    VpcState *s = bs->opaque;
-    VpcBatPage *page;
-    VpcBitmap *bitmap;
-
-    QTAILQ_FOREACH(page, &s->bat.queue, link) {
-        if (page->dirty) {
-            copy_page(bs, page, copies);
-        }
-    }
-    QTAILQ_FOREACH(bitmap, &s->bitmap_queue, link) {
-        if (bitmap->dirty) {
-            copy_bitmap(bs, bitmap, copies);
-        }
-    }
-    if (s->batmap.dirty) {
-        copy_batmap(bs, copies);
-    }
+    vpc_bat_take_copies(bs, copies);
+    vpc_bitmap_take_copies(bs, copies);
+    vpc_batmap_take_copies(bs, copies);
 }
 
 /* The copy is done with; @written or the original is dirty again. */
-static void end_copy(VpcState *s, Copy *copy, bool written)
+static void end_copy(VpcState *s, const VpcCopy *copy, bool written)
 {
-    if (copy->page) {
-        copy->page->flushing = false;
-        if (!written) {
-            vpc_bat_mark_dirty(&s->bat, copy->page);
-        }
-    } else if (copy->bitmap) {
-        VpcBitmap *bitmap = copy->bitmap;
-
-        if (!written && !bitmap->dirty && !bitmap->forgotten) {
-            bitmap->dirty = true;
-            s->dirty_bitmaps++;
-        }
-        vpc_bitmap_put(bitmap);
-    } else if (!written) {
-        s->batmap.dirty = true;
-    }
+    copy->done(s, copy, written);
     qemu_vfree(copy->data);
 }
 
 /* Mixed. */
-static int write_copy(BlockDriverState *bs, const Copy *copy)
+static int write_copy(BlockDriverState *bs, const VpcCopy *copy)
 {
     int ret;
 
-    if (copy->bitmap && copy->bitmap->forgotten) {
+    if (copy->is_needed && !copy->is_needed(copy)) {
         return 0;
     }
     ret = bdrv_pwrite(bs->file, copy->offset, copy->data, copy->bytes);
@@ -159,7 +57,7 @@ static int coroutine_fn write_copies(BlockDriverState *bs, GArray *copies,
     VpcState *s = bs->opaque;
 
     for (guint i = 0; i < copies->len; i++) {
-        Copy *copy = &g_array_index(copies, Copy, i);
+        VpcCopy *copy = &g_array_index(copies, VpcCopy, i);
 
         if (ret == 0) {
             ret = write_copy(bs, copy);
@@ -172,7 +70,7 @@ static int coroutine_fn write_copies(BlockDriverState *bs, GArray *copies,
 static int coroutine_fn flush_copies(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
-    GArray *copies = g_array_new(false, false, sizeof(Copy));
+    GArray *copies = g_array_new(false, false, sizeof(VpcCopy));
     uint64_t generation = vpc_space_copied(&s->space);
     guint exposed = s->exposed->len;
     int ret;
@@ -200,7 +98,8 @@ static int coroutine_fn flush_copies(BlockDriverState *bs)
 /* Is memory ahead of the disk? */
 static bool is_ahead(const VpcState *s)
 {
-    return s->bat.dirty || s->dirty_bitmaps || s->batmap.dirty;
+    return vpc_bat_is_dirty(s) || vpc_bitmap_is_dirty(s) ||
+           vpc_batmap_is_dirty(s);
 }
 
 int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
@@ -223,9 +122,7 @@ int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
 
 /*
  * Takes their entries from exposed blocks.  No flush of the file has succeeded
- * since they were set, so they are in no table but the one in memory, and their
- * pages are dirty.  An entry that is another one by now belongs to space of its
- * own.
+ * since they were set, so they are in memory only.
  */
 static void withdraw_exposed(BlockDriverState *bs)
 {
@@ -235,13 +132,8 @@ static void withdraw_exposed(BlockDriverState *bs)
 
     for (guint i = 0; i < s->exposed->len; i++) {
         VpcPlaced placed = g_array_index(s->exposed, VpcPlaced, i);
-        VpcBatPage *page = s->bat.pages[placed.block / VPC_PAGE_ENTRIES];
-        uint32_t n = placed.block % VPC_PAGE_ENTRIES;
 
-        assert(page && page->dirty);
-        if (page->entry[n] == placed.entry) {
-            page->entry[n] = VPC_UNALLOCATED;
-            vpc_batmap_set(s, placed.block, false);
+        if (vpc_bat_withdraw(s, placed.block, placed.entry)) {
             vpc_bitmap_forget(s, placed.block);
             first = MIN(first, (uint64_t)placed.block << s->block_shift);
             count++;
@@ -266,10 +158,10 @@ bool vpc_flush_at_closing(BlockDriverState *bs)
     if (bdrv_flush(bs->file->bs) < 0) {
         withdraw_exposed(bs);
     }
-    copies = g_array_new(false, false, sizeof(Copy));
+    copies = g_array_new(false, false, sizeof(VpcCopy));
     take_copies(bs, copies);
     for (guint i = 0; i < copies->len; i++) {
-        Copy *copy = &g_array_index(copies, Copy, i);
+        VpcCopy *copy = &g_array_index(copies, VpcCopy, i);
 
         end_copy(s, copy, write_copy(bs, copy) == 0);
     }

@@ -15,6 +15,7 @@
 #include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
 #include "qemu/error-report.h"
+#include "flush.h"
 #include "vpc.h"
 
 #define VPC_OPT_SIZE_CALC "force_size_calc"

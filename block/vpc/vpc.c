@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/module.h"
+#include "flush.h"
 #include "vpc.h"
 
 static int vpc_probe(const uint8_t *buf, int buf_size, const char *filename)

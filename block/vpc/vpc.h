@@ -16,7 +16,7 @@
  *   alloc.c    space for a block: take, footer, fill, publish; giving it back
  *   io.c       reads, writes, block status
  *   zero.c     write-zeroes and discard
- *   flush.c    the order in which memory reaches the disk
+ *   flush.h    the order in which memory reaches the disk
  *   check.h    check and repair: check*.c, findings.c, repair.c
  *   create.c, amend.c, vpc.c
  *
@@ -295,6 +295,8 @@ void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
 void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                       uint32_t count);
 void vpc_bitmaps_free(VpcState *s);
+bool vpc_bitmap_is_dirty(const VpcState *s);
+void vpc_bitmap_take_copies(BlockDriverState *bs, GArray *copies);
 /* Sectors of the block that lie inside the disk, be it that by current_size. */
 uint32_t vpc_sectors_of(const VpcState *s, uint32_t block);
 /*
@@ -322,6 +324,8 @@ void vpc_batmap_close(VpcState *s);
 bool vpc_batmap_full(const VpcState *s, uint32_t block);
 /* In memory, to be written by the next flush. */
 void vpc_batmap_set(VpcState *s, uint32_t block, bool full);
+bool vpc_batmap_is_dirty(const VpcState *s);
+void vpc_batmap_take_copies(BlockDriverState *bs, GArray *copies);
 /* What the checksum in @header should be for the @bytes of @map. */
 uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
                              uint32_t bytes);
@@ -345,14 +349,6 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
  */
 int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
                            uint32_t entry);
-
-/* Tables and bitmaps go to the file, behind the data that they speak of. */
-int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs);
-/*
- * Writes what the last flush could not, as far as it can be.  True: nothing was
- * left.  Plain.
- */
-bool vpc_flush_at_closing(BlockDriverState *bs);
 
 /* The part of a request that lies in one block. */
 typedef struct VpcPiece {
