@@ -15,7 +15,7 @@
 #include "flush.h"
 #include "vpc.h"
 
-/* Clean pages above this number are dropped. */
+/* Pages in memory; above this number clean ones are dropped. */
 #define MAX_RESIDENT 4096
 
 int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp)
@@ -25,7 +25,8 @@ int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp)
     bat->offset = offset;
     bat->blocks = blocks;
     bat->page_count = DIV_ROUND_UP(blocks, VPC_PAGE_ENTRIES);
-    QTAILQ_INIT(&bat->queue);
+    QTAILQ_INIT(&bat->clean);
+    QTAILQ_INIT(&bat->dirty);
     qemu_co_mutex_init(&bat->load_lock);
     bat->pages = g_try_new0(VpcBatPage *, MAX(bat->page_count, 1));
     if (!bat->pages) {
@@ -46,22 +47,16 @@ void vpc_bat_close(VpcState *s)
     bat->pages = NULL;
 }
 
-/* The oldest clean pages go when there are too many. */
 static void bat_make_room(VpcBat *bat)
 {
-    VpcBatPage *page, *next;
+    VpcBatPage *page;
 
-    if (bat->resident < MAX_RESIDENT) {
-        return;
-    }
-    QTAILQ_FOREACH_SAFE(page, &bat->queue, link, next) {
-        if (!page->dirty && !page->flushing) {
-            QTAILQ_REMOVE(&bat->queue, page, link);
-            bat->pages[page->index] = NULL;
-            bat->resident--;
-            g_free(page);
-            return;
-        }
+    while (bat->resident >= MAX_RESIDENT &&
+           (page = QTAILQ_FIRST(&bat->clean))) {
+        QTAILQ_REMOVE(&bat->clean, page, link);
+        bat->pages[page->index] = NULL;
+        bat->resident--;
+        g_free(page);
     }
 }
 
@@ -89,7 +84,7 @@ static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
     }
     bat_make_room(bat);
     page->index = index;
-    QTAILQ_INSERT_TAIL(&bat->queue, page, link);
+    QTAILQ_INSERT_TAIL(&bat->clean, page, link);
     bat->pages[index] = page;
     bat->resident++;
     return 0;
@@ -143,10 +138,14 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
 
 static void bat_mark_dirty(VpcBat *bat, VpcBatPage *page)
 {
-    if (!page->dirty) {
-        page->dirty = true;
-        bat->dirty++;
+    if (page->dirty) {
+        return;
     }
+    if (!page->flushing) {
+        QTAILQ_REMOVE(&bat->clean, page, link);
+    }
+    page->dirty = true;
+    QTAILQ_INSERT_TAIL(&bat->dirty, page, link);
 }
 
 int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
@@ -194,16 +193,19 @@ bool vpc_bat_withdraw(VpcState *s, uint32_t block, uint32_t entry)
 
 bool vpc_bat_is_dirty(const VpcState *s)
 {
-    return s->bat.dirty;
+    return !QTAILQ_EMPTY(&s->bat.dirty);
 }
 
 static void bat_copy_done(VpcState *s, const VpcCopy *copy, bool written)
 {
     VpcBatPage *page = copy->owner;
 
-    page->flushing = false;
     if (!written) {
         bat_mark_dirty(&s->bat, page);
+    }
+    page->flushing = false;
+    if (!page->dirty) {
+        QTAILQ_INSERT_TAIL(&s->bat.clean, page, link);
     }
 }
 
@@ -223,9 +225,9 @@ static void bat_copy_page(BlockDriverState *bs, VpcBatPage *page,
     for (uint32_t i = 0; i < count; i++) {
         raw[i] = cpu_to_be32(page->entry[i]);
     }
+    QTAILQ_REMOVE(&s->bat.dirty, page, link);
     page->dirty = false;
     page->flushing = true;
-    s->bat.dirty--;
 }
 
 void vpc_bat_take_copies(BlockDriverState *bs, GArray *copies)
@@ -233,9 +235,7 @@ void vpc_bat_take_copies(BlockDriverState *bs, GArray *copies)
     VpcState *s = bs->opaque;
     VpcBatPage *page;
 
-    QTAILQ_FOREACH(page, &s->bat.queue, link) {
-        if (page->dirty) {
-            bat_copy_page(bs, page, copies);
-        }
+    while ((page = QTAILQ_FIRST(&s->bat.dirty))) {
+        bat_copy_page(bs, page, copies);
     }
 }

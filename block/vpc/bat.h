@@ -27,8 +27,9 @@ typedef struct VpcBat {
     VpcBatPage **pages;         /* by entry / VPC_PAGE_ENTRIES; NULL: absent */
     uint32_t page_count;
     uint32_t resident;          /* pages in memory */
-    uint32_t dirty;             /* of them, pages to be flushed */
-    QTAILQ_HEAD(, VpcBatPage) queue; /* oldest first */
+    /* Each page is in one of these, but for one that is only being written. */
+    QTAILQ_HEAD(, VpcBatPage) clean; /* the first is the next to go */
+    QTAILQ_HEAD(, VpcBatPage) dirty;
     CoMutex load_lock;
 } VpcBat;
 
