@@ -132,7 +132,7 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
     entry->sector = page->entry[i];
     entry->full = vpc_bit(page->full, i);
     entry->sound = entry->sector == VPC_UNALLOCATED
-                   ? s->block_size : vpc_table_sound(s, entry->sector);
+                   ? s->block_size : vpc_entry_sound(s, entry->sector);
     return 0;
 }
 

@@ -165,13 +165,15 @@ static void judge_bitmap(VpcCheck *c, uint32_t block, uint32_t entry,
     }
 }
 
-static int judge_blocks(VpcCheck *c, uint32_t block, uint32_t count,
+static int judge_blocks(void *opaque, uint32_t block, uint32_t count,
                         uint32_t entry)
 {
+    VpcCheck *c = opaque;
     VpcState *s = c->bs->opaque;
     VpcFault fault = vpc_entry_fault(s, entry);
-    bool placed = fault != VPC_FAULT_OUTSIDE && fault != VPC_FAULT_OVER;
-    bool sound = fault == VPC_FAULT_NONE && !vpc_check_shared(c, entry);
+    bool placed = vpc_fault_has_place(fault);
+    bool sound = fault == VPC_FAULT_NONE &&
+                 !vpc_census_shared(&c->census, entry);
     g_autofree uint8_t *bits = NULL;
 
     if (!placed && !c->map) {
@@ -196,7 +198,7 @@ int vpc_check_bitmaps(VpcCheck *c)
     int ret = load_batmap(c);
 
     if (ret == 0) {
-        ret = vpc_check_walk(c, s->bat.blocks, judge_blocks);
+        ret = vpc_bat_walk(c->bs, s->bat.blocks, judge_blocks, c);
     }
     if (c->write_batmap) {
         c->batmap.checksum = cpu_to_be32(map_checksum(c));

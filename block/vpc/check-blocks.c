@@ -1,239 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Check of the block allocation table: entries that cannot be, blocks that
- * overlap; and where blocks that must move are to go.
- *
- * Invariants:
- *   - The table is read in pieces, what of it is a hole not at all; overlaps are
- *     found by sorting.
- *   - Of blocks that overlap, those that begin first stay as far as they do not
- *     overlap each other; of two with one entry, that of the lower number.
+ * Check of the block allocation table, by a census of its own; and where blocks
+ * that must move are to go.
  */
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
-#include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "check.h"
 
-#define PIECE_ENTRIES (16 * KiB)
-
-static uint64_t start_of(uint32_t entry)
-{
-    return (uint64_t)entry * VPC_SECTOR;
-}
-
-static uint64_t entry_offset(const VpcState *s, uint32_t block)
-{
-    return s->bat.offset + (uint64_t)block * sizeof(uint32_t);
-}
-
-VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry)
-{
-    uint64_t start = start_of(entry);
-    uint64_t data = start + s->bitmap_size;
-    uint64_t end = data + s->block_size;
-
-    if (start >= s->file_end) {
-        return VPC_FAULT_OUTSIDE;
-    }
-    if (vpc_over_structure(s, start, data)) {
-        return VPC_FAULT_OVER;
-    }
-    if (vpc_over_structure(s, data, end)) {
-        return VPC_FAULT_INTO;
-    }
-    return end > s->file_end ? VPC_FAULT_CUT : VPC_FAULT_NONE;
-}
-
-/* ---- walking over the table --------------------------------------------- */
-
-static int walk_piece(VpcCheck *c, const uint32_t *raw, uint32_t first,
-                      uint32_t count, VpcWalk *fn)
-{
-    uint32_t i = 0;
-
-    while (i < count) {
-        uint32_t n = 1;
-        int ret;
-
-        while (i + n < count && raw[i + n] == raw[i]) {
-            n++;
-        }
-        ret = fn(c, first + i, n, be32_to_cpu(raw[i]));
-        if (ret < 0) {
-            return ret;
-        }
-        i += n;
-    }
-    return 0;
-}
-
-/* How many entries from @block on are a hole of the file, where long. */
-static uint32_t entries_in_hole(VpcCheck *c, uint32_t block, uint32_t blocks)
+/* The part of a block that stays in its place, but is past the end. */
+static void blocks_note_cut(VpcCheck *c, uint32_t entry)
 {
     VpcState *s = c->bs->opaque;
-    uint64_t bytes = (uint64_t)(blocks - block) * 4;
-    int64_t pnum = 0;
-    int ret;
-
-    if (bytes < PIECE_ENTRIES * 4) {
-        return 0;
-    }
-    ret = bdrv_block_status(c->bs->file->bs, entry_offset(s, block), bytes,
-                            &pnum, NULL, NULL);
-    return ret >= 0 && (ret & BDRV_BLOCK_ZERO) ? MIN((uint64_t)pnum, bytes) / 4
-                                               : 0;
-}
-
-int vpc_check_walk(VpcCheck *c, uint32_t blocks, VpcWalk *fn)
-{
-    VpcState *s = c->bs->opaque;
-    g_autofree uint32_t *raw = g_new(uint32_t, PIECE_ENTRIES);
-    uint32_t block = 0;
-    int ret = 0;
-
-    while (block < blocks && ret >= 0) {
-        uint32_t n = entries_in_hole(c, block, blocks);
-
-        if (n) {
-            ret = fn(c, block, n, 0);
-            block += n;
-            continue;
-        }
-        n = MIN(blocks - block, PIECE_ENTRIES);
-        ret = bdrv_pread(c->bs->file, entry_offset(s, block), raw, n * 4);
-        if (ret >= 0) {
-            ret = walk_piece(c, raw, block, n, fn);
-        }
-        block += n;
-    }
-    return ret < 0 ? ret : 0;
-}
-
-/* ---- each entry for itself ---------------------------------------------- */
-
-static void count_fragments(VpcCheck *c, uint32_t entry)
-{
-    VpcState *s = c->bs->opaque;
-    uint64_t offset = start_of(entry);
-
-    c->bfi.fragmented_clusters +=
-        c->previous && !vpc_layout_follows(s->block_size, c->previous, offset);
-    c->previous = offset;
-}
-
-static int judge_entries(VpcCheck *c, uint32_t block, uint32_t count,
-                         uint32_t entry)
-{
-    VpcState *s = c->bs->opaque;
-    VpcDrop drop = { block, count };
-    VpcFault fault;
-
-    if (entry == VPC_UNALLOCATED) {
-        return 0;
-    }
-    fault = vpc_entry_fault(s, entry);
-    if (fault == VPC_FAULT_OUTSIDE || fault == VPC_FAULT_OVER) {
-        vpc_found_blocks(c, fault, entry_offset(s, block), block, count, entry,
-                         0);
-        g_array_append_val(c->drops, drop);
-        return 0;
-    }
-    c->look_again |= fault != VPC_FAULT_NONE;
-    c->bfi.allocated_clusters += count;
-    for (uint32_t i = 0; i < count; i++) {
-        count_fragments(c, entry);
-        g_array_append_val(c->starts, entry);
-    }
-    return 0;
-}
-
-/* ---- overlaps ----------------------------------------------------------- */
-
-static int compare_u32(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static int compare_shared(const void *a, const void *b)
-{
-    return compare_u32(&((const VpcShared *)a)->entry,
-                       &((const VpcShared *)b)->entry);
-}
-
-VpcShared *vpc_check_shared(const VpcCheck *c, uint32_t entry)
-{
-    const VpcShared key = { .entry = entry };
-
-    return c->shared->len
-           ? bsearch(&key, c->shared->data, c->shared->len, sizeof(key),
-                     compare_shared)
-           : NULL;
-}
-
-/* Sorts the entries, and sorts out those that share space. */
-static void find_shared(VpcCheck *c)
-{
-    VpcState *s = c->bs->opaque;
-    const uint32_t *entries = (const uint32_t *)c->starts->data;
-    uint64_t stride = c->block_bytes / VPC_SECTOR;
-    uint64_t kept_end = 0;
-    guint n = c->starts->len;
-
-    if (n > 1) {
-        qsort(c->starts->data, n, sizeof(uint32_t), compare_u32);
-    }
-    for (guint i = 0; i < n; i++) {
-        uint32_t entry = entries[i];
-        bool before = i > 0 && entry - entries[i - 1] < stride;
-        bool after = i + 1 < n && entries[i + 1] - entry < stride;
-        bool keep = vpc_entry_fault(s, entry) != VPC_FAULT_INTO &&
-                    entry >= kept_end;
-
-        if ((before || after) && !(i > 0 && entries[i - 1] == entry)) {
-            VpcShared shared = {
-                .entry = entry,
-                .other = before ? entries[i - 1] : entries[i + 1],
-                .keep = keep,
-            };
-
-            g_array_append_val(c->shared, shared);
-        }
-        if (keep) {
-            kept_end = entry + stride;
-        }
-    }
-    c->data_end = MAX(c->data_end, kept_end * VPC_SECTOR);
-}
-
-/* The part of a block that stays in its place, but is behind the end. */
-static void note_cut(VpcCheck *c, uint32_t entry)
-{
-    VpcState *s = c->bs->opaque;
-    VpcRange cut = {
-        MAX(start_of(entry), s->file_end),
-        start_of(entry) + c->block_bytes,
-    };
+    uint64_t start = (uint64_t)entry * VPC_SECTOR;
+    VpcRange cut = { MAX(start, s->file_end), start + c->block_bytes };
 
     g_array_append_val(c->cuts, cut);
 }
 
-static void judge_again(VpcCheck *c, uint32_t block, uint32_t entry,
-                        VpcFault fault)
+/* A block with a place that is damaged all the same. */
+static void blocks_found_one(VpcCheck *c, uint32_t block, uint32_t entry,
+                             VpcFault fault, VpcShared *shared)
 {
-    VpcState *s = c->bs->opaque;
-    uint64_t offset = entry_offset(s, block);
-    VpcShared *shared = vpc_check_shared(c, entry);
+    uint64_t offset = vpc_entry_offset(c->bs->opaque, block);
     bool move = fault == VPC_FAULT_INTO;
 
     if (fault != VPC_FAULT_NONE) {
         vpc_found_blocks(c, fault, offset, block, 1, entry, 0);
     }
     if (shared) {
-        vpc_found_blocks(c, VPC_FAULT_SHARED, offset, block, 1, entry,
+        vpc_found_blocks(c, VPC_FAULT_OVERLAPPING, offset, block, 1, entry,
                          shared->other);
         move |= !shared->keep || shared->seen;
         shared->seen = true;
@@ -242,21 +38,30 @@ static void judge_again(VpcCheck *c, uint32_t block, uint32_t entry,
         VpcMove m = { .block = block, .from = entry };
 
         g_array_append_val(c->moves, m);
-    } else if (fault == VPC_FAULT_CUT) {
-        note_cut(c, entry);
+    } else if (fault == VPC_FAULT_TRUNCATED) {
+        blocks_note_cut(c, entry);
     }
 }
 
-static int judge_entries_again(VpcCheck *c, uint32_t block, uint32_t count,
-                               uint32_t entry)
+static int blocks_found(void *opaque, uint32_t block, uint32_t count,
+                        uint32_t entry)
 {
+    VpcCheck *c = opaque;
+    VpcDrop drop = { block, count };
     VpcFault fault = vpc_entry_fault(c->bs->opaque, entry);
 
-    if (fault == VPC_FAULT_OUTSIDE || fault == VPC_FAULT_OVER) {
-        return 0;               /* unallocated, or judged before */
+    if (entry == VPC_UNALLOCATED) {
+        return 0;
+    }
+    if (!vpc_fault_has_place(fault)) {
+        vpc_found_blocks(c, fault, vpc_entry_offset(c->bs->opaque, block),
+                         block, count, entry, 0);
+        g_array_append_val(c->drops, drop);
+        return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        judge_again(c, block + i, entry, fault);
+        blocks_found_one(c, block + i, entry, fault,
+                         vpc_census_shared(&c->census, entry));
     }
     return 0;
 }
@@ -264,18 +69,20 @@ static int judge_entries_again(VpcCheck *c, uint32_t block, uint32_t count,
 int vpc_check_blocks(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    int ret;
+    uint32_t blocks = vpc_census_entries(s);
+    int ret = vpc_census_take(c->bs, &c->census, blocks, NULL);
 
-    c->data_end = MAX(c->data_end, vpc_structures_end(s, true));
-    c->bfi.total_clusters = s->bat.blocks;
-    c->blocks = vpc_table_entries(s);
-    ret = vpc_check_walk(c, c->blocks, judge_entries);
     if (ret < 0) {
         return ret;
     }
-    find_shared(c);
-    return c->look_again || c->shared->len
-           ? vpc_check_walk(c, c->blocks, judge_entries_again) : 0;
+    vpc_census_find_overlaps(s, &c->census);
+    c->data_end = MAX(MAX(c->data_end, vpc_structures_end(s, true)),
+                      c->census.kept_end);
+    c->bfi.total_clusters = s->bat.blocks;
+    c->bfi.allocated_clusters = c->census.placed;
+    c->bfi.fragmented_clusters = c->census.fragmented;
+    return vpc_census_is_damaged(&c->census)
+           ? vpc_bat_walk(c->bs, blocks, blocks_found, c) : 0;
 }
 
 /* ---- the end of the image, after a repair ------------------------------- */

@@ -117,7 +117,7 @@ static void judge_rest(VpcCheck *c, uint64_t end)
     } else if (s->footer_offset == footer) {
         ret = rest_is_used(c, footer);
         rest = vpc_layout_after_footer(footer);
-    } else if (vpc_layout_footer_is_near(end, c->starts->len > 0,
+    } else if (vpc_layout_footer_is_near(end, c->census.starts->len > 0,
                                          s->footer_offset)) {
         ret = is_padding(c, footer, s->footer_offset);
         ret = ret < 0 ? ret : !ret;
@@ -145,9 +145,9 @@ void vpc_check_space(VpcCheck *c)
     memcpy(structures + VPC_LOCATORS, s->reserved,
            s->reserved_count * sizeof(structures[0]));
     qsort(structures, n, sizeof(structures[0]), compare_ranges);
-    while (i < n || j < c->starts->len) {
-        uint64_t block = j < c->starts->len
-                         ? (uint64_t)g_array_index(c->starts, uint32_t, j) *
+    while (i < n || j < c->census.starts->len) {
+        uint64_t block = j < c->census.starts->len
+                         ? (uint64_t)g_array_index(c->census.starts, uint32_t, j) *
                            VPC_SECTOR : UINT64_MAX;
         VpcRange next = { block, block + c->block_bytes };
 

@@ -23,8 +23,6 @@ static void check_init(VpcCheck *c, BlockDriverState *bs)
         .findings = g_array_new(false, false, sizeof(VpcFinding)),
         .file_end = s->file_end,
         .block_bytes = (uint64_t)s->bitmap_size + s->block_size,
-        .shared = g_array_new(false, false, sizeof(VpcShared)),
-        .starts = g_array_new(false, false, sizeof(uint32_t)),
         .drops = g_array_new(false, false, sizeof(VpcDrop)),
         .moves = g_array_new(false, false, sizeof(VpcMove)),
         .cuts = g_array_new(false, false, sizeof(VpcRange)),
@@ -35,8 +33,7 @@ static void check_init(VpcCheck *c, BlockDriverState *bs)
 static void check_clear(VpcCheck *c)
 {
     vpc_findings_clear(c);
-    g_array_free(c->shared, true);
-    g_array_free(c->starts, true);
+    vpc_census_clear(&c->census);
     g_array_free(c->drops, true);
     g_array_free(c->moves, true);
     g_array_free(c->cuts, true);

@@ -26,18 +26,6 @@
 
 #include "vpc.h"
 
-/* What is wrong with an entry of the table, or with its block. */
-typedef enum VpcFault {
-    VPC_FAULT_NONE,
-    VPC_FAULT_OUTSIDE,          /* begins behind the end */
-    VPC_FAULT_OVER,             /* its bitmap lies over another structure */
-    VPC_FAULT_INTO,             /* its data goes on into another structure */
-    VPC_FAULT_CUT,              /* it goes on behind the end */
-    VPC_FAULT_SHARED,           /* it overlaps another block */
-    VPC_FAULT_STALE,            /* its sectors whose bits are clear hold data */
-    VPC_FAULT_BATMAP,           /* its bit there is set, its bitmap not full */
-} VpcFault;
-
 typedef struct VpcFinding {
     BdrvFindingGrade grade;
     BdrvCheckMode repair;       /* the mode that repairs it; 0: none */
@@ -49,7 +37,7 @@ typedef struct VpcFinding {
             uint32_t block;
             uint32_t count;     /* of blocks, with the same entry */
             uint32_t entry;
-            uint32_t other;     /* SHARED: the entry of the other block */
+            uint32_t other;     /* OVERLAPPING: the entry of the other block */
         };
         struct {
             const char *field;  /* static */
@@ -58,14 +46,6 @@ typedef struct VpcFinding {
         };
     };
 } VpcFinding;
-
-/* An entry of blocks that share space with another one. */
-typedef struct VpcShared {
-    uint32_t entry;
-    uint32_t other;
-    bool keep;                  /* its first block stays where it is */
-    bool seen;                  /* that block was met */
-} VpcShared;
 
 /* A block that is to be copied to new space. */
 typedef struct VpcMove {
@@ -101,12 +81,7 @@ typedef struct VpcCheck {
     uint64_t data_end;          /* of all that the image will hold */
 
     /* blocks */
-    uint32_t blocks;            /* of the disk by current_size, which may have
-                                   more of them than the one that was opened */
-    uint64_t previous;          /* offset of the block before; 0: none */
-    bool look_again;            /* some entries need a second walk */
-    GArray *shared;             /* VpcShared, by entry */
-    GArray *starts;             /* uint32_t: entries with a place, sorted */
+    VpcCensus census;           /* of the BAT on the disk */
     GArray *drops;              /* VpcDrop, ascending */
     GArray *moves;              /* VpcMove, ascending blocks */
     GArray *cuts;               /* VpcRange: parts of blocks behind the end */
@@ -148,18 +123,6 @@ int vpc_check_bitmaps(VpcCheck *c);
 void vpc_check_space(VpcCheck *c);
 /* Where the tail is to be, and the moved blocks; -ENOSPC, -EFBIG. */
 int vpc_check_place(VpcCheck *c);
-
-/*
- * Calls @fn for each run of equal entries among the first @blocks of the table,
- * ascending, until it fails.
- */
-typedef int VpcWalk(VpcCheck *c, uint32_t block, uint32_t count,
-                    uint32_t entry);
-int vpc_check_walk(VpcCheck *c, uint32_t blocks, VpcWalk *fn);
-
-/* OUTSIDE, OVER, INTO, CUT or NONE. */
-VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry);
-VpcShared *vpc_check_shared(const VpcCheck *c, uint32_t entry); /* or NULL */
 
 /*
  * Carries out the plan but for lost space, or for lost space alone.  On failure

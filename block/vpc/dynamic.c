@@ -13,7 +13,6 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
-#include "minblk/checked.h"
 #include "qemu/units.h"
 #include "vpc.h"
 
@@ -22,68 +21,6 @@
  * path, and little enough not to make the file huge.
  */
 #define MAX_ROOM_AFTER_END (16 * MiB)
-
-int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
-                      uint64_t bytes, Error **errp)
-{
-    uint64_t length = s->file_end;
-    uint64_t end;
-
-    if (!checked_add_u64(start, bytes, &end) || end > length) {
-        error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes does "
-                   "not lie inside the file of %" PRIu64 " bytes", what, start,
-                   bytes, length);
-        return -EINVAL;
-    }
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            error_setg(errp, "%s at offset %" PRIu64 " overlaps another "
-                       "structure that ends at offset %" PRIu64, what, start,
-                       s->reserved[i].end);
-            return -EINVAL;
-        }
-    }
-    if (bytes) {
-        assert(s->reserved_count < VPC_MAX_RESERVED);
-        s->reserved[s->reserved_count++] = (VpcRange) { start, end };
-    }
-    return 0;
-}
-
-bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            return true;
-        }
-    }
-    return false;
-}
-
-uint64_t vpc_structures_end(const VpcState *s, bool rooms)
-{
-    uint64_t end = 0;
-
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        end = MAX(end, s->reserved[i].end);
-    }
-    for (unsigned i = 0; rooms && i < VPC_LOCATORS; i++) {
-        if (s->rooms[i].end <= s->file_end) {
-            end = MAX(end, s->rooms[i].end);
-        }
-    }
-    return end;
-}
-
-bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < VPC_LOCATORS; i++) {
-        if (start < s->rooms[i].end && end > s->rooms[i].start) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static int read_header(BlockDriverState *bs, Error **errp)
 {
@@ -209,22 +146,22 @@ static void claim_rooms(VpcState *s, const GArray *starts)
 }
 
 /* What has a place only where no block is. */
-static int place_the_rest(BlockDriverState *bs, const GArray *starts,
-                          Error **errp)
+static int place_the_rest(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
+    const GArray *starts = s->census.starts;
     int ret = vpc_batmap_place(bs, starts, errp);
 
     if (ret < 0) {
         return ret;
     }
     claim_rooms(s, starts);
-    vpc_table_find_overlaps(s, starts);
+    vpc_census_find_overlaps(s, &s->census);
     return 0;
 }
 
 /* What lies where, and which entries of the table are bad. */
-static int open_table(BlockDriverState *bs, GArray **starts, Error **errp)
+static int open_table(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
     uint64_t offset = be64_to_cpu(s->header.table_offset);
@@ -266,28 +203,29 @@ static int open_table(BlockDriverState *bs, GArray **starts, Error **errp)
     if (ret < 0) {
         return ret;
     }
-    *starts = vpc_table_open(bs, errp);
-    return *starts ? place_the_rest(bs, *starts, errp) : -EIO;
+    ret = vpc_census_take(bs, &s->census, blocks, errp);
+    return ret < 0 ? ret : place_the_rest(bs, errp);
 }
 
 static void judge_table(VpcState *s)
 {
-    if (s->stats.misplaced) {
+    if (s->census.misplaced) {
         vpc_refuse_writing(s, "%" PRIu64 " entries of the block allocation table "
                        "point outside the file or into other structures, the "
                        "first is that of block %" PRIu32 ", 0x%08" PRIx32,
-                       s->stats.misplaced, s->stats.first_bad,
-                       s->stats.first_bad_entry);
+                       s->census.misplaced, s->census.first_bad,
+                       s->census.first_bad_entry);
     }
-    if (s->stats.truncated) {
+    if (s->census.truncated) {
         vpc_refuse_writing(s, "%" PRIu64 " blocks go on behind the end of the "
                            "file, the first is block %" PRIu32,
-                           s->stats.truncated, s->stats.first_truncated);
+                           s->census.truncated, s->census.first_truncated);
     }
-    if (s->stats.overlapping) {
-        vpc_refuse_writing(s, "%" PRIu64 " blocks overlap each other, the first "
+    if (s->census.shared->len) {
+        vpc_refuse_writing(s, "%u blocks overlap each other, the first "
                        "of them at sector 0x%08" PRIx32,
-                       s->stats.overlapping, s->bad_entries[0]);
+                       s->census.shared->len,
+                       g_array_index(s->census.shared, VpcShared, 0).entry);
     }
 }
 
@@ -298,21 +236,21 @@ static void judge_table(VpcState *s)
 static void find_lost_tail(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
-    uint64_t limit = s->stats.truncated_start;
+    uint64_t limit = s->census.truncated_start;
 
     if (limit != UINT64_MAX) {
         limit -= MIN(limit, 4 * KiB);
     }
-    if (!vpc_find_tail(bs, MAX(vpc_structures_end(s, true), s->stats.end),
+    if (!vpc_find_tail(bs, MAX(vpc_structures_end(s, true), s->census.end),
                        limit) &&
-        !vpc_find_tail(bs, MAX(vpc_structures_end(s, false), s->stats.end),
+        !vpc_find_tail(bs, MAX(vpc_structures_end(s, false), s->census.end),
                        limit) && s->tail_lost) {
         s->footer_offset = s->file_end;
     }
 }
 
 /* All that the image has, and what is left between. */
-static void open_space(BlockDriverState *bs, const GArray *starts)
+static void open_space(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     VpcSpace *space = &s->space;
@@ -326,13 +264,15 @@ static void open_space(BlockDriverState *bs, const GArray *starts)
         space->floor = MAX(space->floor, s->rooms[i].end);
     }
     s->file_grows_zeroed = bdrv_has_zero_init_truncate(bs->file->bs);
-    vpc_space_open(bs, starts);
+    vpc_space_open(bs, s->census.starts);
+    if (!vpc_census_is_damaged(&s->census)) {
+        g_clear_pointer(&s->census.starts, g_array_unref);
+    }
 }
 
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
-    g_autoptr(GArray) starts = NULL;
     int ret;
 
     /* Half a sector is none: the layer takes it for one that ends with zeroes. */
@@ -340,13 +280,13 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
                                : s->footer_offset;
     ret = read_header(bs, errp);
     if (ret == 0) {
-        ret = open_table(bs, &starts, errp);
+        ret = open_table(bs, errp);
     }
     if (ret < 0) {
         return ret;
     }
     find_lost_tail(bs);
     judge_table(s);
-    open_space(bs, starts);
+    open_space(bs);
     return 0;
 }

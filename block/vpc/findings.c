@@ -154,11 +154,11 @@ static char *block_expected(const VpcCheck *c, const VpcFinding *f)
                         "tables");
     case VPC_FAULT_INTO:
         return g_strdup("a block that ends before other structures begin");
-    case VPC_FAULT_CUT:
+    case VPC_FAULT_TRUNCATED:
         return g_strdup_printf("a block of %" PRIu64 " bytes before the end "
                                "at offset %" PRIu64,
                                c->block_bytes, c->file_end);
-    case VPC_FAULT_SHARED:
+    case VPC_FAULT_OVERLAPPING:
         return g_strdup_printf("space of its own, which that of the block at "
                                "0x%08" PRIx32 " does not overlap", f->other);
     case VPC_FAULT_STALE:
@@ -212,7 +212,7 @@ static VpcRange zeroed_range(const VpcCheck *c, const VpcFinding *f)
 
     if (is_given_up(f)) {
         range.end = (uint64_t)f->count << s->block_shift;
-    } else if (f->fixed && (f->fault == VPC_FAULT_CUT ||
+    } else if (f->fixed && (f->fault == VPC_FAULT_TRUNCATED ||
                             f->fault == VPC_FAULT_INTO)) {
         range = missing_data(c, f);
     }

@@ -87,9 +87,9 @@ static void tell_blocks(ImageInfoSpecificVpc *info, const VpcState *s)
         SET(info, batmap_offset, s->batmap.header_offset);
     }
     SET(info, total_blocks, s->bat.blocks);
-    SET(info, allocated_blocks, s->stats.allocated);
-    SET(info, fragmented_blocks, s->stats.fragmented);
-    SET(info, data_aligned, s->stats.aligned);
+    SET(info, allocated_blocks, s->census.allocated);
+    SET(info, fragmented_blocks, s->census.fragmented);
+    SET(info, data_aligned, s->census.aligned);
 }
 
 /* Bytes of the file that are nobody's. */
@@ -100,7 +100,7 @@ static uint64_t unused_space(const VpcState *s)
     if (s->type == VPC_TYPE_FIXED) {
         used += be64_to_cpu(s->footer.current_size);
     } else {
-        used += s->stats.allocated * ((uint64_t)s->bitmap_size + s->block_size);
+        used += s->census.allocated * ((uint64_t)s->bitmap_size + s->block_size);
     }
     for (unsigned i = 0; i < s->reserved_count; i++) {
         used += s->reserved[i].end - s->reserved[i].start;

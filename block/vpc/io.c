@@ -82,7 +82,7 @@ static int coroutine_fn look_up(BlockDriverState *bs, const VpcPiece *p,
     int ret = vpc_bat_get(bs, p->block, entry);
 
     if (ret == 0 && p->offset + p->bytes > entry->sound) {
-        vpc_table_report(bs, p->block, entry);
+        vpc_entry_report(bs, p->block, entry->sector);
         ret = -EIO;
     }
     return ret;

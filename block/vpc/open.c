@@ -50,19 +50,6 @@ static QemuOptsList vpc_runtime_opts = {
 
 /* ---- reasons not to write ----------------------------------------------- */
 
-void vpc_refuse_writing(VpcState *s, const char *fmt, ...)
-{
-    g_autofree char *reason = NULL;
-    g_autofree char *before = s->read_only_reason;
-    va_list ap;
-
-    va_start(ap, fmt);
-    reason = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    s->read_only_reason = before ? g_strdup_printf("%s; %s", before, reason)
-                                 : g_steal_pointer(&reason);
-}
-
 /* Why the image may not be written to; NULL: it may.  g_free(). */
 static char *why_read_only(const VpcState *s, bool ignore_saved_state)
 {
@@ -218,7 +205,7 @@ static VpcState *new_state(void)
 static void clear_state(VpcState *s)
 {
     vpc_bat_close(s);
-    vpc_table_close(s);
+    vpc_census_clear(&s->census);
     vpc_batmap_close(s);
     vpc_bitmaps_free(s);
     qemu_vfree(s->ones);

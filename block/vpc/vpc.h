@@ -7,7 +7,8 @@
  *   footers.c  which footer counts
  *   dynamic.c  header and layout of a dynamic disk, what is wrong with it
  *   bat.c      entries of the block allocation table, in memory
- *   table.c    which of them are sound
+ *   structures.c  where what is no block lies; reasons not to write
+ *   census.c   which entries and blocks are sound
  *   bitmap.c   sector bitmaps of blocks that are not full
  *   batmap.c   XenServer's map of the blocks whose bitmap is full
  *   hold.c     who uses which block
@@ -46,6 +47,7 @@
 
 #include "block/block_int.h"
 #include "bat.h"
+#include "census.h"
 #include "layout.h"
 #include "space.h"
 
@@ -55,21 +57,6 @@
 #define VPC_MAX_RESERVED 16
 
 /* ---- table.c ------------------------------------------------------------ */
-
-/* What a walk over the whole table found. */
-typedef struct VpcTableStats {
-    uint64_t allocated;         /* sound entries */
-    uint64_t misplaced;         /* outside the file, or over other structures */
-    uint64_t truncated;         /* that go on behind the end of the file */
-    uint64_t overlapping;       /* that share space with another one */
-    uint64_t fragmented;        /* that do not follow their predecessor */
-    uint64_t end;               /* of the last sound block, bytes */
-    uint64_t truncated_start;   /* of the first truncated block, bytes */
-    uint32_t first_bad;         /* block of the first misplaced entry */
-    uint32_t first_bad_entry;   /* its value */
-    uint32_t first_truncated;   /* block of the first truncated entry */
-    bool aligned;               /* all data begins at multiples of 4 KiB */
-} VpcTableStats;
 
 /* Where a block was placed. */
 typedef struct VpcPlaced {
@@ -155,9 +142,7 @@ struct VpcState {
                                    end of a file that lost it */
 
     VpcBat bat;
-    VpcTableStats stats;        /* when opened */
-    uint32_t *bad_entries;      /* sorted: entries that overlap */
-    uint32_t bad_count;
+    VpcCensus census;           /* when opened; its starts only if damaged */
     bool reported;              /* a block that cannot be read */
     uint32_t last_reported;
 
@@ -244,37 +229,6 @@ bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
 uint64_t vpc_structures_end(const VpcState *s, bool rooms);
 /* Does a part of [@start, @end) belong to a locator's room? */
 bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end);
-
-/*
- * Reads the table once and checks each entry: fills s->stats.  Memory is
- * bounded by what of the file is data.  Returns the entries that name a place in
- * the file which no structure has, sorted, as uint32_t; NULL with @errp set on
- * failure.  g_array_unref().  Mixed.
- */
-GArray *vpc_table_open(BlockDriverState *bs, Error **errp);
-/*
- * Finds the blocks of @starts that share space, s->bad_entries, and the gaps
- * between them, when all structures have theirs.
- */
-void vpc_table_find_overlaps(VpcState *s, const GArray *starts);
-/* Has a block of @starts bytes in [@start, +@bytes) of the file? */
-bool vpc_block_in_range(const VpcState *s, const GArray *starts,
-                        uint64_t start, uint64_t bytes);
-/* The index in @starts of the first block that begins at or after @offset. */
-guint vpc_first_start(const GArray *starts, uint64_t offset);
-void vpc_table_close(VpcState *s);
-/*
- * Entries that name blocks: those of the disk, and of the larger one that it is
- * by current_size.  Others are not trusted, nor those that the file cuts off.
- */
-uint32_t vpc_table_entries(const VpcState *s);
-/* Bytes of the data of the block at @entry, from the first on, that are sound. */
-uint32_t vpc_table_sound(const VpcState *s, uint32_t entry);
-/* Tells the user, once, why a block that is not sound cannot be read. */
-void vpc_table_report(BlockDriverState *bs, uint32_t block,
-                      const VpcEntry *entry);
-/* Is the entry inside the file and apart from all other structures? */
-bool vpc_entry_valid(const VpcState *s, uint32_t entry);
 
 /*
  * The bitmap of @block at @entry, pinned until vpc_bitmap_put(); NULL with a

@@ -300,7 +300,7 @@ static const RepairCase cases[] = {
     { "batmap-bits", &xen, batmap_bits, reads_all, 3 },
     { "lost-inside", &small, lost_inside, reads_block_3, 0 },
     { "lost-at-end", &small, lost_at_end, reads_all, 0 },
-    { "everything", &small, everything, reads_1_and_2, 6, 1 },
+    { "everything", &small, everything, reads_1_and_2, 5, 1 },
 };
 
 /* ---- repairs ------------------------------------------------------------ */

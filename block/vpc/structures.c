@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the structures of a dynamic disk lie, apart from its blocks, and the
+ * reasons not to write to it.
+ *
+ * Invariant: reserved ranges lie inside the file and apart from each other,
+ * because what two of them shared would be written by both.
+ */
+#include "qemu/osdep.h"
+#include "minblk/checked.h"
+#include "qapi/error.h"
+#include "vpc.h"
+
+int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
+                      uint64_t bytes, Error **errp)
+{
+    uint64_t length = s->file_end;
+    uint64_t end;
+
+    if (!checked_add_u64(start, bytes, &end) || end > length) {
+        error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes does "
+                   "not lie inside the file of %" PRIu64 " bytes", what, start,
+                   bytes, length);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        if (start < s->reserved[i].end && end > s->reserved[i].start) {
+            error_setg(errp, "%s at offset %" PRIu64 " overlaps another "
+                       "structure that ends at offset %" PRIu64, what, start,
+                       s->reserved[i].end);
+            return -EINVAL;
+        }
+    }
+    if (bytes) {
+        assert(s->reserved_count < VPC_MAX_RESERVED);
+        s->reserved[s->reserved_count++] = (VpcRange) { start, end };
+    }
+    return 0;
+}
+
+bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        if (start < s->reserved[i].end && end > s->reserved[i].start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t vpc_structures_end(const VpcState *s, bool rooms)
+{
+    uint64_t end = 0;
+
+    for (unsigned i = 0; i < s->reserved_count; i++) {
+        end = MAX(end, s->reserved[i].end);
+    }
+    for (unsigned i = 0; rooms && i < VPC_LOCATORS; i++) {
+        if (s->rooms[i].end <= s->file_end) {
+            end = MAX(end, s->rooms[i].end);
+        }
+    }
+    return end;
+}
+
+bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < VPC_LOCATORS; i++) {
+        if (start < s->rooms[i].end && end > s->rooms[i].start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void vpc_refuse_writing(VpcState *s, const char *fmt, ...)
+{
+    g_autofree char *reason = NULL;
+    g_autofree char *before = s->read_only_reason;
+    va_list ap;
+
+    va_start(ap, fmt);
+    reason = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    s->read_only_reason = before ? g_strdup_printf("%s; %s", before, reason)
+                                 : g_steal_pointer(&reason);
+}
