@@ -13,38 +13,7 @@
 #include "qemu/cutils.h"
 #include "check.h"
 
-/* A field of the footer, to be compared and shown. */
-typedef struct Field {
-    const char *name;
-    uint16_t offset;
-    uint16_t bytes;
-    bool text;
-} Field;
-
-#define FOOTER_FIELD(name, member, text) \
-    { name, offsetof(VpcFooter, member), sizeof(((VpcFooter *)0)->member), text }
-
-static const Field footer_fields[] = {
-    FOOTER_FIELD("features", features, false),
-    FOOTER_FIELD("version", version, false),
-    FOOTER_FIELD("data offset", data_offset, false),
-    FOOTER_FIELD("timestamp", timestamp, false),
-    FOOTER_FIELD("creator", creator_app, true),
-    FOOTER_FIELD("creator's major version", creator_major, false),
-    FOOTER_FIELD("creator's minor version", creator_minor, false),
-    FOOTER_FIELD("creator's system", creator_os, true),
-    FOOTER_FIELD("original size", original_size, false),
-    FOOTER_FIELD("current size", current_size, false),
-    FOOTER_FIELD("cylinders", cylinders, false),
-    FOOTER_FIELD("heads", heads, false),
-    FOOTER_FIELD("sectors per track", sectors, false),
-    FOOTER_FIELD("type", type, false),
-    FOOTER_FIELD("unique id", uuid, false),
-    FOOTER_FIELD("saved state", saved_state, false),
-    FOOTER_FIELD("reserved bytes", reserved, false),
-};
-
-static char *show(const VpcFooter *footer, const Field *field)
+static char *show(const VpcFooter *footer, const VpcFooterField *field)
 {
     const uint8_t *p = (const uint8_t *)footer + field->offset;
     GString *hex;
@@ -57,19 +26,6 @@ static char *show(const VpcFooter *footer, const Field *field)
         g_string_append_printf(hex, "%02x", p[i]);
     }
     return g_string_free(hex, false);
-}
-
-const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(footer_fields); i++) {
-        const Field *f = &footer_fields[i];
-
-        if (memcmp((const uint8_t *)a + f->offset,
-                   (const uint8_t *)b + f->offset, f->bytes)) {
-            return f->name;
-        }
-    }
-    return "checksum";
 }
 
 static void warn(VpcCheck *c, uint64_t offset, const char *field, char *value,
@@ -143,8 +99,8 @@ static void found_differences(VpcCheck *c, uint64_t offset,
 {
     VpcState *s = c->bs->opaque;
 
-    for (size_t i = 0; i < ARRAY_SIZE(footer_fields); i++) {
-        const Field *f = &footer_fields[i];
+    for (size_t i = 0; i < VPC_FOOTER_FIELDS; i++) {
+        const VpcFooterField *f = &vpc_footer_fields[i];
 
         if (memcmp((const uint8_t *)copy + f->offset,
                    (const uint8_t *)&s->footer + f->offset, f->bytes)) {

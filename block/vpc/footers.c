@@ -383,27 +383,3 @@ bool vpc_restore_footer(BlockDriverState *bs)
                 "been written again at offset %" PRIu64, bs->filename, offset);
     return true;
 }
-
-int vpc_footers_unchanged(BlockDriverState *bs, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    bool dynamic = s->type != VPC_TYPE_FIXED;
-    VpcDynHeader header;
-
-    if (!is_footer_at(bs, s->footer_offset) ||
-        (dynamic && !is_footer_at(bs, 0))) {
-        error_setg(errp, "The image has changed since it was opened: its "
-                   "footers at offsets %" PRIu64 " and 0 are not as they were",
-                   s->footer_offset);
-        return -ESTALE;
-    }
-    if (dynamic &&
-        (bdrv_pread(bs->file, s->header_offset, &header, sizeof(header)) < 0 ||
-         memcmp(&header, &s->header, sizeof(header)))) {
-        error_setg(errp, "The image has changed since it was opened: its "
-                   "dynamic header at offset %" PRIu64 " is not as it was",
-                   s->header_offset);
-        return -ESTALE;
-    }
-    return 0;
-}

@@ -309,3 +309,41 @@ void vpc_new_header(VpcDynHeader *header, uint64_t table_offset,
     header->block_size = cpu_to_be32(block_size);
     vpc_header_seal(header);
 }
+
+/* ---- comparing footers --------------------------------------------------- */
+
+#define FOOTER_FIELD(name, member, text)                                       \
+    { name, offsetof(VpcFooter, member), sizeof(((VpcFooter *)0)->member), text }
+
+const VpcFooterField vpc_footer_fields[VPC_FOOTER_FIELDS] = {
+    FOOTER_FIELD("features", features, false),
+    FOOTER_FIELD("version", version, false),
+    FOOTER_FIELD("data offset", data_offset, false),
+    FOOTER_FIELD("timestamp", timestamp, false),
+    FOOTER_FIELD("creator", creator_app, true),
+    FOOTER_FIELD("creator's major version", creator_major, false),
+    FOOTER_FIELD("creator's minor version", creator_minor, false),
+    FOOTER_FIELD("creator's system", creator_os, true),
+    FOOTER_FIELD("original size", original_size, false),
+    FOOTER_FIELD("current size", current_size, false),
+    FOOTER_FIELD("cylinders", cylinders, false),
+    FOOTER_FIELD("heads", heads, false),
+    FOOTER_FIELD("sectors per track", sectors, false),
+    FOOTER_FIELD("type", type, false),
+    FOOTER_FIELD("unique id", uuid, false),
+    FOOTER_FIELD("saved state", saved_state, false),
+    FOOTER_FIELD("reserved bytes", reserved, false),
+};
+
+const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b)
+{
+    for (size_t i = 0; i < VPC_FOOTER_FIELDS; i++) {
+        const VpcFooterField *f = &vpc_footer_fields[i];
+
+        if (memcmp((const uint8_t *)a + f->offset,
+                   (const uint8_t *)b + f->offset, f->bytes)) {
+            return f->name;
+        }
+    }
+    return "checksum";
+}

@@ -141,6 +141,20 @@ void vpc_header_seal(VpcDynHeader *header);
 
 bool vpc_has_footer_cookie(const void *buf);
 
+/* A field of the footer, to be compared and shown. */
+typedef struct VpcFooterField {
+    const char *name;
+    uint16_t offset;
+    uint16_t bytes;
+    bool text;
+} VpcFooterField;
+
+#define VPC_FOOTER_FIELDS 17
+extern const VpcFooterField vpc_footer_fields[VPC_FOOTER_FIELDS];
+
+/* The first field in which they differ, as users know it. */
+const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b);
+
 /* @size bytes for a message: printable as they are, others as \xNN; g_free(). */
 char *vpc_printable(const char *chars, size_t size);
 

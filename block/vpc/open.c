@@ -62,6 +62,14 @@ static char *why_read_only(const VpcState *s, bool ignore_saved_state)
     return g_strdup(saved ?: s->read_only_reason);
 }
 
+static void note_lost_footer(VpcState *s)
+{
+    if (s->tail_lost) {
+        vpc_refuse_writing(s, "the footer at the end of the file is missing or "
+                           "damaged (%s)", s->tail_problem);
+    }
+}
+
 /* Read-only, or an error, if there is a reason; the user is told of it. */
 static int check_writable(BlockDriverState *bs, Error **errp)
 {
@@ -75,8 +83,7 @@ static int check_writable(BlockDriverState *bs, Error **errp)
     }
     if (s->tail_lost &&
         (reason || bdrv_is_read_only(bs) || !vpc_restore_footer(bs))) {
-        vpc_refuse_writing(s, "the footer at the end of the file is missing or "
-                           "damaged (%s)", s->tail_problem);
+        note_lost_footer(s);
         g_free(reason);
         reason = why_read_only(s, s->ignore_saved_state);
     }
@@ -237,13 +244,21 @@ static int load_by_type(BlockDriverState *bs, Error **errp)
                                      : vpc_open_dynamic(bs, errp);
 }
 
+static void free_state(VpcState *s)
+{
+    clear_state(s);
+    g_free(s);
+}
+
 /*
- * Makes the state of what the file holds, with the options of @how, which stays
- * the caller's.  On failure the state is @how.
+ * A state made of what the file holds, with the options of @how, which stays the
+ * caller's and, until *@state is put into its place, the node's.  0, or -errno.
  */
-static int load(BlockDriverState *bs, VpcState *how, Error **errp)
+static int load(BlockDriverState *bs, const VpcState *how, VpcState **state,
+                Error **errp)
 {
     VpcState *s = new_state();
+    void *old = bs->opaque;
     int ret;
 
     s->size_rule = how->size_rule;
@@ -252,24 +267,31 @@ static int load(BlockDriverState *bs, VpcState *how, Error **errp)
     s->migration_blocker = how->migration_blocker;
     bs->opaque = s;
     ret = load_by_type(bs, errp);
+    bs->opaque = old;
     if (ret < 0) {
-        bs->opaque = how;
-        clear_state(s);
-        g_free(s);
-        return ret;
+        free_state(s);
+    } else {
+        *state = s;
     }
+    return ret;
+}
+
+/* @s is the state of @bs from now on; no request may be in flight. */
+static void use_state(BlockDriverState *bs, VpcState *s)
+{
+    bs->opaque = s;
     bs->total_sectors = s->size / VPC_SECTOR;
-    return 0;
 }
 
 int vpc_reload(BlockDriverState *bs, Error **errp)
 {
     VpcState *old = bs->opaque;
-    int ret = load(bs, old, errp);
+    VpcState *s;
+    int ret = load(bs, old, &s, errp);
 
     if (ret == 0) {
-        clear_state(old);
-        g_free(old);
+        use_state(bs, s);
+        free_state(old);
     }
     return ret;
 }
@@ -342,6 +364,7 @@ static int finish_open(BlockDriverState *bs, bool repair, bool lenient,
 int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
 {
     VpcState *how = bs->opaque;
+    VpcState *s;
     bool lenient = flags & BDRV_O_CHECK;
     bool repair;
     int ret;
@@ -361,10 +384,11 @@ int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
         return -EINVAL;
     }
     how->lenient = lenient || repair;
-    ret = load(bs, how, errp);
+    ret = load(bs, how, &s, errp);
     if (ret < 0) {
         return ret;
     }
+    use_state(bs, s);
     g_free(how);
     ret = finish_open(bs, repair, lenient, errp);
     if (ret < 0) {
@@ -390,37 +414,70 @@ void vpc_close(BlockDriverState *bs)
 
 /* ---- reopening ---------------------------------------------------------- */
 
+/* From preparing a reopening to its end. */
+typedef struct Reopening {
+    VpcState *state;            /* to take the place of the old one, or NULL */
+    bool ignore_saved_state;
+} Reopening;
+
+/*
+ * While it was read-only others may have written to the image, so the state is
+ * made anew before it is written to.
+ */
 int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                        Error **errp)
 {
-    VpcState *s = state->bs->opaque;
+    BlockDriverState *bs = state->bs;
+    g_autofree Reopening *r = g_new0(Reopening, 1);
     g_autofree char *reason = NULL;
-    bool ignore;
+    VpcState *s = bs->opaque;
     int ret = parse_saved_state(qdict_get_try_str(state->options,
                                                   VPC_OPT_SAVED_STATE),
-                                &ignore, errp);
+                                &r->ignore_saved_state, errp);
 
     if (ret < 0) {
         return ret;
     }
     qdict_del(state->options, VPC_OPT_SAVED_STATE);
-    state->opaque = GINT_TO_POINTER(ignore);
-    if (!(state->flags & BDRV_O_RDWR)) {
-        return 0;
+    if (state->flags & BDRV_O_RDWR) {
+        if (bdrv_is_read_only(bs)) {
+            ret = load(bs, s, &r->state, errp);
+            if (ret < 0) {
+                return ret;
+            }
+            s = r->state;
+            note_lost_footer(s);
+        }
+        reason = why_read_only(s, r->ignore_saved_state);
     }
-    reason = why_read_only(s, ignore);
     if (reason) {
         error_setg(errp, "Image can only be opened read-only: %s", reason);
+        if (r->state) {
+            free_state(r->state);
+        }
         return -EACCES;
     }
-    /* While it was read-only others may have written to it. */
-    return bdrv_is_read_only(state->bs)
-           ? vpc_footers_unchanged(state->bs, errp) : 0;
+    state->opaque = g_steal_pointer(&r);
+    return 0;
 }
 
 void vpc_reopen_commit(BDRVReopenState *state)
 {
-    VpcState *s = state->bs->opaque;
+    g_autofree Reopening *r = state->opaque;
 
-    s->ignore_saved_state = GPOINTER_TO_INT(state->opaque);
+    if (r->state) {
+        free_state(state->bs->opaque);
+        use_state(state->bs, r->state);
+    }
+    ((VpcState *)state->bs->opaque)->ignore_saved_state =
+        r->ignore_saved_state;
+}
+
+void vpc_reopen_abort(BDRVReopenState *state)
+{
+    g_autofree Reopening *r = state->opaque;
+
+    if (r->state) {
+        free_state(r->state);
+    }
 }

@@ -86,6 +86,7 @@ static BlockDriver bdrv_vpc = {
     .bdrv_close = vpc_close,
     .bdrv_reopen_prepare = vpc_reopen_prepare,
     .bdrv_reopen_commit = vpc_reopen_commit,
+    .bdrv_reopen_abort = vpc_reopen_abort,
     .bdrv_child_perm = bdrv_format_default_perms,
     .bdrv_refresh_limits = vpc_refresh_limits,
     .strong_runtime_opts = vpc_strong_runtime_opts,

@@ -172,6 +172,7 @@ void vpc_close(BlockDriverState *bs);
 int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                        Error **errp);
 void vpc_reopen_commit(BDRVReopenState *state);
+void vpc_reopen_abort(BDRVReopenState *state);
 /*
  * Makes the state anew of what the file holds; no request may be in flight.  On
  * failure it stays as it was.  Mixed.
@@ -212,8 +213,6 @@ bool vpc_restore_footer(BlockDriverState *bs);
  */
 #define VPC_MAX_FOOTERS 3
 int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS]);
-/* Are footers and header on the disk as they are in memory?  Mixed. */
-int vpc_footers_unchanged(BlockDriverState *bs, Error **errp);
 
 /* Reads header and table, and judges them.  Mixed. */
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp);
@@ -351,8 +350,6 @@ ImageInfoSpecific *vpc_get_specific_info(BlockDriverState *bs, Error **errp);
  */
 int vpc_check(BlockDriverState *bs, BdrvCheckResult *result,
               BdrvCheckMode fix);
-/* The first field in which they differ, as users know it. */
-const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b);
 int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
                               BdrvCheckMode fix);
 
