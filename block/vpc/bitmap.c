@@ -2,12 +2,14 @@
 /*
  * Sector bitmaps of blocks that are not full.
  *
- * Most blocks have all bits set, which the table remembers; the others' bitmaps
- * are kept here, the oldest going first.
+ * Most blocks have all bits set, which the cached BAT remembers; the others'
+ * bitmaps are kept here.  The one that was used least recently goes first.
  *
  * Invariants:
- *   - A bit is set here only after its sector's data is in the file.
- *   - A bitmap that is dirty or in use is not dropped.
+ *   - A bit is set here only after its sector's data is in the file, because a
+ *     flush that begins then makes both durable, the data first.
+ *   - A bitmap that is dirty or pinned is not dropped: nothing else knows its
+ *     bits, or a request that has yielded goes on with it.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -16,47 +18,67 @@
 #include "flush.h"
 #include "vpc.h"
 
-/* Bitmaps kept in memory, in bytes; those in use come on top. */
+/* Bitmaps in memory, in bytes; those that are dirty or pinned come on top. */
 #define CACHE_BYTES (4 * MiB)
 
-static void unlist(VpcState *s, VpcBitmap *bitmap)
+void vpc_bitmap_open(VpcState *s)
 {
-    QTAILQ_REMOVE(&s->bitmap_queue, bitmap, link);
-    g_hash_table_remove(s->bitmaps, GUINT_TO_POINTER(bitmap->block));
-    s->bitmap_bytes -= s->bitmap_size;
+    VpcBitmaps *cache = &s->bitmaps;
+
+    cache->by_block = g_hash_table_new(NULL, NULL);
+    QTAILQ_INIT(&cache->idle);
+    QTAILQ_INIT(&cache->dirty);
+    qemu_co_mutex_init(&cache->load_lock);
 }
 
-static void destroy(VpcBitmap *bitmap)
+static void bitmap_free(VpcBitmap *bitmap)
 {
     qemu_vfree(bitmap->bits);
     g_free(bitmap);
 }
 
-static void drop(VpcState *s, VpcBitmap *bitmap)
+void vpc_bitmap_close(VpcState *s)
 {
-    unlist(s, bitmap);
-    destroy(bitmap);
+    VpcBitmaps *cache = &s->bitmaps;
+    GHashTableIter iter;
+    void *bitmap;
+
+    g_hash_table_iter_init(&iter, cache->by_block);
+    while (g_hash_table_iter_next(&iter, NULL, &bitmap)) {
+        bitmap_free(bitmap);
+    }
+    g_hash_table_destroy(cache->by_block);
 }
 
-static void make_room(VpcState *s)
+/* It is not found any more; a block that gets space again has a new bitmap. */
+static void bitmap_unlist(VpcState *s, VpcBitmap *bitmap)
 {
-    VpcBitmap *bitmap, *next;
+    VpcBitmaps *cache = &s->bitmaps;
 
-    if (s->bitmap_bytes < CACHE_BYTES) {
-        return;
+    if (bitmap->dirty) {
+        QTAILQ_REMOVE(&cache->dirty, bitmap, link);
+    } else if (!bitmap->pins) {
+        QTAILQ_REMOVE(&cache->idle, bitmap, link);
     }
-    QTAILQ_FOREACH_SAFE(bitmap, &s->bitmap_queue, link, next) {
-        if (!bitmap->dirty && !bitmap->pins) {
-            drop(s, bitmap);
-            if (s->bitmap_bytes < CACHE_BYTES) {
-                return;
-            }
-        }
+    g_hash_table_remove(cache->by_block, GUINT_TO_POINTER(bitmap->block));
+    cache->bytes -= s->bitmap_size;
+}
+
+static void bitmap_make_room(VpcState *s)
+{
+    VpcBitmap *bitmap;
+
+    while (s->bitmaps.bytes >= CACHE_BYTES &&
+           (bitmap = QTAILQ_FIRST(&s->bitmaps.idle))) {
+        bitmap_unlist(s, bitmap);
+        bitmap_free(bitmap);
     }
 }
 
-static VpcBitmap *coroutine_fn load(BlockDriverState *bs, uint32_t block,
-                                    uint32_t entry, int *ret)
+/* Reads a bitmap, which is pinned then. */
+static VpcBitmap *coroutine_fn bitmap_load(BlockDriverState *bs,
+                                           uint32_t block, uint32_t entry,
+                                           int *ret)
 {
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap;
@@ -72,59 +94,87 @@ static VpcBitmap *coroutine_fn load(BlockDriverState *bs, uint32_t block,
         qemu_vfree(bits);
         return NULL;
     }
-    make_room(s);
+    bitmap_make_room(s);
     bitmap = g_new0(VpcBitmap, 1);
     bitmap->block = block;
     bitmap->entry = entry;
     bitmap->bits = bits;
-    s->bitmap_bytes += s->bitmap_size;
-    QTAILQ_INSERT_TAIL(&s->bitmap_queue, bitmap, link);
-    g_hash_table_insert(s->bitmaps, GUINT_TO_POINTER(block), bitmap);
+    bitmap->pins = 1;
+    s->bitmaps.bytes += s->bitmap_size;
+    g_hash_table_insert(s->bitmaps.by_block, GUINT_TO_POINTER(block), bitmap);
     return bitmap;
+}
+
+static VpcBitmap *bitmap_find(VpcState *s, uint32_t block)
+{
+    return g_hash_table_lookup(s->bitmaps.by_block, GUINT_TO_POINTER(block));
+}
+
+static void bitmap_pin(VpcState *s, VpcBitmap *bitmap)
+{
+    if (bitmap->pins++ == 0 && !bitmap->dirty) {
+        QTAILQ_REMOVE(&s->bitmaps.idle, bitmap, link);
+    }
 }
 
 VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
                                        uint32_t entry, int *ret)
 {
     VpcState *s = bs->opaque;
-    VpcBitmap *bitmap;
+    VpcBitmap *bitmap = bitmap_find(s, block);
 
-    qemu_co_mutex_lock(&s->bitmap_lock);
-    bitmap = g_hash_table_lookup(s->bitmaps, GUINT_TO_POINTER(block));
     *ret = 0;
     if (!bitmap) {
-        bitmap = load(bs, block, entry, ret);
+        /* One request reads it, because two would make two of it. */
+        qemu_co_mutex_lock(&s->bitmaps.load_lock);
+        bitmap = bitmap_find(s, block);
+        if (!bitmap) {
+            bitmap = bitmap_load(bs, block, entry, ret);
+            qemu_co_mutex_unlock(&s->bitmaps.load_lock);
+            return bitmap;
+        }
+        qemu_co_mutex_unlock(&s->bitmaps.load_lock);
     }
-    if (bitmap) {
-        assert(bitmap->entry == entry);
-        bitmap->pins++;
-    }
-    qemu_co_mutex_unlock(&s->bitmap_lock);
+    assert(bitmap->entry == entry);
+    bitmap_pin(s, bitmap);
     return bitmap;
 }
 
-void vpc_bitmap_put(VpcBitmap *bitmap)
+void vpc_bitmap_put(VpcState *s, VpcBitmap *bitmap)
 {
     assert(bitmap->pins > 0);
-    if (--bitmap->pins == 0 && bitmap->forgotten) {
-        destroy(bitmap);
+    if (--bitmap->pins) {
+        return;
+    }
+    if (bitmap->forgotten) {
+        bitmap_free(bitmap);
+    } else if (!bitmap->dirty) {
+        QTAILQ_INSERT_TAIL(&s->bitmaps.idle, bitmap, link);
     }
 }
 
 void vpc_bitmap_forget(VpcState *s, uint32_t block)
 {
-    VpcBitmap *bitmap = g_hash_table_lookup(s->bitmaps,
-                                            GUINT_TO_POINTER(block));
+    VpcBitmap *bitmap = bitmap_find(s, block);
 
     if (!bitmap) {
         return;
     }
-    s->dirty_bitmaps -= bitmap->dirty;
+    bitmap_unlist(s, bitmap);
     bitmap->dirty = false;
     bitmap->forgotten = true;
-    unlist(s, bitmap);
     if (!bitmap->pins) {
-        destroy(bitmap);
+        bitmap_free(bitmap);
+    }
+}
+
+/* Makes a pinned bitmap dirty. */
+static void bitmap_mark_dirty(VpcState *s, VpcBitmap *bitmap)
+{
+    assert(bitmap->pins > 0);
+    if (!bitmap->dirty) {
+        bitmap->dirty = true;
+        QTAILQ_INSERT_TAIL(&s->bitmaps.dirty, bitmap, link);
     }
 }
 
@@ -149,14 +199,13 @@ uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
     return n;
 }
 
-static void put_bits(VpcState *s, VpcBitmap *bitmap, uint32_t first,
-                     uint32_t count, bool value)
+static void bitmap_put_bits(VpcState *s, VpcBitmap *bitmap, uint32_t first,
+                            uint32_t count, bool value)
 {
     for (uint32_t i = first; i < first + count; i++) {
         if (vpc_bit(bitmap->bits, i) != value) {
             vpc_put_bit(bitmap->bits, i, value);
-            s->dirty_bitmaps += !bitmap->dirty;
-            bitmap->dirty = true;
+            bitmap_mark_dirty(s, bitmap);
         }
     }
 }
@@ -164,13 +213,13 @@ static void put_bits(VpcState *s, VpcBitmap *bitmap, uint32_t first,
 void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                     uint32_t count)
 {
-    put_bits(s, bitmap, first, count, true);
+    bitmap_put_bits(s, bitmap, first, count, true);
 }
 
 void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                       uint32_t count)
 {
-    put_bits(s, bitmap, first, count, false);
+    bitmap_put_bits(s, bitmap, first, count, false);
     vpc_bat_mark_full(s, bitmap->block, false);
 }
 
@@ -193,31 +242,17 @@ VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
 
     if (bitmap && vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && set) {
         vpc_bat_mark_full(s, block, true);
-        vpc_bitmap_put(bitmap);
+        vpc_bitmap_put(s, bitmap);
         return NULL;
     }
     return bitmap;
-}
-
-void vpc_bitmaps_free(VpcState *s)
-{
-    VpcBitmap *bitmap, *next;
-
-    if (!s->bitmaps) {
-        return;
-    }
-    QTAILQ_FOREACH_SAFE(bitmap, &s->bitmap_queue, link, next) {
-        drop(s, bitmap);
-    }
-    g_hash_table_destroy(s->bitmaps);
-    s->bitmaps = NULL;
 }
 
 /* ---- flushing ----------------------------------------------------------- */
 
 bool vpc_bitmap_is_dirty(const VpcState *s)
 {
-    return s->dirty_bitmaps;
+    return !QTAILQ_EMPTY(&s->bitmaps.dirty);
 }
 
 /* Space that a block gave up may hold another one's data by now. */
@@ -232,11 +267,28 @@ static void bitmap_copy_done(VpcState *s, const VpcCopy *copy, bool written)
 {
     VpcBitmap *bitmap = copy->owner;
 
-    if (!written && !bitmap->dirty && !bitmap->forgotten) {
-        bitmap->dirty = true;
-        s->dirty_bitmaps++;
+    if (!written && !bitmap->forgotten) {
+        bitmap_mark_dirty(s, bitmap);
     }
-    vpc_bitmap_put(bitmap);
+    vpc_bitmap_put(s, bitmap);
+}
+
+static void bitmap_copy(BlockDriverState *bs, VpcBitmap *bitmap,
+                        GArray *copies)
+{
+    VpcState *s = bs->opaque;
+    void *data = vpc_add_copy(bs, copies, (VpcCopy) {
+        .offset = (uint64_t)bitmap->entry * VPC_SECTOR,
+        .bytes = s->bitmap_size,
+        .owner = bitmap,
+        .is_needed = bitmap_copy_is_needed,
+        .done = bitmap_copy_done,
+    });
+
+    memcpy(data, bitmap->bits, s->bitmap_size);
+    bitmap->pins++;             /* until the copy is done with */
+    QTAILQ_REMOVE(&s->bitmaps.dirty, bitmap, link);
+    bitmap->dirty = false;
 }
 
 void vpc_bitmap_take_copies(BlockDriverState *bs, GArray *copies)
@@ -244,22 +296,7 @@ void vpc_bitmap_take_copies(BlockDriverState *bs, GArray *copies)
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap;
 
-    QTAILQ_FOREACH(bitmap, &s->bitmap_queue, link) {
-        void *data;
-
-        if (!bitmap->dirty) {
-            continue;
-        }
-        data = vpc_add_copy(bs, copies, (VpcCopy) {
-            .offset = (uint64_t)bitmap->entry * VPC_SECTOR,
-            .bytes = s->bitmap_size,
-            .owner = bitmap,
-            .is_needed = bitmap_copy_is_needed,
-            .done = bitmap_copy_done,
-        });
-        memcpy(data, bitmap->bits, s->bitmap_size);
-        bitmap->dirty = false;
-        bitmap->pins++;
-        s->dirty_bitmaps--;
+    while ((bitmap = QTAILQ_FIRST(&s->bitmaps.dirty))) {
+        bitmap_copy(bs, bitmap, copies);
     }
 }

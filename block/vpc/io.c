@@ -115,7 +115,7 @@ static int coroutine_fn read_piece(BlockDriverState *bs, const VpcPiece *p,
                         p->bytes, qiov, p->done);
     }
     ret = read_partial(bs, p, entry.sector, bitmap, qiov);
-    vpc_bitmap_put(bitmap);
+    vpc_bitmap_put(s, bitmap);
     return ret;
 }
 
@@ -165,7 +165,7 @@ static int coroutine_fn write_present(BlockDriverState *bs, const VpcPiece *p,
             vpc_bitmap_set(s, bitmap, p->offset / VPC_SECTOR,
                            p->bytes / VPC_SECTOR);
         }
-        vpc_bitmap_put(bitmap);
+        vpc_bitmap_put(s, bitmap);
     }
     return ret;
 }
@@ -257,7 +257,7 @@ static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
         *pnum = (int64_t)VPC_SECTOR *
                 vpc_bitmap_run(bitmap, p->offset / VPC_SECTOR,
                                *pnum / VPC_SECTOR, &set);
-        vpc_bitmap_put(bitmap);
+        vpc_bitmap_put(s, bitmap);
     }
     if (!set) {
         return BDRV_BLOCK_ZERO;

@@ -198,11 +198,9 @@ static VpcState *new_state(void)
 {
     VpcState *s = g_new0(VpcState, 1);
 
-    qemu_co_mutex_init(&s->bitmap_lock);
     qemu_co_mutex_init(&s->flush_lock);
     QTAILQ_INIT(&s->holds);
-    QTAILQ_INIT(&s->bitmap_queue);
-    s->bitmaps = g_hash_table_new(NULL, NULL);
+    vpc_bitmap_open(s);
     vpc_space_init(&s->space);
     s->exposed = g_array_new(false, false, sizeof(VpcPlaced));
     return s;
@@ -214,7 +212,7 @@ static void clear_state(VpcState *s)
     vpc_bat_close(s);
     vpc_census_clear(&s->census);
     vpc_batmap_close(s);
-    vpc_bitmaps_free(s);
+    vpc_bitmap_close(s);
     qemu_vfree(s->ones);
     vpc_space_close(&s->space);
     g_array_free(s->exposed, true);

@@ -47,6 +47,7 @@
 
 #include "block/block_int.h"
 #include "bat.h"
+#include "bitmap.h"
 #include "census.h"
 #include "layout.h"
 #include "space.h"
@@ -63,19 +64,6 @@ typedef struct VpcPlaced {
     uint32_t block;
     uint32_t entry;             /* sectors */
 } VpcPlaced;
-
-/* ---- bitmap.c ----------------------------------------------------------- */
-
-/* The sector bitmap of one block. */
-typedef struct VpcBitmap {
-    uint32_t block;
-    uint32_t entry;             /* where it is: sectors */
-    bool dirty;                 /* ahead of the disk */
-    bool forgotten;             /* its block has no space any more */
-    unsigned pins;              /* users that may yield */
-    uint8_t *bits;
-    QTAILQ_ENTRY(VpcBitmap) link;
-} VpcBitmap;
 
 /* ---- batmap.c ----------------------------------------------------------- */
 
@@ -147,12 +135,7 @@ struct VpcState {
     uint32_t last_reported;
 
     VpcBatmap batmap;
-
-    GHashTable *bitmaps;        /* block -> VpcBitmap */
-    QTAILQ_HEAD(, VpcBitmap) bitmap_queue; /* oldest first */
-    uint64_t bitmap_bytes;
-    uint32_t dirty_bitmaps;
-    CoMutex bitmap_lock;
+    VpcBitmaps bitmaps;
 
     QTAILQ_HEAD(, VpcHold) holds; /* in the order of their arrival */
 
@@ -228,37 +211,6 @@ bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
 uint64_t vpc_structures_end(const VpcState *s, bool rooms);
 /* Does a part of [@start, @end) belong to a locator's room? */
 bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end);
-
-/*
- * The bitmap of @block at @entry, pinned until vpc_bitmap_put(); NULL with a
- * negative *@ret when it cannot be read.
- */
-VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
-                                       uint32_t entry, int *ret);
-void vpc_bitmap_put(VpcBitmap *bitmap);
-/* The block's space is given up: nothing of its bitmap will be written. */
-void vpc_bitmap_forget(VpcState *s, uint32_t block);
-/* Sectors from @first on (at most @max) whose bit is as that of the first. */
-uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
-                        bool *set);
-/* The data of these sectors is in the file: their bits are set. */
-void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
-                    uint32_t count);
-/* The sectors read as zeroes, and so does the file there. */
-void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
-                      uint32_t count);
-void vpc_bitmaps_free(VpcState *s);
-bool vpc_bitmap_is_dirty(const VpcState *s);
-void vpc_bitmap_take_copies(BlockDriverState *bs, GArray *copies);
-/* Sectors of the block that lie inside the disk, be it that by current_size. */
-uint32_t vpc_sectors_of(const VpcState *s, uint32_t block);
-/*
- * The bitmap of a block that was not known to be full, pinned; NULL with *@ret
- * 0: it turned out to be full.
- */
-VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
-                                               uint32_t block, uint32_t entry,
-                                               int *ret);
 
 /*
  * Looks for XenServer's map after a table that ends at @table_end, and reserves

@@ -37,7 +37,7 @@ static int coroutine_fn clear_bits(BlockDriverState *bs, const VpcPiece *p,
     vpc_bitmap_clear(s, bitmap, p->offset / VPC_SECTOR,
                      p->bytes / VPC_SECTOR);
     empty = vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && !set;
-    vpc_bitmap_put(bitmap);
+    vpc_bitmap_put(s, bitmap);
     return empty ? vpc_unmap(bs, p->block, entry) : 0;
 }
 
