@@ -13,7 +13,7 @@
  *   - Memory is bounded by what was written: a buffer a cluster with data, a
  *     small structure a cluster with zeroes.
  *   - No pointer to a cluster is kept over a yield.
- *   - Behind `visible` the image below is never asked: there all that was not
+ *   - After `visible` the image below is never asked: there all that was not
  *     written is zero.  It only shrinks, so what a truncate cut off stays away
  *     when the overlay grows again.
  */
@@ -251,7 +251,7 @@ static int coroutine_fn overlay_co_pwritev(BlockDriverState *bs,
     return 0;
 }
 
-/* What is zero without being written stays unwritten, and takes no memory. */
+/* Sectors that are zero without being written stay so, and take no memory. */
 static int overlay_zero(BDRVOverlayState *s, int64_t offset, int64_t bytes)
 {
     int n;
@@ -302,7 +302,7 @@ static int coroutine_fn overlay_co_flush(BlockDriverState *bs)
 
 /* ---- length ------------------------------------------------------------- */
 
-static gboolean cluster_is_behind(gpointer key, gpointer value,
+static gboolean cluster_is_after(gpointer key, gpointer value,
                                   gpointer opaque)
 {
     const int64_t *length = opaque;
@@ -310,13 +310,13 @@ static gboolean cluster_is_behind(gpointer key, gpointer value,
     return (int64_t)(uintptr_t)key * OVERLAY_CLUSTER >= *length;
 }
 
-/* Forgets what was written behind @length, a multiple of a sector. */
+/* Forgets the clusters after @length, a multiple of a sector. */
 static void cut_clusters(BDRVOverlayState *s, int64_t length)
 {
     int first = length % OVERLAY_CLUSTER / OVERLAY_SECTOR;
     OverlayCluster *cluster;
 
-    g_hash_table_foreach_remove(s->clusters, cluster_is_behind, &length);
+    g_hash_table_foreach_remove(s->clusters, cluster_is_after, &length);
     cluster = first ? find_cluster(s, length) : NULL;
     if (!cluster) {
         return;

@@ -78,10 +78,10 @@ typedef enum {
 #define BDRV_OPT_DISCARD        "discard"
 #define BDRV_OPT_FORCE_SHARE    "force-share"
 
-/* What bdrv_block_status() says of a range. */
+/* The bits of bdrv_block_status(). */
 #define BDRV_BLOCK_DATA         0x01 /* not known to be zero: must be read */
 #define BDRV_BLOCK_ZERO         0x02 /* reads as zeroes */
-#define BDRV_BLOCK_OFFSET_VALID 0x04 /* map and file tell where it is */
+#define BDRV_BLOCK_OFFSET_VALID 0x04 /* it is in file at map */
 #define BDRV_BLOCK_RAW          0x08 /* drivers only: ask *file at *map */
 #define BDRV_BLOCK_ALLOCATED    0x10 /* layer only: this node answers for it */
 #define BDRV_BLOCK_EOF          0x20 /* layer only: ends at the end of the node */
@@ -147,7 +147,7 @@ typedef struct BdrvCheckResult {
 
     /* ---- fields that QEMU 5.0 lacks: use them under #ifdef only ---- */
 
-    /* MINBLK_CHECK_FINDINGS: told of each finding; NULL: nobody listens. */
+    /* MINBLK_CHECK_FINDINGS: called for each finding; may be NULL. */
     BdrvCheckListener *listener;
     void *listener_opaque;
 
@@ -224,7 +224,7 @@ bool bdrv_driver_supports_backing(const BlockDriver *drv);
  * @errp set.  @filename: a path, "PROTOCOL:...", "json:{...}" or NULL;
  * @reference: the name of a node that is open already, instead of all else;
  * @options: flat, consumed also on failure, NULL is empty; @flags: BDRV_O_*,
- * which count where the options do not say otherwise.  Without driver= the
+ * which the options override.  Without driver= the
  * format is probed.  Mixed.
  */
 BlockDriverState *bdrv_open(const char *filename, const char *reference,
@@ -384,8 +384,8 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
                                        int bytes, BdrvRequestFlags flags);
 
 /*
- * Tells that the range is not needed any more; what it reads as afterwards is
- * not defined by this layer.  0 without the UNMAP open flag.  co-only.
+ * The range is not needed any more; how it reads afterwards is not defined by
+ * this layer.  0 without the UNMAP open flag.  co-only.
  */
 int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
                                   int64_t bytes);
@@ -417,9 +417,9 @@ int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf);
 /* ---- block status ------------------------------------------------------- */
 
 /*
- * What is at [@offset, @offset + @bytes) of @bs: BDRV_BLOCK_* bits, or -errno.
+ * The BDRV_BLOCK_* bits of [@offset, @offset + @bytes) of @bs, or -errno.
  * *@pnum > 0 is how far from @offset the answer holds (0 only at or past the
- * end).  With OFFSET_VALID, *@file (borrowed) and *@map tell where.  @map and
+ * end).  With OFFSET_VALID, it is in *@file (borrowed) at *@map.  @map and
  * @file may be NULL.  Mixed.
  */
 int bdrv_block_status(BlockDriverState *bs, int64_t offset, int64_t bytes,
@@ -459,7 +459,7 @@ int bdrv_has_zero_init_truncate(BlockDriverState *bs);
  * request is in flight.  Mixed.
  */
 int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix);
-/* The same; @listener is told of each finding, where the driver tells. */
+/* The same; @listener is called for each finding that the driver reports. */
 int bdrv_check_listening(BlockDriverState *bs, BdrvCheckResult *res,
                          BdrvCheckMode fix, BdrvCheckListener *listener,
                          void *opaque);

@@ -66,7 +66,7 @@ struct BlockDriver {
     /* ---- finding and opening ---- */
 
     /*
-     * How surely (0: not, 100: it says so itself) is the image whose first
+     * How surely (0: not, 100: it has a magic) is the image whose first
      * @buf_size bytes are @buf of this format?  Plain, must only look at @buf:
      * a shorter file was filled up with zeroes to 512 bytes.  @filename may be
      * NULL.  raw answers 1; the highest score wins.  Without it the format has
@@ -128,7 +128,7 @@ struct BlockDriver {
      */
     int (*bdrv_reopen_prepare)(BDRVReopenState *reopen_state,
                                BlockReopenQueue *queue, Error **errp);
-    /* Plain; cannot fail.  bs->open_flags and read_only change behind it. */
+    /* Plain; cannot fail.  bs->open_flags and read_only change after it. */
     void (*bdrv_reopen_commit)(BDRVReopenState *reopen_state);
     /* Plain; frees what prepare made, the node stays as it is. */
     void (*bdrv_reopen_abort)(BDRVReopenState *reopen_state);
@@ -267,7 +267,7 @@ struct BlockDriver {
         BdrvRequestFlags read_flags, BdrvRequestFlags write_flags);
 
     /*
-     * What is at the range?  It lies inside the node (rounded up to the
+     * The state of the range.  It lies inside the node (rounded up to the
      * alignment) and @bytes > 0.  Sets *@pnum > 0, aligned; more than asked is
      * cut.  Bits of the answer, true for all *@pnum bytes:
      *   DATA          has to be read; ZERO: reads as zeroes; neither: the image
@@ -302,7 +302,7 @@ struct BlockDriver {
     /*
      * Makes the disk @offset bytes long: any number, not only multiples of 512;
      * a format that cannot keep it rounds up or refuses.  A request, but none
-     * runs behind the smaller of the two ends.  @exact false: may end up longer
+     * runs after the smaller of the two ends.  @exact false: may end up longer
      * (devices).  New space reads as zeroes if bdrv_has_zero_init_truncate says
      * so, else the layer clears it.  Refuses a @prealloc that it does not know,
      * and lengths that it does not do (a smaller one, for instance).  The layer
@@ -318,7 +318,7 @@ struct BlockDriver {
      * then).  `check` opens with BDRV_O_CHECK; what open refuses even so is not
      * checked.  As a request; others run only if the caller is in a coroutine
      * and lets them.  @result is zeroed before but for its listener, which, if
-     * there is one, is told of each finding; counts what is wrong there, and
+     * there is one, is called for each finding; counts what is wrong there, and
      * apart what was repaired.  -errno: the check could not be made at all.
      */
     int coroutine_fn (*bdrv_co_check)(BlockDriverState *bs,
@@ -398,7 +398,7 @@ struct BlockDriver {
                           uint64_t shared);
     void (*bdrv_abort_perm_update)(BlockDriverState *bs);
     /*
-     * What this node needs of the child @c with @role (@c is NULL while the
+     * The permissions that this node needs of the child @c with @role (@c is NULL while the
      * edge is being made), and lets others do to it, when its own users need
      * @parent_perm and share @parent_shared.  Plain, often, changes nothing.
      * Default: bdrv_format_default_perms.
@@ -462,7 +462,7 @@ typedef struct BlockLimits {
 } BlockLimits;
 
 /*
- * What an edge is to its parent.  The callbacks are the parent's: a node's for
+ * The role of an edge for its parent.  The callbacks are the parent's: a node's for
  * the three roles below, a BlockBackend's for its own.
  */
 struct BdrvChildRole {
@@ -560,10 +560,10 @@ struct BlockDriverState {
     bool flush_failed;             /* the last flush did, and returned it: */
     uint64_t failed_gen;           /* that of this write_gen */
     bool has_guard;                /* a probed raw image: see core/request/probe-guard.c */
-    bool guard_warned;             /* its user was told of the guard */
+    bool guard_warned;             /* the warning was printed */
 
     bool perm_check_pending;       /* block/core/graph/perm.c: checked, not set */
-    bool guard_told;               /* the user knows of a refused write */
+    bool guard_refused;            /* a refused write was reported */
     CoMutex guard_lock;            /* held while head or tail changes */
 };
 

@@ -143,7 +143,7 @@ static void test_length(gconstpointer opaque)
     d->limits.request_alignment = 4096;
     fake_open(d, BDRV_O_RDWR);
 
-    /* In the last block, behind the end, across it, far behind it. */
+    /* In the last block, past the end, across it, far past it. */
     g_assert_cmpint(write_fill(d, 10, 20, 1), ==, 0);
     memset(model + 10, 1, 20);
     g_assert_cmpint(d->size, ==, 1000);

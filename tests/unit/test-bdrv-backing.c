@@ -25,7 +25,7 @@ static void test_backing_options(void)
     bs = open_ok("mem:x", "{'driver': 'fmt', 'backing': ''}", 0);
     g_assert_null(bs->backing);
     close_all(bs);
-    /* Who cannot have one may well be told to have none. */
+    /* A format that cannot have one accepts to have none. */
     close_all(open_ok("mem:x", "{'driver': 'mem', 'backing': null}", 0));
     assert_open_fails("mem:x", "{'driver': 'mem', 'backing': 'x'}", 0,
                       "Block protocol 'mem' doesn't support the option "

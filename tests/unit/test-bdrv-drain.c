@@ -44,7 +44,7 @@ static void test_nesting(void)
     assert_clean();
 }
 
-/* What was in flight is done when begin returns; parents of parents stop. */
+/* Nothing is in flight when begin returns; parents of parents stop. */
 static void test_in_flight(void)
 {
     BlockDriverState *bs = gate_node("n");
@@ -107,7 +107,7 @@ static void test_work_above(void)
     assert_clean();
 }
 
-/* A node that is drained twice is told once, in order, without overlap. */
+/* A node that is drained twice is called once, in order, without overlap. */
 static void test_callbacks(void)
 {
     BlockDriverState *bs = gate_node("n");

@@ -268,7 +268,7 @@ static void begin_listening(void)
     g_assert_cmpint(dup2(fileno(errors), STDERR_FILENO), ==, STDERR_FILENO);
 }
 
-/* What was printed since the last call is @count lines that name the error. */
+/* Since the last call @count lines were printed, each with the error. */
 static void assert_reported(int count)
 {
     static off_t seen;
@@ -280,7 +280,7 @@ static void assert_reported(int count)
     seen += n;
     buf[n] = '\0';
     lines = g_strsplit(buf, "\n", -1);
-    /* What follows the last newline is nothing. */
+    /* Nothing follows the last newline. */
     g_assert_cmpint(g_strv_length(lines), ==, count ? count + 1 : 0);
     for (int i = 0; i < count; i++) {
         g_assert_nonnull(strstr(lines[i], ": Could not flush "));

@@ -158,7 +158,7 @@ static void test_unref_in_coroutine(void)
 
     bdrv_unref(bs);
     qemu_coroutine_enter(qemu_coroutine_create(unref_entry, &top));
-    /* It waits for a bottom half; meanwhile nobody finds the node. */
+    /* It waits for a bottom half; meanwhile the node is not found. */
     g_assert_nonnull(top);
     g_assert_null(bdrv_find_node("top"));
     AIO_WAIT_WHILE(qemu_get_current_aio_context(), top);

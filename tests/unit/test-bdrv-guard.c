@@ -106,7 +106,7 @@ static void image_close(Image *image)
     blk_unref(image->blk);
 }
 
-/* What would opening by probing find now? */
+/* The format that opening by probing would find now. */
 static bool is_raw(Image *image)
 {
     MemFile *f = image->file;
@@ -349,7 +349,7 @@ static void test_truncate_to_trailer(void)
     image_close(&image);
 }
 
-/* Growing by writing, and a write far behind the end. */
+/* Growing by writing, and a write far past the end. */
 static void test_grow(void)
 {
     Image image = image_open(LENGTH, NULL);
@@ -362,7 +362,7 @@ static void test_grow(void)
     image_close(&image);
 }
 
-/* The end of a file that is no multiple of a sector. */
+/* The end of a file that is not a multiple of a sector. */
 static void test_odd_length(void)
 {
     Image image = image_open(3 * 512 + 511, NULL);
@@ -375,7 +375,7 @@ static void test_odd_length(void)
     image_close(&image);
 }
 
-/* What lies in between is not looked at: the protocol is asked for nothing. */
+/* The middle is not looked at: the protocol is asked for nothing. */
 static void test_middle(void)
 {
     Image image = image_open(1 << 20, NULL);
@@ -386,7 +386,7 @@ static void test_middle(void)
     image_close(&image);
 }
 
-/* A window that begins behind the head cannot touch it, but its end can. */
+/* A window that begins after the head cannot touch it, but its end can. */
 static void test_window(void)
 {
     Image image = { .file = mem_file("disk", LENGTH) };
@@ -438,7 +438,7 @@ static BlockBackend *backend_of_magic(void)
     return blk_new_open("mem:magic", NULL, options, 0, &error_abort);
 }
 
-/* Nobody sees the data of a copy, so the caller has to read and write. */
+/* The layer does not see the data of a copy, so the caller has to read and write. */
 static void test_copy(void)
 {
     Image image = image_open(LENGTH, NULL);

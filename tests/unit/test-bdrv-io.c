@@ -351,7 +351,7 @@ static void test_write_past_end(void)
     fake_close(d);
 }
 
-/* A length that has grown behind the node's back is seen. */
+/* A length that has grown without the node's knowledge is seen. */
 static void test_variable_length(void)
 {
     FakeDisk *d = fake_file_new(4 * KIB);
@@ -430,7 +430,7 @@ static void test_fua(void)
 {
     FakeDisk *d = fake_file_new(64 * KIB);
 
-    /* The driver knows it: each piece has it, nobody flushes. */
+    /* The driver knows it: each piece has it, no flush follows. */
     d->write_flags = BDRV_REQ_FUA;
     d->limits.max_transfer = 16 * KIB;
     fake_open(d, BDRV_O_RDWR);
@@ -477,7 +477,7 @@ static void test_split_transfer(void)
     g_assert_cmpmem(buf, 20480, d->data + 1024, 20480);
     g_assert_cmpint(fake_count(d, FAKE_WRITE), ==, 5);
 
-    /* The pieces before an error are written, those behind it are not. */
+    /* The pieces before an error are written, those after it are not. */
     fake_reset(d);
     d->error[FAKE_WRITE] = -EIO;
     d->skip[FAKE_WRITE] = 2;

@@ -75,7 +75,7 @@ static void test_protocol_names(void)
     g_assert_true(bs->drv == &bdrv_mem);
     close_all(bs);
 
-    /* A colon behind a slash is part of a path. */
+    /* A colon after a slash is part of a path. */
     assert_open_fails("./mem:x", NULL, BDRV_O_PROTOCOL,
                       "Unknown protocol 'file'");
     assert_open_fails("foo:x", NULL, 0, "Unknown protocol 'foo'");
@@ -262,7 +262,7 @@ static void test_json_names(void)
     g_assert_false(bs->read_only);
     close_all(bs);
 
-    /* What was said besides the name wins. */
+    /* Options besides the name override it. */
     bs = open_ok("json:{'driver': 'nonsense', 'file.driver': 'mem', "
                  "'file.filename': 'x'}", "{'driver': 'fmt'}", 0);
     g_assert_true(bs->drv == &bdrv_fmt);
@@ -340,7 +340,7 @@ static void test_inherit(void)
     g_assert_true(f->last_force_share);
     close_all(bs);
 
-    /* Options count before flags. */
+    /* Options override flags. */
     bs = open_ok("mem:x", "{'driver': 'fmt', 'read-only': 'on'}", BDRV_O_RDWR);
     g_assert_true(seen.read_only);
     g_assert_false(bs->open_flags & BDRV_O_RDWR);

@@ -137,7 +137,7 @@ static void do_truncate(Fixture *f)
     f->length = length;
 }
 
-/* What is said to be zero is zero; the extents cover the disk. */
+/* A range that is reported as zero is zero; the extents cover the disk. */
 static void check_status(Fixture *f)
 {
     BlockDriverState *bs = blk_bs(f->blk);
@@ -204,7 +204,7 @@ static void test_status(void)
     fixture_free(&f);
 }
 
-/* What was cut off stays away. */
+/* A part that was cut off stays away. */
 static void test_shrink_and_grow(void)
 {
     Fixture f = fixture_new(1);

@@ -234,7 +234,7 @@ static void test_passed_down(void)
     bs = open_node("mem", "m", "x", BDRV_O_RDWR);
     top = open_node("par", "top", "m", BDRV_O_RDWR);
     bdrv_unref(bs);
-    /* While the edge was made; nobody uses the parent yet. */
+    /* While the edge was made; the parent has no user yet. */
     g_assert_cmpint(null_child_calls, ==, 1);
     assert_perms(top->file, 0, ALL);
     root = attach(top, "A", CR | WR, CR | GM, &error_abort);

@@ -100,7 +100,7 @@ static MemFile *setup(int64_t size)
     return mem_file("x", size);
 }
 
-/* The format that "x" is opened as without being told. */
+/* The format that "x" is opened as by probing. */
 static const char *probed_format(void)
 {
     BlockDriverState *bs = bdrv_open("mem:x", NULL, NULL, 0, &error_abort);
@@ -279,7 +279,7 @@ static void test_magic_of_small_file(void)
     assert_refused("dmg", 0);
 }
 
-/* What a driver finds it opens: by the head, or by the tail. */
+/* A driver opens the image that it finds: by the head, or by the tail. */
 static void test_driver_before_magic(void)
 {
     MemFile *f;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reopening: all or nothing, each driver told exactly once, options inherited,
+ * Reopening: all or nothing, each driver called exactly once, options inherited,
  * permissions part of the transaction.
  *
- * The driver `tape` counts what it is told and fails on demand; `box` is a
+ * The driver `tape` counts its calls and fails on demand; `box` is a
  * format over it.
  */
 #include "qemu/osdep.h"
@@ -306,7 +306,7 @@ static void test_refused_options(void)
     fixture_free(&f);
 }
 
-/* What is the case already may be said again, typed or not. */
+/* The present value may be given again, typed or not. */
 static void test_same_again(void)
 {
     Fixture f = fixture_new(BDRV_O_RDWR);

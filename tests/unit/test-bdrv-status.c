@@ -76,7 +76,7 @@ static void test_bounds(void)
     g_assert_cmpint(status(d, -1, 512), ==, -EIO);
     g_assert_cmpint(status(d, 0, -512), ==, -EIO);
     g_assert_cmpint(d->n_calls, ==, 0);
-    /* More than the node has, and nothing to tell it by. */
+    /* More than the node has. */
     g_assert_cmphex(bdrv_block_status(d->bs, 0, INT64_MAX, &pnum, NULL, NULL),
                     ==, DATA | ALLOC | END);
     g_assert_cmpint(pnum, ==, 10240);
@@ -128,7 +128,7 @@ static void test_bits(void)
     d->info_zero = true;
     g_assert_cmphex(status(d, 0, 512), ==, ZERO);
     g_assert_cmpint(bdrv_is_allocated(d->bs, 0, 512, &pnum), ==, 0);
-    /* What is the layer's is not taken from a driver. */
+    /* The layer's own bits are not taken from a driver. */
     answer_bits = DATA | END;
     g_assert_cmphex(status(d, 0, 512), ==, DATA | ALLOC);
     g_assert_cmpint(bdrv_is_allocated(d->bs, 0, 512, &pnum), ==, 1);
@@ -140,7 +140,7 @@ static void test_bits(void)
 
 /* ---- RAW and RECURSE --------------------------------------------------- */
 
-/* Data up to 70000, a hole behind. */
+/* Data up to 70000, a hole after it. */
 static int file_answer(FakeDisk *d, int64_t offset, int64_t bytes,
                        int64_t *pn, int64_t *mp, BlockDriverState **file)
 {

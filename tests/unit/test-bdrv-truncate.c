@@ -222,7 +222,7 @@ static void test_race(void)
         for (i = 0; i < (int)G_N_ELEMENTS(r); i++) {
             r[i] = (Race) { d, g_random_int_range(0, 20000), i % 3 == 0,
                             &left };
-            /* Writes behind the present end only: their order is fixed. */
+            /* Writes past the present end only: their order is fixed. */
             if (!r[i].truncate) {
                 r[i].offset += size;
             }

@@ -221,7 +221,7 @@ static void test_alignment(void)
     fake_close(d);
 }
 
-/* What the request alignment does not reach is written as data. */
+/* The parts outside the request alignment are written as data. */
 static void test_unaligned(void)
 {
     FakeDisk *d = fake_file_new(64 * KIB);

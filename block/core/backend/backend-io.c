@@ -68,7 +68,7 @@ static int blk_check_range(BlockBackend *blk, int64_t offset, int64_t bytes)
     if (offset <= length && bytes <= length - offset) {
         return 0;
     }
-    /* The image may have grown behind the node's back: ask the driver. */
+    /* The image may have grown without the node's knowledge: ask the driver. */
     length = blk_getlength(blk);
     if (length < 0) {
         return length;

@@ -152,7 +152,7 @@ BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm)
     return blk;
 }
 
-/* What the user of an image opened with @flags does, and lets others do. */
+/* The permissions of a user who opens with @flags. */
 static void blk_perms_from_flags(BlockDriverState *bs, int flags,
                                  uint64_t *perm, uint64_t *shared)
 {
@@ -204,7 +204,7 @@ static bool blk_is_busy(void *opaque)
     return blk->in_flight > 0 || blk->queued > 0;
 }
 
-/* What a drained section still holds back ends with -ENOMEDIUM. */
+/* Requests that a drained section still holds back end with -ENOMEDIUM. */
 static void blk_delete(BlockBackend *blk)
 {
     blk_remove_bs(blk);
@@ -244,7 +244,7 @@ bool blk_enable_write_cache(BlockBackend *blk)
     return blk->enable_write_cache;
 }
 
-/* BlockBackends are anonymous: nobody looks one up. */
+/* BlockBackends are anonymous: no user looks one up. */
 const char *blk_name(const BlockBackend *blk)
 {
     return "";

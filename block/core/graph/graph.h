@@ -42,7 +42,7 @@ void bdrv_child_abort_perm_update(BdrvChild *c);
 int bdrv_child_try_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared,
                             Error **errp);
 
-/* What all parents of @bs together do and share. */
+/* The permissions that all parents of @bs together have and share. */
 void bdrv_get_cumulative_perm(BlockDriverState *bs, uint64_t *perm,
                               uint64_t *shared);
 /* The same change for a whole node and what lies below it. */
@@ -109,8 +109,8 @@ BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
                                      bool allow_none, Error **errp);
 
 /*
- * The format of the image in @file; NULL sets @errp.  *@by_tail: it was told by
- * the file's end.  @filename may be NULL.  Mixed.
+ * The format of the image in @file; NULL sets @errp.  *@by_tail: the file's end
+ * has shown it.  @filename may be NULL.  Mixed.
  */
 BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                                bool *by_tail, Error **errp);

@@ -6,7 +6,7 @@
  * A node is opened in these steps: its name and flags become options; what it
  * inherits is added; the layer takes its own options; the file child of a
  * format is opened and, without driver=, probed; the driver opens; then come
- * length, limits and the backing node; options that nobody took are refused.
+ * length, limits and the backing node; options that are left are refused.
  *
  * Invariants:
  *   - bs->options and bs->explicit_options of an open node hold no options of

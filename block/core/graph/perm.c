@@ -6,8 +6,8 @@
  * A change of one edge changes what its node needs of its own children, and so
  * on down.  It is done in two steps.  The check goes over the node and all that
  * lies below it, parents before children, writes the new masks into the edges
- * (keeping the old ones as backups) and asks each node: do its parents bear
- * with each other, can it be written to, does its driver agree?  Then all is
+ * (keeping the old ones as backups) and asks each node: do its parents share
+ * what the others do, can it be written to, does its driver agree?  Then all is
  * set, or all is put back.
  *
  * Invariants:

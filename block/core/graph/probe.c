@@ -10,7 +10,7 @@
  *   - Probing reads at most 512 bytes at either end and writes nothing.
  *   - Every probe is asked; the highest score wins.  Tails are looked at only
  *     when no head beat raw's score.
- *   - What no driver's probe finds is raw only if it has no other format's
+ *   - A file that no driver's probe finds is raw only if it has no other format's
  *     magic.  The magics come after the tails, because the head of a fixed VHD
  *     belongs to its guest.
  *   - An empty file is raw.

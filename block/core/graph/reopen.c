@@ -7,7 +7,7 @@
  * driver prepare, compare what it left with the present options; check the
  * permissions that follow; and only when nothing failed, commit.
  *
- * What counts for a node, from the first to the last: options given now; with
+ * Of the options of a node each overrides those after it: those given now; with
  * keep_old_opts, those given when it was opened; what it inherits; with
  * keep_old_opts, all others that it has.
  *
@@ -211,7 +211,7 @@ static bool same_value(QObject *a, QObject *b)
            (a_text && b_text && !strcmp(a_text, b_text));
 }
 
-/* Does @value say what option @key of @bs is already? */
+/* Is @value the present one of option @key of @bs? */
 static bool is_unchanged(BlockDriverState *bs, const char *key, QObject *value)
 {
     const char *text = qobject_get_try_str(value);
@@ -366,8 +366,8 @@ static void commit_entry(ReopenEntry *entry)
 }
 
 /*
- * Length and limits are the driver's to tell, and were valid before: an error
- * leaves the old ones.
+ * The old length and limits were valid before, so an error of the driver leaves
+ * them.
  */
 static void refresh_entry(ReopenEntry *entry)
 {

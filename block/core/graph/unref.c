@@ -83,7 +83,7 @@ static void unref_close(BlockDriverState *bs)
 
     if (was_open) {
         bdrv_drained_begin(bs);
-        /* What is lost is reported; the node has to go all the same. */
+        /* A loss is reported; the node has to go all the same. */
         bdrv_flush_report(bs);
         bdrv_drain(bs);
         if (bs->drv->bdrv_close) {

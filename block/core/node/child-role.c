@@ -4,7 +4,7 @@
  * parent's options and flags.
  *
  * Invariants:
- *   - What stands in the child's own options counts before what is inherited.
+ *   - The child's own options override inherited ones.
  *   - Children run with a writeback cache; writethrough is the BlockBackend's.
  *   - A backing node is read-only unless its own options say otherwise.
  */
@@ -19,7 +19,7 @@ static void inherit_cache(QDict *child_options, QDict *parent_options)
     qdict_copy_default(child_options, parent_options, BDRV_OPT_FORCE_SHARE);
 }
 
-/* What holds the data of its parent can do what the parent can. */
+/* A child that holds its parent's data must be able to do what that can. */
 static int inherit_data(QDict *child_options, int parent_flags,
                         QDict *parent_options)
 {

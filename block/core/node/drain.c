@@ -2,7 +2,7 @@
 /*
  * Drained sections: times in which nothing is in flight on a node.
  *
- * To drain a node, the parents of its edges are told to stop, and they tell
+ * To drain a node, the parents of its edges stop, and pass it on to
  * theirs; at the roots BlockBackends begin to queue.  Nodes never hold requests
  * back, so what is under way runs out by itself.  Then one waits until the
  * node and all that lies above it have nothing in flight.
@@ -10,8 +10,9 @@
  * Invariants:
  *   - For each edge, parent_quiesce_counter == bs->quiesce_counter (0 without
  *     a node).
- *   - Telling somebody to stop or to go on never waits and never polls; only
- *     the end of drained_begin waits.
+ *   - Stopping a parent, or letting it go on, never waits and never polls, so
+ *     that both can be done in the middle of a change of the graph; only the
+ *     end of drained_begin waits.
  *   - The event loop is never polled inside a coroutine: who waits there stands
  *     in a queue, which a bottom half wakes after each change that may matter.
  *     Nothing then nests, so two coroutines that wait cannot lock each other.

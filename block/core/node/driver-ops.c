@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a driver is asked to do besides requests: measure, check, amend, remove
- * media, stop at debug events.
+ * Calls of a driver besides requests: measure, check, amend, remove media, stop
+ * at debug events.
  *
  * Invariant: without the callback each of these has one result for all drivers,
  * given here.

@@ -103,7 +103,7 @@ static bool key_is_strong(BlockDriver *drv, const char *key)
 
 /*
  * Scripts compare what is printed: the members stand as qemu-img has them, and
- * there these come before the driver's name, all others behind it.
+ * there these come before the driver's name, all others after it.
  */
 static bool key_precedes_driver(const char *key)
 {
@@ -113,7 +113,7 @@ static bool key_precedes_driver(const char *key)
 
 /*
  * Copies the strong options that were given into @d, those before or those
- * behind the driver's name; returns whether there was one besides the file
+ * after the driver's name; returns whether there was one besides the file
  * name.
  */
 static bool append_strong_options(QDict *d, BlockDriverState *bs, bool before)

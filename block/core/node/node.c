@@ -157,7 +157,7 @@ static bool node_name_wellformed(const char *name)
     return true;
 }
 
-/* Names that can be looked up only by who was told: no user's begins so. */
+/* No user's name begins with '#', so a generated one is never a duplicate. */
 static void generate_node_name(BlockDriverState *bs)
 {
     static gint counter;

@@ -193,7 +193,7 @@ static int coroutine_fn write_tail(BdrvChange *w, int64_t offset, int64_t bytes,
     return MIN(ret, 0);
 }
 
-/* Takes back what padding has put behind @length. */
+/* Cuts off the padding after @length. */
 static int coroutine_fn cut_back(BdrvChange *w, int64_t length)
 {
     BlockDriver *drv = w->bs->drv;

@@ -13,7 +13,7 @@
 
 #include "block/core/request/request.h"
 
-/* What both halves check.  0 or -errno. */
+/* For both halves.  0 or -errno. */
 static int check_copy(BdrvChild *src, uint64_t src_offset, BdrvChild *dst,
                       uint64_t dst_offset, uint64_t bytes)
 {

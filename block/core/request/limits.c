@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a node can do in one request, how long it is, and memory that suits it.
+ * The limits of a node's requests, its length, and memory that suits it.
  *
  * Invariants:
  *   - After a refresh request_alignment is a power of two, at most

@@ -11,7 +11,7 @@
  *
  * Invariants:
  *   - A change that touches neither end costs two comparisons.
- *   - From the judgement to the end of the change no other one that touches an
+ *   - From the check to the end of the change no other one that touches an
  *     end is under way: two harmless halves cannot make a header together.
  *   - Nothing is allocated.
  */
@@ -22,7 +22,7 @@
 
 #define GUARD_SIZE BLOCK_PROBE_BUF_SIZE
 
-/* A change to be judged: @bytes at @offset become @qiov (NULL: zeroes). */
+/* A change to be checked: @bytes at @offset become @qiov (NULL: zeroes). */
 typedef struct GuardedChange {
     BdrvChild *child;
     int64_t offset;
@@ -38,7 +38,7 @@ static bool touches(const GuardedChange *c, int64_t start, int64_t size)
            c->offset + c->bytes > start;
 }
 
-/* What @size bytes at @start will be; they may lie behind the present end. */
+/* @size bytes at @start as they will be; they may lie after the present end. */
 static int coroutine_fn guard_read(const GuardedChange *c, int64_t start,
                                    int size, uint8_t *buf)
 {
@@ -61,13 +61,13 @@ static int coroutine_fn guard_read(const GuardedChange *c, int64_t start,
     return 0;
 }
 
-/* Says it once a node, however often a guest tries. */
+/* Reported once a node, because a guest may try without end. */
 static int guard_refuse(const GuardedChange *c, const char *format)
 {
     BlockDriverState *raw = c->child->opaque;
 
-    if (!raw->guard_told) {
-        raw->guard_told = true;
+    if (!raw->guard_refused) {
+        raw->guard_refused = true;
         error_report("'%s' would be taken for an image of format '%s' after "
                      "this change, which is refused because the format raw "
                      "was only guessed; give '-f raw' to permit it",
@@ -76,7 +76,7 @@ static int guard_refuse(const GuardedChange *c, const char *format)
     return -EPERM;
 }
 
-static int coroutine_fn judge_head(const GuardedChange *c)
+static int coroutine_fn guard_check_head(const GuardedChange *c)
 {
     uint8_t buf[GUARD_SIZE] = { 0 };
     const char *format;
@@ -93,7 +93,7 @@ static int coroutine_fn judge_head(const GuardedChange *c)
     return format ? guard_refuse(c, format) : 0;
 }
 
-static int coroutine_fn judge_tail(const GuardedChange *c)
+static int coroutine_fn guard_check_tail(const GuardedChange *c)
 {
     uint8_t buf[GUARD_SIZE] = { 0 };
     int size = MIN(c->end, GUARD_SIZE);
@@ -110,8 +110,8 @@ static int coroutine_fn judge_tail(const GuardedChange *c)
     return format ? guard_refuse(c, format) : 0;
 }
 
-/* Judges both ends of the file as far as they change from length @old. */
-static int coroutine_fn judge(const GuardedChange *c, int64_t old)
+/* Checks both ends of the file as far as they change from length @old. */
+static int coroutine_fn guard_check(const GuardedChange *c, int64_t old)
 {
     bool moved = c->end != old;
     int64_t size = MIN(c->end, GUARD_SIZE);
@@ -121,10 +121,10 @@ static int coroutine_fn judge(const GuardedChange *c, int64_t old)
         return 0; /* an empty file is raw */
     }
     if (touches(c, 0, size) || (moved && MIN(old, c->end) < GUARD_SIZE)) {
-        ret = judge_head(c);
+        ret = guard_check_head(c);
     }
     if (ret == 0 && (moved || touches(c, c->end - size, size))) {
-        ret = judge_tail(c);
+        ret = guard_check_tail(c);
     }
     return ret;
 }
@@ -166,7 +166,7 @@ int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
     guard_begin(child);
     old = bdrv_exact_length(child->bs);
     c.end = MAX(old, offset + bytes);
-    ret = old < 0 ? old : judge(&c, old);
+    ret = old < 0 ? old : guard_check(&c, old);
     if (ret < 0) {
         bdrv_guard_end(child);
         return ret;
@@ -185,12 +185,12 @@ int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
     *held = false;
     guard_begin(child);
     old = bdrv_exact_length(child->bs);
-    /* What growing adds is zero, whatever read as such before. */
+    /* New space is zero, whatever was read past the end before. */
     if (old >= 0 && new_size > old) {
         c.offset = old;
         c.bytes = new_size - old;
     }
-    ret = old < 0 ? old : judge(&c, old);
+    ret = old < 0 ? old : guard_check(&c, old);
     if (ret < 0) {
         bdrv_guard_end(child);
         return ret;

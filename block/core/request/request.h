@@ -77,12 +77,12 @@ void bdrv_tracked_request_end(BdrvTrackedRequest *req);
  * Only between begin and wait, without a yield in between.
  */
 void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align);
-/* The same for all that lies behind the beginning of @req, too. */
+/* The same from the beginning of @req to the end of the file. */
 void bdrv_mark_request_serialising_to_end(BdrvTrackedRequest *req,
                                           uint64_t align);
 /*
  * Waits for the earlier requests that overlap @req if either is serialising.
- * The order is that of the beginnings: nobody overtakes, so none starves and
+ * The order is that of the beginnings: no request overtakes, so none starves and
  * no two wait for each other.
  */
 void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req);
@@ -96,12 +96,12 @@ bool bdrv_request_conflicts(BdrvTrackedRequest *req);
 
 /*
  * Is a request in flight that is serialising to the end?  Then the length that
- * the driver tells may be greater than the one that such a request leaves.
+ * the driver reports may be greater than the one that such a request leaves.
  * Plain.
  */
 bool bdrv_end_in_motion(BlockDriverState *bs);
 
-/* Tells the parents of @bs that its length has changed.  Plain. */
+/* Calls the resize callbacks of the parents of @bs.  Plain. */
 void bdrv_parents_resize(BlockDriverState *bs);
 
 /* ---- buffers (buffers.c) ------------------------------------------------ */
@@ -133,7 +133,7 @@ typedef struct BdrvPad {
     int64_t offset;                /* of the rounded request */
     int64_t bytes;
     size_t head;                   /* bytes before the request's own */
-    size_t tail;                   /* and behind them */
+    size_t tail;                   /* and after them */
     bool merged;
     bool whole;
     uint8_t *buf;
@@ -209,8 +209,8 @@ int bdrv_change_check(BdrvChild *child, int64_t offset, int64_t bytes,
 
 /*
  * Begins a write of @qiov from @qiov_offset on (NULL: zeroes) or a discard: asks
- * the guard, tracks it as @type, waits for those before it and judges the range against the
- * node's length.  0, or -errno and there is nothing to end.
+ * the guard, tracks it as @type, waits for those before it and checks the range
+ * against the node's length.  0, or -errno and there is nothing to end.
  */
 int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
                                   int64_t offset, int64_t bytes,
@@ -282,7 +282,7 @@ int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
 int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
                                      bool *held);
 /*
- * For the target of a copy whose data nobody sees: 0, or -ENOTSUP where it
+ * For the target of a copy whose data the layer does not see: 0, or -ENOTSUP where it
  * would touch head or tail.
  */
 int coroutine_fn bdrv_guard_copy(BdrvChild *child, int64_t offset,

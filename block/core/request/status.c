@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is where: block status of one node and of a backing chain.
+ * Block status, of one node and of a backing chain.
  *
  * Invariants:
  *   - The driver is asked for an aligned range inside the node; its answer is
@@ -52,7 +52,7 @@ static int coroutine_fn driver_status(BlockDriverState *bs, bool want_zero,
     }
     a->pnum = MIN(a->pnum - (offset - start), bytes);
     if (a->pnum <= 0) {
-        /* The driver has answered for nothing. */
+        /* No progress: a caller would ask without end. */
         return -EIO;
     }
     if (ret & BDRV_BLOCK_OFFSET_VALID) {
@@ -87,7 +87,7 @@ static int coroutine_fn recurse_to_file(int ret, Answer *a)
     }
     if ((ret2 & BDRV_BLOCK_EOF) &&
         (below.pnum == 0 || (ret2 & BDRV_BLOCK_ZERO))) {
-        /* All that lies behind the file's end is zero. */
+        /* After the file's end all is zero. */
         return ret | BDRV_BLOCK_ZERO;
     }
     if (below.pnum > 0) {
@@ -185,7 +185,7 @@ static int coroutine_fn chain_status(BlockDriverState *bs,
             }
         } else if (a->pnum == 0 ||
                    ((ret & BDRV_BLOCK_ZERO) && (ret & BDRV_BLOCK_EOF))) {
-            /* Behind the end of a shorter backing node all is zero. */
+            /* After the end of a shorter backing node all is zero. */
             a->pnum = bytes;
         }
         if (ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO)) {

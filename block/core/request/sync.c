@@ -36,7 +36,7 @@ static void coroutine_fn rw_entry(void *opaque)
     }
 }
 
-/* 0 or -errno; the range is judged before it is narrowed to unsigned. */
+/* The range is checked first, because the entries narrow it to unsigned. */
 static int run_rw(Rw *rw)
 {
     int ret = bdrv_check_byte_request(rw->child->bs, rw->offset, rw->bytes);

@@ -4,12 +4,12 @@
  *
  * Invariants:
  *   - A node's list holds the latest request first; a request looks only at
- *     what stands behind it, so waiting follows the order of arrival and never
+ *     those that follow it there, so waiting follows the order of arrival and never
  *     goes in a circle.
  *   - A request is marked serialising before anything can run between its
- *     beginning and its wait: nobody who came later has looked past it.
+ *     beginning and its wait, otherwise a later one might have looked past it.
  *   - serialising_in_flight is the number of marked requests in the list; while
- *     it is 0 nobody looks at the list.
+ *     it is 0 no request looks at the list.
  */
 #include "qemu/osdep.h"
 

@@ -3,9 +3,9 @@
  * Changing the length of a node.
  *
  * Invariants:
- *   - While it runs nothing else touches what lies behind the smaller of the
+ *   - While it runs no other request touches anything after the smaller of the
  *     old and the new end.
- *   - What is new reads as zeroes: the driver says so, or zeroes are written.
+ *   - New space reads as zeroes: the driver promises it, or zeroes are written.
  *   - errp is set whenever the result is negative.
  */
 #include "qemu/osdep.h"
@@ -148,7 +148,7 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
     if (ret < 0) {
         return ret;
     }
-    /* Behind another one the old end is not known yet. */
+    /* While another one runs the old end is not known yet. */
     start = bdrv_end_in_motion(w.bs)
                 ? 0 : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
     bdrv_tracked_request_begin(&w.req, w.bs, MIN(start, offset), 0,

@@ -4,8 +4,8 @@
  *
  * Invariants:
  *   - A driver's callback gets at most its limit (and INT_MAX), cut at its
- *     preferred alignment; what is no multiple of that comes apart from the
- *     rest.
+ *     preferred alignment; a head or tail that is not a multiple of that
+ *     comes apart from the rest.
  *   - Zeroes that the driver cannot make fast are written from one buffer that
  *     is never copied nor written to.
  */
