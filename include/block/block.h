@@ -455,8 +455,8 @@ int bdrv_has_zero_init(BlockDriverState *bs);
 int bdrv_has_zero_init_truncate(BlockDriverState *bs);
 /*
  * Checks, and repairs what @fix says; *@res is zeroed before.  Outside
- * coroutines the node is drained meanwhile; in one the caller sees to it that no
- * request is in flight.  Mixed.
+ * coroutines the node is drained meanwhile; in one the caller sees to it that
+ * no request is in flight.  Mixed.
  */
 int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix);
 /* The same; @listener is called for each finding that the driver reports. */

@@ -438,7 +438,10 @@ static BlockBackend *backend_of_magic(void)
     return blk_new_open("mem:magic", NULL, options, 0, &error_abort);
 }
 
-/* The layer does not see the data of a copy, so the caller has to read and write. */
+/*
+ * The layer does not see the data of a copy, so the caller has to read and
+ * write.
+ */
 static void test_copy(void)
 {
     Image image = image_open(LENGTH, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reopening: all or nothing, each driver called exactly once, options inherited,
- * permissions part of the transaction.
+ * Reopening: all or nothing, each driver called exactly once, options
+ * inherited, permissions part of the transaction.
  *
  * The driver `tape` counts its calls and fails on demand; `box` is a
  * format over it.

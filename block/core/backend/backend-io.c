@@ -280,8 +280,7 @@ static void coroutine_fn blk_truncate_entry(void *opaque)
 {
     BlkRequest *r = opaque;
 
-    r->ret = blk_co_truncate(r->blk, r->offset, r->exact, r->prealloc,
-                             r->errp);
+    r->ret = blk_co_truncate(r->blk, r->offset, r->exact, r->prealloc, r->errp);
 }
 
 static int blk_run(BlkRequest *r, CoroutineEntry *entry)
@@ -294,7 +293,10 @@ int blk_pread(BlockBackend *blk, int64_t offset, void *buf, int bytes)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
     BlkRequest r = {
-        .blk = blk, .offset = offset, .bytes = bytes, .qiov = &qiov,
+        .blk = blk,
+        .offset = offset,
+        .bytes = bytes,
+        .qiov = &qiov,
     };
     int ret;
 
@@ -310,7 +312,10 @@ int blk_pwrite(BlockBackend *blk, int64_t offset, const void *buf, int bytes,
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
     BlkRequest r = {
-        .blk = blk, .offset = offset, .bytes = bytes, .qiov = &qiov,
+        .blk = blk,
+        .offset = offset,
+        .bytes = bytes,
+        .qiov = &qiov,
         .flags = flags,
     };
     int ret;
@@ -326,7 +331,10 @@ int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int bytes,
                       BdrvRequestFlags flags)
 {
     BlkRequest r = {
-        .blk = blk, .offset = offset, .bytes = bytes, .flags = flags,
+        .blk = blk,
+        .offset = offset,
+        .bytes = bytes,
+        .flags = flags,
     };
 
     return blk_run(&r, blk_pwrite_zeroes_entry);
@@ -336,7 +344,10 @@ int blk_zero_range(BlockBackend *blk, int64_t offset, int64_t bytes,
                    BdrvRequestFlags flags)
 {
     BlkRequest r = {
-        .blk = blk, .offset = offset, .bytes = bytes, .flags = flags,
+        .blk = blk,
+        .offset = offset,
+        .bytes = bytes,
+        .flags = flags,
     };
 
     return blk_run(&r, blk_zero_range_entry);
@@ -360,7 +371,10 @@ int blk_truncate(BlockBackend *blk, int64_t offset, bool exact,
                  PreallocMode prealloc, Error **errp)
 {
     BlkRequest r = {
-        .blk = blk, .offset = offset, .exact = exact, .prealloc = prealloc,
+        .blk = blk,
+        .offset = offset,
+        .exact = exact,
+        .prealloc = prealloc,
         .errp = errp,
     };
 

@@ -16,19 +16,19 @@
 #include "sysemu/block-backend.h"
 
 struct BlockBackend {
-    AioContext *ctx;              /* a reference */
+    AioContext *ctx; /* a reference */
     int refcnt;
-    BdrvChild *root;              /* NULL: no node */
+    BdrvChild *root; /* NULL: no node */
     uint64_t perm;
     uint64_t shared_perm;
     bool enable_write_cache;
     bool allow_write_beyond_eof;
 
     unsigned int in_flight;
-    unsigned int queued;          /* how many wait in queue */
+    unsigned int queued; /* how many wait in queue */
     int quiesce_counter;
     CoQueue queue;
-    QEMUBH *resume_bh;            /* lets those in queue begin */
+    QEMUBH *resume_bh; /* lets those in queue begin */
 };
 
 void blk_inc_in_flight(BlockBackend *blk);

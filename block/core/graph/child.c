@@ -18,10 +18,10 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
-BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs,
-                                  const char *name, const BdrvChildRole *role,
-                                  uint64_t perm, uint64_t shared_perm,
-                                  void *opaque, Error **errp)
+BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs, const char *name,
+                                  const BdrvChildRole *role, uint64_t perm,
+                                  uint64_t shared_perm, void *opaque,
+                                  Error **errp)
 {
     BdrvChild *c = g_new0(BdrvChild, 1);
 

@@ -14,9 +14,9 @@
 
 typedef struct CreateCo {
     BlockDriver *drv;
-    const char *filename;          /* by options */
+    const char *filename; /* by options */
     QemuOpts *opts;
-    BlockdevCreateOptions *qapi;   /* by description */
+    BlockdevCreateOptions *qapi; /* by description */
     int ret;
     Error *err;
 } CreateCo;
@@ -25,8 +25,8 @@ static void coroutine_fn create_opts_entry(void *opaque)
 {
     CreateCo *cco = opaque;
 
-    cco->ret = cco->drv->bdrv_co_create_opts(cco->drv, cco->filename,
-                                             cco->opts, &cco->err);
+    cco->ret = cco->drv->bdrv_co_create_opts(cco->drv, cco->filename, cco->opts,
+                                             &cco->err);
 }
 
 static void coroutine_fn create_qapi_entry(void *opaque)

@@ -17,10 +17,10 @@
  * An edge without a parent node (a BlockBackend's): takes @child_bs's reference
  * also on failure.
  */
-BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs,
-                                  const char *name, const BdrvChildRole *role,
-                                  uint64_t perm, uint64_t shared_perm,
-                                  void *opaque, Error **errp);
+BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs, const char *name,
+                                  const BdrvChildRole *role, uint64_t perm,
+                                  uint64_t shared_perm, void *opaque,
+                                  Error **errp);
 void bdrv_root_unref_child(BdrvChild *child);
 
 /* Frees an edge that points at no node.  Plain. */
@@ -28,8 +28,7 @@ void bdrv_free_child(BdrvChild *c);
 /* Drops all edges of @bs, of which the driver knows no longer. */
 void bdrv_unref_children(BlockDriverState *bs);
 /* @child inherits from @parent no more unless an edge is left.  Plain. */
-void bdrv_forget_inheritance(BlockDriverState *child,
-                             BlockDriverState *parent);
+void bdrv_forget_inheritance(BlockDriverState *child, BlockDriverState *parent);
 
 /* ---- permissions ------------------------------------------------------- */
 
@@ -60,11 +59,11 @@ void bdrv_child_perm(BlockDriverState *bs, BdrvChild *c,
 /* ---- reopening ---------------------------------------------------------- */
 
 typedef struct ReopenEntry {
-    BDRVReopenState state;   /* state.bs is a reference */
-    QDict *new_options;      /* all of the node's own */
+    BDRVReopenState state; /* state.bs is a reference */
+    QDict *new_options;    /* all of the node's own */
     bool keep_old_opts;
-    bool prepared;           /* commit or abort is owed */
-    bool checked;            /* set or abort of permissions is owed */
+    bool prepared; /* commit or abort is owed */
+    bool checked;  /* set or abort of permissions is owed */
     QTAILQ_ENTRY(ReopenEntry) next;
 } ReopenEntry;
 
@@ -93,9 +92,9 @@ static inline ReopenEntry *bdrv_reopen_find(BlockReopenQueue *queue,
 /* ---- opening ------------------------------------------------------------ */
 
 /* bdrv_open() of a child of @parent with @role (both NULL: of no node). */
-BlockDriverState *bdrv_open_inherit(const char *filename,
-                                    const char *reference, QDict *options,
-                                    int flags, BlockDriverState *parent,
+BlockDriverState *bdrv_open_inherit(const char *filename, const char *reference,
+                                    QDict *options, int flags,
+                                    BlockDriverState *parent,
                                     const BdrvChildRole *role, Error **errp);
 
 /*
@@ -105,8 +104,8 @@ BlockDriverState *bdrv_open_inherit(const char *filename,
 BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
                                      const char *bdref_key,
                                      BlockDriverState *parent,
-                                     const BdrvChildRole *role,
-                                     bool allow_none, Error **errp);
+                                     const BdrvChildRole *role, bool allow_none,
+                                     Error **errp);
 
 /*
  * The format of the image in @file; NULL sets @errp.  *@by_tail: the file's end

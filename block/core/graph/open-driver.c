@@ -45,8 +45,8 @@ BlockDriver *bdrv_probe_driver(BlockDriverState *bs, BlockDriverState *file,
 int bdrv_set_filename(BlockDriverState *bs, BlockDriver *drv,
                       BlockDriverState *file, QDict *options, Error **errp)
 {
-    const char *name = file ? file->filename
-                            : qdict_get_try_str(options, "filename");
+    const char *name =
+        file ? file->filename : qdict_get_try_str(options, "filename");
 
     if (drv->bdrv_needs_filename && (!name || !name[0])) {
         error_setg(errp, "The '%s' block driver requires a file name",
@@ -85,8 +85,7 @@ int bdrv_open_driver(BlockDriverState *bs, BlockDriver *drv, QDict *options,
         return 0;
     }
     if (!local_err && bs->filename[0]) {
-        error_setg_errno(&local_err, -ret, "Could not open '%s'",
-                         bs->filename);
+        error_setg_errno(&local_err, -ret, "Could not open '%s'", bs->filename);
     } else if (!local_err) {
         error_setg_errno(&local_err, -ret, "Could not open image");
     }

@@ -30,8 +30,8 @@
 BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
                                      const char *bdref_key,
                                      BlockDriverState *parent,
-                                     const BdrvChildRole *role,
-                                     bool allow_none, Error **errp)
+                                     const BdrvChildRole *role, bool allow_none,
+                                     Error **errp)
 {
     g_autofree char *prefix = g_strdup_printf("%s.", bdref_key);
     g_autofree char *reference =
@@ -65,8 +65,7 @@ static __thread struct {
     void *opaque;
 } gate;
 
-void bdrv_set_implicit_open_policy(BdrvImplicitOpenPolicy *policy,
-                                   void *opaque)
+void bdrv_set_implicit_open_policy(BdrvImplicitOpenPolicy *policy, void *opaque)
 {
     gate.policy = policy;
     gate.opaque = opaque;
@@ -76,9 +75,10 @@ static bool open_implicit_permitted(BlockDriverState *parent,
                                     const char *filename, Error **errp)
 {
     if (!gate.policy) {
-        error_setg(errp, "Image '%s' refers to '%s', and opening what an "
-                   "image refers to is not permitted", parent->filename,
-                   filename);
+        error_setg(errp,
+                   "Image '%s' refers to '%s', and opening what an "
+                   "image refers to is not permitted",
+                   parent->filename, filename);
         return false;
     }
     return gate.policy(parent, filename, gate.opaque, errp);
@@ -99,8 +99,8 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
     }
     qdict_put_str(options, "file.driver", "file");
     qdict_put_str(options, "file.filename", filename);
-    return bdrv_open_inherit(NULL, NULL, options, flags, parent,
-                             &child_backing, errp);
+    return bdrv_open_inherit(NULL, NULL, options, flags, parent, &child_backing,
+                             errp);
 }
 
 /* ---- backing ------------------------------------------------------------ */
@@ -123,16 +123,14 @@ static bool open_is_alone(QDict *options)
     QObject *value = qdict_get(options, "backing");
     const char *name = qdict_get_try_str(options, "backing");
 
-    return (value && qobject_type(value) == QTYPE_QNULL) ||
-           (name && !name[0]);
+    return (value && qobject_type(value) == QTYPE_QNULL) || (name && !name[0]);
 }
 
 static BlockDriverState *open_named_backing(BlockDriverState *bs, Error **errp)
 {
     g_autofree char *path = path_combine(bs->filename, bs->auto_backing_file);
     const char *format = bs->backing_format[0] ? bs->backing_format : NULL;
-    BlockDriverState *backing =
-        bdrv_open_implicit(bs, path, format, 0, errp);
+    BlockDriverState *backing = bdrv_open_implicit(bs, path, format, 0, errp);
 
     if (!backing) {
         error_prepend(errp, "Could not open backing file: ");
@@ -165,8 +163,8 @@ static int open_backing(BlockDriverState *bs, QDict *options, Error **errp)
     if (!backing) {
         return -EINVAL;
     }
-    bs->backing = bdrv_attach_child(bs, backing, "backing", &child_backing,
-                                    errp);
+    bs->backing =
+        bdrv_attach_child(bs, backing, "backing", &child_backing, errp);
     if (!bs->backing) {
         return -EPERM;
     }
@@ -307,7 +305,7 @@ static BlockDriverState *open_reference(const char *reference,
 
     if (filename || qdict_size(options)) {
         error_setg(errp, "Cannot reference an existing block device with "
-                   "additional options or a new filename");
+                         "additional options or a new filename");
         return NULL;
     }
     bs = bdrv_find_node(reference);
@@ -341,15 +339,15 @@ static BlockDriverState *open_overlay(BlockDriverState *bs, int flags,
     } else {
         qobject_unref(options);
         error_setg(errp, "Throw-away overlays need the driver 'overlay', "
-                   "which is not built in");
+                         "which is not built in");
     }
     bdrv_unref(bs);
     return overlay;
 }
 
-BlockDriverState *bdrv_open_inherit(const char *filename,
-                                    const char *reference, QDict *options,
-                                    int flags, BlockDriverState *parent,
+BlockDriverState *bdrv_open_inherit(const char *filename, const char *reference,
+                                    QDict *options, int flags,
+                                    BlockDriverState *parent,
                                     const BdrvChildRole *role, Error **errp)
 {
     BlockDriverState *bs;

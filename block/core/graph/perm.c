@@ -147,7 +147,8 @@ static void report_conflict(BdrvChild *user, BdrvChild *owner, Error **errp)
     g_autofree char *names = bdrv_perm_names(user->perm & ~owner->shared_perm);
     const char *node = user->bs->node_name;
 
-    error_setg(errp, "Permission conflict on node '%s': permissions '%s' are "
+    error_setg(errp,
+               "Permission conflict on node '%s': permissions '%s' are "
                "both required by %s (uses node '%s' as '%s' child) and "
                "unshared by %s (uses node '%s' as '%s' child)",
                node, names, user_desc, node, user->name, owner_desc, node,
@@ -252,14 +253,15 @@ static void node_set(BlockDriverState *bs, uint64_t perm, uint64_t shared)
     }
     if (bs->has_guard && (perm & BLK_PERM_WRITE) && !bs->guard_warned) {
         bs->guard_warned = true;
-        fprintf(stderr,
-                "WARNING: Image format was not specified for '%s' and probing "
-                "guessed raw.\n"
-                "         Automatically detecting the format is dangerous for raw "
-                "images, write operations on block 0 will be restricted.\n"
-                "         Specify the 'raw' format explicitly to remove the "
-                "restrictions.\n",
-                bs->filename);
+        fprintf(
+            stderr,
+            "WARNING: Image format was not specified for '%s' and probing "
+            "guessed raw.\n"
+            "         Automatically detecting the format is dangerous for raw "
+            "images, write operations on block 0 will be restricted.\n"
+            "         Specify the 'raw' format explicitly to remove the "
+            "restrictions.\n",
+            bs->filename);
     }
 }
 
@@ -276,8 +278,10 @@ static int node_check(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
     if ((perm & (BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED)) &&
         !perm_is_writable(bs, q)) {
         if (q) {
-            error_setg(errp, "Read-only block node '%s' cannot support "
-                       "read-write users", bs->node_name);
+            error_setg(errp,
+                       "Read-only block node '%s' cannot support "
+                       "read-write users",
+                       bs->node_name);
         } else {
             error_setg(errp, "Block node is read-only");
         }

@@ -10,9 +10,9 @@
  *   - Probing reads at most 512 bytes at either end and writes nothing.
  *   - Every probe is asked; the highest score wins.  Tails are looked at only
  *     when no head beat raw's score.
- *   - A file that no driver's probe finds is raw only if it has no other format's
- *     magic.  The magics come after the tails, because the head of a fixed VHD
- *     belongs to its guest.
+ *   - A file that no driver's probe finds is raw only if it has no other
+ * format's magic.  The magics come after the tails, because the head of a fixed
+ * VHD belongs to its guest.
  *   - An empty file is raw.
  */
 #include "qemu/osdep.h"
@@ -31,7 +31,8 @@ static BlockDriver *guess_raw(BlockDriver *raw, BlockDriverState *file,
         format = bdrv_magic_of_tail(tail, size);
     }
     if (raw && format) {
-        error_setg(errp, "'%s' is a %s image; this build has no driver for "
+        error_setg(errp,
+                   "'%s' is a %s image; this build has no driver for "
                    "it, give '-f raw' to use its bytes as they are",
                    file->filename, format);
         return NULL;
@@ -58,7 +59,8 @@ static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
         ret = bdrv_pread(file, length - size, tail, size);
     }
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read image for determining "
+        error_setg_errno(errp, -ret,
+                         "Could not read image for determining "
                          "its format");
         return NULL;
     }
@@ -105,7 +107,8 @@ BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
 
     *by_tail = false;
     if (length < 0) {
-        error_setg_errno(errp, -length, "Could not get the length of the image "
+        error_setg_errno(errp, -length,
+                         "Could not get the length of the image "
                          "file");
         return NULL;
     }
@@ -113,7 +116,7 @@ BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                       : probe_file(file, length, filename, by_tail, errp);
     if (!drv && !*errp) {
         error_setg(errp, "Could not determine image format: No compatible "
-                   "driver found");
+                         "driver found");
     }
     return drv;
 }

@@ -176,8 +176,8 @@ static bool in_list(const char *key, const char *const *list)
 
 /* The layer's own options that reopening sets, without the driver's help. */
 static const char *const layer_mutable_opts[] = {
-    BDRV_OPT_CACHE_DIRECT, BDRV_OPT_CACHE_NO_FLUSH, BDRV_OPT_READ_ONLY,
-    BDRV_OPT_AUTO_READ_ONLY, BDRV_OPT_DISCARD, NULL
+    BDRV_OPT_CACHE_DIRECT,   BDRV_OPT_CACHE_NO_FLUSH, BDRV_OPT_READ_ONLY,
+    BDRV_OPT_AUTO_READ_ONLY, BDRV_OPT_DISCARD,        NULL
 };
 
 static const char *const identity_opts[] = { "driver", "node-name", NULL };
@@ -283,8 +283,10 @@ static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
     int ret;
 
     if (!bs->drv->bdrv_reopen_prepare) {
-        error_setg(errp, "Block format '%s' used by node '%s' does not support "
-                   "reopening files", bs->drv->format_name, bs->node_name);
+        error_setg(errp,
+                   "Block format '%s' used by node '%s' does not support "
+                   "reopening files",
+                   bs->drv->format_name, bs->node_name);
         return -ENOTSUP;
     }
     ret = bs->drv->bdrv_reopen_prepare(&entry->state, queue, &local_err);
@@ -327,8 +329,7 @@ static int prepare_entry(ReopenEntry *entry, BlockReopenQueue *queue,
     }
     ret = bdrv_flush(bs);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Error flushing node '%s'",
-                         bs->node_name);
+        error_setg_errno(errp, -ret, "Error flushing node '%s'", bs->node_name);
         return ret;
     }
     entry->state.options = qdict_clone_shallow(entry->new_options);

@@ -36,8 +36,7 @@ void bdrv_root_unref_child(BdrvChild *child)
 }
 
 /* A node without an edge from @parent does not inherit from it any more. */
-void bdrv_forget_inheritance(BlockDriverState *child,
-                             BlockDriverState *parent)
+void bdrv_forget_inheritance(BlockDriverState *child, BlockDriverState *parent)
 {
     BdrvChild *c;
 

@@ -27,8 +27,8 @@ BlockDriver *bdrv_probe_heads(const uint8_t *buf, int buf_size,
 
     *best_score = 0;
     for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
-        int score = drv->bdrv_probe
-                        ? drv->bdrv_probe(buf, buf_size, filename) : 0;
+        int score =
+            drv->bdrv_probe ? drv->bdrv_probe(buf, buf_size, filename) : 0;
 
         if (score > *best_score) {
             *best_score = score;
@@ -53,7 +53,8 @@ BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size, int64_t file_size)
 
     for (drv = bdrv_first_driver(); drv; drv = QLIST_NEXT(drv, list)) {
         int score = drv->bdrv_probe_tail
-                        ? drv->bdrv_probe_tail(tail, size, file_size) : 0;
+                        ? drv->bdrv_probe_tail(tail, size, file_size)
+                        : 0;
 
         if (score > best_score) {
             best_score = score;

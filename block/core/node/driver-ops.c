@@ -81,8 +81,10 @@ int bdrv_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
         return -ENOMEDIUM;
     }
     if (!bs->drv->bdrv_amend) {
-        error_setg(errp, "Format driver '%s' does not support option "
-                   "amendment", bs->drv->format_name);
+        error_setg(errp,
+                   "Format driver '%s' does not support option "
+                   "amendment",
+                   bs->drv->format_name);
         return -ENOTSUP;
     }
     ret = bs->drv->bdrv_amend(bs, opts, force, errp);

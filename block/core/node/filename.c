@@ -124,8 +124,7 @@ static bool append_strong_options(QDict *d, BlockDriverState *bs, bool before)
     for (e = qdict_first(bs->options); e; e = qdict_next(bs->options, e)) {
         const char *key = qdict_entry_key(e);
 
-        if (key_is_strong(bs->drv, key) &&
-            key_precedes_driver(key) == before) {
+        if (key_is_strong(bs->drv, key) && key_precedes_driver(key) == before) {
             qdict_put_obj(d, key, qobject_ref(qdict_entry_value(e)));
             found |= strcmp(key, "filename") != 0;
         }

@@ -23,7 +23,7 @@
  */
 static pthread_mutex_t graph_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t graph_unlocked = PTHREAD_COND_INITIALIZER;
-static pthread_t graph_owner;              /* meaningful while depth > 0 */
+static pthread_t graph_owner; /* meaningful while depth > 0 */
 static unsigned graph_depth;
 
 void bdrv_graph_lock(void)

@@ -78,8 +78,7 @@ BlockDriver *bdrv_probe_heads(const uint8_t *buf, int buf_size,
  * The format with the best score above raw's for the last @size bytes of a file
  * of @file_size bytes, or NULL.  Plain.
  */
-BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size,
-                              int64_t file_size);
+BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size, int64_t file_size);
 
 /*
  * The format without a driver here of the image whose first, or last @size,

@@ -13,8 +13,8 @@
 /* ---- the store --------------------------------------------------------- */
 
 #define STORE_ALIGN   4096
-#define STORE_CLASSES 6                /* 4 KiB ... 128 KiB */
-#define STORE_KEEP    (4 << 20)        /* bytes kept in one class at most */
+#define STORE_CLASSES 6         /* 4 KiB ... 128 KiB */
+#define STORE_KEEP    (4 << 20) /* bytes kept in one class at most */
 
 typedef struct FreeBuffer FreeBuffer;
 struct FreeBuffer {
@@ -23,7 +23,7 @@ struct FreeBuffer {
 
 typedef struct Store {
     FreeBuffer *free[STORE_CLASSES];
-    size_t kept[STORE_CLASSES];        /* bytes */
+    size_t kept[STORE_CLASSES]; /* bytes */
 } Store;
 
 static void store_destroy(gpointer opaque)

@@ -21,7 +21,7 @@
 /* ---- a write from begin to end ----------------------------------------- */
 
 int bdrv_change_check(BdrvChild *child, int64_t offset, int64_t bytes,
-                     BdrvRequestFlags flags)
+                      BdrvRequestFlags flags)
 {
     uint64_t perm = BLK_PERM_WRITE;
     int ret = bdrv_check_byte_request(child->bs, offset, bytes);
@@ -51,9 +51,8 @@ static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
     int64_t end = req->offset + req->bytes;
 
     if (!bdrv_is_aligned(w->bs, req->offset, req->bytes)) {
-        if ((end & (align - 1)) &&
-            (ROUND_UP(end, align) > file_length(w->bs) ||
-             bdrv_end_in_motion(w->bs))) {
+        if ((end & (align - 1)) && (ROUND_UP(end, align) > file_length(w->bs) ||
+                                    bdrv_end_in_motion(w->bs))) {
             bdrv_mark_request_serialising_to_end(req, align);
         } else {
             bdrv_mark_request_serialising(req, align);
@@ -94,10 +93,10 @@ static int coroutine_fn write_guard(BdrvChange *w, int64_t offset,
 }
 
 int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
-                                  int64_t offset, int64_t bytes,
-                                  QEMUIOVector *qiov, size_t qiov_offset,
-                                  BdrvRequestFlags flags,
-                                  enum BdrvTrackedRequestType type)
+                                   int64_t offset, int64_t bytes,
+                                   QEMUIOVector *qiov, size_t qiov_offset,
+                                   BdrvRequestFlags flags,
+                                   enum BdrvTrackedRequestType type)
 {
     int ret;
 
@@ -112,7 +111,8 @@ int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
     mark_write(w, flags);
     bdrv_wait_serialising_requests(&w->req);
     ret = type == BDRV_TRACKED_DISCARD
-              ? 0 : bdrv_change_check_end(w, offset + bytes);
+              ? 0
+              : bdrv_change_check_end(w, offset + bytes);
     if (ret < 0) {
         bdrv_tracked_request_end(&w->req);
         if (w->guarded) {
@@ -155,8 +155,7 @@ int coroutine_fn bdrv_change_end(BdrvChange *w, int ret)
 
 static int coroutine_fn write_padded(BdrvChange *w, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
-                                     size_t qiov_offset,
-                                     BdrvRequestFlags flags)
+                                     size_t qiov_offset, BdrvRequestFlags flags)
 {
     BdrvPad pad;
     int ret;
@@ -209,8 +208,8 @@ static int coroutine_fn cut_back(BdrvChange *w, int64_t length)
 }
 
 int coroutine_fn bdrv_change_part(BdrvChange *w, int64_t offset, int64_t bytes,
-                                 QEMUIOVector *qiov, size_t qiov_offset,
-                                 BdrvRequestFlags flags)
+                                  QEMUIOVector *qiov, size_t qiov_offset,
+                                  BdrvRequestFlags flags)
 {
     int64_t end = offset + bytes;
     int64_t length;
@@ -221,8 +220,7 @@ int coroutine_fn bdrv_change_part(BdrvChange *w, int64_t offset, int64_t bytes,
             w->flush = true;
         }
         bdrv_debug_event(w->bs, BLKDBG_PWRITEV);
-        ret = bdrv_driver_write(w->bs, offset, bytes, qiov, qiov_offset,
-                                flags);
+        ret = bdrv_driver_write(w->bs, offset, bytes, qiov, qiov_offset, flags);
         bdrv_debug_event(w->bs, BLKDBG_PWRITEV_DONE);
         return ret;
     }

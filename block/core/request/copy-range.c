@@ -33,8 +33,8 @@ static int check_copy(BdrvChild *src, uint64_t src_offset, BdrvChild *dst,
         return ret;
     }
     if (!src->bs->drv->bdrv_co_copy_range_from ||
-        !dst->bs->drv->bdrv_co_copy_range_to ||
-        src->bs->encrypted || dst->bs->encrypted) {
+        !dst->bs->drv->bdrv_co_copy_range_to || src->bs->encrypted ||
+        dst->bs->encrypted) {
         return -ENOTSUP;
     }
     mask = (src->bs->bl.request_alignment - 1) |
@@ -66,9 +66,8 @@ int coroutine_fn bdrv_co_copy_range_from(BdrvChild *src, uint64_t src_offset,
     }
     bdrv_tracked_request_begin(&req, bs, src_offset, bytes, BDRV_TRACKED_READ);
     bdrv_wait_serialising_requests(&req);
-    ret = bs->drv->bdrv_co_copy_range_from(bs, src, src_offset, dst,
-                                           dst_offset, bytes, read_flags,
-                                           write_flags);
+    ret = bs->drv->bdrv_co_copy_range_from(bs, src, src_offset, dst, dst_offset,
+                                           bytes, read_flags, write_flags);
     bdrv_tracked_request_end(&req);
     return MIN(ret, 0);
 }
@@ -112,7 +111,8 @@ int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, uint64_t src_offset,
         bdrv_mark_request_serialising(&w.req, w.bs->bl.request_alignment);
     }
     ret = bdrv_request_conflicts(&w.req)
-              ? -ENOTSUP : bdrv_change_check_end(&w, dst_offset + bytes);
+              ? -ENOTSUP
+              : bdrv_change_check_end(&w, dst_offset + bytes);
     if (ret < 0) {
         bdrv_tracked_request_end(&w.req);
         return ret;

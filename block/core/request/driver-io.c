@@ -54,8 +54,7 @@ static bool driver_takes(const BlockDriverState *bs, int64_t offset,
                          int64_t bytes, const QEMUIOVector *qiov,
                          size_t qiov_offset)
 {
-    assert(QEMU_IS_ALIGNED(offset | bytes,
-                           (int64_t)bs->bl.request_alignment));
+    assert(QEMU_IS_ALIGNED(offset | bytes, (int64_t)bs->bl.request_alignment));
     return bytes <= driver_max_bytes(bs) && qiov->niov <= driver_max_iov(bs) &&
            qiov_offset == 0 && qiov->size == (uint64_t)bytes;
 }
@@ -65,11 +64,11 @@ static bool driver_takes(const BlockDriverState *bs, int64_t offset,
 /* Where in a vector the next piece begins. */
 typedef struct IovCursor {
     int index;
-    size_t offset;                 /* in the element */
+    size_t offset; /* in the element */
 } IovCursor;
 
 static void iov_cursor_advance(IovCursor *cur, const QEMUIOVector *qiov,
-                           size_t bytes)
+                               size_t bytes)
 {
     bytes += cur->offset;
     while (cur->index < qiov->niov && bytes >= qiov->iov[cur->index].iov_len) {
@@ -79,15 +78,16 @@ static void iov_cursor_advance(IovCursor *cur, const QEMUIOVector *qiov,
     cur->offset = bytes;
 }
 
-/* How many of the next @max bytes lie in *@count, at most @max_iov, elements? */
+/* How many of the next @max bytes lie in *@count, at most @max_iov, elements?
+ */
 static size_t iov_cursor_span(const IovCursor *cur, const QEMUIOVector *qiov,
-                          size_t max, int max_iov, int *count)
+                              size_t max, int max_iov, int *count)
 {
     size_t span = 0, skip = cur->offset;
     int i;
 
-    for (i = cur->index; i < qiov->niov && span < max &&
-                         i - cur->index < max_iov; i++) {
+    for (i = cur->index;
+         i < qiov->niov && span < max && i - cur->index < max_iov; i++) {
         span += qiov->iov[i].iov_len - skip;
         skip = 0;
     }
@@ -131,9 +131,8 @@ static int coroutine_fn driver_bounced_piece(const DriverSplit *s,
 }
 
 /* A piece that refers to @count elements of @qiov. */
-static int coroutine_fn driver_slice_piece(const DriverSplit *s,
-                                           int64_t offset, int64_t bytes,
-                                           QEMUIOVector *qiov,
+static int coroutine_fn driver_slice_piece(const DriverSplit *s, int64_t offset,
+                                           int64_t bytes, QEMUIOVector *qiov,
                                            size_t qiov_offset, int count)
 {
     struct iovec local[IOV_SPACE];
@@ -219,9 +218,9 @@ int coroutine_fn bdrv_driver_read(BlockDriverState *bs, int64_t offset,
     } else if (drv->bdrv_aio_preadv) {
         BdrvAioWait wait = { .co = qemu_coroutine_self() };
 
-        ret = bdrv_aio_wait(&wait,
-                            drv->bdrv_aio_preadv(bs, offset, n, qiov, 0,
-                                                 bdrv_aio_wait_cb, &wait));
+        ret =
+            bdrv_aio_wait(&wait, drv->bdrv_aio_preadv(bs, offset, n, qiov, 0,
+                                                      bdrv_aio_wait_cb, &wait));
     } else {
         ret = -ENOTSUP;
     }
@@ -252,10 +251,9 @@ int coroutine_fn bdrv_driver_write(BlockDriverState *bs, int64_t offset,
     } else if (drv->bdrv_aio_pwritev) {
         BdrvAioWait wait = { .co = qemu_coroutine_self() };
 
-        ret = bdrv_aio_wait(&wait,
-                            drv->bdrv_aio_pwritev(bs, offset, bytes, qiov,
-                                                  taken, bdrv_aio_wait_cb,
-                                                  &wait));
+        ret = bdrv_aio_wait(
+            &wait, drv->bdrv_aio_pwritev(bs, offset, bytes, qiov, taken,
+                                         bdrv_aio_wait_cb, &wait));
     } else {
         ret = -ENOTSUP;
     }

@@ -22,8 +22,8 @@ static int coroutine_fn flush_to_disk(BlockDriverState *bs)
         return drv->bdrv_co_flush_to_disk(bs);
     }
     if (drv->bdrv_aio_flush) {
-        return bdrv_aio_wait(&wait, drv->bdrv_aio_flush(bs, bdrv_aio_wait_cb,
-                                                        &wait));
+        return bdrv_aio_wait(&wait,
+                             drv->bdrv_aio_flush(bs, bdrv_aio_wait_cb, &wait));
     }
     return 0;
 }

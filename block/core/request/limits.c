@@ -20,10 +20,10 @@ static void merge_limits(BlockLimits *bl, const BlockLimits *child)
 {
     bl->opt_transfer = MAX(bl->opt_transfer, child->opt_transfer);
     bl->max_transfer = MIN_NON_ZERO(bl->max_transfer, child->max_transfer);
-    bl->opt_mem_alignment = MAX(bl->opt_mem_alignment,
-                                child->opt_mem_alignment);
-    bl->min_mem_alignment = MAX(bl->min_mem_alignment,
-                                child->min_mem_alignment);
+    bl->opt_mem_alignment =
+        MAX(bl->opt_mem_alignment, child->opt_mem_alignment);
+    bl->min_mem_alignment =
+        MAX(bl->min_mem_alignment, child->min_mem_alignment);
     bl->max_iov = MIN_NON_ZERO(bl->max_iov, child->max_iov);
 }
 
@@ -45,8 +45,8 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
     if (!drv) {
         return;
     }
-    bl->request_alignment = drv->bdrv_co_preadv || drv->bdrv_aio_preadv
-                                ? 1 : 512;
+    bl->request_alignment =
+        drv->bdrv_co_preadv || drv->bdrv_aio_preadv ? 1 : 512;
     if (bs->file) {
         merge_limits(bl, &bs->file->bs->bl);
     } else {
@@ -60,9 +60,10 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
     }
     if (!local_err && (!is_power_of_2(bl->request_alignment) ||
                        bl->request_alignment > BDRV_MAX_ALIGNMENT)) {
-        error_setg(&local_err, "Driver '%s' asks for an invalid request "
-                   "alignment (%" PRIu32 ")", drv->format_name,
-                   bl->request_alignment);
+        error_setg(&local_err,
+                   "Driver '%s' asks for an invalid request "
+                   "alignment (%" PRIu32 ")",
+                   drv->format_name, bl->request_alignment);
     }
     if (local_err) {
         *bl = before;

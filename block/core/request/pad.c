@@ -18,11 +18,10 @@ static void pad_vector(BdrvPad *pad, BlockDriverState *bs)
         pad->space_len = niov * sizeof(*space);
         space = bdrv_bounce_get(bs, pad->space_len);
     }
-    qemu_iovec_init_extended_space(&pad->qiov, pad->buf, pad->head,
-                                   pad->user_qiov, pad->user_offset,
-                                   pad->bytes - pad->head - pad->tail,
-                                   pad->buf + pad->buf_len - pad->tail,
-                                   pad->tail, space, MAX(niov, IOV_SPACE));
+    qemu_iovec_init_extended_space(
+        &pad->qiov, pad->buf, pad->head, pad->user_qiov, pad->user_offset,
+        pad->bytes - pad->head - pad->tail, pad->buf + pad->buf_len - pad->tail,
+        pad->tail, space, MAX(niov, IOV_SPACE));
 }
 
 void bdrv_pad_begin(BdrvPad *pad, BlockDriverState *bs, int64_t offset,

@@ -29,7 +29,7 @@ typedef struct GuardedChange {
     int64_t bytes;
     QEMUIOVector *qiov;
     size_t qiov_offset;
-    int64_t end;        /* the length of the file afterwards */
+    int64_t end; /* the length of the file afterwards */
 } GuardedChange;
 
 static bool touches(const GuardedChange *c, int64_t start, int64_t size)
@@ -153,7 +153,10 @@ int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
                                   size_t qiov_offset, bool *held)
 {
     GuardedChange c = {
-        .child = child, .offset = offset, .bytes = bytes, .qiov = qiov,
+        .child = child,
+        .offset = offset,
+        .bytes = bytes,
+        .qiov = qiov,
         .qiov_offset = qiov_offset,
     };
     int64_t old;

@@ -23,8 +23,7 @@ static int coroutine_fn read_padded(BlockDriverState *bs, int64_t offset,
 
 int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
                                      unsigned int bytes, QEMUIOVector *qiov,
-                                     size_t qiov_offset,
-                                     BdrvRequestFlags flags)
+                                     size_t qiov_offset, BdrvRequestFlags flags)
 {
     BlockDriverState *bs = child->bs;
     BdrvTrackedRequest req;

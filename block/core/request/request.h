@@ -60,10 +60,10 @@ struct BdrvTrackedRequest {
     int64_t bytes;
     enum BdrvTrackedRequestType type;
     bool serialising;
-    int64_t overlap_offset;        /* the range that others must not touch */
+    int64_t overlap_offset; /* the range that others must not touch */
     int64_t overlap_bytes;
     Coroutine *co;
-    CoQueue wait_queue;            /* those who wait for its end */
+    CoQueue wait_queue; /* those who wait for its end */
     BdrvTrackedRequest *waiting_for;
     QLIST_ENTRY(BdrvTrackedRequest) list;
 };
@@ -82,8 +82,8 @@ void bdrv_mark_request_serialising_to_end(BdrvTrackedRequest *req,
                                           uint64_t align);
 /*
  * Waits for the earlier requests that overlap @req if either is serialising.
- * The order is that of the beginnings: no request overtakes, so none starves and
- * no two wait for each other.
+ * The order is that of the beginnings: no request overtakes, so none starves
+ * and no two wait for each other.
  */
 void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req);
 
@@ -130,19 +130,19 @@ void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes);
  * so that its memory is aligned as well.
  */
 typedef struct BdrvPad {
-    int64_t offset;                /* of the rounded request */
+    int64_t offset; /* of the rounded request */
     int64_t bytes;
-    size_t head;                   /* bytes before the request's own */
-    size_t tail;                   /* and after them */
+    size_t head; /* bytes before the request's own */
+    size_t tail; /* and after them */
     bool merged;
     bool whole;
     uint8_t *buf;
     size_t buf_len;
-    QEMUIOVector *user_qiov;       /* where the request's own bytes are */
+    QEMUIOVector *user_qiov; /* where the request's own bytes are */
     size_t user_offset;
-    QEMUIOVector qiov;             /* the rounded request's memory */
+    QEMUIOVector qiov; /* the rounded request's memory */
     struct iovec space[IOV_SPACE];
-    size_t space_len;              /* bytes of a vector from the store, or 0 */
+    size_t space_len; /* bytes of a vector from the store, or 0 */
 } BdrvPad;
 
 /*
@@ -199,24 +199,24 @@ typedef struct BdrvChange {
     BdrvTrackedRequest req;
     BdrvChild *child;
     BlockDriverState *bs;
-    bool guarded;                  /* bdrv_guard_end() is owed */
-    bool flush;                    /* FUA that the driver did not take */
+    bool guarded; /* bdrv_guard_end() is owed */
+    bool flush;   /* FUA that the driver did not take */
 } BdrvChange;
 
 /* May @child's parent write @flags' way at all?  0 or -errno.  Plain. */
 int bdrv_change_check(BdrvChild *child, int64_t offset, int64_t bytes,
-                     BdrvRequestFlags flags);
+                      BdrvRequestFlags flags);
 
 /*
- * Begins a write of @qiov from @qiov_offset on (NULL: zeroes) or a discard: asks
- * the guard, tracks it as @type, waits for those before it and checks the range
- * against the node's length.  0, or -errno and there is nothing to end.
+ * Begins a write of @qiov from @qiov_offset on (NULL: zeroes) or a discard:
+ * asks the guard, tracks it as @type, waits for those before it and checks the
+ * range against the node's length.  0, or -errno and there is nothing to end.
  */
 int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
-                                  int64_t offset, int64_t bytes,
-                                  QEMUIOVector *qiov, size_t qiov_offset,
-                                  BdrvRequestFlags flags,
-                                  enum BdrvTrackedRequestType type);
+                                   int64_t offset, int64_t bytes,
+                                   QEMUIOVector *qiov, size_t qiov_offset,
+                                   BdrvRequestFlags flags,
+                                   enum BdrvTrackedRequestType type);
 
 /* May the node of @w end at @end?  0 or -errno.  Plain. */
 int bdrv_change_check_end(BdrvChange *w, int64_t end);
@@ -226,8 +226,8 @@ int bdrv_change_check_end(BdrvChange *w, int64_t end);
  * the part changes, the file's length included.
  */
 int coroutine_fn bdrv_change_part(BdrvChange *w, int64_t offset, int64_t bytes,
-                                 QEMUIOVector *qiov, size_t qiov_offset,
-                                 BdrvRequestFlags flags);
+                                  QEMUIOVector *qiov, size_t qiov_offset,
+                                  BdrvRequestFlags flags);
 
 /*
  * Ends it with the result @ret: raises the write generation, records a greater
@@ -239,17 +239,14 @@ int coroutine_fn bdrv_change_end(BdrvChange *w, int ret);
 
 /* A part of a begun write becomes zero; 0 or -errno. */
 int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
-                                        int64_t bytes, BdrvRequestFlags flags);
+                                       int64_t bytes, BdrvRequestFlags flags);
 
 /* ---- status (status.c) ------------------------------------------------- */
 
-int coroutine_fn bdrv_co_block_status_above(BlockDriverState *bs,
-                                            BlockDriverState *base,
-                                            bool want_zero, int64_t offset,
-                                            int64_t bytes, int64_t *pnum,
-                                            int64_t *map,
-                                            BlockDriverState **file,
-                                            int *depth);
+int coroutine_fn bdrv_co_block_status_above(
+    BlockDriverState *bs, BlockDriverState *base, bool want_zero,
+    int64_t offset, int64_t bytes, int64_t *pnum, int64_t *map,
+    BlockDriverState **file, int *depth);
 
 /* ---- guard of probed raw images ---------------------------------------- */
 
@@ -282,8 +279,8 @@ int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
 int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
                                      bool *held);
 /*
- * For the target of a copy whose data the layer does not see: 0, or -ENOTSUP where it
- * would touch head or tail.
+ * For the target of a copy whose data the layer does not see: 0, or -ENOTSUP
+ * where it would touch head or tail.
  */
 int coroutine_fn bdrv_guard_copy(BdrvChild *child, int64_t offset,
                                  int64_t bytes);

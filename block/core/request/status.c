@@ -13,9 +13,9 @@
 
 #include "block/core/request/request.h"
 
-#define DRIVER_BITS (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO | \
-                     BDRV_BLOCK_OFFSET_VALID | BDRV_BLOCK_RAW | \
-                     BDRV_BLOCK_RECURSE)
+#define DRIVER_BITS                                                            \
+    (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO | BDRV_BLOCK_OFFSET_VALID |             \
+     BDRV_BLOCK_RAW | BDRV_BLOCK_RECURSE)
 
 /* An answer: how far it holds, and where the range is. */
 typedef struct Answer {
@@ -70,7 +70,8 @@ static int unallocated_zero(BlockDriverState *bs, int64_t offset)
 
     if (!backing) {
         return bdrv_get_info(bs, &bdi) >= 0 && bdi.unallocated_blocks_are_zero
-                   ? BDRV_BLOCK_ZERO : 0;
+                   ? BDRV_BLOCK_ZERO
+                   : 0;
     }
     length = bdrv_getlength(backing);
     return length >= 0 && offset >= length ? BDRV_BLOCK_ZERO : 0;
@@ -138,7 +139,7 @@ static int coroutine_fn node_status(BlockDriverState *bs, bool want_zero,
     int64_t length;
     int ret;
 
-    *a = (Answer) { 0 };
+    *a = (Answer){ 0 };
     length = bdrv_getlength(bs);
     if (length < 0) {
         return length;
@@ -157,7 +158,7 @@ static int coroutine_fn node_status(BlockDriverState *bs, bool want_zero,
     ret = inside_status(bs, want_zero, offset, bytes, a);
     bdrv_dec_in_flight(bs);
     if (ret < 0) {
-        *a = (Answer) { 0 };
+        *a = (Answer){ 0 };
         return ret;
     }
     ret &= ~BDRV_BLOCK_EOF;
@@ -201,8 +202,7 @@ int coroutine_fn bdrv_co_block_status_above(BlockDriverState *bs,
                                             bool want_zero, int64_t offset,
                                             int64_t bytes, int64_t *pnum,
                                             int64_t *map,
-                                            BlockDriverState **file,
-                                            int *depth)
+                                            BlockDriverState **file, int *depth)
 {
     Answer a = { 0 };
     int ret, levels;

@@ -14,7 +14,7 @@ typedef struct Rw {
     BdrvChild *child;
     int64_t offset;
     int bytes;
-    QEMUIOVector *qiov;            /* NULL: zeroes are written */
+    QEMUIOVector *qiov; /* NULL: zeroes are written */
     bool write;
     BdrvRequestFlags flags;
     int ret;
@@ -25,8 +25,8 @@ static void coroutine_fn rw_entry(void *opaque)
     Rw *rw = opaque;
 
     if (!rw->qiov) {
-        rw->ret = bdrv_co_pwrite_zeroes(rw->child, rw->offset, rw->bytes,
-                                        rw->flags);
+        rw->ret =
+            bdrv_co_pwrite_zeroes(rw->child, rw->offset, rw->bytes, rw->flags);
     } else if (rw->write) {
         rw->ret = bdrv_co_pwritev(rw->child, rw->offset, rw->bytes, rw->qiov,
                                   rw->flags);
@@ -160,8 +160,8 @@ static void coroutine_fn truncate_entry(void *opaque)
 {
     Truncate *t = opaque;
 
-    t->ret = bdrv_co_truncate(t->child, t->offset, t->exact, t->prealloc,
-                              t->errp);
+    t->ret =
+        bdrv_co_truncate(t->child, t->offset, t->exact, t->prealloc, t->errp);
 }
 
 int bdrv_truncate(BdrvChild *child, int64_t offset, bool exact,
@@ -192,9 +192,9 @@ static void coroutine_fn status_entry(void *opaque)
 {
     Status *s = opaque;
 
-    s->ret = bdrv_co_block_status_above(s->bs, s->base, s->want_zero,
-                                        s->offset, s->bytes, s->pnum, s->map,
-                                        s->file, s->depth);
+    s->ret = bdrv_co_block_status_above(s->bs, s->base, s->want_zero, s->offset,
+                                        s->bytes, s->pnum, s->map, s->file,
+                                        s->depth);
 }
 
 static int run_status(Status *s)
@@ -205,8 +205,7 @@ static int run_status(Status *s)
 
 int bdrv_block_status_above(BlockDriverState *bs, BlockDriverState *base,
                             int64_t offset, int64_t bytes, int64_t *pnum,
-                            int64_t *map, BlockDriverState **file,
-                            int *depth)
+                            int64_t *map, BlockDriverState **file, int *depth)
 {
     Status s = { bs, base, true, offset, bytes, pnum, map, file, depth, 0 };
 
@@ -216,16 +215,19 @@ int bdrv_block_status_above(BlockDriverState *bs, BlockDriverState *base,
 int bdrv_block_status(BlockDriverState *bs, int64_t offset, int64_t bytes,
                       int64_t *pnum, int64_t *map, BlockDriverState **file)
 {
-    return bdrv_block_status_above(bs, bdrv_backing_bs(bs), offset, bytes,
-                                   pnum, map, file, NULL);
+    return bdrv_block_status_above(bs, bdrv_backing_bs(bs), offset, bytes, pnum,
+                                   map, file, NULL);
 }
 
 int bdrv_is_allocated(BlockDriverState *bs, int64_t offset, int64_t bytes,
                       int64_t *pnum)
 {
     Status s = {
-        .bs = bs, .base = bdrv_backing_bs(bs), .offset = offset,
-        .bytes = bytes, .pnum = pnum,
+        .bs = bs,
+        .base = bdrv_backing_bs(bs),
+        .offset = offset,
+        .bytes = bytes,
+        .pnum = pnum,
     };
     int ret = run_status(&s);
 

@@ -4,8 +4,8 @@
  *
  * Invariants:
  *   - A node's list holds the latest request first; a request looks only at
- *     those that follow it there, so waiting follows the order of arrival and never
- *     goes in a circle.
+ *     those that follow it there, so waiting follows the order of arrival and
+ * never goes in a circle.
  *   - A request is marked serialising before anything can run between its
  *     beginning and its wait, otherwise a later one might have looked past it.
  *   - serialising_in_flight is the number of marked requests in the list; while
@@ -116,8 +116,7 @@ bool bdrv_request_conflicts(BdrvTrackedRequest *req)
     return req->bs->serialising_in_flight && find_conflict(req);
 }
 
-int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset,
-                            int64_t bytes)
+int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     if (!bs->drv) {
         return -ENOMEDIUM;

@@ -102,8 +102,8 @@ static int coroutine_fn resize(BdrvChange *w, int64_t size, bool exact,
         return old_size;
     }
     ret = call_truncate(bs, size, exact, prealloc, errp);
-    refreshed = bdrv_refresh_total_sectors(bs, ret < 0 ? bs->total_sectors
-                                                       : sectors);
+    refreshed =
+        bdrv_refresh_total_sectors(bs, ret < 0 ? bs->total_sectors : sectors);
     if (ret == 0 && refreshed < 0) {
         ret = refreshed;
         error_setg_errno(errp, -ret, "Could not refresh total sector count");
@@ -150,7 +150,8 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
     }
     /* While another one runs the old end is not known yet. */
     start = bdrv_end_in_motion(w.bs)
-                ? 0 : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+                ? 0
+                : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
     bdrv_tracked_request_begin(&w.req, w.bs, MIN(start, offset), 0,
                                BDRV_TRACKED_TRUNCATE);
     bdrv_mark_request_serialising_to_end(

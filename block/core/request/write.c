@@ -23,7 +23,7 @@ int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset,
         return ret;
     }
     ret = bdrv_change_begin(&w, child, offset, bytes, qiov, qiov_offset, flags,
-                           BDRV_TRACKED_WRITE);
+                            BDRV_TRACKED_WRITE);
     if (ret < 0) {
         return ret;
     }

@@ -54,8 +54,7 @@ static int coroutine_fn write_zero_data(BdrvChange *w, int64_t offset,
         len = piece / BDRV_ZERO_BUF * sizeof(*space);
         space = bdrv_bounce_get(w->bs, len);
     }
-    flags &= ~(BDRV_REQ_ZERO_WRITE | BDRV_REQ_MAY_UNMAP |
-               BDRV_REQ_NO_FALLBACK);
+    flags &= ~(BDRV_REQ_ZERO_WRITE | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
     while (bytes && ret == 0) {
         int64_t n = MIN(bytes, piece);
         QEMUIOVector qiov;
@@ -140,7 +139,7 @@ static int coroutine_fn zero_aligned(BdrvChange *w, int64_t offset,
 }
 
 int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
-                                        int64_t bytes, BdrvRequestFlags flags)
+                                       int64_t bytes, BdrvRequestFlags flags)
 {
     int64_t align = w->bs->bl.request_alignment;
     int64_t end = offset + bytes;
@@ -177,7 +176,7 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
         return -ENOTSUP;
     }
     ret = bdrv_change_begin(&w, child, offset, bytes, NULL, 0, flags,
-                           BDRV_TRACKED_WRITE);
+                            BDRV_TRACKED_WRITE);
     if (ret < 0) {
         return ret;
     }
@@ -198,7 +197,8 @@ int coroutine_fn bdrv_co_zero_range(BdrvChild *child, int64_t offset,
     }
     do {
         int n = bytes <= BDRV_REQUEST_MAX_BYTES
-                    ? bytes : ZERO_RANGE_PIECE - offset % ZERO_RANGE_PIECE;
+                    ? bytes
+                    : ZERO_RANGE_PIECE - offset % ZERO_RANGE_PIECE;
 
         ret = bdrv_co_pwrite_zeroes(child, offset, n, flags);
         offset += n;
@@ -218,10 +218,9 @@ static int coroutine_fn call_pdiscard(BlockDriverState *bs, int64_t offset,
     if (bs->drv->bdrv_co_pdiscard) {
         ret = bs->drv->bdrv_co_pdiscard(bs, offset, bytes);
     } else {
-        ret = bdrv_aio_wait(&wait,
-                            bs->drv->bdrv_aio_pdiscard(bs, offset, bytes,
-                                                       bdrv_aio_wait_cb,
-                                                       &wait));
+        ret = bdrv_aio_wait(&wait, bs->drv->bdrv_aio_pdiscard(bs, offset, bytes,
+                                                              bdrv_aio_wait_cb,
+                                                              &wait));
     }
     return ret == -ENOTSUP ? 0 : MIN(ret, 0);
 }
@@ -269,7 +268,7 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
         return ret;
     }
     ret = bdrv_change_begin(&w, child, offset, bytes, NULL, 0, 0,
-                           BDRV_TRACKED_DISCARD);
+                            BDRV_TRACKED_DISCARD);
     if (ret < 0) {
         return ret;
     }
