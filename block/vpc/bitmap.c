@@ -6,6 +6,7 @@
  * bitmaps are kept here.  The one that was used least recently goes first.
  *
  * Invariants:
+ *   - `set` and `first_clear` are those of the bits of [0, sectors).
  *   - A bit is set here only after its sector's data is in the file, because a
  *     flush that begins then makes both durable, the data first.
  *   - A bitmap that is dirty or pinned is not dropped: nothing else knows its
@@ -14,6 +15,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "qemu/host-utils.h"
 #include "qemu/units.h"
 #include "flush.h"
 #include "vpc.h"
@@ -31,9 +33,61 @@ void vpc_bitmap_open(VpcState *s)
     qemu_co_mutex_init(&cache->load_lock);
 }
 
+/* ---- bits --------------------------------------------------------------- */
+
+/* On the disk the first sector is the highest bit of the first byte. */
+static uint64_t bitmap_word(const VpcBitmap *bitmap, uint32_t i)
+{
+    return be64_to_cpu(bitmap->words[i]);
+}
+
+/* Ones for those sectors of word @i that lie in [@first, @end). */
+static uint64_t bitmap_mask(uint32_t i, uint32_t first, uint32_t end)
+{
+    uint64_t mask = first / 64 == i ? UINT64_MAX >> (first % 64) : UINT64_MAX;
+
+    return end / 64 == i ? mask & ~(UINT64_MAX >> (end % 64)) : mask;
+}
+
+/* The first sector of [@first, @end) whose bit is @value; @end: none is. */
+static uint32_t bitmap_find(const VpcBitmap *bitmap, uint32_t first,
+                            uint32_t end, bool value)
+{
+    for (uint32_t i = first / 64; i * 64 < end; i++) {
+        uint64_t word = bitmap_word(bitmap, i);
+        uint64_t found = (value ? word : ~word) & bitmap_mask(i, first, end);
+
+        if (found) {
+            return i * 64 + clz64(found);
+        }
+    }
+    return end;
+}
+
+uint32_t vpc_sectors_of(const VpcState *s, uint32_t block)
+{
+    uint64_t start = (uint64_t)block << s->block_shift;
+    uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
+
+    return MIN(s->block_size, size - start) / VPC_SECTOR;
+}
+
+/* Counts the bits of a bitmap that was just read. */
+static void bitmap_count(VpcBitmap *bitmap)
+{
+    bitmap->set = 0;
+    for (uint32_t i = 0; i * 64 < bitmap->sectors; i++) {
+        bitmap->set += ctpop64(bitmap_word(bitmap, i) &
+                               bitmap_mask(i, 0, bitmap->sectors));
+    }
+    bitmap->first_clear = bitmap_find(bitmap, 0, bitmap->sectors, false);
+}
+
+/* ---- the cache ---------------------------------------------------------- */
+
 static void bitmap_free(VpcBitmap *bitmap)
 {
-    qemu_vfree(bitmap->bits);
+    qemu_vfree(bitmap->words);
     g_free(bitmap);
 }
 
@@ -82,30 +136,32 @@ static VpcBitmap *coroutine_fn bitmap_load(BlockDriverState *bs,
 {
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap;
-    uint8_t *bits = qemu_try_blockalign(bs->file->bs, s->bitmap_size);
+    uint64_t *words = qemu_try_blockalign(bs->file->bs, s->bitmap_size);
 
-    if (!bits) {
+    if (!words) {
         *ret = -ENOMEM;
         return NULL;
     }
     *ret = bdrv_co_pread(bs->file, (uint64_t)entry * VPC_SECTOR,
-                         s->bitmap_size, bits, 0);
+                         s->bitmap_size, words, 0);
     if (*ret < 0) {
-        qemu_vfree(bits);
+        qemu_vfree(words);
         return NULL;
     }
     bitmap_make_room(s);
     bitmap = g_new0(VpcBitmap, 1);
     bitmap->block = block;
     bitmap->entry = entry;
-    bitmap->bits = bits;
+    bitmap->words = words;
+    bitmap->sectors = vpc_sectors_of(s, block);
+    bitmap_count(bitmap);
     bitmap->pins = 1;
     s->bitmaps.bytes += s->bitmap_size;
     g_hash_table_insert(s->bitmaps.by_block, GUINT_TO_POINTER(block), bitmap);
     return bitmap;
 }
 
-static VpcBitmap *bitmap_find(VpcState *s, uint32_t block)
+static VpcBitmap *bitmap_look_up(VpcState *s, uint32_t block)
 {
     return g_hash_table_lookup(s->bitmaps.by_block, GUINT_TO_POINTER(block));
 }
@@ -121,13 +177,13 @@ VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
                                        uint32_t entry, int *ret)
 {
     VpcState *s = bs->opaque;
-    VpcBitmap *bitmap = bitmap_find(s, block);
+    VpcBitmap *bitmap = bitmap_look_up(s, block);
 
     *ret = 0;
     if (!bitmap) {
         /* One request reads it, because two would make two of it. */
         qemu_co_mutex_lock(&s->bitmaps.load_lock);
-        bitmap = bitmap_find(s, block);
+        bitmap = bitmap_look_up(s, block);
         if (!bitmap) {
             bitmap = bitmap_load(bs, block, entry, ret);
             qemu_co_mutex_unlock(&s->bitmaps.load_lock);
@@ -155,7 +211,7 @@ void vpc_bitmap_put(VpcState *s, VpcBitmap *bitmap)
 
 void vpc_bitmap_forget(VpcState *s, uint32_t block)
 {
-    VpcBitmap *bitmap = bitmap_find(s, block);
+    VpcBitmap *bitmap = bitmap_look_up(s, block);
 
     if (!bitmap) {
         return;
@@ -178,57 +234,58 @@ static void bitmap_mark_dirty(VpcState *s, VpcBitmap *bitmap)
     }
 }
 
+/* ---- runs and changes --------------------------------------------------- */
+
 uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
                         bool *set)
 {
-    uint32_t n = 1;
+    uint32_t end = first + max;
 
-    *set = vpc_bit(bitmap->bits, first);
-    while (n < max) {
-        uint32_t i = first + n;
-        uint8_t whole = *set ? 0xff : 0;
-
-        if (i % 8 == 0 && max - n >= 8 && bitmap->bits[i / 8] == whole) {
-            n += 8;
-        } else if (vpc_bit(bitmap->bits, i) == *set) {
-            n++;
-        } else {
-            break;
-        }
+    if (first < bitmap->first_clear) {
+        *set = true;
+        return MIN(bitmap->first_clear, end) - first;
     }
-    return n;
+    *set = bitmap_word(bitmap, first / 64) << (first % 64) >> 63;
+    return bitmap_find(bitmap, first, end, !*set) - first;
 }
 
-static void bitmap_put_bits(VpcState *s, VpcBitmap *bitmap, uint32_t first,
-                            uint32_t count, bool value)
+/* Makes the bits of [@first, @end) all @value. */
+static void bitmap_put(VpcState *s, VpcBitmap *bitmap, uint32_t first,
+                       uint32_t end, bool value)
 {
-    for (uint32_t i = first; i < first + count; i++) {
-        if (vpc_bit(bitmap->bits, i) != value) {
-            vpc_put_bit(bitmap->bits, i, value);
-            bitmap_mark_dirty(s, bitmap);
-        }
+    uint32_t changed = 0;
+
+    assert(end <= bitmap->sectors);
+    for (uint32_t i = first / 64; i * 64 < end; i++) {
+        uint64_t word = bitmap_word(bitmap, i);
+        uint64_t differ = (value ? ~word : word) & bitmap_mask(i, first, end);
+
+        changed += ctpop64(differ);
+        bitmap->words[i] = cpu_to_be64(word ^ differ);
+    }
+    if (changed) {
+        bitmap->set += value ? changed : -changed;
+        bitmap_mark_dirty(s, bitmap);
     }
 }
 
 void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                     uint32_t count)
 {
-    bitmap_put_bits(s, bitmap, first, count, true);
+    uint32_t end = first + count;
+
+    bitmap_put(s, bitmap, first, end, true);
+    if (first <= bitmap->first_clear && bitmap->first_clear < end) {
+        bitmap->first_clear = bitmap_find(bitmap, end, bitmap->sectors, false);
+    }
 }
 
 void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                       uint32_t count)
 {
-    bitmap_put_bits(s, bitmap, first, count, false);
+    bitmap_put(s, bitmap, first, first + count, false);
+    bitmap->first_clear = MIN(bitmap->first_clear, first);
     vpc_bat_mark_full(s, bitmap->block, false);
-}
-
-uint32_t vpc_sectors_of(const VpcState *s, uint32_t block)
-{
-    uint64_t start = (uint64_t)block << s->block_shift;
-    uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
-
-    return MIN(s->block_size, size - start) / VPC_SECTOR;
 }
 
 VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
@@ -237,10 +294,8 @@ VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
 {
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap = vpc_bitmap_get(bs, block, entry, ret);
-    uint32_t sectors = vpc_sectors_of(s, block);
-    bool set;
 
-    if (bitmap && vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && set) {
+    if (bitmap && bitmap->set == bitmap->sectors) {
         vpc_bat_mark_full(s, block, true);
         vpc_bitmap_put(s, bitmap);
         return NULL;
@@ -285,7 +340,7 @@ static void bitmap_copy(BlockDriverState *bs, VpcBitmap *bitmap,
         .done = bitmap_copy_done,
     });
 
-    memcpy(data, bitmap->bits, s->bitmap_size);
+    memcpy(data, bitmap->words, s->bitmap_size);
     bitmap->pins++;             /* until the copy is done with */
     QTAILQ_REMOVE(&s->bitmaps.dirty, bitmap, link);
     bitmap->dirty = false;

@@ -16,7 +16,10 @@ typedef struct VpcBitmap {
     bool dirty;                 /* newer than the disk */
     bool forgotten;             /* its block has no space any more */
     unsigned pins;              /* users that may yield */
-    uint8_t *bits;
+    uint32_t sectors;           /* of the block, inside the disk */
+    uint32_t set;               /* of them, those whose bit is set */
+    uint32_t first_clear;       /* the first whose bit is not; or sectors */
+    uint64_t *words;            /* the bits, as on the disk */
     QTAILQ_ENTRY(VpcBitmap) link;
 } VpcBitmap;
 
@@ -49,7 +52,10 @@ void vpc_bitmap_put(VpcState *s, VpcBitmap *bitmap);
 /* The block's space is given up: nothing of its bitmap will be written. */
 void vpc_bitmap_forget(VpcState *s, uint32_t block);
 
-/* Sectors from @first on (at most @max) whose bit is as that of the first. */
+/*
+ * Sectors from @first on (at most @max, all of them inside the disk) whose bit
+ * is as that of the first.
+ */
 uint32_t vpc_bitmap_run(const VpcBitmap *bitmap, uint32_t first, uint32_t max,
                         bool *set);
 /* The data of these sectors is in the file: their bits are set. */
@@ -58,6 +64,11 @@ void vpc_bitmap_set(VpcState *s, VpcBitmap *bitmap, uint32_t first,
 /* The sectors read as zeroes, and so does the file there. */
 void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
                       uint32_t count);
+static inline bool vpc_bitmap_is_empty(const VpcBitmap *bitmap)
+{
+    return bitmap->set == 0;
+}
+
 /* Sectors of the block that lie inside the disk, be it that by current_size. */
 uint32_t vpc_sectors_of(const VpcState *s, uint32_t block);
 

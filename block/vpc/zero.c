@@ -25,9 +25,8 @@ static int coroutine_fn clear_bits(BlockDriverState *bs, const VpcPiece *p,
                                    uint32_t entry)
 {
     VpcState *s = bs->opaque;
-    uint32_t sectors = vpc_sectors_of(s, p->block);
     VpcBitmap *bitmap;
-    bool set, empty;
+    bool empty;
     int ret;
 
     bitmap = vpc_bitmap_get(bs, p->block, entry, &ret);
@@ -36,7 +35,7 @@ static int coroutine_fn clear_bits(BlockDriverState *bs, const VpcPiece *p,
     }
     vpc_bitmap_clear(s, bitmap, p->offset / VPC_SECTOR,
                      p->bytes / VPC_SECTOR);
-    empty = vpc_bitmap_run(bitmap, 0, sectors, &set) >= sectors && !set;
+    empty = vpc_bitmap_is_empty(bitmap);
     vpc_bitmap_put(s, bitmap);
     return empty ? vpc_unmap(bs, p->block, entry) : 0;
 }
