@@ -152,7 +152,7 @@ int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
     VpcState *s = bs->opaque;
     int ret = 0;
 
-    if (!QTAILQ_EMPTY(&s->holds)) {
+    if (vpc_any_block_locked(&s->block_locks)) {
         return -EBUSY;
     }
     if (!bdrv_is_read_only(bs)) {

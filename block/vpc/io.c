@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads, writes, block status.  A request is cut at the ends of blocks; each
- * piece holds its block from the look-up of the entry to the end of the I/O.
+ * piece locks its block from the look-up of the entry to the end of the I/O.
  *
  * Invariant: what is not sound of a block is neither read nor written.
  */
@@ -123,7 +123,7 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
                                uint64_t bytes, QEMUIOVector *qiov, int flags)
 {
     VpcState *s = bs->opaque;
-    VpcHold hold;
+    VpcBlockLock lock;
     size_t done = 0;
     int ret = 0;
 
@@ -133,9 +133,9 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
     while (done < bytes && ret == 0) {
         VpcPiece p = vpc_next_piece(s, offset, bytes, done);
 
-        vpc_hold(s, &hold, p.block, false);
+        vpc_block_lock(&s->block_locks, &lock, p.block, false);
         ret = read_piece(bs, &p, qiov);
-        vpc_release(s, &hold);
+        vpc_block_unlock(&lock);
         done += p.bytes;
     }
     return ret;
@@ -143,7 +143,7 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
 
 /* ---- writing ------------------------------------------------------------ */
 
-/* Into a block that has space; the caller holds it. */
+/* Into a block that has space; the caller has locked it. */
 static int coroutine_fn write_present(BlockDriverState *bs, const VpcPiece *p,
                                       const VpcEntry *entry,
                                       QEMUIOVector *qiov)
@@ -171,11 +171,12 @@ static int coroutine_fn write_present(BlockDriverState *bs, const VpcPiece *p,
 }
 
 /*
- * Writes the piece if its block may be used as it is held; returns false when it
- * must be held alone, since it has no space.
+ * Writes the piece if its block may be used as it is locked; returns false when
+ * it must be locked exclusively, since it has no space.
  */
-static bool coroutine_fn write_held(BlockDriverState *bs, const VpcPiece *p,
-                                    bool alone, QEMUIOVector *qiov, int *ret)
+static bool coroutine_fn write_locked(BlockDriverState *bs, const VpcPiece *p,
+                                      bool exclusive, QEMUIOVector *qiov,
+                                      int *ret)
 {
     VpcEntry entry;
 
@@ -187,7 +188,7 @@ static bool coroutine_fn write_held(BlockDriverState *bs, const VpcPiece *p,
         *ret = write_present(bs, p, &entry, qiov);
         return true;
     }
-    if (!alone) {
+    if (!exclusive) {
         return false;
     }
     *ret = vpc_allocate(bs, p->block, p->offset, p->bytes, qiov, p->done);
@@ -206,15 +207,15 @@ int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
     }
     while (done < bytes && ret == 0) {
         VpcPiece p = vpc_next_piece(s, offset, bytes, done);
-        bool alone = false, finished;
+        bool exclusive = false, finished;
 
         do {
-            VpcHold hold;
+            VpcBlockLock lock;
 
-            vpc_hold(s, &hold, p.block, alone);
-            finished = write_held(bs, &p, alone, qiov, &ret);
-            vpc_release(s, &hold);
-            alone = true;
+            vpc_block_lock(&s->block_locks, &lock, p.block, exclusive);
+            finished = write_locked(bs, &p, exclusive, qiov, &ret);
+            vpc_block_unlock(&lock);
+            exclusive = true;
         } while (!finished);
         done += p.bytes;
     }
@@ -267,8 +268,8 @@ static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
 }
 
 /*
- * What reads as zeroes is one extent, whatever the reason.  The block is held
- * like for a read: its bitmap must be that of its entry.
+ * What reads as zeroes is one extent, whatever the reason.  The block is locked
+ * as for a read: its bitmap must be that of its entry.
  */
 int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
                                      int64_t offset, int64_t bytes,
@@ -288,12 +289,12 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
     *pnum = 0;
     do {
         VpcPiece p = vpc_next_piece(s, offset, bytes, *pnum);
-        VpcHold hold;
+        VpcBlockLock lock;
         int more;
 
-        vpc_hold(s, &hold, p.block, false);
+        vpc_block_lock(&s->block_locks, &lock, p.block, false);
         more = piece_status(bs, &p, &n, map);
-        vpc_release(s, &hold);
+        vpc_block_unlock(&lock);
         if (*pnum && more != BDRV_BLOCK_ZERO) {
             break;
         }

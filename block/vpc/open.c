@@ -199,7 +199,6 @@ static VpcState *new_state(void)
     VpcState *s = g_new0(VpcState, 1);
 
     qemu_co_mutex_init(&s->flush_lock);
-    QTAILQ_INIT(&s->holds);
     vpc_bitmap_open(s);
     vpc_space_init(&s->space);
     s->exposed = g_array_new(false, false, sizeof(VpcPlaced));

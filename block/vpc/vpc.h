@@ -11,7 +11,7 @@
  *   census.c   which entries and blocks are sound
  *   bitmap.c   sector bitmaps of blocks that are not full
  *   batmap.c   XenServer's map of the blocks whose bitmap is full
- *   hold.c     who uses which block
+ *   block-lock.c  locks on blocks, shared and exclusive
  *   layout.c   where blocks and footers lie, pure functions
  *   space.c    free space
  *   alloc.c    space for a block: take, footer, fill, publish; giving it back
@@ -35,9 +35,9 @@
  *   3. A footer stands after the last block of any BAT that a power cut may
  *      leave, since each block after the last one has its own, and no footer
  *      that is on the disk is written over.
- *   4. A request holds a block from the look-up of its entry to the end of its
- *      I/O: shared where the data is there, alone to allocate, to zero and to
- *      unmap.
+ *   4. A request locks a block from the look-up of its entry to the end of its
+ *      I/O, because otherwise the block could lose its space meanwhile: shared
+ *      where the data is there, exclusively to allocate, to zero and to unmap.
  *   5. Space that a block gave up is used again only when no table that a power
  *      cut may leave on the disk points there.
  *   6. An image with anything wrong is not written to, but to repair it.
@@ -48,6 +48,7 @@
 #include "block/block_int.h"
 #include "bat.h"
 #include "bitmap.h"
+#include "block-lock.h"
 #include "census.h"
 #include "layout.h"
 #include "space.h"
@@ -88,16 +89,6 @@ typedef struct VpcBatmap {
     uint8_t *map;               /* NULL: none, or none that could be used */
 } VpcBatmap;
 
-/* ---- hold.c ------------------------------------------------------------- */
-
-/* The claim of one request on one block; it lives on the request's stack. */
-typedef struct VpcHold {
-    uint32_t block;
-    bool alone;
-    CoQueue waiters;
-    QTAILQ_ENTRY(VpcHold) link;
-} VpcHold;
-
 /* ---- the driver's state ------------------------------------------------- */
 
 struct VpcState {
@@ -137,7 +128,7 @@ struct VpcState {
     VpcBatmap batmap;
     VpcBitmaps bitmaps;
 
-    QTAILQ_HEAD(, VpcHold) holds; /* in the order of their arrival */
+    VpcBlockLocks block_locks;
 
     uint64_t footer_offset;     /* bytes: of the footer that counts, as it was
                                    opened; vpc_space_footer() since */
@@ -235,22 +226,18 @@ void vpc_batmap_take_copies(BlockDriverState *bs, GArray *copies);
 uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
                              uint32_t bytes);
 
-void coroutine_fn vpc_hold(VpcState *s, VpcHold *hold, uint32_t block,
-                           bool alone);
-void vpc_release(VpcState *s, VpcHold *hold);
-
 /*
- * Gives @block, which is held alone and has no space, space with the @bytes of
- * @qiov at @offset in the block and zeroes elsewhere.  On failure nothing has
- * changed but the file's length.
+ * Gives @block, which is locked exclusively and has no space, space with the
+ * @bytes of @qiov at @offset in the block and zeroes elsewhere.  On failure
+ * nothing has changed but the file's length.
  */
 int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
                               uint32_t offset, uint32_t bytes,
                               QEMUIOVector *qiov, size_t qiov_offset);
 
 /*
- * Takes its space from @block, which is held alone: it reads as zeroes.  On
- * failure nothing has changed.
+ * Takes its space from @block, which is locked exclusively: it reads as zeroes.
+ * On failure nothing has changed.
  */
 int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
                            uint32_t entry);

@@ -67,16 +67,16 @@ static int coroutine_fn zero_range(BlockDriverState *bs, int64_t offset,
                                    bool discard)
 {
     VpcState *s = bs->opaque;
-    VpcHold hold;
+    VpcBlockLock lock;
     size_t done = 0;
     int ret = 0;
 
     while (done < (size_t)bytes && ret == 0) {
         VpcPiece p = vpc_next_piece(s, offset, bytes, done);
 
-        vpc_hold(s, &hold, p.block, true);
+        vpc_block_lock(&s->block_locks, &lock, p.block, true);
         ret = zero_piece(bs, &p, flags);
-        vpc_release(s, &hold);
+        vpc_block_unlock(&lock);
         if (discard && ret == -ENOTSUP) {
             ret = 0;
         }
