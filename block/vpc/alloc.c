@@ -143,7 +143,7 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
                            uint32_t entry)
 {
     VpcState *s = bs->opaque;
-    uint32_t kept = s->batmap.map ? s->bitmap_size : 0;
+    uint32_t kept = vpc_batmap_exists(&s->batmap) ? s->bitmap_size : 0;
     uint64_t start = (uint64_t)entry * VPC_SECTOR;
     int ret = vpc_bat_set(bs, block, VPC_UNALLOCATED, false);
 

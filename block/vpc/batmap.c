@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * XenServer's batmap: one bit a block, set when the block's sector bitmap is
- * all ones, so that it need not be read.  Its header is the sector behind the
- * padded table.
+ * all ones, so that it need not be read.  Its header is the sector after the
+ * padded BAT.
  *
  * Invariants:
  *   - A bit that is set on the disk tells the truth there.  It is set for blocks
@@ -12,7 +12,7 @@
  *   - A map whose checksum is wrong says nothing.  With the first change it is
  *     begun anew, all bits clear, which is true of any image.
  *   - One with a right checksum where every program has it is proven: an entry
- *     of the table that points there is wrong.  Any other gets only what no block
+ *     of the BAT that points there is wrong.  Any other gets only what no block
  *     has, and one with a wrong checksum is written to only in that place.
  *   - It is looked for only where the creator puts one, since the sector bitmap
  *     of another program's first block may spell its cookie.

@@ -86,7 +86,7 @@ static int coroutine_fn flush_copies(BlockDriverState *bs)
     }
     ret = write_copies(bs, copies, ret);
     g_array_free(copies, true);
-    if (ret == 0 && s->batmap.map) {
+    if (ret == 0 && vpc_batmap_exists(&s->batmap)) {
         ret = vpc_space_clear_bitmaps(bs, generation);
     }
     if (ret == 0) {

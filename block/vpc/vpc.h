@@ -47,6 +47,7 @@
 
 #include "block/block_int.h"
 #include "bat.h"
+#include "batmap.h"
 #include "bitmap.h"
 #include "block-lock.h"
 #include "census.h"
@@ -58,36 +59,13 @@
 /* Headers, table, batmap, locators: where no block may lie. */
 #define VPC_MAX_RESERVED 16
 
-/* ---- table.c ------------------------------------------------------------ */
+/* ---- bat.c ------------------------------------------------------------- */
 
 /* Where a block was placed. */
 typedef struct VpcPlaced {
     uint32_t block;
     uint32_t entry;             /* sectors */
 } VpcPlaced;
-
-/* ---- batmap.c ----------------------------------------------------------- */
-
-/* Why a map that is there cannot be used. */
-typedef enum VpcBatmapFault {
-    VPC_BATMAP_SOUND,
-    VPC_BATMAP_HEADER,          /* a block or structure lies over its header */
-    VPC_BATMAP_LENGTH,          /* too short for the disk, or too long */
-    VPC_BATMAP_OFFSET,          /* outside the file, or over something else */
-    VPC_BATMAP_CHECKSUM,        /* wrong, and it is in an unusual place */
-} VpcBatmapFault;
-
-typedef struct VpcBatmap {
-    uint64_t header_offset;     /* bytes; 0: the image has none */
-    VpcBatmapFault fault;
-    bool proven;                /* by its checksum, and its place */
-    uint64_t offset;            /* of the map, bytes */
-    uint64_t bytes;             /* of the map */
-    bool trusted;               /* its checksum was right */
-    bool dirty;                 /* ahead of the disk */
-    VpcBatmapHeader header;
-    uint8_t *map;               /* NULL: none, or none that could be used */
-} VpcBatmap;
 
 /* ---- the driver's state ------------------------------------------------- */
 
@@ -202,29 +180,6 @@ bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
 uint64_t vpc_structures_end(const VpcState *s, bool rooms);
 /* Does a part of [@start, @end) belong to a locator's room? */
 bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end);
-
-/*
- * Looks for XenServer's map after a table that ends at @table_end, and reserves
- * its space if it is proven, before the table is read.  Mixed.
- */
-int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp);
-/*
- * Reserves the space of a map that is not, where no block of @starts
- * (vpc_table_open()) lies.  A map that cannot be used is no error: then no bitmap
- * is taken to be full for its sake, and the image is not written to.  Mixed.
- */
-int vpc_batmap_place(BlockDriverState *bs, const GArray *starts, Error **errp);
-/* Sectors that the map of this disk needs. */
-uint32_t vpc_batmap_sectors(const VpcState *s);
-void vpc_batmap_close(VpcState *s);
-bool vpc_batmap_full(const VpcState *s, uint32_t block);
-/* In memory, to be written by the next flush. */
-void vpc_batmap_set(VpcState *s, uint32_t block, bool full);
-bool vpc_batmap_is_dirty(const VpcState *s);
-void vpc_batmap_take_copies(BlockDriverState *bs, GArray *copies);
-/* What the checksum in @header should be for the @bytes of @map. */
-uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
-                             uint32_t bytes);
 
 /*
  * Gives @block, which is locked exclusively and has no space, space with the
