@@ -472,6 +472,29 @@ void vpc_space_give(VpcSpace *space, uint64_t offset)
 /* ---- flushing ----------------------------------------------------------- */
 
 /*
+ * Where the ones end with which Windows pads the BAT to a page, if @start is in
+ * them; else @start.
+ */
+static uint64_t space_after_padding(BlockDriverState *bs, uint64_t start)
+{
+    VpcState *s = bs->opaque;
+    uint64_t bytes = -s->space.structures_end % VPC_PAGE;
+    uint64_t end = s->space.structures_end + bytes;
+    uint8_t buf[VPC_PAGE];
+
+    if (start < s->space.structures_end || start >= end ||
+        end > s->file_length || bdrv_pread(bs->file, start, buf, end - start) < 0) {
+        return start;
+    }
+    for (uint64_t i = 0; i < end - start; i++) {
+        if (buf[i] != 0xff) {
+            return start;
+        }
+    }
+    return end;
+}
+
+/*
  * May the footer that is due be written?  Of what stands there all but a block's
  * bytes that were given back is looked at.
  */
@@ -483,6 +506,9 @@ static int coroutine_fn space_footer_fits(BlockDriverState *bs,
 
     if (!space_no_place_in(&s->space, footer,
                            vpc_layout_after_footer(footer))) {
+        return true;
+    }
+    if (space_after_padding(bs, footer) > footer) {
         return true;
     }
     content = vpc_space_content(bs, footer, MIN(vpc_layout_after_footer(footer),
@@ -593,6 +619,7 @@ static bool space_rest_is_free(BlockDriverState *bs, uint64_t start)
     VpcState *s = bs->opaque;
     VpcSpace *space = &s->space;
 
+    start = space_after_padding(bs, start);
     for (guint i = space->last; i < space->places->len; i++) {
         uint64_t place = MIN(space_place(space, i), s->file_length);
 
