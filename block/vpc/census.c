@@ -120,8 +120,7 @@ uint32_t vpc_census_entries(const VpcState *s)
 {
     uint64_t current = be64_to_cpu(s->footer.current_size);
     uint64_t room = (s->file_end - s->bat.offset) / sizeof(uint32_t);
-    /* check-arithmetic: off, the sum of quotient and remainder is below it */
-    uint64_t blocks = current / s->block_size + !!(current % s->block_size);
+    uint64_t blocks = vpc_blocks_of(current, s->block_size);
 
     blocks = MIN(be32_to_cpu(s->header.max_table_entries), blocks);
     return MAX(s->bat.blocks, MIN(blocks, room));

@@ -273,7 +273,7 @@ static void judge_header(VpcCheck *c)
     uint64_t at = s->header_offset;
     uint64_t current = be64_to_cpu(s->footer.current_size);
     uint32_t entries = be32_to_cpu(h->max_table_entries);
-    uint64_t needed = DIV_ROUND_UP(current, s->block_size);
+    uint64_t needed = vpc_blocks_of(current, s->block_size);
 
     if (h->data_offset != UINT64_MAX) {
         warn(c, at + 8, "data offset of the dynamic header",

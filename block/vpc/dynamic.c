@@ -134,9 +134,12 @@ static void claim_rooms(VpcState *s, const GArray *starts)
             (l->data_length && !s->locator_placed[i])) {
             continue;
         }
+        /* check-arithmetic: off, the offset is before the end of the file */
         start = offset + ROUND_UP((uint64_t)be32_to_cpu(l->data_length),
                                   VPC_SECTOR);
-        end = MIN(offset + claimed_space(l), next_start(s, start, starts));
+        /* check-arithmetic: off, as before; a room has 32 bits of sectors */
+        end = offset + claimed_space(l);
+        end = MIN(end, next_start(s, start, starts));
         end = MIN(end, s->file_end + MAX_ROOM_AFTER_END);
         if (start < end && !vpc_over_structure(s, start, start + 1) &&
             !vpc_block_in_range(s, starts, start, 1)) {
@@ -182,17 +185,20 @@ static int open_table(BlockDriverState *bs, Error **errp)
     if (ret < 0) {
         return ret;
     }
+    /* check-arithmetic: off, the table begins inside the file */
     table_end = offset + ROUND_UP(entries * 4, VPC_SECTOR);
     /* Those of the disk by current_size are other programs'. */
-    named = MIN(entries, DIV_ROUND_UP(be64_to_cpu(s->footer.current_size),
-                                      s->block_size));
+    named = MIN(entries, vpc_blocks_of(be64_to_cpu(s->footer.current_size),
+                                       s->block_size));
     if (blocks) {
+        /* check-arithmetic: off, as table_end */
         uint64_t end = offset + ROUND_UP(MAX(blocks, named) * 4, VPC_SECTOR);
 
         s->reserved[s->reserved_count - 1].end = MIN(end, s->file_end);
     }
     /* New blocks keep clear of all that a disk can have. */
     most = MAX(blocks, DIV_ROUND_UP(VPC_MAX_SIZE, s->block_size));
+    /* check-arithmetic: off, as table_end */
     s->space.floor = offset + ROUND_UP(MIN(entries, most) * 4, VPC_SECTOR);
     ret = vpc_batmap_open(bs, table_end, errp);
     if (ret < 0) {

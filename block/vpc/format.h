@@ -197,6 +197,12 @@ uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule);
  */
 uint32_t vpc_bitmap_size(uint32_t block_size);
 
+/* Blocks of a disk of @size bytes, which may be anything that an image says. */
+static inline uint64_t vpc_blocks_of(uint64_t size, uint32_t block_size)
+{
+    return size / block_size + (size % block_size != 0);
+}
+
 /* Bit of sector @n in a bitmap: the most significant bit comes first. */
 static inline bool vpc_bit(const uint8_t *bitmap, uint32_t n)
 {

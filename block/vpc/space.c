@@ -8,29 +8,25 @@
  *   growth: after the last block ─┴─────────┘
  */
 #include "qemu/osdep.h"
-#include "qemu/cutils.h"
-#include "qemu/units.h"
 #include "vpc.h"
 
 /* Gaps that are remembered when an image is opened. */
 #define MAX_GAPS 4096
 
-#define LOOK_BYTES ((int64_t)(64 * KiB))
-
-static uint64_t space_block_bytes(const VpcSpace *space)
+uint64_t vpc_space_block_bytes(const VpcSpace *space)
 {
     return vpc_layout_block_bytes(space->block_size);
 }
 
-static uint64_t space_place(const VpcSpace *space, guint i)
+uint64_t vpc_space_place(const VpcSpace *space, guint i)
 {
     return (uint64_t)g_array_index(space->places, uint32_t, i) * VPC_SECTOR;
 }
 
 uint64_t vpc_space_end(const VpcSpace *space)
 {
-    uint64_t end = space->last ? space_place(space, space->last - 1) +
-                                 space_block_bytes(space) : 0;
+    uint64_t end = space->last ? vpc_space_place(space, space->last - 1) +
+                                 vpc_space_block_bytes(space) : 0;
 
     return MAX(end, space->structures_end);
 }
@@ -39,63 +35,10 @@ uint64_t vpc_space_end(const VpcSpace *space)
 static uint64_t space_places_end(const VpcSpace *space)
 {
     guint n = space->places->len;
-    uint64_t end = n ? space_place(space, n - 1) + space_block_bytes(space)
+    uint64_t end = n ? vpc_space_place(space, n - 1) + vpc_space_block_bytes(space)
                      : 0;
 
     return MAX(end, space->structures_end);
-}
-
-/* ---- what a range holds ------------------------------------------------- */
-
-static VpcContent space_judge_bytes(const uint8_t *buf, uint64_t bytes)
-{
-    VpcContent content = VPC_CONTENT_ZERO;
-
-    for (uint64_t at = 0; at < bytes; at += VPC_SECTOR) {
-        uint64_t n = MIN(bytes - at, VPC_SECTOR);
-
-        if (buffer_is_zero(buf + at, n)) {
-            continue;
-        }
-        if (n < VPC_SECTOR ||
-            !vpc_footer_valid((const VpcFooter *)(buf + at), NULL)) {
-            return VPC_CONTENT_DATA;
-        }
-        content = VPC_CONTENT_FOOTERS;
-    }
-    return content;
-}
-
-int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end)
-{
-    g_autofree uint8_t *buf = NULL;
-    int content = VPC_CONTENT_ZERO;
-
-    while (start < end) {
-        int64_t pnum = 0;
-        int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum,
-                                    NULL, NULL);
-
-        if (ret >= 0 && pnum > 0 && (ret & BDRV_BLOCK_ZERO)) {
-            start += pnum;
-            continue;
-        }
-        buf = buf ?: g_malloc(LOOK_BYTES);
-        if (ret < 0 || pnum <= 0 || pnum > LOOK_BYTES) {
-            pnum = LOOK_BYTES;
-        }
-        pnum = MIN((uint64_t)pnum, end - start);
-        ret = bdrv_pread(bs->file, start, buf, pnum);
-        if (ret < 0) {
-            return ret;
-        }
-        content = MAX(content, (int)space_judge_bytes(buf, pnum));
-        if (content == VPC_CONTENT_DATA) {
-            break;
-        }
-        start += pnum;
-    }
-    return content;
 }
 
 /* ---- places ------------------------------------------------------------- */
@@ -151,14 +94,14 @@ static void space_forget(VpcSpace *space, uint32_t entry)
 }
 
 /* Is [@start, @end) apart from all places, used or not? */
-static bool space_no_place_in(const VpcSpace *space, uint64_t start,
-                              uint64_t end)
+bool vpc_space_no_place_in(const VpcSpace *space, uint64_t start,
+                           uint64_t end)
 {
-    uint64_t bytes = space_block_bytes(space);
+    uint64_t bytes = vpc_space_block_bytes(space);
     guint i = vpc_first_start(space->places,
                               start - MIN(start, bytes - VPC_SECTOR));
 
-    return i == space->places->len || space_place(space, i) >= end;
+    return i == space->places->len || vpc_space_place(space, i) >= end;
 }
 
 /* ---- usable ranges ------------------------------------------------------ */
@@ -185,11 +128,11 @@ static uint64_t space_spot_after_last(const VpcSpace *space,
     uint64_t offset = vpc_layout_block(
         space->block_size,
         MAX(free->range.start, vpc_layout_after_footer(footer)));
-    uint64_t end = offset + space_block_bytes(space);
+    uint64_t end = offset + vpc_space_block_bytes(space);
 
     if (end > free->range.end ||
         (free->unknown && vpc_layout_after_footer(end) > free->range.end) ||
-        !space_no_place_in(space, end, vpc_layout_after_footer(end))) {
+        !vpc_space_no_place_in(space, end, vpc_layout_after_footer(end))) {
         return UINT64_MAX;
     }
     return offset;
@@ -203,33 +146,9 @@ static void space_split(VpcSpace *space, GSequenceIter *iter, uint64_t end)
     g_sequence_remove(iter);
     rest.range.start = end;
     if (rest.unknown &&
-        rest.range.end - end >= space_block_bytes(space)) {
+        rest.range.end - end >= vpc_space_block_bytes(space)) {
         space_add_usable(space, &rest);
     }
-}
-
-/*
- * Space between blocks is free by the BAT as it was read, which a process that
- * was killed may have written without a flush: a power cut could bring an entry
- * back.  So the file is flushed once before such space is used.  The footer is
- * written for it, because the layer flushes only what it has written to.
- */
-static int coroutine_fn space_settle(BlockDriverState *bs)
-{
-    VpcState *s = bs->opaque;
-    int ret = 0;
-
-    qemu_co_mutex_lock(&s->space.lock);
-    if (!s->space.settled) {
-        ret = bdrv_co_pwrite(bs->file, s->footer_offset, sizeof(s->footer),
-                             &s->footer, 0);
-        if (ret == 0) {
-            ret = bdrv_co_flush(bs->file->bs);
-        }
-        s->space.settled = ret == 0;
-    }
-    qemu_co_mutex_unlock(&s->space.lock);
-    return ret;
 }
 
 /*
@@ -241,7 +160,7 @@ static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot,
                                            bool packed)
 {
     VpcState *s = bs->opaque;
-    uint64_t end = spot->offset + space_block_bytes(&s->space);
+    uint64_t end = spot->offset + vpc_space_block_bytes(&s->space);
     int content;
 
     if (spot->extends) {
@@ -258,7 +177,7 @@ static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot,
     }
     spot->stale = content == VPC_CONTENT_FOOTERS;
     return content >= 0 && content != VPC_CONTENT_DATA &&
-           space_settle(bs) == 0;
+           vpc_space_settle(bs) == 0;
 }
 
 /* Of the ranges after the last block only the first one is tried. */
@@ -289,7 +208,7 @@ static bool coroutine_fn space_take_usable(BlockDriverState *bs, VpcSpot *spot)
         spot->extends = extends;
         spot->stale = true;
         spot->growth = NULL;
-        space_split(space, iter, offset + space_block_bytes(space));
+        space_split(space, iter, offset + vpc_space_block_bytes(space));
         space_use(space, spot->entry);
         if (!free.unknown || space_gap_is_free(bs, spot, offset == free.range.start)) {
             return true;
@@ -325,7 +244,7 @@ static int coroutine_fn space_find_growth(BlockDriverState *bs)
         .stale = !s->file_grows_zeroed,
     };
     bool fits = vpc_layout_block(space->block_size, inside.start) +
-                space_block_bytes(space) <= inside.end;
+                vpc_space_block_bytes(space) <= inside.end;
     int content;
 
     space->growth[0] = after;
@@ -375,7 +294,7 @@ static int coroutine_fn space_end_with_footer(BlockDriverState *bs,
 static int space_take_from(VpcSpace *space, VpcGrowth *g, VpcSpot *spot)
 {
     uint64_t offset = vpc_layout_block(space->block_size, g->start);
-    uint64_t end = offset + space_block_bytes(space);
+    uint64_t end = offset + vpc_space_block_bytes(space);
 
     if (g->start >= g->end || end > g->end ||
         !vpc_layout_entry(space->block_size, offset, &spot->entry)) {
@@ -428,7 +347,7 @@ int coroutine_fn vpc_space_take(BlockDriverState *bs, VpcSpot *spot)
 void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot)
 {
     VpcFree free = {
-        .range = { spot->offset, spot->offset + space_block_bytes(space) },
+        .range = { spot->offset, spot->offset + vpc_space_block_bytes(space) },
     };
 
     space_unuse(space, spot->entry);
@@ -438,7 +357,7 @@ void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot)
 bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot)
 {
     VpcGrowth *g = spot->growth;
-    uint64_t end = spot->offset + space_block_bytes(space);
+    uint64_t end = spot->offset + vpc_space_block_bytes(space);
 
     space_forget(space, spot->entry);
     if (!g) {
@@ -458,7 +377,7 @@ bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot)
 void vpc_space_give(VpcSpace *space, uint64_t offset)
 {
     VpcFree free = {
-        .range = { offset, offset + space_block_bytes(space) },
+        .range = { offset, offset + vpc_space_block_bytes(space) },
         .wait = space->generation,
     };
 
@@ -470,87 +389,6 @@ void vpc_space_give(VpcSpace *space, uint64_t offset)
 }
 
 /* ---- flushing ----------------------------------------------------------- */
-
-/*
- * Where the ones end with which Windows pads the BAT to a page, if @start is in
- * them; else @start.
- */
-static uint64_t space_after_padding(BlockDriverState *bs, uint64_t start)
-{
-    VpcState *s = bs->opaque;
-    uint64_t bytes = -s->space.structures_end % VPC_PAGE;
-    uint64_t end = s->space.structures_end + bytes;
-    uint8_t buf[VPC_PAGE];
-
-    if (start < s->space.structures_end || start >= end ||
-        end > s->file_length || bdrv_pread(bs->file, start, buf, end - start) < 0) {
-        return start;
-    }
-    for (uint64_t i = 0; i < end - start; i++) {
-        if (buf[i] != 0xff) {
-            return start;
-        }
-    }
-    return end;
-}
-
-/*
- * May the footer that is due be written?  Of what stands there all but a block's
- * bytes that were given back is looked at.
- */
-static int coroutine_fn space_footer_fits(BlockDriverState *bs,
-                                          uint64_t footer)
-{
-    VpcState *s = bs->opaque;
-    int content;
-
-    if (!space_no_place_in(&s->space, footer,
-                           vpc_layout_after_footer(footer))) {
-        return true;
-    }
-    if (space_after_padding(bs, footer) > footer) {
-        return true;
-    }
-    content = vpc_space_content(bs, footer, MIN(vpc_layout_after_footer(footer),
-                                                s->file_length));
-    return content < 0 ? content : content != VPC_CONTENT_DATA;
-}
-
-/* A place that was given back keeps the footer: it is not used again. */
-static void space_mark_footer(VpcSpace *space, uint64_t footer)
-{
-    for (guint i = 0; i < space->waiting->len; i++) {
-        VpcFree *free = &g_array_index(space->waiting, VpcFree, i);
-
-        free->has_footer |= free->range.start <= footer &&
-                            free->range.end > footer;
-    }
-}
-
-int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
-{
-    VpcState *s = bs->opaque;
-    VpcSpace *space = &s->space;
-    uint64_t footer = space->footer_due;
-    int ret;
-
-    if (footer == UINT64_MAX) {
-        return 0;
-    }
-    ret = space_footer_fits(bs, footer);
-    if (ret > 0) {
-        space_mark_footer(space, footer);
-        ret = bdrv_co_pwrite(bs->file, footer, sizeof(s->footer), &s->footer,
-                             0);
-    } else if (ret == 0) {
-        /* The footer that ends the file stays the only one. */
-        space->keep = UINT64_MAX;
-    }
-    if (ret == 0 && space->footer_due == footer) {
-        space->footer_due = UINT64_MAX;
-    }
-    return ret;
-}
 
 uint64_t vpc_space_copied(VpcSpace *space)
 {
@@ -581,84 +419,9 @@ void vpc_space_written(VpcSpace *space, uint64_t generation)
     space->written = generation;
 }
 
-int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
-                                         uint64_t generation)
-{
-    VpcState *s = bs->opaque;
-    GArray *waiting = s->space.waiting;
-    bool flushed = false;
-    int ret = 0;
-
-    for (guint i = 0; i < waiting->len && ret == 0; i++) {
-        VpcFree free = g_array_index(waiting, VpcFree, i);
-
-        if (free.wait <= s->space.written || free.wait > generation ||
-            free.has_footer) {
-            continue;
-        }
-        if (!flushed) {
-            ret = bdrv_co_flush(bs->file->bs);
-            flushed = true;
-        }
-        if (ret == 0) {
-            ret = bdrv_co_pwrite_zeroes(bs->file, free.range.start,
-                                        s->bitmap_size, BDRV_REQ_MAY_UNMAP);
-        }
-    }
-    return ret;
-}
-
 bool vpc_space_waits(const VpcSpace *space)
 {
     return space->waiting->len > 0;
-}
-
-/* Is all that lies after the footer given back, or zeroes and footers? */
-static bool space_rest_is_free(BlockDriverState *bs, uint64_t start)
-{
-    VpcState *s = bs->opaque;
-    VpcSpace *space = &s->space;
-
-    start = space_after_padding(bs, start);
-    for (guint i = space->last; i < space->places->len; i++) {
-        uint64_t place = MIN(space_place(space, i), s->file_length);
-
-        if (start < place &&
-            (unsigned)vpc_space_content(bs, start, place) >=
-            VPC_CONTENT_DATA) {
-            return false;
-        }
-        start = MAX(start, place + space_block_bytes(space));
-    }
-    return start >= s->file_length ||
-           (unsigned)vpc_space_content(bs, start, s->file_length) <
-           VPC_CONTENT_DATA;
-}
-
-uint64_t vpc_space_footer(const VpcState *s)
-{
-    uint64_t end = vpc_space_end(&s->space);
-
-    return end == s->space.opened_end ? s->footer_offset
-                                      : vpc_layout_footer(end);
-}
-
-void vpc_space_cut(BlockDriverState *bs)
-{
-    VpcState *s = bs->opaque;
-    VpcSpace *space = &s->space;
-    uint64_t end = vpc_layout_after_footer(vpc_space_footer(s));
-    int64_t length;
-
-    if (space->last == space->places->len || space->keep > end ||
-        bdrv_flush(bs->file->bs) < 0) {
-        return;
-    }
-    length = bdrv_getlength(bs->file->bs);
-    if (length > (int64_t)end && space_rest_is_free(bs, end)) {
-        /* It saves space, no more. */
-        bdrv_truncate(bs->file, end, true, PREALLOC_MODE_OFF, NULL);
-    }
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -669,7 +432,7 @@ static void space_note_gap(VpcSpace *space, uint64_t start, uint64_t end,
 {
     VpcFree gap = { .range = { start, end }, .unknown = true };
 
-    if (end >= start + space_block_bytes(space) && end - start <= largest &&
+    if (end >= start + vpc_space_block_bytes(space) && end - start <= largest &&
         g_sequence_get_length(space->usable) < MAX_GAPS) {
         space_add_usable(space, &gap);
     }
@@ -679,7 +442,7 @@ void vpc_space_open(BlockDriverState *bs, const GArray *starts)
 {
     VpcState *s = bs->opaque;
     VpcSpace *space = &s->space;
-    uint64_t largest = s->bat.blocks * space_block_bytes(space);
+    uint64_t largest = s->bat.blocks * vpc_space_block_bytes(space);
     uint64_t end = space->structures_end;
 
     for (guint i = 0; i < starts->len; i++) {
@@ -691,7 +454,7 @@ void vpc_space_open(BlockDriverState *bs, const GArray *starts)
         }
         space_note_gap(space, end, place, largest);
         g_array_append_val(space->places, entry);
-        end = MAX(end, place + space_block_bytes(space));
+        end = MAX(end, place + vpc_space_block_bytes(space));
     }
     space->last = space->places->len;
     if (space->last) {

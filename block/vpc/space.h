@@ -80,6 +80,14 @@ void vpc_space_close(VpcSpace *space);
 /* Where the last block that has space, or the last structure, ends: bytes. */
 uint64_t vpc_space_end(const VpcSpace *space);
 
+/* Bytes of a block with its bitmap.  Plain. */
+uint64_t vpc_space_block_bytes(const VpcSpace *space);
+/* The offset of place @i: bytes.  Plain. */
+uint64_t vpc_space_place(const VpcSpace *space, guint i);
+/* Is [@start, @end) apart from all places, used or not?  Plain. */
+bool vpc_space_no_place_in(const VpcSpace *space, uint64_t start,
+                           uint64_t end);
+
 /* Takes space for a block.  0, -ENOSPC, or -errno. */
 int coroutine_fn vpc_space_take(BlockDriverState *bs, VpcSpot *spot);
 /* @spot was not used, and may hold anything now.  Plain. */
@@ -92,6 +100,14 @@ bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot);
 
 /* The block at @offset gives its space back.  Plain. */
 void vpc_space_give(VpcSpace *space, uint64_t offset);
+
+/*
+ * Space between blocks is free by the BAT as it was read, which a process that
+ * was killed may have written without a flush: a power cut could bring an entry
+ * back.  So the file is flushed once before such space is used.  The footer is
+ * written for it, because the layer flushes only what it has written to.
+ */
+int coroutine_fn vpc_space_settle(BlockDriverState *bs);
 
 /*
  * The steps of a flush.  _before_bat: a footer follows what is the last block

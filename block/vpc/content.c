@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a range of the file holds: the only place that decides whether it reads as
+ * zeroes, because two that differ would keep one block's bytes in another.
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
+#include "vpc.h"
+
+#define LOOK_BYTES ((int64_t)(64 * KiB))
+
+static VpcContent content_of_bytes(const uint8_t *buf, uint64_t bytes)
+{
+    VpcContent content = VPC_CONTENT_ZERO;
+
+    for (uint64_t at = 0; at < bytes; at += VPC_SECTOR) {
+        uint64_t n = MIN(bytes - at, VPC_SECTOR);
+
+        if (buffer_is_zero(buf + at, n)) {
+            continue;
+        }
+        if (n < VPC_SECTOR ||
+            !vpc_footer_valid((const VpcFooter *)(buf + at), NULL)) {
+            return VPC_CONTENT_DATA;
+        }
+        content = VPC_CONTENT_FOOTERS;
+    }
+    return content;
+}
+
+int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end)
+{
+    g_autofree uint8_t *buf = NULL;
+    int content = VPC_CONTENT_ZERO;
+
+    while (start < end) {
+        int64_t pnum = 0;
+        int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum,
+                                    NULL, NULL);
+
+        if (ret >= 0 && pnum > 0 && (ret & BDRV_BLOCK_ZERO)) {
+            start += pnum;
+            continue;
+        }
+        buf = buf ?: g_malloc(LOOK_BYTES);
+        if (ret < 0 || pnum <= 0 || pnum > LOOK_BYTES) {
+            pnum = LOOK_BYTES;
+        }
+        pnum = MIN((uint64_t)pnum, end - start);
+        ret = bdrv_pread(bs->file, start, buf, pnum);
+        if (ret < 0) {
+            return ret;
+        }
+        content = MAX(content, (int)content_of_bytes(buf, pnum));
+        if (content == VPC_CONTENT_DATA) {
+            break;
+        }
+        start += pnum;
+    }
+    return content;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Space on the disk: what is written and flushed before it is used again, and the
+ * end of the image when blocks were given back, the footer that is due after what
+ * is then the last block, and cutting the file after it.
+ *
+ * Invariants:
+ *   - The footer is written before the flush that comes before the BAT, so that
+ *     it is on the disk when the BAT on the disk loses the entry.
+ *   - Nothing is written over or cut off but what was given back, zeroes, old
+ *     footers and the padding of the BAT, since anything else is not ours.
+ */
+#include "qemu/osdep.h"
+#include "vpc.h"
+
+int coroutine_fn vpc_space_settle(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    int ret = 0;
+
+    qemu_co_mutex_lock(&s->space.lock);
+    if (!s->space.settled) {
+        ret = bdrv_co_pwrite(bs->file, s->footer_offset, sizeof(s->footer),
+                             &s->footer, 0);
+        if (ret == 0) {
+            ret = bdrv_co_flush(bs->file->bs);
+        }
+        s->space.settled = ret == 0;
+    }
+    qemu_co_mutex_unlock(&s->space.lock);
+    return ret;
+}
+
+int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
+                                         uint64_t generation)
+{
+    VpcState *s = bs->opaque;
+    GArray *waiting = s->space.waiting;
+    bool flushed = false;
+    int ret = 0;
+
+    for (guint i = 0; i < waiting->len && ret == 0; i++) {
+        VpcFree free = g_array_index(waiting, VpcFree, i);
+
+        if (free.wait <= s->space.written || free.wait > generation ||
+            free.has_footer) {
+            continue;
+        }
+        if (!flushed) {
+            ret = bdrv_co_flush(bs->file->bs);
+            flushed = true;
+        }
+        if (ret == 0) {
+            ret = bdrv_co_pwrite_zeroes(bs->file, free.range.start,
+                                        s->bitmap_size, BDRV_REQ_MAY_UNMAP);
+        }
+    }
+    return ret;
+}
+
+/*
+ * Where the ones end with which Windows pads the BAT to a page, if @start is in
+ * them; else @start.
+ */
+static uint64_t end_after_padding(BlockDriverState *bs, uint64_t start)
+{
+    VpcState *s = bs->opaque;
+    uint64_t bytes = -s->space.structures_end % VPC_PAGE;
+    uint64_t end = s->space.structures_end + bytes;
+    uint8_t buf[VPC_PAGE];
+
+    if (start < s->space.structures_end || start >= end ||
+        end > s->file_length || bdrv_pread(bs->file, start, buf, end - start) < 0) {
+        return start;
+    }
+    for (uint64_t i = 0; i < end - start; i++) {
+        if (buf[i] != 0xff) {
+            return start;
+        }
+    }
+    return end;
+}
+
+/*
+ * May the footer that is due be written?  Of what stands there all but a block's
+ * bytes that were given back is looked at.
+ */
+static int coroutine_fn end_footer_fits(BlockDriverState *bs,
+                                          uint64_t footer)
+{
+    VpcState *s = bs->opaque;
+    int content;
+
+    if (!vpc_space_no_place_in(&s->space, footer,
+                           vpc_layout_after_footer(footer))) {
+        return true;
+    }
+    if (end_after_padding(bs, footer) > footer) {
+        return true;
+    }
+    content = vpc_space_content(bs, footer, MIN(vpc_layout_after_footer(footer),
+                                                s->file_length));
+    return content < 0 ? content : content != VPC_CONTENT_DATA;
+}
+
+/* A place that was given back keeps the footer: it is not used again. */
+static void end_mark_footer(VpcSpace *space, uint64_t footer)
+{
+    for (guint i = 0; i < space->waiting->len; i++) {
+        VpcFree *free = &g_array_index(space->waiting, VpcFree, i);
+
+        free->has_footer |= free->range.start <= footer &&
+                            free->range.end > footer;
+    }
+}
+
+int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    uint64_t footer = space->footer_due;
+    int ret;
+
+    if (footer == UINT64_MAX) {
+        return 0;
+    }
+    ret = end_footer_fits(bs, footer);
+    if (ret > 0) {
+        end_mark_footer(space, footer);
+        ret = bdrv_co_pwrite(bs->file, footer, sizeof(s->footer), &s->footer,
+                             0);
+    } else if (ret == 0) {
+        /* The footer that ends the file stays the only one. */
+        space->keep = UINT64_MAX;
+    }
+    if (ret == 0 && space->footer_due == footer) {
+        space->footer_due = UINT64_MAX;
+    }
+    return ret;
+}
+
+/* Is all that lies after the footer given back, or zeroes and footers? */
+static bool end_rest_is_free(BlockDriverState *bs, uint64_t start)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+
+    start = end_after_padding(bs, start);
+    for (guint i = space->last; i < space->places->len; i++) {
+        uint64_t place = MIN(vpc_space_place(space, i), s->file_length);
+
+        if (start < place &&
+            (unsigned)vpc_space_content(bs, start, place) >=
+            VPC_CONTENT_DATA) {
+            return false;
+        }
+        start = MAX(start, place + vpc_space_block_bytes(space));
+    }
+    return start >= s->file_length ||
+           (unsigned)vpc_space_content(bs, start, s->file_length) <
+           VPC_CONTENT_DATA;
+}
+
+uint64_t vpc_space_footer(const VpcState *s)
+{
+    uint64_t end = vpc_space_end(&s->space);
+
+    return end == s->space.opened_end ? s->footer_offset
+                                      : vpc_layout_footer(end);
+}
+
+void vpc_space_cut(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    uint64_t end = vpc_layout_after_footer(vpc_space_footer(s));
+    int64_t length;
+
+    if (space->last == space->places->len || space->keep > end ||
+        bdrv_flush(bs->file->bs) < 0) {
+        return;
+    }
+    length = bdrv_getlength(bs->file->bs);
+    if (length > (int64_t)end && end_rest_is_free(bs, end)) {
+        /* It saves space, no more. */
+        bdrv_truncate(bs->file, end, true, PREALLOC_MODE_OFF, NULL);
+    }
+}
