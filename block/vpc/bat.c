@@ -8,6 +8,8 @@
  *   - Entries after the last block of the disk are neither trusted nor changed,
  *     since other programs may keep something there: a page is written only up
  *     to `blocks`.
+ *   - An entry that was found sound stays so until it is changed, because the
+ *     file only grows while the image is open and its structures stay in place.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -113,6 +115,18 @@ static int coroutine_fn bat_get_page(BlockDriverState *bs, uint32_t block,
     return 0;
 }
 
+/* Bytes of the data of the block at entry @i of @page that may be used. */
+static uint32_t bat_sound(const VpcState *s, VpcBatPage *page, uint32_t i)
+{
+    uint32_t sound = s->block_size;
+
+    if (page->entry[i] != VPC_UNALLOCATED && !vpc_bit(page->sound, i)) {
+        sound = vpc_entry_sound(s, page->entry[i]);
+        vpc_put_bit(page->sound, i, sound == s->block_size);
+    }
+    return sound;
+}
+
 int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
                              VpcEntry *entry)
 {
@@ -131,8 +145,7 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
     }
     entry->sector = page->entry[i];
     entry->full = vpc_bit(page->full, i);
-    entry->sound = entry->sector == VPC_UNALLOCATED
-                   ? s->block_size : vpc_entry_sound(s, entry->sector);
+    entry->sound = bat_sound(s, page, i);
     return 0;
 }
 
@@ -160,6 +173,7 @@ int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
         return ret;
     }
     page->entry[i] = entry;
+    vpc_put_bit(page->sound, i, false);
     bat_mark_dirty(&s->bat, page);
     vpc_put_bit(page->full, i, full);
     vpc_batmap_set(s, block, full);
@@ -185,6 +199,7 @@ bool vpc_bat_withdraw(VpcState *s, uint32_t block, uint32_t entry)
         return false;
     }
     page->entry[i] = VPC_UNALLOCATED;
+    vpc_put_bit(page->sound, i, false);
     vpc_batmap_set(s, block, false);
     return true;
 }

@@ -15,6 +15,7 @@ typedef struct VpcState VpcState;
 typedef struct VpcBatPage {
     uint32_t entry[VPC_PAGE_ENTRIES];         /* host order */
     unsigned char full[VPC_PAGE_ENTRIES / 8]; /* its bitmap is all ones */
+    unsigned char sound[VPC_PAGE_ENTRIES / 8]; /* known to be, all of it */
     bool dirty;                               /* newer than the disk */
     bool flushing;                            /* its copy is being written */
     uint32_t index;
