@@ -13,24 +13,6 @@
 #include "qemu/osdep.h"
 #include "vpc.h"
 
-int coroutine_fn vpc_space_settle(BlockDriverState *bs)
-{
-    VpcState *s = bs->opaque;
-    int ret = 0;
-
-    qemu_co_mutex_lock(&s->space.lock);
-    if (!s->space.settled) {
-        ret = bdrv_co_pwrite(bs->file, s->footer_offset, sizeof(s->footer),
-                             &s->footer, 0);
-        if (ret == 0) {
-            ret = bdrv_co_flush(bs->file->bs);
-        }
-        s->space.settled = ret == 0;
-    }
-    qemu_co_mutex_unlock(&s->space.lock);
-    return ret;
-}
-
 int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
                                          uint64_t generation)
 {

@@ -152,6 +152,30 @@ static void space_split(VpcSpace *space, GSequenceIter *iter, uint64_t end)
 }
 
 /*
+ * Space between blocks is free by the BAT as it was read, which a process that
+ * was killed may have written without a flush: a power cut could bring an entry
+ * back.  So the file is flushed once before such space is used.  The footer is
+ * written for it, because the layer flushes only what it has written to.
+ */
+static int coroutine_fn space_settle(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    int ret = 0;
+
+    qemu_co_mutex_lock(&s->space.lock);
+    if (!s->space.settled) {
+        ret = bdrv_co_pwrite(bs->file, s->footer_offset, sizeof(s->footer),
+                             &s->footer, 0);
+        if (ret == 0) {
+            ret = bdrv_co_flush(bs->file->bs);
+        }
+        s->space.settled = ret == 0;
+    }
+    qemu_co_mutex_unlock(&s->space.lock);
+    return ret;
+}
+
+/*
  * May @spot in a gap be used?  Sets spot->stale.  Where it begins directly after a
  * block (@packed) no footer may stand, nor be due: that block may be the last one
  * of the BAT on the disk.
@@ -177,7 +201,7 @@ static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot,
     }
     spot->stale = content == VPC_CONTENT_FOOTERS;
     return content >= 0 && content != VPC_CONTENT_DATA &&
-           vpc_space_settle(bs) == 0;
+           space_settle(bs) == 0;
 }
 
 /* Of the ranges after the last block only the first one is tried. */
@@ -390,11 +414,6 @@ void vpc_space_give(VpcSpace *space, uint64_t offset)
 
 /* ---- flushing ----------------------------------------------------------- */
 
-uint64_t vpc_space_copied(VpcSpace *space)
-{
-    return space->generation++;
-}
-
 void vpc_space_durable(VpcSpace *space)
 {
     guint n = 0;
@@ -412,16 +431,6 @@ void vpc_space_durable(VpcSpace *space)
         n++;
     }
     g_array_remove_range(space->waiting, 0, n);
-}
-
-void vpc_space_written(VpcSpace *space, uint64_t generation)
-{
-    space->written = generation;
-}
-
-bool vpc_space_waits(const VpcSpace *space)
-{
-    return space->waiting->len > 0;
 }
 
 /* ---- opening ------------------------------------------------------------ */

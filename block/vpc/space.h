@@ -102,25 +102,29 @@ bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot);
 void vpc_space_give(VpcSpace *space, uint64_t offset);
 
 /*
- * Space between blocks is free by the BAT as it was read, which a process that
- * was killed may have written without a flush: a power cut could bring an entry
- * back.  So the file is flushed once before such space is used.  The footer is
- * written for it, because the layer flushes only what it has written to.
- */
-int coroutine_fn vpc_space_settle(BlockDriverState *bs);
-
-/*
  * The steps of a flush.  _before_bat: a footer follows what is the last block
  * now, if one was given back.  _copied: the BAT in memory was copied, returns
  * its generation.  _durable: what the last flush wrote is on the disk.
  * _written: the copies of @generation were written.
  */
 int coroutine_fn vpc_space_before_bat(BlockDriverState *bs);
-uint64_t vpc_space_copied(VpcSpace *space);
+static inline uint64_t vpc_space_copied(VpcSpace *space)
+{
+    return space->generation++;
+}
+
 void vpc_space_durable(VpcSpace *space);
 /* Does space wait for a flush? */
-bool vpc_space_waits(const VpcSpace *space);
-void vpc_space_written(VpcSpace *space, uint64_t generation);
+static inline bool vpc_space_waits(const VpcSpace *space)
+{
+    return space->waiting->len > 0;
+}
+
+static inline void vpc_space_written(VpcSpace *space, uint64_t generation)
+{
+    space->written = generation;
+}
+
 /*
  * The bitmaps of blocks that were given back up to @generation become zero, after
  * a flush of the entries: XenServer's map on the disk calls them full no more.
