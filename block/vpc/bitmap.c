@@ -104,6 +104,11 @@ void vpc_bitmap_close(VpcState *s)
     g_hash_table_destroy(cache->by_block);
 }
 
+static VpcBitmap **bitmap_recent(VpcBitmaps *cache, uint32_t block)
+{
+    return &cache->recent[block % VPC_RECENT_BITMAPS];
+}
+
 /* It is not found any more; a block that gets space again has a new bitmap. */
 static void bitmap_unlist(VpcState *s, VpcBitmap *bitmap)
 {
@@ -115,6 +120,9 @@ static void bitmap_unlist(VpcState *s, VpcBitmap *bitmap)
         QTAILQ_REMOVE(&cache->idle, bitmap, link);
     }
     g_hash_table_remove(cache->by_block, GUINT_TO_POINTER(bitmap->block));
+    if (*bitmap_recent(cache, bitmap->block) == bitmap) {
+        *bitmap_recent(cache, bitmap->block) = NULL;
+    }
     cache->bytes -= s->bitmap_size;
 }
 
@@ -163,7 +171,17 @@ static VpcBitmap *coroutine_fn bitmap_load(BlockDriverState *bs,
 
 static VpcBitmap *bitmap_look_up(VpcState *s, uint32_t block)
 {
-    return g_hash_table_lookup(s->bitmaps.by_block, GUINT_TO_POINTER(block));
+    VpcBitmap **recent = bitmap_recent(&s->bitmaps, block);
+    VpcBitmap *bitmap = *recent;
+
+    if (!bitmap || bitmap->block != block) {
+        bitmap = g_hash_table_lookup(s->bitmaps.by_block,
+                                     GUINT_TO_POINTER(block));
+        if (bitmap) {
+            *recent = bitmap;
+        }
+    }
+    return bitmap;
 }
 
 static void bitmap_pin(VpcState *s, VpcBitmap *bitmap)

@@ -23,8 +23,13 @@ typedef struct VpcBitmap {
     QTAILQ_ENTRY(VpcBitmap) link;
 } VpcBitmap;
 
+/* More than the usual number of requests in flight. */
+#define VPC_RECENT_BITMAPS 64
+
 typedef struct VpcBitmaps {
     GHashTable *by_block;       /* block -> VpcBitmap */
+    /* Some of them, by block % VPC_RECENT_BITMAPS: found without the hash. */
+    VpcBitmap *recent[VPC_RECENT_BITMAPS];
     uint64_t bytes;             /* of the bits of all of them */
     /* Each bitmap is in one of these, but for a clean one that is pinned. */
     QTAILQ_HEAD(, VpcBitmap) idle; /* clean, not pinned; the first goes next */
