@@ -90,13 +90,12 @@ static int coroutine_fn alloc_reserve(BlockDriverState *bs, VpcSpot *spot)
             return ret;
         }
         end = spot->offset + bytes;
-        ret = bdrv_co_pwrite(bs->file, vpc_layout_footer(end),
-                             sizeof(s->footer), &s->footer, 0);
+        ret = vpc_put_footer(bs, vpc_layout_footer(end));
         if (ret == 0) {
             s->file_end = MAX(s->file_end, end);
             return 0;
         }
-    } while (vpc_space_unreachable(&s->space, spot));
+    } while (vpc_space_unreachable(&s->space, spot, ret));
     return ret;
 }
 
@@ -125,7 +124,10 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
     }
     if (ret < 0) {
         vpc_space_put_back(&s->space, &spot);
-    } else if (spot.stale) {
+        return ret;
+    }
+    vpc_space_publish(&s->space, &spot);
+    if (spot.stale) {
         VpcPlaced placed = { block, spot.entry };
 
         g_array_append_val(s->exposed, placed);

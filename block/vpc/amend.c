@@ -47,6 +47,10 @@ int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp)
     int count = vpc_footer_offsets(bs, offsets);
     int ret;
 
+    if (count < 0) {
+        error_setg_errno(errp, -count, "Could not read the footers");
+        return count;
+    }
     if (!vpc_fields_apply(&fields, &footer, errp)) {
         return -EINVAL;
     }

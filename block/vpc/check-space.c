@@ -58,16 +58,11 @@ static void judge_gap(VpcCheck *c, uint64_t start, uint64_t end)
 static int is_padding(VpcCheck *c, uint64_t start, uint64_t end)
 {
     uint8_t buf[2 * VPC_PAGE];
-    uint64_t ones = 0, bytes = end - start;
+    uint64_t bytes = end - start;
     int ret = bdrv_pread(c->bs->file, start, buf, bytes);
 
-    if (ret < 0) {
-        return ret;
-    }
-    while (ones < bytes && buf[ones] == 0xff) {
-        ones++;
-    }
-    return ones == bytes || buffer_is_zero(buf, bytes);
+    return ret < 0 ? ret : !bytes || vpc_is_padding(buf, bytes) ||
+                           buffer_is_zero(buf, bytes);
 }
 
 /*

@@ -29,6 +29,12 @@ static VpcContent content_of_bytes(const uint8_t *buf, uint64_t bytes)
     return content;
 }
 
+bool vpc_is_padding(const uint8_t *buf, uint64_t bytes)
+{
+    /* All bytes equal their successor, and the first one is a one. */
+    return bytes && buf[0] == 0xff && memcmp(buf, buf + 1, bytes - 1) == 0;
+}
+
 int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end)
 {
     g_autofree uint8_t *buf = NULL;

@@ -211,15 +211,6 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
     return 0;
 }
 
-static bool is_footer_at(BlockDriverState *bs, uint64_t offset)
-{
-    VpcState *s = bs->opaque;
-    VpcFooter footer;
-
-    return bdrv_pread(bs->file, offset, &footer, sizeof(footer)) >= 0 &&
-           memcmp(&footer, &s->footer, sizeof(footer)) == 0;
-}
-
 bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit)
 {
     VpcState *s = bs->opaque;
@@ -230,7 +221,7 @@ bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit)
         /* A part of a footer, completed by zeroes, could look like one. */
         if (places[i] < limit &&
             vpc_layout_after_footer(places[i]) <= s->exact_length + 1 &&
-            is_footer_at(bs, places[i])) {
+            vpc_is_footer_at(bs, places[i]) > 0) {
             if (s->tail_lost) {
                 s->file_end = places[i];
                 s->tail_lost = false;
@@ -248,23 +239,24 @@ int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS])
 {
     VpcState *s = bs->opaque;
     int64_t length = bdrv_getlength(bs->file->bs);
-    uint64_t last = MAX(length, VPC_SECTOR) - VPC_SECTOR;
-    uint64_t footer;
-    int n = 0;
+    uint64_t footer, last;
+    int ret, n = 0;
 
-    if (s->type == VPC_TYPE_FIXED) {
+    if (length < 0 || s->type == VPC_TYPE_FIXED) {
         offsets[0] = s->footer_offset;
-        return 1;
+        return MIN(length, 1);
     }
-    footer = vpc_space_footer(s);
+    footer = s->tail_lost ? 0 : vpc_space_footer(s);
+    last = MAX(length, VPC_SECTOR) - VPC_SECTOR;
     offsets[n++] = 0;
-    if (!s->tail_lost && is_footer_at(bs, footer)) {
+    if (footer) {
         offsets[n++] = footer;
     }
-    if (last > footer && is_footer_at(bs, last)) {
+    ret = last > footer ? vpc_is_footer_at(bs, last) : 0;
+    if (ret > 0) {
         offsets[n++] = last;
     }
-    return n;
+    return ret < 0 ? ret : n;
 }
 
 /* Of a footer, the bytes before the reserved ones, and how many may differ. */
@@ -327,13 +319,6 @@ static bool is_damaged_at(BlockDriverState *bs, uint64_t offset)
             vpc_resembles_footer(s, sector, sizeof(sector)));
 }
 
-static int put_footer(BlockDriverState *bs, uint64_t offset)
-{
-    VpcState *s = bs->opaque;
-
-    return MIN(bdrv_pwrite(bs->file, offset, &s->footer, sizeof(s->footer)), 0);
-}
-
 /* To the end of the file; of a device, into the last sector if it is zero. */
 static int restore_at_end(BlockDriverState *bs, uint64_t *offset)
 {
@@ -342,11 +327,11 @@ static int restore_at_end(BlockDriverState *bs, uint64_t *offset)
     int ret;
 
     *offset = ROUND_UP(s->exact_length, VPC_SECTOR);
-    ret = put_footer(bs, *offset);
+    ret = vpc_put_footer(bs, *offset);
     if (ret < 0 && last >= vpc_space_end(&s->space) &&
         vpc_space_content(bs, last, s->file_length) == VPC_CONTENT_ZERO) {
         *offset = last;
-        ret = put_footer(bs, last);
+        ret = vpc_put_footer(bs, last);
     }
     return ret;
 }
@@ -366,7 +351,7 @@ bool vpc_restore_footer(BlockDriverState *bs)
     }
     if (s->exact_length <= vpc_layout_after_footer(place) &&
         ret < VPC_CONTENT_DATA) {
-        ret = put_footer(bs, place);
+        ret = vpc_put_footer(bs, place);
     } else {
         ret = restore_at_end(bs, &offset);
     }

@@ -49,13 +49,6 @@ static int put_zeroes(const VpcCheck *c, uint64_t start, uint64_t end)
     return ret < 0 ? ret : 0;
 }
 
-static int put_footer(const VpcCheck *c, uint64_t offset)
-{
-    VpcState *s = c->bs->opaque;
-
-    return put(c, offset, &s->footer, sizeof(s->footer));
-}
-
 static int flush(const VpcCheck *c, int ret)
 {
     return ret < 0 ? ret : bdrv_flush(c->bs->file->bs);
@@ -86,16 +79,16 @@ static int repair_ends(const VpcCheck *c)
     int ret = 0;
 
     if (c->write_head) {
-        ret = put_footer(c, 0);
+        ret = vpc_put_footer(c->bs, 0);
     }
     if (ret == 0 && c->write_header) {
         ret = put_header(c);
     }
     if (ret == 0 && tail) {
-        ret = put_footer(c, c->tail_offset);
+        ret = vpc_put_footer(c->bs, c->tail_offset);
     }
     for (unsigned i = 0; i < c->further_count && ret == 0; i++) {
-        ret = put_footer(c, c->further[i]);
+        ret = vpc_put_footer(c->bs, c->further[i]);
     }
     return c->write_head || c->write_header || tail || c->further_count
            ? flush(c, ret) : ret;
@@ -211,7 +204,7 @@ static int copy_blocks(const VpcCheck *c)
     if (!c->write_tail || !tail_moves(c)) {
         return 0;
     }
-    ret = put_footer(c, c->tail_offset);
+    ret = vpc_put_footer(c->bs, c->tail_offset);
     for (guint i = 0; i < c->moves->len && ret == 0; i++) {
         ret = copy_block(c, &g_array_index(c->moves, VpcMove, i), buf);
     }
@@ -275,7 +268,7 @@ static int cut_after_footer(const VpcCheck *c)
         bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF, NULL) == 0) {
         return 0;
     }
-    return flush(c, put_footer(c, s->file_length - VPC_SECTOR));
+    return flush(c, vpc_put_footer(c->bs, s->file_length - VPC_SECTOR));
 }
 
 int vpc_repair_errors(const VpcCheck *c)
@@ -300,7 +293,7 @@ int vpc_repair_errors(const VpcCheck *c)
 static int shorten(const VpcCheck *c, const VpcRange *lost)
 {
     uint64_t tail = vpc_layout_footer(c->data_end);
-    int ret = put_footer(c, tail);
+    int ret = vpc_put_footer(c->bs, tail);
 
     ret = flush(c, ret);
     if (ret < 0) {

@@ -52,15 +52,22 @@ static uint64_t end_after_padding(BlockDriverState *bs, uint64_t start)
     uint8_t buf[VPC_PAGE];
 
     if (start < s->space.structures_end || start >= end ||
-        end > s->file_length || bdrv_pread(bs->file, start, buf, end - start) < 0) {
+        end > s->file_length ||
+        bdrv_pread(bs->file, start, buf, end - start) < 0) {
         return start;
     }
-    for (uint64_t i = 0; i < end - start; i++) {
-        if (buf[i] != 0xff) {
-            return start;
-        }
-    }
-    return end;
+    return vpc_is_padding(buf, end - start) ? end : start;
+}
+
+/* Has a block @footer's place that was taken before it was due? */
+static bool end_footer_is_taken(const VpcSpace *space, uint64_t footer)
+{
+    uint64_t bytes = vpc_space_block_bytes(space);
+    guint i = vpc_first_start(space->places,
+                              footer - MIN(footer, bytes - VPC_SECTOR));
+
+    return i < space->places->len && space->used->data[i] &&
+           vpc_space_place(space, i) < vpc_layout_after_footer(footer);
 }
 
 /*
@@ -88,6 +95,16 @@ static int coroutine_fn end_footer_fits(BlockDriverState *bs,
 /* A place that was given back keeps the footer: it is not used again. */
 static void end_mark_footer(VpcSpace *space, uint64_t footer)
 {
+    VpcFree key = { .range = { .start = footer } };
+    GSequenceIter *iter = g_sequence_search(space->usable, &key,
+                                            vpc_space_compare, NULL);
+
+    if (!g_sequence_iter_is_begin(iter)) {
+        iter = g_sequence_iter_prev(iter);
+        if (((VpcFree *)g_sequence_get(iter))->range.end > footer) {
+            g_sequence_remove(iter);
+        }
+    }
     for (guint i = 0; i < space->waiting->len; i++) {
         VpcFree *free = &g_array_index(space->waiting, VpcFree, i);
 
@@ -103,14 +120,14 @@ int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
     uint64_t footer = space->footer_due;
     int ret;
 
-    if (footer == UINT64_MAX) {
+    if (footer == UINT64_MAX || end_footer_is_taken(space, footer)) {
+        space->footer_due = UINT64_MAX;
         return 0;
     }
     ret = end_footer_fits(bs, footer);
     if (ret > 0) {
         end_mark_footer(space, footer);
-        ret = bdrv_co_pwrite(bs->file, footer, sizeof(s->footer), &s->footer,
-                             0);
+        ret = vpc_put_footer(bs, footer);
     } else if (ret == 0) {
         /* The footer that ends the file stays the only one. */
         space->keep = UINT64_MAX;
@@ -163,7 +180,9 @@ void vpc_space_cut(BlockDriverState *bs)
         return;
     }
     length = bdrv_getlength(bs->file->bs);
-    if (length > (int64_t)end && end_rest_is_free(bs, end)) {
+    if (length > (int64_t)end &&
+        vpc_is_footer_at(bs, vpc_space_footer(s)) > 0 &&
+        end_rest_is_free(bs, end)) {
         /* It saves space, no more. */
         bdrv_truncate(bs->file, end, true, PREALLOC_MODE_OFF, NULL);
     }

@@ -66,7 +66,7 @@ static void space_use(VpcSpace *space, uint32_t entry)
                 space->places->len - i - 1);
         space->last += i < space->last;
     }
-    space->used->data[i] = true;
+    space->used->data[i] = VPC_PLACE_TAKEN;
     space->last = MAX(space->last, i + 1);
 }
 
@@ -76,7 +76,7 @@ static guint space_unuse(VpcSpace *space, uint32_t entry)
     guint i = space_find(space, entry);
 
     assert(space_has_place(space, i, entry) && space->used->data[i]);
-    space->used->data[i] = false;
+    space->used->data[i] = VPC_PLACE_FREE;
     while (space->last && !space->used->data[space->last - 1]) {
         space->last--;
     }
@@ -106,7 +106,7 @@ bool vpc_space_no_place_in(const VpcSpace *space, uint64_t start,
 
 /* ---- usable ranges ------------------------------------------------------ */
 
-static gint space_compare(gconstpointer a, gconstpointer b, gpointer opaque)
+gint vpc_space_compare(gconstpointer a, gconstpointer b, gpointer opaque)
 {
     const VpcFree *x = a, *y = b;
 
@@ -117,7 +117,7 @@ static gint space_compare(gconstpointer a, gconstpointer b, gpointer opaque)
 static void space_add_usable(VpcSpace *space, const VpcFree *free)
 {
     g_sequence_insert_sorted(space->usable, g_memdup2(free, sizeof(*free)),
-                             space_compare, NULL);
+                             vpc_space_compare, NULL);
 }
 
 /* The last block has room after it, for a footer and no other place. */
@@ -151,6 +151,14 @@ static void space_split(VpcSpace *space, GSequenceIter *iter, uint64_t end)
     }
 }
 
+static int coroutine_fn space_put_durable(BlockDriverState *bs,
+                                          uint64_t footer)
+{
+    int ret = vpc_put_footer(bs, footer);
+
+    return ret < 0 ? ret : bdrv_co_flush(bs->file->bs);
+}
+
 /*
  * Space between blocks is free by the BAT as it was read, which a process that
  * was killed may have written without a flush: a power cut could bring an entry
@@ -164,11 +172,7 @@ static int coroutine_fn space_settle(BlockDriverState *bs)
 
     qemu_co_mutex_lock(&s->space.lock);
     if (!s->space.settled) {
-        ret = bdrv_co_pwrite(bs->file, s->footer_offset, sizeof(s->footer),
-                             &s->footer, 0);
-        if (ret == 0) {
-            ret = bdrv_co_flush(bs->file->bs);
-        }
+        ret = space_put_durable(bs, s->footer_offset);
         s->space.settled = ret == 0;
     }
     qemu_co_mutex_unlock(&s->space.lock);
@@ -177,8 +181,8 @@ static int coroutine_fn space_settle(BlockDriverState *bs)
 
 /*
  * May @spot in a gap be used?  Sets spot->stale.  Where it begins directly after a
- * block (@packed) no footer may stand, nor be due: that block may be the last one
- * of the BAT on the disk.
+ * block (@packed) no footer may stand: that block may be the last one of the BAT on
+ * the disk.
  */
 static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot,
                                            bool packed)
@@ -190,8 +194,7 @@ static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot,
     if (spot->extends) {
         end = vpc_layout_after_footer(end);
     }
-    if ((packed && s->space.footer_due == spot->offset) ||
-        vpc_over_structure(s, spot->offset, end) ||
+    if (vpc_over_structure(s, spot->offset, end) ||
         vpc_over_room(s, spot->offset, end)) {
         return false;
     }
@@ -221,6 +224,11 @@ static bool coroutine_fn space_take_usable(BlockDriverState *bs, VpcSpot *spot)
 
         if (offset == UINT64_MAX && extends) {
             return false;
+        }
+        if (free.range.start <= space->footer_due &&
+            free.range.end > space->footer_due) {
+            iter = next;        /* the next flush writes a footer there */
+            continue;
         }
         if (offset == UINT64_MAX ||
             !vpc_layout_entry(space->block_size, offset, &spot->entry)) {
@@ -294,27 +302,6 @@ static int coroutine_fn space_find_growth(BlockDriverState *bs)
     return MIN(content, 0);
 }
 
-/*
- * A second footer in the last sector, before a block goes inside the file, so
- * that who looks at its end finds one.
- */
-static int coroutine_fn space_end_with_footer(BlockDriverState *bs,
-                                              uint64_t offset)
-{
-    VpcState *s = bs->opaque;
-    int ret = 0;
-
-    if (!s->space.ended && s->footer_offset != offset) {
-        ret = bdrv_co_pwrite(bs->file, offset, sizeof(s->footer), &s->footer,
-                             0);
-        if (ret == 0) {
-            ret = bdrv_co_flush(bs->file->bs);
-        }
-    }
-    s->space.ended = ret == 0;
-    return ret;
-}
-
 static int space_take_from(VpcSpace *space, VpcGrowth *g, VpcSpot *spot)
 {
     uint64_t offset = vpc_layout_block(space->block_size, g->start);
@@ -351,10 +338,14 @@ static int coroutine_fn space_take_growth(BlockDriverState *bs, VpcSpot *spot)
             ret = space_take_from(space, &space->growth[1], spot);
         }
     }
-    if (ret == 0 && spot->growth->end != UINT64_MAX) {
-        ret = space_end_with_footer(bs, spot->growth->end);
+    if (ret == 0 && spot->growth->end != UINT64_MAX && !space->ended) {
+        /* Who looks at the end of a longer file finds a footer there. */
+        if (s->footer_offset != spot->growth->end) {
+            ret = space_put_durable(bs, spot->growth->end);
+        }
+        space->ended = ret == 0;
         if (ret < 0) {
-            vpc_space_unreachable(space, spot);
+            vpc_space_unreachable(space, spot, 0);
         }
     }
     qemu_co_mutex_unlock(&space->lock);
@@ -378,7 +369,7 @@ void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot)
     space_add_usable(space, &free);
 }
 
-bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot)
+bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot, int ret)
 {
     VpcGrowth *g = spot->growth;
     uint64_t end = spot->offset + vpc_space_block_bytes(space);
@@ -390,12 +381,18 @@ bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot)
     if (g->start == vpc_layout_after_footer(vpc_layout_footer(end))) {
         g->start = spot->offset;
     }
-    if (g != &space->growth[0] || space->growth[1].end == 0) {
+    if (g != &space->growth[0] || space->growth[1].end == 0 ||
+        (ret != -ENOSPC && ret != -EFBIG)) {
         return false;
     }
     /* It is a device, or the disk is full: only the other one is left. */
     g->end = 0;
     return true;
+}
+
+void vpc_space_publish(VpcSpace *space, const VpcSpot *spot)
+{
+    space->used->data[space_find(space, spot->entry)] = VPC_PLACE_PUBLISHED;
 }
 
 void vpc_space_give(VpcSpace *space, uint64_t offset)
@@ -405,9 +402,20 @@ void vpc_space_give(VpcSpace *space, uint64_t offset)
         .wait = space->generation,
     };
 
-    if (space_unuse(space, offset / VPC_SECTOR) >= space->last) {
-        space->footer_due = MIN(space->footer_due,
-                                vpc_layout_footer(vpc_space_end(space)));
+    guint i = space_unuse(space, offset / VPC_SECTOR);
+    guint published = space->last;
+
+    /* Blocks that are not in the BAT yet do not count: they may never be. */
+    while (published &&
+           space->used->data[published - 1] != VPC_PLACE_PUBLISHED) {
+        published--;
+    }
+    if (i >= published) {
+        uint64_t end = published ? vpc_space_place(space, published - 1) +
+                                   vpc_space_block_bytes(space) : 0;
+
+        end = MAX(end, space->structures_end);
+        space->footer_due = MIN(space->footer_due, vpc_layout_footer(end));
     }
     g_array_append_val(space->waiting, free);
 }
@@ -468,7 +476,7 @@ void vpc_space_open(BlockDriverState *bs, const GArray *starts)
     space->last = space->places->len;
     if (space->last) {
         g_byte_array_set_size(space->used, space->last);
-        memset(space->used->data, true, space->last);
+        memset(space->used->data, VPC_PLACE_PUBLISHED, space->last);
     }
     space->opened_end = vpc_space_end(space);
     if (s->file_length > vpc_layout_after_footer(s->footer_offset)) {

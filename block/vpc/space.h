@@ -28,7 +28,8 @@ typedef struct VpcFree {
     VpcRange range;
     bool unknown;               /* to be looked at before it is used */
     uint64_t wait;              /* for this generation to be durable */
-    bool has_footer;            /* the one after the last block was put there */
+    bool has_footer;            /* the one after the last block was put there,
+                                   so it is never used again */
 } VpcFree;
 
 /* Space after the last block. */
@@ -38,18 +39,26 @@ typedef struct VpcGrowth {
     bool stale;                 /* it may hold anything */
 } VpcGrowth;
 
+/* How a place is used. */
+typedef enum VpcPlaceUse {
+    VPC_PLACE_FREE,
+    VPC_PLACE_TAKEN,            /* for a block that has no entry yet */
+    VPC_PLACE_PUBLISHED,        /* a BAT entry names it */
+} VpcPlaceUse;
+
 typedef struct VpcSpace {
     uint32_t block_size;        /* bytes */
     uint64_t structures_end;
     uint64_t floor;             /* growth keeps after it */
     GArray *places;             /* uint32_t entries, sorted */
-    GByteArray *used;           /* for each place: does a block have it? */
-    guint last;                 /* places up to the last one that is used */
+    GByteArray *used;           /* VpcPlaceUse of each place */
+    guint last;                 /* places up to the last one that is not free */
     GSequence *usable;          /* VpcFree, by offset */
     GArray *waiting;            /* VpcFree, in the order of their generations */
     VpcGrowth growth[2];        /* in this order */
     bool growth_known;
-    uint64_t footer_due;        /* to be written before the BAT; UINT64_MAX */
+    uint64_t footer_due;        /* to be written before the BAT, and taken by no
+                                   block until then; UINT64_MAX: none */
     uint64_t keep;              /* the file is never cut below this length */
     uint64_t opened_end;        /* vpc_space_end() when it was opened */
     bool ended;                 /* a footer ends the file */
@@ -84,6 +93,8 @@ uint64_t vpc_space_end(const VpcSpace *space);
 uint64_t vpc_space_block_bytes(const VpcSpace *space);
 /* The offset of place @i: bytes.  Plain. */
 uint64_t vpc_space_place(const VpcSpace *space, guint i);
+/* By offset, for a GSequence of VpcFree.  Plain. */
+gint vpc_space_compare(gconstpointer a, gconstpointer b, gpointer opaque);
 /* Is [@start, @end) apart from all places, used or not?  Plain. */
 bool vpc_space_no_place_in(const VpcSpace *space, uint64_t start,
                            uint64_t end);
@@ -93,10 +104,12 @@ int coroutine_fn vpc_space_take(BlockDriverState *bs, VpcSpot *spot);
 /* @spot was not used, and may hold anything now.  Plain. */
 void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot);
 /*
- * The file does not reach @spot and could not be made to.  Plain.  Returns
- * whether to try again, elsewhere.
+ * The file does not reach @spot and could not be made to, by the error @ret.
+ * Returns whether to try again, elsewhere.  Plain.
  */
-bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot);
+bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot, int ret);
+/* The BAT in memory names @spot from now on.  Plain. */
+void vpc_space_publish(VpcSpace *space, const VpcSpot *spot);
 
 /* The block at @offset gives its space back.  Plain. */
 void vpc_space_give(VpcSpace *space, uint64_t offset);
@@ -147,6 +160,9 @@ typedef enum VpcContent {
     VPC_CONTENT_FOOTERS,        /* footers, and zeroes */
     VPC_CONTENT_DATA,
 } VpcContent;
+
+/* Are they the ones with which Windows pads a BAT to a page?  Plain. */
+bool vpc_is_padding(const uint8_t *buf, uint64_t bytes);
 
 /*
  * VpcContent of [@start, @end), which ends where the file does at the latest;

@@ -73,6 +73,23 @@ bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end)
     return false;
 }
 
+int vpc_put_footer(BlockDriverState *bs, uint64_t offset)
+{
+    VpcState *s = bs->opaque;
+    int ret = bdrv_pwrite(bs->file, offset, &s->footer, sizeof(s->footer));
+
+    return MIN(ret, 0);
+}
+
+int vpc_is_footer_at(BlockDriverState *bs, uint64_t offset)
+{
+    VpcState *s = bs->opaque;
+    VpcFooter footer;
+    int ret = bdrv_pread(bs->file, offset, &footer, sizeof(footer));
+
+    return ret < 0 ? ret : memcmp(&footer, &s->footer, sizeof(footer)) == 0;
+}
+
 void vpc_refuse_writing(VpcState *s, const char *fmt, ...)
 {
     g_autofree char *reason = NULL;

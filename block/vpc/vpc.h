@@ -133,6 +133,10 @@ int vpc_reload(BlockDriverState *bs, Error **errp);
 /* There is something wrong that lets the image be read, but not written to. */
 void GCC_FMT_ATTR(2, 3) vpc_refuse_writing(VpcState *s, const char *fmt, ...);
 
+/* Writes the footer at @offset.  0 or -errno.  Mixed. */
+int vpc_put_footer(BlockDriverState *bs, uint64_t offset);
+/* Is the footer at @offset on the disk?  1, 0 or -errno.  Mixed. */
+int vpc_is_footer_at(BlockDriverState *bs, uint64_t offset);
 /*
  * Finds the footer that counts: s->footer, footer_offset (of the tail),
  * tail_lost, file_length.  Mixed.
@@ -160,8 +164,8 @@ int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
  */
 bool vpc_restore_footer(BlockDriverState *bs);
 /*
- * The offsets of all footers that count, the copy at 0 first: their number.
- * Mixed.
+ * The offsets of all footers that count, the copy at 0 first: their number, or
+ * -errno.  Mixed.
  */
 #define VPC_MAX_FOOTERS 3
 int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS]);

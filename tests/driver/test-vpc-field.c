@@ -59,6 +59,7 @@ static void test_a1_old_footer(gconstpointer spec)
 
 static void test_a2_alignment(void)
 {
+    uint32_t last = 0;
     Fixture f;
     BlockBackend *blk;
 
@@ -73,7 +74,11 @@ static void test_a2_alignment(void)
         uint32_t entry = vhd_get_entry(f.disk, &f.image, i);
 
         g_assert_true(entry == VPC_UNALLOCATED || (entry + 1) % 8 == 0);
+        last = entry == VPC_UNALLOCATED ? last : MAX(last, entry);
     }
+    /* The footer directly after the last block. */
+    g_assert_cmpint(mem_disk_length(f.disk), ==,
+                    (last + 1ll) * 512 + BLOCK + 512);
     assert_sound_ends(&f);
     end(&f);
 }
@@ -482,6 +487,7 @@ static void begin_two_blocks(Fixture *f)
 static void test_s15_s16_repair(void)
 {
     const uint8_t junk[512] = { 0x5e };
+    int64_t length;
     Fixture f;
 
     begin_two_blocks(&f);
@@ -498,6 +504,18 @@ static void test_s15_s16_repair(void)
     begin_two_blocks(&f);
     mem_disk_write(f.disk, mem_disk_length(f.disk) - 512, junk, sizeof(junk));
     repair_footers(&f);
+    end(&f);
+
+    /* Opening for writing writes one again, too, and nothing over the junk. */
+    begin_two_blocks(&f);
+    length = mem_disk_length(f.disk);
+    mem_disk_write(f.disk, length - 512, junk, sizeof(junk));
+    blk_unref(open_ro(&f));
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+    blk_unref(open_rw(&f));
+    g_assert_cmpint(mem_disk_length(f.disk), ==, length + 512);
+    g_assert_cmphex(disk_byte(f.disk, length - 512), ==, 0x5e);
+    assert_sound_ends(&f);
     end(&f);
 
     /* One that is damaged is not written over before it was looked at. */

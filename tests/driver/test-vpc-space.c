@@ -448,6 +448,54 @@ static void test_layout_kept(void)
     }
 }
 
+/*
+ * Blocks are packed, and the last ones are given back: the footer that is due
+ * after what is then the last one stands where a block was that may be used again.
+ */
+static void test_packed_given_back(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+
+    begin_full(&f, &virtualbox, 4);
+    blk = open_rw(&f);
+    zero(blk, 2 * BLOCK, BLOCK);
+    flush(blk);
+    flush(blk);
+    zero(blk, 3 * BLOCK, BLOCK);
+    write_value(blk, 4 * BLOCK, BLOCK, 0x55);
+    write_value(blk, 5 * BLOCK, BLOCK, 0x66);
+    flush(blk);
+    write_value(blk, 6 * BLOCK, BLOCK, 0x77);
+    zero(blk, 4 * BLOCK, 3 * BLOCK);
+    write_value(blk, 7 * BLOCK, BLOCK, 0x78);
+    write_value(blk, 8 * BLOCK, BLOCK, 0x79);
+    blk_unref(blk);
+    assert_sound_ends(&f);
+    blk = open_rw(&f);
+    assert_reads(blk, BLOCK, BLOCK, 2);
+    assert_reads(blk, 2 * BLOCK, 5 * BLOCK, 0);
+    assert_reads(blk, 7 * BLOCK, BLOCK, 0x78);
+    assert_reads(blk, 8 * BLOCK, BLOCK, 0x79);
+    blk_unref(blk);
+    end(&f);
+
+    begin_full(&f, &virtualbox, 4);
+    blk = open_rw(&f);
+    zero(blk, 2 * BLOCK, BLOCK);
+    flush(blk);
+    flush(blk);
+    zero(blk, 3 * BLOCK, BLOCK);
+    write_value(blk, 4 * BLOCK, BLOCK, 0x55);
+    write_value(blk, 5 * BLOCK, BLOCK, 0x66);
+    blk_unref(blk);
+    blk = open_rw(&f);
+    assert_reads(blk, 4 * BLOCK, BLOCK, 0x55);
+    assert_reads(blk, 5 * BLOCK, BLOCK, 0x66);
+    blk_unref(blk);
+    end(&f);
+}
+
 /* ---- S22: blocks that are not whole ------------------------------------- */
 
 static void assert_unreadable(BlockBackend *blk, int64_t offset)
@@ -768,6 +816,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/gaps-behind-end", test_gaps_behind_end);
     g_test_add_func("/vpc/gap-before-footer", test_gap_before_footer);
     g_test_add_func("/vpc/A2-layout-kept", test_layout_kept);
+    g_test_add_func("/vpc/packed-given-back", test_packed_given_back);
     g_test_add_func("/vpc/S22-truncated", test_s22_truncated);
     g_test_add_func("/vpc/S22-overlapping", test_s22_overlapping);
     g_test_add_func("/vpc/S40-device", test_s40_device);
