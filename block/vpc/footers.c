@@ -319,23 +319,6 @@ static bool is_damaged_at(BlockDriverState *bs, uint64_t offset)
             vpc_resembles_footer(s, sector, sizeof(sector)));
 }
 
-/* To the end of the file; of a device, into the last sector if it is zero. */
-static int restore_at_end(BlockDriverState *bs, uint64_t *offset)
-{
-    VpcState *s = bs->opaque;
-    uint64_t last = s->file_length - VPC_SECTOR;
-    int ret;
-
-    *offset = ROUND_UP(s->exact_length, VPC_SECTOR);
-    ret = vpc_put_footer(bs, *offset);
-    if (ret < 0 && last >= vpc_space_end(&s->space) &&
-        vpc_space_content(bs, last, s->file_length) == VPC_CONTENT_ZERO) {
-        *offset = last;
-        ret = vpc_put_footer(bs, last);
-    }
-    return ret;
-}
-
 bool vpc_restore_footer(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
@@ -353,7 +336,7 @@ bool vpc_restore_footer(BlockDriverState *bs)
         ret < VPC_CONTENT_DATA) {
         ret = vpc_put_footer(bs, place);
     } else {
-        ret = restore_at_end(bs, &offset);
+        ret = vpc_space_end_file(bs, &offset);
     }
     if (ret == 0) {
         ret = bdrv_flush(bs->file->bs);

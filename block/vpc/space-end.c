@@ -11,6 +11,7 @@
  *     footers and the padding of the BAT, since anything else is not ours.
  */
 #include "qemu/osdep.h"
+#include "minblk/block-extra.h"
 #include "vpc.h"
 
 int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
@@ -40,6 +41,51 @@ int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
     return ret;
 }
 
+/* ---- footers that are due ----------------------------------------------- */
+
+static void end_add_due(VpcSpace *space, guint places)
+{
+    uint64_t end = places ? vpc_space_place(space, places - 1) +
+                            vpc_space_block_bytes(space) : 0;
+    uint64_t footer = vpc_layout_footer(MAX(end, space->structures_end));
+    VpcRange sector = { footer, vpc_layout_after_footer(footer) };
+
+    if (!vpc_space_footer_is_due(space, &sector)) {
+        g_array_append_val(space->footers_due, footer);
+    }
+}
+
+/* A block in a gap may be the last one by now, without a footer of its own. */
+void vpc_space_publish(VpcSpace *space, const VpcSpot *spot)
+{
+    guint i = vpc_first_start(space->places, spot->offset);
+
+    space->used->data[i] = VPC_PLACE_PUBLISHED;
+    if (i + 1 == space->last && !spot->extends) {
+        end_add_due(space, space->last);
+    }
+}
+
+void vpc_space_give(VpcSpace *space, uint64_t offset)
+{
+    VpcFree free = {
+        .range = { offset, offset + vpc_space_block_bytes(space) },
+        .wait = space->generation,
+    };
+    guint i = vpc_space_unuse(space, offset / VPC_SECTOR);
+    guint published = space->last;
+
+    /* Blocks that are not in the BAT yet do not count: they may never be. */
+    while (published &&
+           space->used->data[published - 1] != VPC_PLACE_PUBLISHED) {
+        published--;
+    }
+    if (i >= published) {
+        end_add_due(space, published);
+    }
+    g_array_append_val(space->waiting, free);
+}
+
 /*
  * Where the ones end with which Windows pads the BAT to a page, if @start is in
  * them; else @start.
@@ -59,15 +105,30 @@ static uint64_t end_after_padding(BlockDriverState *bs, uint64_t start)
     return vpc_is_padding(buf, end - start) ? end : start;
 }
 
-/* Has a block @footer's place that was taken before it was due? */
-static bool end_footer_is_taken(const VpcSpace *space, uint64_t footer)
+/* The index of the place that @footer would stand in; the number of places. */
+static guint end_place_of(const VpcSpace *space, uint64_t footer)
 {
     uint64_t bytes = vpc_space_block_bytes(space);
     guint i = vpc_first_start(space->places,
                               footer - MIN(footer, bytes - VPC_SECTOR));
 
-    return i < space->places->len && space->used->data[i] &&
-           vpc_space_place(space, i) < vpc_layout_after_footer(footer);
+    return i < space->places->len &&
+           vpc_space_place(space, i) < vpc_layout_after_footer(footer)
+           ? i : space->places->len;
+}
+
+/*
+ * The BAT on the disk may name the block that had place @i, and a footer over its
+ * bitmap would show what lies under clear bits.  So its data is zero before.
+ */
+static int coroutine_fn end_zero_place(BlockDriverState *bs, guint i)
+{
+    VpcState *s = bs->opaque;
+    int ret = bdrv_co_zero_range(bs->file, vpc_space_place(&s->space, i) +
+                                 s->bitmap_size, s->block_size,
+                                 BDRV_REQ_MAY_UNMAP);
+
+    return ret < 0 ? ret : bdrv_co_flush(bs->file->bs);
 }
 
 /*
@@ -78,11 +139,13 @@ static int coroutine_fn end_footer_fits(BlockDriverState *bs,
                                           uint64_t footer)
 {
     VpcState *s = bs->opaque;
+    guint i = end_place_of(&s->space, footer);
     int content;
 
-    if (!vpc_space_no_place_in(&s->space, footer,
-                           vpc_layout_after_footer(footer))) {
-        return true;
+    if (i < s->space.places->len) {
+        int ret = end_zero_place(bs, i);
+
+        return ret < 0 ? ret : true;
     }
     if (end_after_padding(bs, footer) > footer) {
         return true;
@@ -113,27 +176,69 @@ static void end_mark_footer(VpcSpace *space, uint64_t footer)
     }
 }
 
-int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
+int vpc_space_end_file(BlockDriverState *bs, uint64_t *offset)
+{
+    VpcState *s = bs->opaque;
+    int64_t length = bdrv_getlength(bs->file->bs);
+    uint64_t last = length - VPC_SECTOR;
+    int ret;
+
+    if (length < VPC_SECTOR) {
+        return length < 0 ? length : -EINVAL;
+    }
+    *offset = last;
+    ret = vpc_is_footer_at(bs, last);
+    if (ret > 0 && bdrv_exact_length(bs->file->bs) % VPC_SECTOR) {
+        return vpc_put_footer(bs, last);    /* completes what was cut off */
+    }
+    if (ret) {
+        return MIN(ret, 0);
+    }
+    *offset = length;
+    ret = vpc_put_footer(bs, length);
+    if (ret < 0 && last >= vpc_space_end(&s->space) &&
+        vpc_space_content(bs, last, length) == VPC_CONTENT_ZERO) {
+        *offset = last;
+        ret = vpc_put_footer(bs, last);
+    }
+    return ret;
+}
+
+/* Writes the footer at @footer, if it may be. */
+static int coroutine_fn end_put_footer(BlockDriverState *bs, uint64_t footer)
 {
     VpcState *s = bs->opaque;
     VpcSpace *space = &s->space;
-    uint64_t footer = space->footer_due;
+    guint i = end_place_of(space, footer);
     int ret;
 
-    if (footer == UINT64_MAX || end_footer_is_taken(space, footer)) {
-        space->footer_due = UINT64_MAX;
-        return 0;
+    if (i < space->places->len && space->used->data[i]) {
+        return 0;               /* it was taken before it was due */
     }
     ret = end_footer_fits(bs, footer);
     if (ret > 0) {
         end_mark_footer(space, footer);
-        ret = vpc_put_footer(bs, footer);
-    } else if (ret == 0) {
-        /* The footer that ends the file stays the only one. */
-        space->keep = UINT64_MAX;
+        return vpc_put_footer(bs, footer);
     }
-    if (ret == 0 && space->footer_due == footer) {
-        space->footer_due = UINT64_MAX;
+    if (ret == 0) {
+        /* What is there is not ours, so the footer comes after all of it. */
+        space->keep = UINT64_MAX;
+        ret = vpc_space_end_file(bs, &footer);
+    }
+    return ret;
+}
+
+int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    GArray *due = s->space.footers_due;
+    int ret = 0;
+
+    while (due->len && ret == 0) {
+        ret = end_put_footer(bs, g_array_index(due, uint64_t, 0));
+        if (ret == 0) {
+            g_array_remove_index(due, 0);
+        }
     }
     return ret;
 }

@@ -70,8 +70,7 @@ static void space_use(VpcSpace *space, uint32_t entry)
     space->last = MAX(space->last, i + 1);
 }
 
-/* The place is used no more.  Returns its index. */
-static guint space_unuse(VpcSpace *space, uint32_t entry)
+guint vpc_space_unuse(VpcSpace *space, uint32_t entry)
 {
     guint i = space_find(space, entry);
 
@@ -86,7 +85,7 @@ static guint space_unuse(VpcSpace *space, uint32_t entry)
 /* The place was none: it holds what is not ours, or nothing. */
 static void space_forget(VpcSpace *space, uint32_t entry)
 {
-    guint i = space_unuse(space, entry);
+    guint i = vpc_space_unuse(space, entry);
 
     g_array_remove_index(space->places, i);
     g_byte_array_remove_index(space->used, i);
@@ -225,8 +224,7 @@ static bool coroutine_fn space_take_usable(BlockDriverState *bs, VpcSpot *spot)
         if (offset == UINT64_MAX && extends) {
             return false;
         }
-        if (free.range.start <= space->footer_due &&
-            free.range.end > space->footer_due) {
+        if (vpc_space_footer_is_due(space, &free.range)) {
             iter = next;        /* the next flush writes a footer there */
             continue;
         }
@@ -365,7 +363,7 @@ void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot)
         .range = { spot->offset, spot->offset + vpc_space_block_bytes(space) },
     };
 
-    space_unuse(space, spot->entry);
+    vpc_space_unuse(space, spot->entry);
     space_add_usable(space, &free);
 }
 
@@ -388,36 +386,6 @@ bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot, int ret)
     /* It is a device, or the disk is full: only the other one is left. */
     g->end = 0;
     return true;
-}
-
-void vpc_space_publish(VpcSpace *space, const VpcSpot *spot)
-{
-    space->used->data[space_find(space, spot->entry)] = VPC_PLACE_PUBLISHED;
-}
-
-void vpc_space_give(VpcSpace *space, uint64_t offset)
-{
-    VpcFree free = {
-        .range = { offset, offset + vpc_space_block_bytes(space) },
-        .wait = space->generation,
-    };
-
-    guint i = space_unuse(space, offset / VPC_SECTOR);
-    guint published = space->last;
-
-    /* Blocks that are not in the BAT yet do not count: they may never be. */
-    while (published &&
-           space->used->data[published - 1] != VPC_PLACE_PUBLISHED) {
-        published--;
-    }
-    if (i >= published) {
-        uint64_t end = published ? vpc_space_place(space, published - 1) +
-                                   vpc_space_block_bytes(space) : 0;
-
-        end = MAX(end, space->structures_end);
-        space->footer_due = MIN(space->footer_due, vpc_layout_footer(end));
-    }
-    g_array_append_val(space->waiting, free);
 }
 
 /* ---- flushing ----------------------------------------------------------- */
@@ -491,7 +459,7 @@ void vpc_space_init(VpcSpace *space)
     space->used = g_byte_array_new();
     space->usable = g_sequence_new(g_free);
     space->waiting = g_array_new(false, false, sizeof(VpcFree));
-    space->footer_due = UINT64_MAX;
+    space->footers_due = g_array_new(false, false, sizeof(uint64_t));
     space->generation = 1;
 }
 
@@ -501,4 +469,5 @@ void vpc_space_close(VpcSpace *space)
     g_byte_array_free(space->used, true);
     g_sequence_free(space->usable);
     g_array_free(space->waiting, true);
+    g_array_free(space->footers_due, true);
 }

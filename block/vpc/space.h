@@ -57,8 +57,8 @@ typedef struct VpcSpace {
     GArray *waiting;            /* VpcFree, in the order of their generations */
     VpcGrowth growth[2];        /* in this order */
     bool growth_known;
-    uint64_t footer_due;        /* to be written before the BAT, and taken by no
-                                   block until then; UINT64_MAX: none */
+    GArray *footers_due;        /* uint64_t offsets: to be written before the
+                                   BAT, and taken by no block until then */
     uint64_t keep;              /* the file is never cut below this length */
     uint64_t opened_end;        /* vpc_space_end() when it was opened */
     bool ended;                 /* a footer ends the file */
@@ -93,6 +93,21 @@ uint64_t vpc_space_end(const VpcSpace *space);
 uint64_t vpc_space_block_bytes(const VpcSpace *space);
 /* The offset of place @i: bytes.  Plain. */
 uint64_t vpc_space_place(const VpcSpace *space, guint i);
+/* The place is used no more.  Returns its index.  Plain. */
+guint vpc_space_unuse(VpcSpace *space, uint32_t entry);
+/* Is a footer to be written in @range?  Plain. */
+static inline bool vpc_space_footer_is_due(const VpcSpace *space,
+                                           const VpcRange *range)
+{
+    for (guint i = 0; i < space->footers_due->len; i++) {
+        uint64_t footer = g_array_index(space->footers_due, uint64_t, i);
+
+        if (range->start <= footer && range->end > footer) {
+            return true;
+        }
+    }
+    return false;
+}
 /* By offset, for a GSequence of VpcFree.  Plain. */
 gint vpc_space_compare(gconstpointer a, gconstpointer b, gpointer opaque);
 /* Is [@start, @end) apart from all places, used or not?  Plain. */
@@ -150,6 +165,13 @@ int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
  * the BAT says is on the disk.  Mixed.
  */
 void vpc_space_cut(BlockDriverState *bs);
+
+/*
+ * Sees to it that a footer ends the file: one that does, or after all that the
+ * file holds, or of a device in the last sector, if that reads as zero.  Sets
+ * *@offset to its own.  0 or -errno.  Mixed.
+ */
+int vpc_space_end_file(BlockDriverState *bs, uint64_t *offset);
 
 /* The offset of the footer after the last block: bytes.  Plain. */
 uint64_t vpc_space_footer(const struct VpcState *s);
