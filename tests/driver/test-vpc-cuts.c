@@ -265,9 +265,10 @@ static bool about_batmap(const char *text)
 }
 
 /*
- * Without a word; false: the walk has failed.  Orphans stand where the footer of
- * the last block would, and the one after them is not found again in the middle
- * of a file that has grown: it is written again.
+ * Without a word; false: the walk has failed.  Where orphans stand, also those of
+ * an earlier cut, after what is the last block, its footer is after them; when the
+ * file has grown past it, that one is not found again after a cut, and is written
+ * again with a warning.
  */
 static bool open_disk(Walk *w, bool cache, int flags)
 {
@@ -282,8 +283,9 @@ static bool open_disk(Walk *w, bool cache, int flags)
         error_free(err);
     } else if (lseek(said, 0, SEEK_END) != before) {
         g_assert_cmpint(pread(said, text, sizeof(text) - 1, before), >, 0);
-        if (!about_batmap(text) && !(w->layout->orphans &&
-                                     strstr(text, "has been written again"))) {
+        if (!about_batmap(text) &&
+            !((w->layout->orphans || w->level > 1) &&
+              strstr(text, "has been written again"))) {
             fail(w, text);
         }
     }
