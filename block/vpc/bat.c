@@ -176,7 +176,7 @@ int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
     vpc_put_bit(page->sound, i, false);
     bat_mark_dirty(&s->bat, page);
     vpc_put_bit(page->full, i, full);
-    vpc_batmap_set(s, block, full);
+    vpc_batmap_clear(s, block);
     return 0;
 }
 
@@ -200,7 +200,6 @@ bool vpc_bat_withdraw(VpcState *s, uint32_t block, uint32_t entry)
     }
     page->entry[i] = VPC_UNALLOCATED;
     vpc_put_bit(page->sound, i, false);
-    vpc_batmap_set(s, block, false);
     return true;
 }
 

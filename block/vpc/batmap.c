@@ -5,10 +5,12 @@
  * padded BAT.
  *
  * Invariants:
- *   - A bit that is set on the disk tells the truth there.  It is set for blocks
- *     that get space, whose bitmap the flush that writes the map makes durable
- *     first; and while it is set, no bit of the block's bitmap is cleared.  A
- *     bit may be clear though the bitmap is all ones.
+ *   - A bit that is set on the disk is true there, of the BAT and the bitmaps
+ *     that a power cut may leave beside it.  So bits are only ever cleared, which
+ *     is true of any image: a bit may be clear though the bitmap is all ones.  A
+ *     flush writes the map before it flushes the file, so that the bit is gone
+ *     when the entry or the bitmap that makes it wrong is written; and while it
+ *     is set, no bit of the block's bitmap is cleared.
  *   - A map whose checksum is wrong says nothing.  With the first change it is
  *     begun anew, all bits clear, which is true of any image.
  *   - One with a right checksum where every program has it is proven: an entry
@@ -212,7 +214,7 @@ bool vpc_batmap_full(const VpcState *s, uint32_t block)
     return s->batmap.trusted && vpc_bit(s->batmap.map, block);
 }
 
-void vpc_batmap_set(VpcState *s, uint32_t block, bool full)
+void vpc_batmap_clear(VpcState *s, uint32_t block)
 {
     VpcBatmap *b = &s->batmap;
 
@@ -224,8 +226,8 @@ void vpc_batmap_set(VpcState *s, uint32_t block, bool full)
         b->trusted = true;
         b->dirty = true;
     }
-    if (vpc_bit(b->map, block) != full) {
-        vpc_put_bit(b->map, block, full);
+    if (vpc_bit(b->map, block)) {
+        vpc_put_bit(b->map, block, false);
         b->dirty = true;
     }
 }

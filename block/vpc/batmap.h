@@ -50,8 +50,8 @@ void vpc_batmap_close(VpcState *s);
 
 /* Is the bitmap of @block known to be all ones?  Plain. */
 bool vpc_batmap_full(const VpcState *s, uint32_t block);
-/* In memory, to be written by the next flush.  Plain. */
-void vpc_batmap_set(VpcState *s, uint32_t block, bool full);
+/* Clears the bit of @block in memory, to be written by the next flush.  Plain. */
+void vpc_batmap_clear(VpcState *s, uint32_t block);
 /* Is there a map?  Its bits count only while it is trusted.  Plain. */
 static inline bool vpc_batmap_exists(const VpcBatmap *batmap)
 {

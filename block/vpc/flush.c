@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How memory reaches the disk: the caches (bat, bitmap, batmap) make copies of
- * what is dirty, then the file is flushed, so that the data these refer to is
- * on the disk, then the copies are written.  (The layer flushes the file once
- * more after that.)
+ * How memory reaches the disk: the caches (batmap, bat, bitmap) make copies of
+ * what is dirty.  Those of the batmap are written at once, because they only
+ * take back what the others are about to make wrong.  Then the file is flushed,
+ * so that they are on the disk, and the data that the others refer to; then the
+ * others are written.  (The layer flushes the file once more after that.)
  *
  * Invariants:
  *   - What becomes dirty after the copies were taken waits for the next flush,
  *     since its data may not be on the disk yet.
- *   - When a step fails, everything that was not written is dirty again.
+ *   - When a step fails, everything that was copied is dirty again.
  *   - What is dirty still when the image is closed is written all the same, as
  *     far as each copy can be, because otherwise all of it would be lost, and
  *     only a power cut could make that worse.  But a block whose data may not be
@@ -25,11 +26,16 @@
 #include "flush.h"
 #include "vpc.h"
 
-static void take_copies(BlockDriverState *bs, GArray *copies)
+/* The number of copies, the first ones, that are written before the flush. */
+static guint take_copies(BlockDriverState *bs, GArray *copies)
 {
+    guint early;
+
+    vpc_batmap_take_copies(bs, copies);
+    early = copies->len;
     vpc_bat_take_copies(bs, copies);
     vpc_bitmap_take_copies(bs, copies);
-    vpc_batmap_take_copies(bs, copies);
+    return early;
 }
 
 /* The copy is done with; @written or the original is dirty again. */
@@ -51,18 +57,15 @@ static int write_copy(BlockDriverState *bs, const VpcCopy *copy)
     return MIN(ret, 0);
 }
 
-static int coroutine_fn write_copies(BlockDriverState *bs, GArray *copies,
-                                     int ret)
+/* Writes the copies [@first, @end). */
+static int coroutine_fn write_copies(BlockDriverState *bs,
+                                     const GArray *copies, guint first,
+                                     guint end)
 {
-    VpcState *s = bs->opaque;
+    int ret = 0;
 
-    for (guint i = 0; i < copies->len; i++) {
-        VpcCopy *copy = &g_array_index(copies, VpcCopy, i);
-
-        if (ret == 0) {
-            ret = write_copy(bs, copy);
-        }
-        end_copy(s, copy, ret == 0);
+    for (guint i = first; i < end && ret == 0; i++) {
+        ret = write_copy(bs, &g_array_index(copies, VpcCopy, i));
     }
     return ret;
 }
@@ -73,18 +76,23 @@ static int coroutine_fn flush_copies(BlockDriverState *bs)
     GArray *copies = g_array_new(false, false, sizeof(VpcCopy));
     uint64_t generation = vpc_space_copied(&s->space);
     guint exposed = s->exposed->len;
-    int ret;
+    guint early = take_copies(bs, copies);
+    int ret = vpc_space_before_bat(bs);
 
-    take_copies(bs, copies);
-    ret = vpc_space_before_bat(bs);
+    if (ret == 0) {
+        ret = write_copies(bs, copies, 0, early);
+    }
     if (ret == 0) {
         ret = bdrv_co_flush(bs->file->bs);
     }
     if (ret == 0) {
         vpc_space_durable(&s->space);
         g_array_remove_range(s->exposed, 0, exposed);
+        ret = write_copies(bs, copies, early, copies->len);
     }
-    ret = write_copies(bs, copies, ret);
+    for (guint i = 0; i < copies->len; i++) {
+        end_copy(s, &g_array_index(copies, VpcCopy, i), ret == 0);
+    }
     g_array_free(copies, true);
     if (ret == 0 && vpc_batmap_exists(&s->batmap)) {
         ret = vpc_space_clear_bitmaps(bs, generation);

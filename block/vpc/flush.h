@@ -12,7 +12,7 @@
 
 typedef struct VpcState VpcState;
 
-/* Bytes that are written once the data that they refer to is on the disk. */
+/* Bytes of a cache on their way to the disk. */
 typedef struct VpcCopy {
     uint64_t offset;            /* in the file, bytes */
     uint32_t bytes;
