@@ -41,13 +41,14 @@ static int coroutine_fn alloc_write_from_start(BlockDriverState *bs,
 }
 
 static int coroutine_fn alloc_fill(BlockDriverState *bs, const VpcSpot *spot,
-                             uint32_t offset, uint32_t bytes,
-                             QEMUIOVector *qiov, size_t qiov_offset)
+                                   uint32_t offset, uint32_t bytes,
+                                   QEMUIOVector *qiov, size_t qiov_offset)
 {
     VpcState *s = bs->opaque;
-    QEMUIOVector part;
     int ret;
 
+    /* All bits are set, so what the request leaves out has to be zero. */
+    assert(vpc_absent_is_zero(s));
     if (spot->stale) {
         ret = bdrv_co_zero_range(bs->file, vpc_data_offset(s, spot->entry),
                                  s->block_size, 0);
@@ -65,12 +66,8 @@ static int coroutine_fn alloc_fill(BlockDriverState *bs, const VpcSpot *spot,
     if (ret < 0) {
         return ret;
     }
-    qemu_iovec_init_slice(&part, qiov, qiov_offset, bytes);
-    ret = bdrv_co_pwritev(bs->file,
-                          vpc_data_offset(s, spot->entry) + offset, bytes,
-                          &part, 0);
-    qemu_iovec_destroy(&part);
-    return ret;
+    return bdrv_co_pwritev_part(bs->file, vpc_data_offset(s, spot->entry) +
+                                offset, bytes, qiov, qiov_offset, 0);
 }
 
 /* ---- all steps ---------------------------------------------------------- */

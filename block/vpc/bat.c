@@ -135,8 +135,8 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
     VpcBatPage *page;
     int ret;
 
-    if (s->type == VPC_TYPE_DIFFERENCING) {
-        /* It is open to be checked; what it reads as is in its parent, too. */
+    if (!vpc_absent_is_zero(s)) {
+        /* It is open to be checked only, since it has no parent here. */
         return -ENOTSUP;
     }
     ret = bat_get_page(bs, block, &page);

@@ -307,12 +307,17 @@ void vpc_bitmap_clear(VpcState *s, VpcBitmap *bitmap, uint32_t first,
 }
 
 VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
-                                               uint32_t block, uint32_t entry,
-                                               int *ret)
+                                               uint32_t block,
+                                               const VpcEntry *entry, int *ret)
 {
     VpcState *s = bs->opaque;
-    VpcBitmap *bitmap = vpc_bitmap_get(bs, block, entry, ret);
+    VpcBitmap *bitmap;
 
+    if (entry->full) {
+        *ret = 0;
+        return NULL;
+    }
+    bitmap = vpc_bitmap_get(bs, block, entry->sector, ret);
     if (bitmap && bitmap->set == bitmap->sectors) {
         vpc_bat_mark_full(s, block, true);
         vpc_bitmap_put(s, bitmap);

@@ -7,6 +7,7 @@
 
 #include "block/block_int.h"
 
+typedef struct VpcEntry VpcEntry;
 typedef struct VpcState VpcState;
 
 /* The sector bitmap of one block. */
@@ -46,13 +47,10 @@ void vpc_bitmap_close(VpcState *s);
  */
 VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
                                        uint32_t entry, int *ret);
-/*
- * The bitmap of a block that was not known to be full, pinned; NULL with *@ret
- * 0: it turned out to be full.
- */
+/* The same, but NULL with *@ret 0 for a block that is full: it needs none. */
 VpcBitmap *coroutine_fn vpc_bitmap_get_partial(BlockDriverState *bs,
-                                               uint32_t block, uint32_t entry,
-                                               int *ret);
+                                               uint32_t block,
+                                               const VpcEntry *entry, int *ret);
 void vpc_bitmap_put(VpcState *s, VpcBitmap *bitmap);
 /* The block's space is given up: nothing of its bitmap will be written. */
 void vpc_bitmap_forget(VpcState *s, uint32_t block);

@@ -8,48 +8,11 @@
 #include "qemu/osdep.h"
 #include "vpc.h"
 
-/* Pieces of vectors with up to so many elements need no memory. */
-#define SPACE 16
-
-VpcPiece vpc_next_piece(const VpcState *s, uint64_t offset, uint64_t bytes,
-                        size_t done)
-{
-    uint64_t at = offset + done;
-    uint32_t in_block = at & (s->block_size - 1);
-
-    return (VpcPiece) {
-        .block = at >> s->block_shift,
-        .offset = in_block,
-        .bytes = MIN(bytes - done, s->block_size - in_block),
-        .done = done,
-    };
-}
-
-/* Reads or writes @bytes at @qiov_offset of @qiov. */
-static int coroutine_fn transfer(BlockDriverState *bs, bool write,
-                                 uint64_t file_offset, uint32_t bytes,
-                                 QEMUIOVector *qiov, size_t qiov_offset)
-{
-    struct iovec space[SPACE];
-    QEMUIOVector part;
-    int ret;
-
-    if (qiov_offset == 0 && bytes == qiov->size) {
-        return write ? bdrv_co_pwritev(bs->file, file_offset, bytes, qiov, 0)
-                     : bdrv_co_preadv(bs->file, file_offset, bytes, qiov, 0);
-    }
-    qemu_iovec_init_slice_space(&part, qiov, qiov_offset, bytes, space, SPACE);
-    ret = write ? bdrv_co_pwritev(bs->file, file_offset, bytes, &part, 0)
-                : bdrv_co_preadv(bs->file, file_offset, bytes, &part, 0);
-    qemu_iovec_destroy(&part);
-    return ret;
-}
-
 /* ---- reading ------------------------------------------------------------ */
 
-static int coroutine_fn read_partial(BlockDriverState *bs, const VpcPiece *p,
-                                     uint32_t entry, VpcBitmap *bitmap,
-                                     QEMUIOVector *qiov)
+static int coroutine_fn io_read_partial(BlockDriverState *bs, const VpcPiece *p,
+                                        uint32_t entry, VpcBitmap *bitmap,
+                                        QEMUIOVector *qiov)
 {
     VpcState *s = bs->opaque;
     uint32_t done = 0;
@@ -62,21 +25,19 @@ static int coroutine_fn read_partial(BlockDriverState *bs, const VpcPiece *p,
                                     (p->bytes - done) / VPC_SECTOR, &set);
 
         if (set) {
-            ret = transfer(bs, false, vpc_data_offset(s, entry) + p->offset + done,
-                           n, qiov, p->done + done);
+            ret = bdrv_co_preadv_part(bs->file, vpc_data_offset(s, entry) +
+                                      p->offset + done, n, qiov,
+                                      p->done + done, 0);
         } else {
-            qemu_iovec_memset(qiov, p->done + done, 0, n);
+            vpc_absent_read(qiov, p->done + done, n);
         }
         done += n;
     }
     return ret;
 }
 
-/*
- * What the table says of the piece's block; an error, with its reason told, where
- * the piece is not sound.
- */
-static int coroutine_fn look_up(BlockDriverState *bs, const VpcPiece *p,
+/* The piece's entry of the BAT; an error, reported, where it is not sound. */
+static int coroutine_fn io_look_up(BlockDriverState *bs, const VpcPiece *p,
                                 VpcEntry *entry)
 {
     int ret = vpc_bat_get(bs, p->block, entry);
@@ -88,33 +49,30 @@ static int coroutine_fn look_up(BlockDriverState *bs, const VpcPiece *p,
     return ret;
 }
 
-static int coroutine_fn read_piece(BlockDriverState *bs, const VpcPiece *p,
+static int coroutine_fn io_read_piece(BlockDriverState *bs, const VpcPiece *p,
                                    QEMUIOVector *qiov)
 {
     VpcState *s = bs->opaque;
-    VpcBitmap *bitmap = NULL;
+    VpcBitmap *bitmap;
     VpcEntry entry;
-    int ret = look_up(bs, p, &entry);
+    int ret = io_look_up(bs, p, &entry);
 
     if (ret < 0) {
         return ret;
     }
     if (entry.sector == VPC_UNALLOCATED) {
-        qemu_iovec_memset(qiov, p->done, 0, p->bytes);
+        vpc_absent_read(qiov, p->done, p->bytes);
         return 0;
     }
-    if (!entry.full) {
-        bitmap = vpc_bitmap_get_partial(bs, p->block, entry.sector, &ret);
-        if (ret < 0) {
-            return ret;
-        }
+    bitmap = vpc_bitmap_get_partial(bs, p->block, &entry, &ret);
+    if (ret < 0) {
+        return ret;
     }
     if (!bitmap) {
-        return transfer(bs, false,
-                        vpc_data_offset(s, entry.sector) + p->offset,
-                        p->bytes, qiov, p->done);
+        return bdrv_co_preadv_part(bs->file, vpc_data_offset(s, entry.sector) +
+                                   p->offset, p->bytes, qiov, p->done, 0);
     }
-    ret = read_partial(bs, p, entry.sector, bitmap, qiov);
+    ret = io_read_partial(bs, p, entry.sector, bitmap, qiov);
     vpc_bitmap_put(s, bitmap);
     return ret;
 }
@@ -134,7 +92,7 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
         VpcPiece p = vpc_next_piece(s, offset, bytes, done);
 
         vpc_block_lock(&s->block_locks, &lock, p.block, false);
-        ret = read_piece(bs, &p, qiov);
+        ret = io_read_piece(bs, &p, qiov);
         vpc_block_unlock(&lock);
         done += p.bytes;
     }
@@ -144,22 +102,21 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
 /* ---- writing ------------------------------------------------------------ */
 
 /* Into a block that has space; the caller has locked it. */
-static int coroutine_fn write_present(BlockDriverState *bs, const VpcPiece *p,
-                                      const VpcEntry *entry,
-                                      QEMUIOVector *qiov)
+static int coroutine_fn io_write_present(BlockDriverState *bs,
+                                         const VpcPiece *p,
+                                         const VpcEntry *entry,
+                                         QEMUIOVector *qiov)
 {
     VpcState *s = bs->opaque;
-    VpcBitmap *bitmap = NULL;
-    int ret = 0;
+    VpcBitmap *bitmap;
+    int ret;
 
-    if (!entry->full) {
-        bitmap = vpc_bitmap_get_partial(bs, p->block, entry->sector, &ret);
-        if (ret < 0) {
-            return ret;
-        }
+    bitmap = vpc_bitmap_get_partial(bs, p->block, entry, &ret);
+    if (ret < 0) {
+        return ret;
     }
-    ret = transfer(bs, true, vpc_data_offset(s, entry->sector) + p->offset,
-                   p->bytes, qiov, p->done);
+    ret = bdrv_co_pwritev_part(bs->file, vpc_data_offset(s, entry->sector) +
+                               p->offset, p->bytes, qiov, p->done, 0);
     if (bitmap) {
         if (ret == 0) {
             vpc_bitmap_set(s, bitmap, p->offset / VPC_SECTOR,
@@ -174,18 +131,18 @@ static int coroutine_fn write_present(BlockDriverState *bs, const VpcPiece *p,
  * Writes the piece if its block may be used as it is locked; returns false when
  * it must be locked exclusively, since it has no space.
  */
-static bool coroutine_fn write_locked(BlockDriverState *bs, const VpcPiece *p,
-                                      bool exclusive, QEMUIOVector *qiov,
-                                      int *ret)
+static bool coroutine_fn io_write_locked(BlockDriverState *bs,
+                                         const VpcPiece *p, bool exclusive,
+                                         QEMUIOVector *qiov, int *ret)
 {
     VpcEntry entry;
 
-    *ret = look_up(bs, p, &entry);
+    *ret = io_look_up(bs, p, &entry);
     if (*ret < 0) {
         return true;
     }
     if (entry.sector != VPC_UNALLOCATED) {
-        *ret = write_present(bs, p, &entry, qiov);
+        *ret = io_write_present(bs, p, &entry, qiov);
         return true;
     }
     if (!exclusive) {
@@ -213,7 +170,7 @@ int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
             VpcBlockLock lock;
 
             vpc_block_lock(&s->block_locks, &lock, p.block, exclusive);
-            finished = write_locked(bs, &p, exclusive, qiov, &ret);
+            finished = io_write_locked(bs, &p, exclusive, qiov, &ret);
             vpc_block_unlock(&lock);
             exclusive = true;
         } while (!finished);
@@ -225,14 +182,15 @@ int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
 /* ---- status ------------------------------------------------------------- */
 
 /*
- * What the piece begins with, *@pnum bytes of it: BDRV_BLOCK_* with *@map, or
- * -errno.  What is not sound is data that is nowhere: reading it tells why.
+ * BDRV_BLOCK_* with *@map of the first *@pnum bytes of the piece, or -errno.  A
+ * part that is not sound is data that is nowhere, so that it is read, which
+ * reports why.
  */
-static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
+static int coroutine_fn io_piece_status(BlockDriverState *bs, const VpcPiece *p,
                                      int64_t *pnum, int64_t *map)
 {
     VpcState *s = bs->opaque;
-    VpcBitmap *bitmap = NULL;
+    VpcBitmap *bitmap;
     VpcEntry entry;
     bool set = true;
     int ret = vpc_bat_get(bs, p->block, &entry);
@@ -242,17 +200,15 @@ static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
     }
     *pnum = p->bytes;
     if (entry.sector == VPC_UNALLOCATED) {
-        return BDRV_BLOCK_ZERO;
+        return vpc_absent_status(s);
     }
     if (p->offset >= entry.sound) {
         return BDRV_BLOCK_DATA;
     }
     *pnum = MIN(*pnum, entry.sound - p->offset);
-    if (!entry.full) {
-        bitmap = vpc_bitmap_get_partial(bs, p->block, entry.sector, &ret);
-        if (ret < 0) {
-            return ret;
-        }
+    bitmap = vpc_bitmap_get_partial(bs, p->block, &entry, &ret);
+    if (ret < 0) {
+        return ret;
     }
     if (bitmap) {
         *pnum = (int64_t)VPC_SECTOR *
@@ -261,7 +217,7 @@ static int coroutine_fn piece_status(BlockDriverState *bs, const VpcPiece *p,
         vpc_bitmap_put(s, bitmap);
     }
     if (!set) {
-        return BDRV_BLOCK_ZERO;
+        return vpc_absent_status(s);
     }
     *map = vpc_data_offset(s, entry.sector) + p->offset;
     return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
@@ -277,8 +233,9 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
                                      BlockDriverState **file)
 {
     VpcState *s = bs->opaque;
+    int absent = vpc_absent_status(s);
     int64_t n = 0;
-    int ret;
+    int ret = 0;
 
     *file = bs->file->bs;
     if (s->type == VPC_TYPE_FIXED) {
@@ -293,13 +250,13 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
         int more;
 
         vpc_block_lock(&s->block_locks, &lock, p.block, false);
-        more = piece_status(bs, &p, &n, map);
+        more = io_piece_status(bs, &p, &n, map);
         vpc_block_unlock(&lock);
-        if (*pnum && more != BDRV_BLOCK_ZERO) {
+        if (*pnum && more != absent) {
             break;
         }
         ret = more;
         *pnum += n;
-    } while (ret == BDRV_BLOCK_ZERO && *pnum < bytes);
+    } while (ret == absent && *pnum < bytes);
     return ret;
 }

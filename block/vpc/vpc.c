@@ -59,9 +59,9 @@ static int vpc_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     VpcState *s = bs->opaque;
 
     if (s->type != VPC_TYPE_FIXED) {
-        /* 2 GiB, the largest, is more than an int: then it is not told. */
+        /* 2 GiB, the largest, is more than an int: then it is not reported. */
         bdi->cluster_size = s->block_size <= INT_MAX ? s->block_size : 0;
-        bdi->unallocated_blocks_are_zero = true;
+        bdi->unallocated_blocks_are_zero = vpc_absent_is_zero(s);
     }
     return 0;
 }
@@ -70,7 +70,8 @@ static int vpc_has_zero_init(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
 
-    return s->type == VPC_TYPE_FIXED ? bdrv_has_zero_init(bs->file->bs) : 1;
+    return s->type == VPC_TYPE_FIXED ? bdrv_has_zero_init(bs->file->bs)
+                                     : vpc_absent_is_zero(s);
 }
 
 static const char *const vpc_strong_runtime_opts[] = {

@@ -16,7 +16,7 @@
  *   space.c    free space
  *   alloc.c    space for a block: take, footer, fill, publish; giving it back
  *   io.c       reads, writes, block status
- *   zero.c     write-zeroes and discard
+ *   absent.c   what absent sectors read as; write-zeroes and discard
  *   flush.h    the order in which memory reaches the disk
  *   check.h    check and repair: check*.c, findings.c, repair.c
  *   create.c, amend.c, vpc.c
@@ -209,14 +209,45 @@ typedef struct VpcPiece {
     size_t done;                /* bytes of the request before it */
 } VpcPiece;
 
-VpcPiece vpc_next_piece(const VpcState *s, uint64_t offset, uint64_t bytes,
-                        size_t done);
+/* The next piece of a request of which the first @done bytes are done. */
+static inline VpcPiece vpc_next_piece(const VpcState *s, uint64_t offset,
+                                      uint64_t bytes, size_t done)
+{
+    uint64_t at = offset + done;
+    uint32_t in_block = at & (s->block_size - 1);
+
+    return (VpcPiece) {
+        .block = at >> s->block_shift,
+        .offset = in_block,
+        .bytes = MIN(bytes - done, s->block_size - in_block),
+        .done = done,
+    };
+}
 
 /* Where the data of a block begins: bytes. */
 static inline uint64_t vpc_data_offset(const VpcState *s, uint32_t entry)
 {
     return (uint64_t)entry * VPC_SECTOR + s->bitmap_size;
 }
+
+/*
+ * Do absent sectors, of blocks without space or whose bit is clear, read as
+ * zeroes?  Not where they read as a parent's.
+ */
+static inline bool vpc_absent_is_zero(const VpcState *s)
+{
+    return s->type != VPC_TYPE_DIFFERENCING;
+}
+
+/* Their block status. */
+static inline int vpc_absent_status(const VpcState *s)
+{
+    return vpc_absent_is_zero(s) ? BDRV_BLOCK_ZERO : 0;
+}
+
+/* Puts what @bytes of them read as into @qiov. */
+void coroutine_fn vpc_absent_read(QEMUIOVector *qiov, size_t qiov_offset,
+                                  uint32_t bytes);
 
 int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
                                uint64_t bytes, QEMUIOVector *qiov, int flags);
