@@ -25,13 +25,6 @@ void coroutine_fn vpc_absent_read(QEMUIOVector *qiov, size_t qiov_offset,
 
 /* ---- making a range read as zeroes -------------------------------------- */
 
-/* Does the piece cover the block, or all of it that is inside the disk? */
-static bool absent_is_whole(const VpcState *s, const VpcPiece *p)
-{
-    return p->offset == 0 &&
-           p->bytes / VPC_SECTOR == vpc_sectors_of(s, p->block);
-}
-
 /* The bits of sectors whose data is zero; a block without any is unmapped. */
 static int coroutine_fn absent_clear_bits(BlockDriverState *bs,
                                           const VpcPiece *p, uint32_t entry)
@@ -68,7 +61,9 @@ static int coroutine_fn absent_zero_piece(BlockDriverState *bs,
     if (entry.sector == VPC_UNALLOCATED) {
         return 0;
     }
-    if (absent_is_whole(s, p)) {
+    if (p->offset == 0 &&
+        p->bytes / VPC_SECTOR == vpc_sectors_of(s, p->block)) {
+        /* The block, or all of it that is inside the disk. */
         return vpc_unmap(bs, p->block, entry.sector);
     }
     ret = bdrv_co_pwrite_zeroes(bs->file, vpc_data_offset(s, entry.sector) +

@@ -49,19 +49,6 @@ void vpc_bat_close(VpcState *s)
     bat->pages = NULL;
 }
 
-static void bat_make_room(VpcBat *bat)
-{
-    VpcBatPage *page;
-
-    while (bat->resident >= MAX_RESIDENT &&
-           (page = QTAILQ_FIRST(&bat->clean))) {
-        QTAILQ_REMOVE(&bat->clean, page, link);
-        bat->pages[page->index] = NULL;
-        bat->resident--;
-        g_free(page);
-    }
-}
-
 static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
 {
     VpcState *s = bs->opaque;
@@ -69,6 +56,7 @@ static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
     uint32_t first = index * VPC_PAGE_ENTRIES;
     uint32_t count = MIN(bat->blocks - first, VPC_PAGE_ENTRIES);
     VpcBatPage *page = g_try_new0(VpcBatPage, 1);
+    VpcBatPage *old;
     int ret;
 
     if (!page) {
@@ -84,7 +72,13 @@ static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
         page->entry[i] = be32_to_cpu(page->entry[i]);
         vpc_put_bit(page->full, i, vpc_batmap_full(s, first + i));
     }
-    bat_make_room(bat);
+    while (bat->resident >= MAX_RESIDENT &&
+           (old = QTAILQ_FIRST(&bat->clean))) {
+        QTAILQ_REMOVE(&bat->clean, old, link);
+        bat->pages[old->index] = NULL;
+        bat->resident--;
+        g_free(old);
+    }
     page->index = index;
     QTAILQ_INSERT_TAIL(&bat->clean, page, link);
     bat->pages[index] = page;
@@ -115,18 +109,6 @@ static int coroutine_fn bat_get_page(BlockDriverState *bs, uint32_t block,
     return 0;
 }
 
-/* Bytes of the data of the block at entry @i of @page that may be used. */
-static uint32_t bat_sound(const VpcState *s, VpcBatPage *page, uint32_t i)
-{
-    uint32_t sound = s->block_size;
-
-    if (page->entry[i] != VPC_UNALLOCATED && !vpc_bit(page->sound, i)) {
-        sound = vpc_entry_sound(s, page->entry[i]);
-        vpc_put_bit(page->sound, i, sound == s->block_size);
-    }
-    return sound;
-}
-
 int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
                              VpcEntry *entry)
 {
@@ -145,7 +127,11 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
     }
     entry->sector = page->entry[i];
     entry->full = vpc_bit(page->full, i);
-    entry->sound = bat_sound(s, page, i);
+    entry->sound = s->block_size;
+    if (entry->sector != VPC_UNALLOCATED && !vpc_bit(page->sound, i)) {
+        entry->sound = vpc_entry_sound(s, entry->sector);
+        vpc_put_bit(page->sound, i, entry->sound == s->block_size);
+    }
     return 0;
 }
 
@@ -223,33 +209,26 @@ static void bat_copy_done(VpcState *s, const VpcCopy *copy, bool written)
     }
 }
 
-static void bat_copy_page(BlockDriverState *bs, VpcBatPage *page,
-                          GArray *copies)
-{
-    VpcState *s = bs->opaque;
-    uint32_t first = page->index * VPC_PAGE_ENTRIES;
-    uint32_t count = MIN(s->bat.blocks - first, VPC_PAGE_ENTRIES);
-    uint32_t *raw = vpc_add_copy(bs, copies, (VpcCopy) {
-        .offset = s->bat.offset + (uint64_t)first * 4,
-        .bytes = count * 4,
-        .owner = page,
-        .done = bat_copy_done,
-    });
-
-    for (uint32_t i = 0; i < count; i++) {
-        raw[i] = cpu_to_be32(page->entry[i]);
-    }
-    QTAILQ_REMOVE(&s->bat.dirty, page, link);
-    page->dirty = false;
-    page->flushing = true;
-}
-
 void vpc_bat_take_copies(BlockDriverState *bs, GArray *copies)
 {
     VpcState *s = bs->opaque;
     VpcBatPage *page;
 
     while ((page = QTAILQ_FIRST(&s->bat.dirty))) {
-        bat_copy_page(bs, page, copies);
+        uint32_t first = page->index * VPC_PAGE_ENTRIES;
+        uint32_t count = MIN(s->bat.blocks - first, VPC_PAGE_ENTRIES);
+        uint32_t *raw = vpc_add_copy(bs, copies, (VpcCopy) {
+            .offset = s->bat.offset + (uint64_t)first * 4,
+            .bytes = count * 4,
+            .owner = page,
+            .done = bat_copy_done,
+        });
+
+        for (uint32_t i = 0; i < count; i++) {
+            raw[i] = cpu_to_be32(page->entry[i]);
+        }
+        QTAILQ_REMOVE(&s->bat.dirty, page, link);
+        page->dirty = false;
+        page->flushing = true;
     }
 }

@@ -126,17 +126,6 @@ static void bitmap_unlist(VpcState *s, VpcBitmap *bitmap)
     cache->bytes -= s->bitmap_size;
 }
 
-static void bitmap_make_room(VpcState *s)
-{
-    VpcBitmap *bitmap;
-
-    while (s->bitmaps.bytes >= CACHE_BYTES &&
-           (bitmap = QTAILQ_FIRST(&s->bitmaps.idle))) {
-        bitmap_unlist(s, bitmap);
-        bitmap_free(bitmap);
-    }
-}
-
 /* Reads a bitmap, which is pinned then. */
 static VpcBitmap *coroutine_fn bitmap_load(BlockDriverState *bs,
                                            uint32_t block, uint32_t entry,
@@ -156,7 +145,11 @@ static VpcBitmap *coroutine_fn bitmap_load(BlockDriverState *bs,
         qemu_vfree(words);
         return NULL;
     }
-    bitmap_make_room(s);
+    while (s->bitmaps.bytes >= CACHE_BYTES &&
+           (bitmap = QTAILQ_FIRST(&s->bitmaps.idle))) {
+        bitmap_unlist(s, bitmap);
+        bitmap_free(bitmap);
+    }
     bitmap = g_new0(VpcBitmap, 1);
     bitmap->block = block;
     bitmap->entry = entry;
@@ -184,13 +177,6 @@ static VpcBitmap *bitmap_look_up(VpcState *s, uint32_t block)
     return bitmap;
 }
 
-static void bitmap_pin(VpcState *s, VpcBitmap *bitmap)
-{
-    if (bitmap->pins++ == 0 && !bitmap->dirty) {
-        QTAILQ_REMOVE(&s->bitmaps.idle, bitmap, link);
-    }
-}
-
 VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
                                        uint32_t entry, int *ret)
 {
@@ -210,7 +196,9 @@ VpcBitmap *coroutine_fn vpc_bitmap_get(BlockDriverState *bs, uint32_t block,
         qemu_co_mutex_unlock(&s->bitmaps.load_lock);
     }
     assert(bitmap->entry == entry);
-    bitmap_pin(s, bitmap);
+    if (bitmap->pins++ == 0 && !bitmap->dirty) {
+        QTAILQ_REMOVE(&s->bitmaps.idle, bitmap, link);
+    }
     return bitmap;
 }
 
@@ -351,30 +339,23 @@ static void bitmap_copy_done(VpcState *s, const VpcCopy *copy, bool written)
     vpc_bitmap_put(s, bitmap);
 }
 
-static void bitmap_copy(BlockDriverState *bs, VpcBitmap *bitmap,
-                        GArray *copies)
-{
-    VpcState *s = bs->opaque;
-    void *data = vpc_add_copy(bs, copies, (VpcCopy) {
-        .offset = (uint64_t)bitmap->entry * VPC_SECTOR,
-        .bytes = s->bitmap_size,
-        .owner = bitmap,
-        .is_needed = bitmap_copy_is_needed,
-        .done = bitmap_copy_done,
-    });
-
-    memcpy(data, bitmap->words, s->bitmap_size);
-    bitmap->pins++;             /* until the copy is done with */
-    QTAILQ_REMOVE(&s->bitmaps.dirty, bitmap, link);
-    bitmap->dirty = false;
-}
-
 void vpc_bitmap_take_copies(BlockDriverState *bs, GArray *copies)
 {
     VpcState *s = bs->opaque;
     VpcBitmap *bitmap;
 
     while ((bitmap = QTAILQ_FIRST(&s->bitmaps.dirty))) {
-        bitmap_copy(bs, bitmap, copies);
+        void *data = vpc_add_copy(bs, copies, (VpcCopy) {
+            .offset = (uint64_t)bitmap->entry * VPC_SECTOR,
+            .bytes = s->bitmap_size,
+            .owner = bitmap,
+            .is_needed = bitmap_copy_is_needed,
+            .done = bitmap_copy_done,
+        });
+
+        memcpy(data, bitmap->words, s->bitmap_size);
+        bitmap->pins++;         /* until the copy is done with */
+        QTAILQ_REMOVE(&s->bitmaps.dirty, bitmap, link);
+        bitmap->dirty = false;
     }
 }

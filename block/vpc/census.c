@@ -20,11 +20,6 @@
 
 #define PIECE_ENTRIES (16 * KiB)
 
-static uint64_t census_stride(const VpcState *s)
-{
-    return vpc_layout_block_bytes(s->block_size) / VPC_SECTOR;
-}
-
 /* ---- one entry ---------------------------------------------------------- */
 
 VpcFault vpc_entry_fault(const VpcState *s, uint32_t entry)
@@ -277,7 +272,7 @@ int vpc_census_take(BlockDriverState *bs, VpcCensus *c, uint32_t blocks,
 void vpc_census_find_overlaps(const VpcState *s, VpcCensus *c)
 {
     const uint32_t *entries = (const uint32_t *)c->starts->data;
-    uint64_t stride = census_stride(s);
+    uint64_t stride = vpc_layout_block_bytes(s->block_size) / VPC_SECTOR;
     uint64_t kept_end = 0;
 
     for (guint i = 0; i < c->starts->len; i++) {

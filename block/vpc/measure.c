@@ -110,18 +110,6 @@ static int64_t measure_blocks(BlockDriverState *in_bs, uint64_t size,
     return blocks;
 }
 
-static BlockMeasureInfo *measure_plan(const VpcPlan *plan, uint64_t blocks)
-{
-    BlockMeasureInfo *info = g_new0(BlockMeasureInfo, 1);
-
-    if (vpc_plan_has_all_blocks(plan)) {
-        blocks = plan->layout.blocks;
-    }
-    info->required = vpc_plan_length(plan, blocks);
-    info->fully_allocated = vpc_plan_length(plan, plan->layout.blocks);
-    return info;
-}
-
 BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
                               Error **errp)
 {
@@ -129,6 +117,7 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
     BlockMeasureInfo *info = NULL;
     int64_t size = -1, blocks = 0;
     VpcPlan plan;
+    int ret;
 
     if (in_bs) {
         size = bdrv_getlength(in_bs);
@@ -141,11 +130,17 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
     if (!options) {
         return NULL;
     }
-    if (vpc_plan(&options->u.vpc, true, &plan, errp) == 0) {
-        if (in_bs && plan.type != VPC_TYPE_FIXED) {
-            blocks = measure_blocks(in_bs, size, &plan, errp);
+    ret = vpc_plan(&options->u.vpc, true, &plan, errp);
+    if (ret == 0 && in_bs && plan.type != VPC_TYPE_FIXED) {
+        blocks = measure_blocks(in_bs, size, &plan, errp);
+    }
+    if (ret == 0 && blocks >= 0) {
+        if (vpc_plan_has_all_blocks(&plan)) {
+            blocks = plan.layout.blocks;
         }
-        info = blocks < 0 ? NULL : measure_plan(&plan, blocks);
+        info = g_new0(BlockMeasureInfo, 1);
+        info->required = vpc_plan_length(&plan, blocks);
+        info->fully_allocated = vpc_plan_length(&plan, plan.layout.blocks);
     }
     qapi_free_BlockdevCreateOptions(options);
     return info;

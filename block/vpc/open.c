@@ -117,21 +117,6 @@ static int find_size(VpcState *s, Error **errp)
     return 0;
 }
 
-/* ---- fixed disks -------------------------------------------------------- */
-
-static int open_fixed(VpcState *s, Error **errp)
-{
-    uint64_t current = be64_to_cpu(s->footer.current_size);
-
-    if (current > s->footer_offset) {
-        error_setg(errp, "Fixed disk of %" PRIu64 " bytes with its footer does "
-                   "not fit into the file of %" PRIu64 " bytes", current,
-                   s->file_length);
-        return -EINVAL;
-    }
-    return 0;
-}
-
 /* ---- options ------------------------------------------------------------ */
 
 static int parse_size_rule(VpcState *s, QemuOpts *opts, Error **errp)
@@ -194,17 +179,6 @@ static int parse_options(VpcState *s, QDict *options, bool *repair,
 
 /* ---- the state ---------------------------------------------------------- */
 
-static VpcState *new_state(void)
-{
-    VpcState *s = g_new0(VpcState, 1);
-
-    qemu_co_mutex_init(&s->flush_lock);
-    vpc_bitmap_open(s);
-    vpc_space_init(&s->space);
-    s->exposed = g_array_new(false, false, sizeof(VpcPlaced));
-    return s;
-}
-
 /* Frees what the state holds; the state itself is the caller's. */
 static void clear_state(VpcState *s)
 {
@@ -222,6 +196,7 @@ static void clear_state(VpcState *s)
 static int load_by_type(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
+    uint64_t current;
     int ret = vpc_find_footer(bs, errp);
 
     if (ret < 0) {
@@ -237,8 +212,17 @@ static int load_by_type(BlockDriverState *bs, Error **errp)
     if (ret < 0) {
         return ret;
     }
-    return s->type == VPC_TYPE_FIXED ? open_fixed(s, errp)
-                                     : vpc_open_dynamic(bs, errp);
+    if (s->type != VPC_TYPE_FIXED) {
+        return vpc_open_dynamic(bs, errp);
+    }
+    current = be64_to_cpu(s->footer.current_size);
+    if (current > s->footer_offset) {
+        error_setg(errp, "Fixed disk of %" PRIu64 " bytes with its footer does "
+                   "not fit into the file of %" PRIu64 " bytes", current,
+                   s->file_length);
+        return -EINVAL;
+    }
+    return 0;
 }
 
 static void free_state(VpcState *s)
@@ -254,10 +238,14 @@ static void free_state(VpcState *s)
 static int load(BlockDriverState *bs, const VpcState *how, VpcState **state,
                 Error **errp)
 {
-    VpcState *s = new_state();
+    VpcState *s = g_new0(VpcState, 1);
     void *old = bs->opaque;
     int ret;
 
+    qemu_co_mutex_init(&s->flush_lock);
+    vpc_bitmap_open(s);
+    vpc_space_init(&s->space);
+    s->exposed = g_array_new(false, false, sizeof(VpcPlaced));
     s->size_rule = how->size_rule;
     s->ignore_saved_state = how->ignore_saved_state;
     s->lenient = how->lenient;
@@ -289,21 +277,6 @@ int vpc_reload(BlockDriverState *bs, Error **errp)
     if (ret == 0) {
         use_state(bs, s);
         free_state(old);
-    }
-    return ret;
-}
-
-static int block_migration(BlockDriverState *bs, Error **errp)
-{
-    VpcState *s = bs->opaque;
-    int ret;
-
-    error_setg(&s->migration_blocker, "The vpc format used by node '%s' does "
-               "not support live migration",
-               bdrv_get_device_or_node_name(bs));
-    ret = migrate_add_blocker(s->migration_blocker, errp);
-    if (ret < 0) {
-        error_free(s->migration_blocker);
     }
     return ret;
 }
@@ -351,11 +324,22 @@ static int finish_open(BlockDriverState *bs, bool repair, bool lenient,
                        Error **errp)
 {
     int ret = repair ? repair_opened(bs, lenient, errp) : 0;
+    VpcState *s = bs->opaque;
 
     if (ret == 0) {
         ret = check_writable(bs, errp);
     }
-    return ret < 0 ? ret : block_migration(bs, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    error_setg(&s->migration_blocker, "The vpc format used by node '%s' does "
+               "not support live migration",
+               bdrv_get_device_or_node_name(bs));
+    ret = migrate_add_blocker(s->migration_blocker, errp);
+    if (ret < 0) {
+        error_free(s->migration_blocker);
+    }
+    return ret;
 }
 
 int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)

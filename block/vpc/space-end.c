@@ -118,20 +118,6 @@ static guint end_place_of(const VpcSpace *space, uint64_t footer)
 }
 
 /*
- * The BAT on the disk may name the block that had place @i, and a footer over its
- * bitmap would show what lies under clear bits.  So its data is zero before.
- */
-static int coroutine_fn end_zero_place(BlockDriverState *bs, guint i)
-{
-    VpcState *s = bs->opaque;
-    int ret = bdrv_co_zero_range(bs->file, vpc_space_place(&s->space, i) +
-                                 s->bitmap_size, s->block_size,
-                                 BDRV_REQ_MAY_UNMAP);
-
-    return ret < 0 ? ret : bdrv_co_flush(bs->file->bs);
-}
-
-/*
  * May the footer that is due be written?  Of what stands there all but a block's
  * bytes that were given back is looked at.
  */
@@ -140,19 +126,28 @@ static int coroutine_fn end_footer_fits(BlockDriverState *bs,
 {
     VpcState *s = bs->opaque;
     guint i = end_place_of(&s->space, footer);
-    int content;
+    int ret;
 
     if (i < s->space.places->len) {
-        int ret = end_zero_place(bs, i);
-
+        /*
+         * The BAT on the disk may name the block that had this place, and a
+         * footer over its bitmap would show what lies under clear bits.  So its
+         * data is zero before.
+         */
+        ret = bdrv_co_zero_range(bs->file, vpc_space_place(&s->space, i) +
+                                 s->bitmap_size, s->block_size,
+                                 BDRV_REQ_MAY_UNMAP);
+        if (ret == 0) {
+            ret = bdrv_co_flush(bs->file->bs);
+        }
         return ret < 0 ? ret : true;
     }
     if (end_after_padding(bs, footer) > footer) {
         return true;
     }
-    content = vpc_space_content(bs, footer, MIN(vpc_layout_after_footer(footer),
-                                                s->file_length));
-    return content < 0 ? content : content != VPC_CONTENT_DATA;
+    ret = vpc_space_content(bs, footer, MIN(vpc_layout_after_footer(footer),
+                                            s->file_length));
+    return ret < 0 ? ret : ret != VPC_CONTENT_DATA;
 }
 
 /* A place that was given back keeps the footer: it is not used again. */
