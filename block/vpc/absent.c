@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Absent sectors, those of blocks without space or whose bit is clear: what they
- * read as, and making a range of the disk read as zeroes, for write-zeroes and
- * discard.
+ * Absent sectors, those of blocks without space or whose bit is clear: what
+ * they read as, and making a range of the disk read as zeroes, for write-zeroes
+ * and discard.
  *
  * A whole block gives its space back; of a part the data is zeroed and its bits
  * are cleared; what is absent already stays so.

@@ -9,9 +9,9 @@
  *
  * Each step can fail; then the place goes back, and nothing points at it.
  *
- * Invariant: the footer after what was the last block until then is written over
- * at no time, because the new one is durable only with the flush that comes
- * before the BAT entry's.
+ * Invariant: the footer after what was the last block until then is written
+ * over at no time, because the new one is durable only with the flush that
+ * comes before the BAT entry's.
  */
 #include "qemu/osdep.h"
 #include "minblk/block-extra.h"
@@ -58,7 +58,8 @@ static int coroutine_fn alloc_fill(BlockDriverState *bs, const VpcSpot *spot,
     }
     if (offset == 0 && qiov->niov < IOV_MAX &&
         bytes <= BDRV_REQUEST_MAX_BYTES - s->bitmap_size) {
-        return alloc_write_from_start(bs, spot->entry, bytes, qiov, qiov_offset);
+        return alloc_write_from_start(bs, spot->entry, bytes, qiov,
+                                      qiov_offset);
     }
 
     ret = bdrv_co_pwrite(bs->file, (uint64_t)spot->entry * VPC_SECTOR,
@@ -72,7 +73,9 @@ static int coroutine_fn alloc_fill(BlockDriverState *bs, const VpcSpot *spot,
 
 /* ---- all steps ---------------------------------------------------------- */
 
-/* Takes a place that the file reaches, with a footer after it if it needs one. */
+/*
+ * Takes a place that the file reaches, with a footer after it if it needs one.
+ */
 static int coroutine_fn alloc_reserve(BlockDriverState *bs, VpcSpot *spot)
 {
     VpcState *s = bs->opaque;

@@ -34,7 +34,7 @@ typedef struct VpcBat {
     CoMutex load_lock;
 } VpcBat;
 
-/* What the BAT says of a block. */
+/* The entry of a block, with what is known of its bitmap and data. */
 typedef struct VpcEntry {
     uint32_t sector;            /* VPC_UNALLOCATED, or where its bitmap is */
     bool full;                  /* all of its sectors are known to be there */
@@ -50,7 +50,7 @@ typedef struct VpcEntry {
 int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp);
 void vpc_bat_close(VpcState *s);
 
-/* What the BAT says of @block; 0, or an error of reading it. */
+/* Looks up @block; 0, or the -errno of reading the BAT. */
 int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
                              VpcEntry *entry);
 /* Sets an entry in memory, to be written by the next flush. */

@@ -6,11 +6,11 @@
  *
  * Invariants:
  *   - A bit that is set on the disk is true there, of the BAT and the bitmaps
- *     that a power cut may leave beside it.  So bits are only ever cleared, which
- *     is true of any image: a bit may be clear though the bitmap is all ones.  A
- *     flush writes the map before it flushes the file, so that the bit is gone
- *     when the entry or the bitmap that makes it wrong is written; and while it
- *     is set, no bit of the block's bitmap is cleared.
+ *     that a power cut may leave beside it.  So bits are only ever cleared,
+ *     which is true of any image: a bit may be clear though the bitmap is all
+ *     ones. The map is written before the flush of the file, so that the bit is
+ *     gone when the entry or the bitmap that makes it wrong is written; and
+ *     while it is set, no bit of the block's bitmap is cleared.
  *   - A map whose checksum is wrong says nothing.  With the first change it is
  *     begun anew, all bits clear, which is true of any image.
  *   - One with a right checksum where every program has it is proven: an entry
@@ -27,7 +27,7 @@
 #include "flush.h"
 #include "vpc.h"
 
-/* What 2040 GiB in the 2 MiB blocks of XenServer need is 128 KiB. */
+/* A disk of 2040 GiB in the 2 MiB blocks of XenServer needs 128 KiB. */
 #define MAX_BYTES (1 * MiB)
 
 uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
@@ -53,7 +53,7 @@ uint32_t vpc_batmap_sectors(const VpcState *s)
     return DIV_ROUND_UP(DIV_ROUND_UP(blocks, 8), VPC_SECTOR);
 }
 
-static bool length_valid(const VpcState *s)
+static bool batmap_length_valid(const VpcState *s)
 {
     const VpcBatmap *b = &s->batmap;
 
@@ -62,7 +62,7 @@ static bool length_valid(const VpcState *s)
 }
 
 /* Is the map where every program puts it, and no longer than they make it? */
-static bool stands_in_place(const VpcState *s)
+static bool batmap_stands_in_place(const VpcState *s)
 {
     const VpcBatmap *b = &s->batmap;
     uint64_t entries = be32_to_cpu(s->header.max_table_entries);
@@ -71,7 +71,7 @@ static bool stands_in_place(const VpcState *s)
            b->bytes <= ROUND_UP(DIV_ROUND_UP(entries, 8), VPC_SECTOR);
 }
 
-static int read_map(BlockDriverState *bs, Error **errp)
+static int batmap_read_map(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
@@ -93,7 +93,8 @@ static int read_map(BlockDriverState *bs, Error **errp)
 }
 
 /* Reads the header, if there is one; sets b->header_offset then. */
-static int read_header(BlockDriverState *bs, uint64_t offset, Error **errp)
+static int batmap_read_header(BlockDriverState *bs, uint64_t offset,
+                              Error **errp)
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
@@ -116,17 +117,17 @@ static int read_header(BlockDriverState *bs, uint64_t offset, Error **errp)
     return 0;
 }
 
-int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp)
+int vpc_batmap_open(BlockDriverState *bs, uint64_t bat_end, Error **errp)
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
-    int ret = read_header(bs, table_end, errp);
+    int ret = batmap_read_header(bs, bat_end, errp);
 
-    if (ret < 0 || !b->header_offset || !length_valid(s) ||
-        !stands_in_place(s) || b->offset + b->bytes > s->file_end) {
+    if (ret < 0 || !b->header_offset || !batmap_length_valid(s) ||
+        !batmap_stands_in_place(s) || b->offset + b->bytes > s->file_end) {
         return ret;
     }
-    ret = read_map(bs, errp);
+    ret = batmap_read_map(bs, errp);
     if (ret == 0 && b->trusted &&
         vpc_reserve_range(s, "Batmap", b->header_offset,
                           sizeof(b->header) + b->bytes, NULL) == 0) {
@@ -140,8 +141,9 @@ int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp)
 /* ---- a map that its checksum does not prove ----------------------------- */
 
 /* Reserves a range that no block lies in. */
-static bool reserve_apart(VpcState *s, const char *what, uint64_t start,
-                          uint64_t bytes, const GArray *starts, Error **errp)
+static bool batmap_reserve_apart(VpcState *s, const char *what, uint64_t start,
+                                 uint64_t bytes, const GArray *starts,
+                                 Error **errp)
 {
     if (vpc_block_in_range(s, starts, start, bytes)) {
         error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes "
@@ -152,21 +154,21 @@ static bool reserve_apart(VpcState *s, const char *what, uint64_t start,
 }
 
 /* Is there room where the header says that the map is? */
-static VpcBatmapFault find_room(VpcState *s, const GArray *starts,
-                                Error **errp)
+static VpcBatmapFault batmap_find_room(VpcState *s, const GArray *starts,
+                                       Error **errp)
 {
     VpcBatmap *b = &s->batmap;
 
-    if (!reserve_apart(s, "Batmap header", b->header_offset,
-                       sizeof(b->header), starts, errp)) {
+    if (!batmap_reserve_apart(s, "Batmap header", b->header_offset,
+                              sizeof(b->header), starts, errp)) {
         return VPC_BATMAP_HEADER;
     }
-    if (!length_valid(s)) {
+    if (!batmap_length_valid(s)) {
         error_setg(errp, "Batmap has %" PRIu64 " sectors, expected %" PRIu32,
                    b->bytes / VPC_SECTOR, vpc_batmap_sectors(s));
         return VPC_BATMAP_LENGTH;
     }
-    return reserve_apart(s, "Batmap", b->offset, b->bytes, starts, errp)
+    return batmap_reserve_apart(s, "Batmap", b->offset, b->bytes, starts, errp)
            ? VPC_BATMAP_SOUND : VPC_BATMAP_OFFSET;
 }
 
@@ -181,11 +183,11 @@ int vpc_batmap_place(BlockDriverState *bs, const GArray *starts, Error **errp)
     if (!b->header_offset || b->proven) {
         return 0;
     }
-    b->fault = find_room(s, starts, &wrong);
+    b->fault = batmap_find_room(s, starts, &wrong);
     if (b->fault == VPC_BATMAP_SOUND) {
-        ret = read_map(bs, errp);
+        ret = batmap_read_map(bs, errp);
     }
-    if (ret == 0 && b->map && !b->trusted && !stands_in_place(s)) {
+    if (ret == 0 && b->map && !b->trusted && !batmap_stands_in_place(s)) {
         /* The header may be what is damaged, and this a block's data. */
         error_setg(&wrong, "Batmap at offset %" PRIu64 " has a wrong checksum",
                    b->offset);

@@ -33,10 +33,10 @@ typedef struct VpcBatmap {
 } VpcBatmap;
 
 /*
- * Looks for the map after a BAT that ends at @table_end, and reserves its space
+ * Looks for the map after a BAT that ends at @bat_end, and reserves its space
  * if it is proven, before the BAT is read.  Mixed.
  */
-int vpc_batmap_open(BlockDriverState *bs, uint64_t table_end, Error **errp);
+int vpc_batmap_open(BlockDriverState *bs, uint64_t bat_end, Error **errp);
 /*
  * Reserves the space of a map that is not, where no block of @starts
  * (vpc_census_take()) lies.  A map that cannot be used is no error: then no
@@ -50,7 +50,9 @@ void vpc_batmap_close(VpcState *s);
 
 /* Is the bitmap of @block known to be all ones?  Plain. */
 bool vpc_batmap_full(const VpcState *s, uint32_t block);
-/* Clears the bit of @block in memory, to be written by the next flush.  Plain. */
+/*
+ * Clears the bit of @block in memory, to be written by the next flush.  Plain.
+ */
 void vpc_batmap_clear(VpcState *s, uint32_t block);
 /* Is there a map?  Its bits count only while it is trusted.  Plain. */
 static inline bool vpc_batmap_exists(const VpcBatmap *batmap)
@@ -61,7 +63,7 @@ static inline bool vpc_batmap_exists(const VpcBatmap *batmap)
 bool vpc_batmap_is_dirty(const VpcState *s);
 void vpc_batmap_take_copies(BlockDriverState *bs, GArray *copies);
 
-/* What the checksum in @header should be for the @bytes of @map. */
+/* The checksum that belongs into @header for the @bytes of @map.  Plain. */
 uint32_t vpc_batmap_checksum(const VpcBatmapHeader *header, const void *map,
                              uint32_t bytes);
 

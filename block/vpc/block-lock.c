@@ -3,9 +3,9 @@
  * Locks on blocks, found by the number of the block in a hash.
  *
  * The locks on one block, granted ones and those that wait, are a ring in the
- * order of their arrival; the first one of each ring is in a bucket of the hash.
- * So neither locking nor unlocking looks at locks on other blocks, but for those
- * in the same bucket.
+ * order of their arrival; the first one of each ring is in a bucket of the
+ * hash. So neither locking nor unlocking looks at locks on other blocks, but
+ * for those in the same bucket.
  *
  * Invariants:
  *   - A lock is granted when it is the first of its ring, or when it and all

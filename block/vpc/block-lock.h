@@ -33,7 +33,9 @@ typedef struct VpcBlockLocks {
  */
 void coroutine_fn vpc_block_lock(VpcBlockLocks *locks, VpcBlockLock *lock,
                                  uint32_t block, bool exclusive);
-/* The same if it need not wait; otherwise nothing is locked, and it is false. */
+/*
+ * The same if it need not wait; otherwise nothing is locked, and it is false.
+ */
 bool vpc_block_trylock(VpcBlockLocks *locks, VpcBlockLock *lock,
                        uint32_t block, bool exclusive);
 void coroutine_fn vpc_block_unlock(VpcBlockLock *lock);

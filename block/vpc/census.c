@@ -8,8 +8,8 @@
  *   - Of blocks that overlap, those that begin first keep their place as far as
  *     they do not overlap each other; of two with one entry, that of the lower
  *     number: so that one of them is read as it was.
- *   - Truncated blocks say nothing against one that is whole, because what cut
- *     the file off did not move that one.
+ *   - A truncated block does not make a whole one unsound, because cutting the
+ *     file off has not moved that one.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -188,7 +188,7 @@ int vpc_bat_walk(BlockDriverState *bs, uint32_t blocks, VpcWalk *fn,
 
 /* ---- the census --------------------------------------------------------- */
 
-/* What the walk needs. */
+/* A census while the BAT is walked over. */
 typedef struct Taking {
     const VpcState *s;
     VpcCensus *census;
@@ -224,8 +224,10 @@ static int census_count(void *opaque, uint32_t block, uint32_t count,
         c->first_truncated = c->truncated ? c->first_truncated : block;
         c->truncated += counted;
     } else if (counted && fault != VPC_FAULT_NONE) {
-        c->first_bad = c->misplaced ? c->first_bad : block;
-        c->first_bad_entry = c->misplaced ? c->first_bad_entry : entry;
+        if (!c->misplaced) {
+            c->first_misplaced = block;
+            c->first_misplaced_entry = entry;
+        }
         c->misplaced += counted;
     }
     if (vpc_fault_has_place(fault)) {
@@ -280,7 +282,8 @@ void vpc_census_find_overlaps(const VpcState *s, VpcCensus *c)
         VpcFault fault = vpc_entry_fault(s, entry);
         bool whole = fault != VPC_FAULT_TRUNCATED;
         bool before = i > 0 && entry - entries[i - 1] < stride;
-        bool after = i + 1 < c->starts->len && entries[i + 1] - entry < stride &&
+        bool after = i + 1 < c->starts->len &&
+                     entries[i + 1] - entry < stride &&
                      !(whole && vpc_entry_fault(s, entries[i + 1]) ==
                                 VPC_FAULT_TRUNCATED);
         bool keep = fault != VPC_FAULT_INTO && entry >= kept_end;

@@ -4,10 +4,10 @@
  * Opening, check and repair ask it, because an entry that one of them takes for
  * sound and another does not is data lost by a repair.
  *
- * Of a block that is not sound the first part may still be: the bytes of its data
- * that are in the file, in no structure and in no other block.  Where blocks
- * overlap, the one that begins last has lost its bitmap to the other, which has
- * lost its data from there on.
+ * Of a block that is not sound the first part may still be: the bytes of its
+ * data that are in the file, in no structure and in no other block.  Where
+ * blocks overlap, the one that begins last has lost its bitmap to the other,
+ * which has lost its data from there on.
  */
 #ifndef BLOCK_VPC_CENSUS_H
 #define BLOCK_VPC_CENSUS_H
@@ -38,15 +38,15 @@ typedef struct VpcShared {
 
 typedef struct VpcCensus {
     uint64_t placed;            /* blocks whose bitmaps have a place */
-    uint64_t allocated;         /* of the disk's: whole, and apart from others */
+    uint64_t allocated;         /* of the disk's: whole, not shared */
     uint64_t misplaced;         /* entries that are OUTSIDE, OVER or INTO */
     uint64_t truncated;
     uint64_t fragmented;        /* that do not follow their predecessor */
     uint64_t end;               /* of the last whole block, bytes */
     uint64_t kept_end;          /* of the last one that may stay in its place */
     uint64_t truncated_start;   /* of the first truncated block; UINT64_MAX */
-    uint32_t first_bad;         /* block of the first misplaced entry */
-    uint32_t first_bad_entry;   /* its value */
+    uint32_t first_misplaced;   /* block of the first misplaced entry */
+    uint32_t first_misplaced_entry; /* its value */
     uint32_t first_truncated;   /* block of the first truncated entry */
     bool aligned;               /* all data begins at multiples of 4 KiB */
     uint64_t previous;          /* bytes: the block met before */
@@ -55,14 +55,16 @@ typedef struct VpcCensus {
 } VpcCensus;
 
 /*
- * Reads the BAT once, validates each entry, and sorts those with a place.  Of the
- * blocks from @blocks on only sound ones matter, whose space is not free.  Memory
- * is bounded by what of the file is data.  0, or -errno with @errp set; to be
- * cleared in either case.  Mixed.
+ * Reads the BAT once, validates each entry, and sorts those with a place.  Of
+ * the blocks from @blocks on only sound ones matter, whose space is not free.
+ * Memory is bounded by what of the file is data.  0, or -errno with @errp set;
+ * to be cleared in either case.  Mixed.
  */
 int vpc_census_take(BlockDriverState *bs, VpcCensus *census, uint32_t blocks,
                     Error **errp);
-/* Finds the blocks that share space, when all structures have theirs.  Plain. */
+/*
+ * Finds the blocks that share space, when all structures have theirs.  Plain.
+ */
 void vpc_census_find_overlaps(const VpcState *s, VpcCensus *census);
 void vpc_census_clear(VpcCensus *census);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a range of the file holds: the only place that decides whether it reads as
- * zeroes, because two that differ would keep one block's bytes in another.
+ * What a range of the file holds: the only place that decides whether it reads
+ * as zeroes, because two that differ would keep one block's bytes in another.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"

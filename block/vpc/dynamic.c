@@ -219,8 +219,8 @@ static void judge_table(VpcState *s)
         vpc_refuse_writing(s, "%" PRIu64 " entries of the block allocation table "
                        "point outside the file or into other structures, the "
                        "first is that of block %" PRIu32 ", 0x%08" PRIx32,
-                       s->census.misplaced, s->census.first_bad,
-                       s->census.first_bad_entry);
+                       s->census.misplaced, s->census.first_misplaced,
+                       s->census.first_misplaced_entry);
     }
     if (s->census.truncated) {
         vpc_refuse_writing(s, "%" PRIu64 " blocks go on behind the end of the "

@@ -12,9 +12,9 @@
  *   - When a step fails, everything that was copied is dirty again.
  *   - What is dirty still when the image is closed is written all the same, as
  *     far as each copy can be, because otherwise all of it would be lost, and
- *     only a power cut could make that worse.  But a block whose data may not be
- *     on the disk, in space that may hold another one's bytes (`exposed`), loses
- *     its entry.
+ *     only a power cut could make that worse.  But a block whose data may not
+ *     be on the disk, in space that may hold another one's bytes (`exposed`),
+ *     loses its entry.
  *   - Space that blocks gave up waits for the BAT of its generation: one flush
  *     writes it, and the next one knows that it is durable.
  *   - Where there is a batmap, the bitmaps of blocks that gave up their space

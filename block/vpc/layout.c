@@ -12,12 +12,13 @@
  * multiple of 4 KiB, and a footer of its own directly after the data.
  *
  * Invariants:
- *   - The footer stands directly after the last block or structure, because QEMU
- *     up to 10.0 puts its next block there, and overwrites only that sector.
+ *   - The footer stands directly after the last block or structure, because
+ *     QEMU up to 10.0 puts its next block there, and overwrites only that
+ *     sector.
  *   - The next block begins after it, so that the last footer which is on the
  *     disk is never overwritten.
- *   - measure and preallocation lead to the same offsets as writing every block,
- *     since all three ask vpc_layout_block().
+ *   - measure and preallocation lead to the same offsets as writing every
+ *     block, since all three ask vpc_layout_block().
  */
 #include "qemu/osdep.h"
 #include "layout.h"

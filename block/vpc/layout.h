@@ -35,9 +35,9 @@ uint64_t vpc_layout_block_bytes(uint32_t block_size);
 uint64_t vpc_layout_block(uint32_t block_size, uint64_t start);
 
 /*
- * The offset for a block in @gap, which ends before other blocks: after room for
- * a footer if it fits so, else where the gap begins, which is how programs that
- * pack blocks left it.  UINT64_MAX: it does not fit.
+ * The offset for a block in @gap, which ends before other blocks: after room
+ * for a footer if it fits so, else where the gap begins, which is how programs
+ * that pack blocks left it.  UINT64_MAX: it does not fit.
  */
 uint64_t vpc_layout_block_in(uint32_t block_size, const VpcRange *gap);
 
@@ -48,7 +48,10 @@ uint64_t vpc_layout_block_in(uint32_t block_size, const VpcRange *gap);
  */
 bool vpc_layout_entry(uint32_t block_size, uint64_t offset, uint32_t *entry);
 
-/* Does a block at @offset follow one at @before, with a footer and slack at most? */
+/*
+ * Does a block at @offset follow one at @before, with a footer and slack at
+ * most?
+ */
 bool vpc_layout_follows(uint32_t block_size, uint64_t before, uint64_t offset);
 
 /* ---- footers ------------------------------------------------------------ */
@@ -68,8 +71,8 @@ void vpc_layout_footer_places(uint64_t end,
                               uint64_t places[VPC_FOOTER_PLACES]);
 
 /*
- * Is @footer, with zeroes before it, where a program leaves it after a block that
- * ends at @end, or without @blocks after the last structure?
+ * Is @footer, with zeroes before it, where a program leaves it after a block
+ * that ends at @end, or without @blocks after the last structure?
  */
 bool vpc_layout_footer_is_near(uint64_t end, bool blocks, uint64_t footer);
 

@@ -15,7 +15,9 @@
 #include "create.h"
 #include "vpc.h"
 
-/* As much as is looked at once: little at first, since most data are not zero. */
+/*
+ * As much as is looked at once: little at first, since most data are not zero.
+ */
 #define FIRST_LOOK (4 * KiB)
 #define LOOK (256 * KiB)
 
@@ -46,8 +48,8 @@ static int has_data(const Measure *m, uint64_t offset, uint64_t bytes)
 }
 
 /*
- * What the range from @offset on is, which is cut at the end of the block: 1
- * when a byte is not zero, else 0; -errno.  *@end is where it ends.
+ * 1 when a byte of the range that begins at @offset is not zero, else 0;
+ * -errno. It ends at *@end, at the latest where the block does.
  */
 static int look_at(const Measure *m, uint64_t offset, uint64_t block_end,
                    uint64_t *end)

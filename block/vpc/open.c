@@ -3,9 +3,10 @@
  * Opening: options, the size of the disk, whether it may be written to.
  *
  * Invariants:
- *   - Whatever is found wrong and does not keep the disk from being read makes
- *     the image read-only, and the user is told why.  Only to be checked or
- *     repaired (BDRV_O_CHECK, repair=on) is it opened all the same.
+ *   - Damage that does not keep the disk from being read makes the image
+ *     read-only, with a warning that gives the reason, because writing could
+ *     make it worse.  Only to be checked or repaired (BDRV_O_CHECK, repair=on)
+ *     is it opened for writing all the same.
  *   - The state is made of the file by one function, load(), whether the
  *     image is opened or was repaired.
  */
@@ -70,7 +71,7 @@ static void note_lost_footer(VpcState *s)
     }
 }
 
-/* Read-only, or an error, if there is a reason; the user is told of it. */
+/* Makes the node read-only, with a warning, or fails, if there is a reason. */
 static int check_writable(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
@@ -232,8 +233,9 @@ static void free_state(VpcState *s)
 }
 
 /*
- * A state made of what the file holds, with the options of @how, which stays the
- * caller's and, until *@state is put into its place, the node's.  0, or -errno.
+ * A state made of what the file holds, with the options of @how, which stays
+ * the caller's and, until *@state is put into its place, the node's.  0, or
+ * -errno.
  */
 static int load(BlockDriverState *bs, const VpcState *how, VpcState **state,
                 Error **errp)
@@ -299,7 +301,7 @@ static void print_repair(const BdrvCheckFinding *f, void *opaque)
     error_printf("\n");
 }
 
-/* Repairs what was opened leniently, and looks at it again as a user does. */
+/* Repairs the image, and opens it again as strictly as @lenient allows. */
 static int repair_opened(BlockDriverState *bs, bool lenient, Error **errp)
 {
     VpcState *s;
@@ -319,7 +321,7 @@ static int repair_opened(BlockDriverState *bs, bool lenient, Error **errp)
     return vpc_reload(bs, errp);
 }
 
-/* What comes after the state was made. */
+/* The steps of opening that need the state. */
 static int finish_open(BlockDriverState *bs, bool repair, bool lenient,
                        Error **errp)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Space on the disk: what is written and flushed before it is used again, and the
- * end of the image when blocks were given back, the footer that is due after what
- * is then the last block, and cutting the file after it.
+ * Space on the disk: what is written and flushed before it is used again, and
+ * the end of the image when blocks were given back, the footer that is due
+ * after what is then the last block, and cutting the file after it.
  *
  * Invariants:
  *   - The footer is written before the flush that comes before the BAT, so that
@@ -118,8 +118,8 @@ static guint end_place_of(const VpcSpace *space, uint64_t footer)
 }
 
 /*
- * May the footer that is due be written?  Of what stands there all but a block's
- * bytes that were given back is looked at.
+ * May the footer that is due be written?  Of what stands there all but a
+ * block's bytes that were given back is looked at.
  */
 static int coroutine_fn end_footer_fits(BlockDriverState *bs,
                                           uint64_t footer)

@@ -35,8 +35,8 @@ uint64_t vpc_space_end(const VpcSpace *space)
 static uint64_t space_places_end(const VpcSpace *space)
 {
     guint n = space->places->len;
-    uint64_t end = n ? vpc_space_place(space, n - 1) + vpc_space_block_bytes(space)
-                     : 0;
+    uint64_t end = n ? vpc_space_place(space, n - 1) +
+                       vpc_space_block_bytes(space) : 0;
 
     return MAX(end, space->structures_end);
 }
@@ -82,7 +82,7 @@ guint vpc_space_unuse(VpcSpace *space, uint32_t entry)
     return i;
 }
 
-/* The place was none: it holds what is not ours, or nothing. */
+/* No block goes there: other data is there, or nothing could be written. */
 static void space_forget(VpcSpace *space, uint32_t entry)
 {
     guint i = vpc_space_unuse(space, entry);
@@ -179,9 +179,9 @@ static int coroutine_fn space_settle(BlockDriverState *bs)
 }
 
 /*
- * May @spot in a gap be used?  Sets spot->stale.  Where it begins directly after a
- * block (@packed) no footer may stand: that block may be the last one of the BAT on
- * the disk.
+ * May @spot in a gap be used?  Sets spot->stale.  Where it begins directly
+ * after a block (@packed) no footer may stand: that block may be the last one
+ * of the BAT on the disk.
  */
 static bool coroutine_fn space_gap_is_free(BlockDriverState *bs, VpcSpot *spot,
                                            bool packed)
@@ -240,7 +240,8 @@ static bool coroutine_fn space_take_usable(BlockDriverState *bs, VpcSpot *spot)
         spot->growth = NULL;
         space_split(space, iter, offset + vpc_space_block_bytes(space));
         space_use(space, spot->entry);
-        if (!free.unknown || space_gap_is_free(bs, spot, offset == free.range.start)) {
+        if (!free.unknown ||
+            space_gap_is_free(bs, spot, offset == free.range.start)) {
             return true;
         }
         space_forget(space, spot->entry);
@@ -253,9 +254,9 @@ static bool coroutine_fn space_take_usable(BlockDriverState *bs, VpcSpot *spot)
 
 /*
  * Where blocks go after the last one.  Inside the file, if it goes on after the
- * image, and all of that reads as zeroes; else after all that the file holds.
- * What does not grow with zeroes may be a device, which cannot grow: there the
- * rest is used at last, whatever it holds.
+ * image, and all of that reads as zeroes; else after all that the file holds. A
+ * node that does not grow with zeroes may be a device, which cannot grow: there
+ * the rest is used at last, whatever it holds, because nothing else is left.
  */
 static int coroutine_fn space_find_growth(BlockDriverState *bs)
 {
@@ -318,7 +319,7 @@ static int space_take_from(VpcSpace *space, VpcGrowth *g, VpcSpot *spot)
     return 0;
 }
 
-/* Blocks go on after what was taken before, but never between that. */
+/* After all that was taken before, since growth has no gaps to fill. */
 static int coroutine_fn space_take_growth(BlockDriverState *bs, VpcSpot *spot)
 {
     VpcState *s = bs->opaque;
@@ -337,7 +338,7 @@ static int coroutine_fn space_take_growth(BlockDriverState *bs, VpcSpot *spot)
         }
     }
     if (ret == 0 && spot->growth->end != UINT64_MAX && !space->ended) {
-        /* Who looks at the end of a longer file finds a footer there. */
+        /* Because other programs look for it at the end of a longer file. */
         if (s->footer_offset != spot->growth->end) {
             ret = space_put_durable(bs, spot->growth->end);
         }

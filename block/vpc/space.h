@@ -7,15 +7,15 @@
  * the last block.
  *
  * Invariants:
- *   1. A place that was given back waits for a generation: it is used again only
- *      when no BAT that a power cut may leave on the disk names it, because that
- *      BAT would show another block's bytes there.
+ *   1. A place that was given back waits for a generation: it is used again
+ *      only when no BAT that a power cut may leave on the disk names it,
+ *      because that BAT would show another block's bytes there.
  *   2. A gap that was there when the image was opened is used only where it
- *      reads as zeroes or holds old footers, because anything else may be what a
- *      repair or another program left there.
+ *      reads as zeroes or holds old footers, because anything else may be what
+ *      a repair or another program left there.
  *   3. A block after the last one has room for a footer directly after it, and
- *      lies after the footer of what was the last block until then, so that this
- *      footer stays whole until the new one is on the disk.
+ *      lies after the footer of what was the last block until then, so that
+ *      this footer stays whole until the new one is on the disk.
  */
 #ifndef BLOCK_VPC_SPACE_H
 #define BLOCK_VPC_SPACE_H
@@ -79,8 +79,8 @@ typedef struct VpcSpot {
 } VpcSpot;
 
 /*
- * What is free when the blocks at @starts (uint32_t entries, sorted) have space.
- * Plain.
+ * What is free when the blocks at @starts (uint32_t entries, sorted) have
+ * space.  Plain.
  */
 void vpc_space_open(BlockDriverState *bs, const GArray *starts);
 void vpc_space_init(VpcSpace *space);
@@ -154,8 +154,9 @@ static inline void vpc_space_written(VpcSpace *space, uint64_t generation)
 }
 
 /*
- * The bitmaps of blocks that were given back up to @generation become zero, after
- * a flush of the entries: XenServer's map on the disk calls them full no more.
+ * The bitmaps of blocks that were given back up to @generation become zero,
+ * after a flush of the entries: XenServer's map on the disk calls them full no
+ * more.
  */
 int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
                                          uint64_t generation);
