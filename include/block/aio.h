@@ -183,11 +183,4 @@ void aio_timer_init(AioContext *ctx, QEMUTimer *ts, QEMUClockType type,
 QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int scale,
                          QEMUTimerCB *cb, void *opaque);
 
-/*
- * A source that runs @ctx from any GMainContext; the thread that iterates
- * that one is then the home of @ctx.  A new reference, owned by the caller;
- * the source holds one on @ctx.  Destroy it (g_source_destroy) to detach.
- */
-GSource *aio_get_g_source(AioContext *ctx);
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of the event loop: bottom halves, descriptors, signals, nesting and the
- * GSource.
+ * Tests of the event loop: bottom halves, descriptors, signals, nesting and
+ * BlockAIOCB.
  *
  * Each test has a context of its own, which is the thread's for its time.
  */
@@ -381,86 +381,6 @@ static void test_signal_ends_wait(void)
     end();
 }
 
-/* ---- GSource ---- */
-
-static gboolean quit_loop(gpointer opaque)
-{
-    g_main_loop_quit(opaque);
-    return G_SOURCE_REMOVE;
-}
-
-static void bh_quit(void *opaque)
-{
-    put((void *)"q");
-    g_main_loop_quit(opaque);
-}
-
-static void *bh_quit_thread(void *opaque)
-{
-    g_usleep(5000);
-    aio_bh_schedule_oneshot(ctx, bh_quit, opaque);
-    return NULL;
-}
-
-static void coroutine_fn co_naps(void *opaque)
-{
-    put((void *)"1");
-    qemu_co_sleep_ns(QEMU_CLOCK_REALTIME, 2 * SCALE_MS);
-    put((void *)"2");
-}
-
-static void test_gsource(void)
-{
-    GMainContext *gctx = g_main_context_new();
-    GMainLoop *loop = g_main_loop_new(gctx, FALSE);
-    GSource *source;
-    QEMUTimer timer;
-    pthread_t thread;
-    Pipe p;
-
-    begin();
-    pipe_open(&p);
-    source = aio_get_g_source(ctx);
-    g_source_attach(source, gctx);
-
-    /* A descriptor, and a coroutine that sleeps. */
-    pipe_watch(&p, pipe_read);
-    pipe_put(&p);
-    qemu_coroutine_enter(qemu_coroutine_create(co_naps, NULL));
-    while (!p.reads || !strchr(trace->str, '2')) {
-        g_main_context_iteration(gctx, TRUE);
-    }
-    expect_trace("12");
-
-    /* A timer ends the wait of the main loop. */
-    aio_timer_init(ctx, &timer, QEMU_CLOCK_REALTIME, SCALE_NS, bh_quit, loop);
-    timer_mod_ns(&timer, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + SCALE_MS);
-    g_main_loop_run(loop);
-    expect_trace("12q");
-
-    /* So does another thread. */
-    pipe_watch(&p, NULL);
-    pthread_create(&thread, NULL, bh_quit_thread, loop);
-    g_main_loop_run(loop);
-    pthread_join(thread, NULL);
-    expect_trace("12qq");
-
-    /* With nothing to do it leaves the main loop to others. */
-    pipe_put(&p);
-    g_autoptr(GSource) other = g_timeout_source_new(5);
-    g_source_set_callback(other, quit_loop, loop, NULL);
-    g_source_attach(other, gctx);
-    g_main_loop_run(loop);
-    g_assert_cmpint(p.reads, ==, 1);
-
-    g_source_destroy(source);
-    g_source_unref(source);
-    g_main_loop_unref(loop);
-    g_main_context_unref(gctx);
-    pipe_close(&p);
-    end();
-}
-
 /* ---- BlockAIOCB ---- */
 
 typedef struct TestACB {
@@ -508,7 +428,6 @@ int main(int argc, char **argv)
     g_test_add_func("/aio/fd/nested", test_fd_nested);
     g_test_add_func("/aio/fd/not-starved", test_fd_not_starved);
     g_test_add_func("/aio/signal", test_signal_ends_wait);
-    g_test_add_func("/aio/gsource", test_gsource);
     g_test_add_func("/aio/aiocb", test_aiocb);
     return g_test_run();
 }

@@ -82,7 +82,6 @@ struct AioContext {
     unsigned n_handlers;
     unsigned walking; /* how many calls walk the list */
     bool have_deleted;
-    unsigned handlers_gen;       /* changes whenever the set does */
     unsigned n_syscall_handlers; /* those that only a system call can ask */
     struct pollfd *pollfds;
     unsigned pollfds_size;
@@ -123,24 +122,8 @@ bool aio_timers_run(AioContext *ctx);
 /* Set up the empty timer lists. */
 void aio_timers_init(AioContext *ctx);
 
-/*
- * Announce that the thread will wait; returns false when there is something
- * to do instead.  aio_end_sleep() ends it in either case.
- */
-bool aio_begin_sleep(AioContext *ctx);
-void aio_end_sleep(AioContext *ctx);
-
-/* Empty the eventfd after a wait found it readable. */
-void aio_drain_notify_fd(AioContext *ctx);
-
-/* The events that @handler waits for, and whether it waits at all. */
-short aio_handler_events(const AioHandler *handler);
-
 /* Free the handlers; for the last unref. */
 void aio_drop_handlers(AioContext *ctx);
-
-/* Let every engine hand over what it has gathered. */
-void aio_run_flush_hooks(AioContext *ctx);
 
 /* End engines and pool; for the last unref. */
 void aio_drop_engines(AioContext *ctx);

@@ -31,7 +31,12 @@ void aio_notify(AioContext *ctx)
     }
 }
 
-bool aio_begin_sleep(AioContext *ctx)
+/*
+ * Announce that the thread will wait; false when there is something to do
+ * instead.  The order is what makes it safe: who adds work sets `notified`
+ * first and reads `sleeping` then, so one of the two sides sees the other.
+ */
+static bool begin_sleep(AioContext *ctx)
 {
     if (ctx->notify_fd < 0) {
         ctx->notify_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -44,20 +49,8 @@ bool aio_begin_sleep(AioContext *ctx)
            !aio_has_scheduled(ctx);
 }
 
-void aio_end_sleep(AioContext *ctx)
-{
-    __atomic_store_n(&ctx->sleeping, 0, __ATOMIC_SEQ_CST);
-}
-
-void aio_drain_notify_fd(AioContext *ctx)
-{
-    uint64_t count;
-
-    while (read(ctx->notify_fd, &count, sizeof(count)) < 0 && errno == EINTR) {
-    }
-}
-
-void aio_run_flush_hooks(AioContext *ctx)
+/* Let every engine hand over what it has gathered. */
+static void run_flush_hooks(AioContext *ctx)
 {
     AioHook *hook;
 
@@ -79,15 +72,6 @@ static bool run_poll_hooks(AioContext *ctx)
     return progress;
 }
 
-short aio_handler_events(const AioHandler *handler)
-{
-    if (handler->deleted) {
-        return 0;
-    }
-    return (handler->io_read ? POLLIN | POLLHUP | POLLERR : 0) |
-           (handler->io_write ? POLLOUT | POLLERR : 0);
-}
-
 static AioHandler *find_handler(AioContext *ctx, int fd)
 {
     AioHandler *h;
@@ -105,7 +89,6 @@ static void count_handler(AioContext *ctx, const AioHandler *h, int n)
 {
     ctx->n_handlers += n;
     ctx->n_syscall_handlers += h->io_poll ? 0 : n;
-    ctx->handlers_gen++;
 }
 
 static void begin_walk(AioContext *ctx)
@@ -222,6 +205,7 @@ static void wait_for_fds(AioContext *ctx, int64_t timeout)
 {
     struct timespec ts = { timeout / NANOSECONDS_PER_SECOND,
                            timeout % NANOSECONDS_PER_SECOND };
+    uint64_t count;
     unsigned n = 1;
     AioHandler *h;
 
@@ -232,15 +216,21 @@ static void wait_for_fds(AioContext *ctx, int64_t timeout)
     ctx->pollfds[0] = (struct pollfd){ ctx->notify_fd, POLLIN, 0 };
     QLIST_FOREACH(h, &ctx->handlers, next) {
         if (!h->deleted) {
-            ctx->pollfds[n++] =
-                (struct pollfd){ h->fd, aio_handler_events(h), 0 };
+            /* Hang-ups and errors are reported without being asked for. */
+            short events = (h->io_read ? POLLIN : 0) |
+                           (h->io_write ? POLLOUT : 0);
+
+            ctx->pollfds[n++] = (struct pollfd){ h->fd, events, 0 };
         }
     }
     if (ppoll(ctx->pollfds, n, timeout < 0 ? NULL : &ts, NULL) <= 0) {
         return;
     }
     if (ctx->pollfds[0].revents) {
-        aio_drain_notify_fd(ctx);
+        /* Emptied, because it would end every wait from now on. */
+        while (read(ctx->notify_fd, &count, sizeof(count)) < 0 &&
+               errno == EINTR) {
+        }
     }
     /* Nothing ran meanwhile, so the handlers are those of the loop above. */
     n = 1;
@@ -258,10 +248,10 @@ static void wait_for_fds(AioContext *ctx, int64_t timeout)
 static bool wait_and_run_handlers(AioContext *ctx, bool blocking)
 {
     if (blocking) {
-        int64_t timeout = aio_begin_sleep(ctx) ? aio_timers_deadline(ctx) : 0;
+        bool idle = begin_sleep(ctx);
 
-        wait_for_fds(ctx, timeout);
-        aio_end_sleep(ctx);
+        wait_for_fds(ctx, idle ? aio_timers_deadline(ctx) : 0);
+        __atomic_store_n(&ctx->sleeping, 0, __ATOMIC_SEQ_CST);
     } else if (ctx->n_syscall_handlers) {
         wait_for_fds(ctx, 0);
     }
@@ -279,13 +269,13 @@ bool aio_poll(AioContext *ctx, bool blocking)
     notified = __atomic_exchange_n(&ctx->notified, 0, __ATOMIC_SEQ_CST);
 
     progress = aio_run_scheduled(ctx);
-    aio_run_flush_hooks(ctx);
+    run_flush_hooks(ctx);
     progress |= run_poll_hooks(ctx);
     progress |= run_handler_polls(ctx);
     progress |= wait_and_run_handlers(ctx, blocking && !progress && !notified);
     progress |= run_poll_hooks(ctx);
     progress |= aio_timers_run(ctx);
-    aio_run_flush_hooks(ctx);
+    run_flush_hooks(ctx);
 
     aio_context_swap_current(outer);
     return progress;
