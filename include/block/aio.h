@@ -49,8 +49,7 @@ struct BlockAIOCB {
 void *qemu_aio_get(const AIOCBInfo *aiocb_info, BlockDriverState *bs,
                    BlockCompletionFunc *cb, void *opaque);
 
-/* Take and drop a reference; the last one frees the structure. */
-void qemu_aio_ref(void *p);
+/* Drop a reference; the last one frees the structure. */
 void qemu_aio_unref(void *p);
 
 typedef struct QEMUBH QEMUBH;
@@ -175,12 +174,12 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co);
 /* Run @co in @ctx, the caller's own context: as aio_co_wake in its home. */
 void aio_co_enter(AioContext *ctx, Coroutine *co);
 
-/* timer_init() of qemu/timer.h for the context @ctx. */
+/*
+ * Prepare memory of the caller as a timer of @ctx, not armed.  @scale (SCALE_*)
+ * is part of the interface and has no effect, because timer_mod_ns() is the
+ * only function that arms.
+ */
 void aio_timer_init(AioContext *ctx, QEMUTimer *ts, QEMUClockType type,
                     int scale, QEMUTimerCB *cb, void *opaque);
-
-/* A heap timer of @ctx; free it with timer_free. */
-QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int scale,
-                         QEMUTimerCB *cb, void *opaque);
 
 #endif

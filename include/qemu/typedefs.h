@@ -36,7 +36,6 @@ typedef struct QEMUBH QEMUBH;
 typedef struct QEMUIOVector QEMUIOVector;
 typedef struct QEMUTimer QEMUTimer;
 typedef struct QEMUTimerList QEMUTimerList;
-typedef struct QEMUTimerListGroup QEMUTimerListGroup;
 typedef struct QEnumLookup QEnumLookup;
 typedef struct QList QList;
 typedef struct QListEntry QListEntry;

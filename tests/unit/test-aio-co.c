@@ -14,53 +14,51 @@
 static void test_timer_order(void)
 {
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    QEMUTimer a, b, c, *d;
+    QEMUTimer a, b, c, d;
 
     begin();
     aio_timer_init(ctx, &a, QEMU_CLOCK_REALTIME, SCALE_NS, put, (void *)"a");
     aio_timer_init(ctx, &b, QEMU_CLOCK_VIRTUAL, SCALE_MS, put, (void *)"b");
-    timer_init_us(&c, QEMU_CLOCK_REALTIME, put, (void *)"c");
-    d = timer_new_ns(QEMU_CLOCK_REALTIME, put, (void *)"d");
+    aio_timer_init(ctx, &c, QEMU_CLOCK_REALTIME, SCALE_US, put, (void *)"c");
+    aio_timer_init(ctx, &d, QEMU_CLOCK_REALTIME, SCALE_NS, put, (void *)"d");
     timer_mod_ns(&a, now + 3 * SCALE_MS);
-    timer_mod(&b, now / SCALE_MS + 2);
+    timer_mod_ns(&b, now + 2 * SCALE_MS);
     timer_mod_ns(&c, now + 3 * SCALE_MS);
-    timer_mod(d, INT64_MAX);
-    g_assert_cmpint(timer_expire_time_ns(&a), ==, now + 3 * SCALE_MS);
+    timer_mod_ns(&d, INT64_MAX);
     AIO_WAIT_WHILE(ctx, trace->len < 3);
     expect_trace("bac");
     g_assert_cmpint(qemu_clock_get_ns(QEMU_CLOCK_REALTIME), >=,
                     now + 3 * SCALE_MS);
     g_assert_false(timer_pending(&a));
-    g_assert_cmpint(timer_expire_time_ns(&a), ==, -1);
     timer_deinit(&a);
     timer_deinit(&b);
     timer_deinit(&c);
-    g_assert_true(timer_pending(d));
-    timer_free(d);
-    timer_free(NULL);
+    g_assert_true(timer_pending(&d));
+    timer_del(&d);
+    timer_deinit(&d);
     end();
 }
 
 static void test_timer_del_and_move(void)
 {
-    QEMUTimer *a, *b;
+    QEMUTimer a, b;
 
     begin();
-    a = aio_timer_new(ctx, QEMU_CLOCK_HOST, SCALE_NS, put, (void *)"a");
-    b = aio_timer_new(ctx, QEMU_CLOCK_HOST, SCALE_NS, put, (void *)"b");
-    timer_mod_ns(a, 1);
-    timer_mod_ns(b, -5);
-    timer_del(a);
-    timer_del(a);
+    aio_timer_init(ctx, &a, QEMU_CLOCK_HOST, SCALE_NS, put, (void *)"a");
+    aio_timer_init(ctx, &b, QEMU_CLOCK_HOST, SCALE_NS, put, (void *)"b");
+    timer_mod_ns(&a, 1);
+    timer_mod_ns(&b, -5);
+    timer_del(&a);
+    timer_del(&a);
     run_all();
     expect_trace("b");
-    timer_mod_ns(a, INT64_MAX);
-    timer_mod_ns(b, 2);
-    timer_mod_ns(a, 1);
+    timer_mod_ns(&a, INT64_MAX);
+    timer_mod_ns(&b, 2);
+    timer_mod_ns(&a, 1);
     run_all();
     expect_trace("bab");
-    timer_free(a);
-    timer_free(b);
+    timer_deinit(&a);
+    timer_deinit(&b);
     end();
 }
 
@@ -103,8 +101,6 @@ static void test_clocks(void)
     g_assert_cmpint(llabs(wall / NANOSECONDS_PER_SECOND - time(NULL)), <=, 1);
     g_assert_cmpint(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), <=,
                     qemu_clock_get_ns(QEMU_CLOCK_REALTIME));
-    g_assert_cmpint(qemu_clock_get_us(QEMU_CLOCK_HOST), >=, wall / SCALE_US);
-    g_assert_cmpint(qemu_clock_get_ms(QEMU_CLOCK_HOST), >=, wall / SCALE_MS);
 }
 
 /* ---- coroutines ---- */
@@ -409,13 +405,14 @@ static void test_fork_before_use(void)
     pid = fork();
     g_assert_cmpint(pid, >=, 0);
     if (pid == 0) {
-        QEMUTimer *t =
-            aio_timer_new(ctx, QEMU_CLOCK_REALTIME, SCALE_NS, put, (void *)"t");
+        QEMUTimer t;
 
-        timer_mod_ns(t, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + SCALE_MS);
+        aio_timer_init(ctx, &t, QEMU_CLOCK_REALTIME, SCALE_NS, put,
+                       (void *)"t");
+        timer_mod_ns(&t, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + SCALE_MS);
         aio_bh_schedule_oneshot(ctx, put, (void *)"b");
         AIO_WAIT_WHILE(ctx, trace->len < 2);
-        timer_free(t);
+        timer_deinit(&t);
         _exit(strcmp(trace->str, "bt") ? 1 : 0);
     }
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);

@@ -25,13 +25,6 @@ void *qemu_aio_get(const AIOCBInfo *aiocb_info, BlockDriverState *bs,
     return acb;
 }
 
-void qemu_aio_ref(void *p)
-{
-    BlockAIOCB *acb = p;
-
-    acb->refcnt++;
-}
-
 void qemu_aio_unref(void *p)
 {
     BlockAIOCB *acb = p;

@@ -44,38 +44,7 @@ void aio_timer_init(AioContext *ctx, QEMUTimer *ts, QEMUClockType type,
         .timer_list = &ctx->timers[id],
         .cb = cb,
         .opaque = opaque,
-        .scale = scale,
     };
-}
-
-QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int scale,
-                         QEMUTimerCB *cb, void *opaque)
-{
-    QEMUTimer *ts = g_new(QEMUTimer, 1);
-
-    aio_timer_init(ctx, ts, type, scale, cb, opaque);
-    return ts;
-}
-
-void timer_init(QEMUTimer *ts, QEMUClockType type, int scale, QEMUTimerCB *cb,
-                void *opaque)
-{
-    aio_timer_init(qemu_get_current_aio_context(), ts, type, scale, cb, opaque);
-}
-
-QEMUTimer *timer_new(QEMUClockType type, int scale, QEMUTimerCB *cb,
-                     void *opaque)
-{
-    return aio_timer_new(qemu_get_current_aio_context(), type, scale, cb,
-                         opaque);
-}
-
-void timer_free(QEMUTimer *ts)
-{
-    if (ts) {
-        timer_del(ts);
-        g_free(ts);
-    }
 }
 
 void timer_del(QEMUTimer *ts)
@@ -112,24 +81,9 @@ void timer_mod_ns(QEMUTimer *ts, int64_t expire)
     QTAILQ_INSERT_HEAD(&list->armed, ts, next);
 }
 
-void timer_mod(QEMUTimer *ts, int64_t expire)
-{
-    int64_t ns;
-
-    if (__builtin_mul_overflow(expire, (int64_t)ts->scale, &ns)) {
-        ns = expire < 0 ? 0 : INT64_MAX;
-    }
-    timer_mod_ns(ts, ns);
-}
-
 bool timer_pending(const QEMUTimer *ts)
 {
     return ts->expire_time >= 0;
-}
-
-int64_t timer_expire_time_ns(const QEMUTimer *ts)
-{
-    return ts->expire_time;
 }
 
 static int64_t list_deadline(QEMUTimerList *list)
