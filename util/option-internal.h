@@ -48,4 +48,12 @@ void opt_remove(QemuOpts *opts, QemuOpt *opt);
 bool opt_parse_value(const char *name, enum QemuOptType type, const char *str,
                      QemuOptValue *value, Error **errp);
 
+/*
+ * Take the first item of @p, which is not empty, apart into two new strings.
+ * A bare word is the value of @implied or, when that is NULL, a name whose
+ * *@value is NULL.  Returns the next item.
+ */
+const char *opt_next_item(const char *p, const char *implied, char **name,
+                          char **value);
+
 #endif

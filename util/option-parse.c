@@ -88,11 +88,7 @@ const char *get_opt_value(const char *p, char **value)
             p++;
         }
     }
-    if (value) {
-        *value = g_string_free(text, FALSE);
-    } else {
-        g_string_free(text, TRUE);
-    }
+    *value = g_string_free(text, FALSE);
     return p;
 }
 
@@ -126,13 +122,8 @@ bool is_valid_option_list(const char *params)
     return len > 0 && params[0] != ',' && commas % 2 == 0;
 }
 
-/*
- * Take the first item of @p apart into two new strings.  A bare word is the
- * value of @implied, if there is one, else the name of something that is on, or
- * with "no" before it off.  Returns the next item.
- */
-static const char *next_item(const char *p, const char *implied, char **name,
-                             char **value)
+const char *opt_next_item(const char *p, const char *implied, char **name,
+                          char **value)
 {
     size_t len = strcspn(p, "=,");
 
@@ -143,67 +134,33 @@ static const char *next_item(const char *p, const char *implied, char **name,
         *name = g_strdup(implied);
         p = get_opt_value(p, value);
     } else {
-        bool off = strncmp(p, "no", 2) == 0;
-
-        *name = off ? g_strndup(p + 2, len - 2) : g_strndup(p, len);
-        *value = g_strdup(off ? "off" : "on");
+        *name = g_strndup(p, len);
+        *value = NULL;
         p += len;
     }
     return *p == ',' ? p + 1 : p;
 }
 
-/* Set all of @params, leaving out `id` if @skip_id. */
-static bool set_items(QemuOpts *opts, const char *params, const char *firstname,
-                      bool skip_id, Error **errp)
+bool qemu_opts_do_parse(QemuOpts *opts, const char *params,
+                        const char *firstname, Error **errp)
 {
     while (*params) {
         g_autofree char *name = NULL;
         g_autofree char *value = NULL;
+        const char *set;
 
-        params = next_item(params, firstname, &name, &value);
+        params = opt_next_item(params, firstname, &name, &value);
         firstname = NULL;
-        if (skip_id && strcmp(name, "id") == 0) {
-            continue;
+        set = name;
+        if (!value) {
+            bool off = g_str_has_prefix(name, "no");
+
+            set = off ? name + 2 : name;
+            value = g_strdup(off ? "off" : "on");
         }
-        if (!qemu_opt_set(opts, name, value, errp)) {
+        if (!qemu_opt_set(opts, set, value, errp)) {
             return false;
         }
     }
     return true;
-}
-
-bool qemu_opts_do_parse(QemuOpts *opts, const char *params,
-                        const char *firstname, Error **errp)
-{
-    return set_items(opts, params, firstname, false, errp);
-}
-
-/* The value of the first `id` in @params as a new string, or NULL. */
-static char *find_id(const char *params, const char *firstname)
-{
-    while (*params) {
-        g_autofree char *name = NULL;
-        g_autofree char *value = NULL;
-
-        params = next_item(params, firstname, &name, &value);
-        firstname = NULL;
-        if (strcmp(name, "id") == 0) {
-            return g_steal_pointer(&value);
-        }
-    }
-    return NULL;
-}
-
-QemuOpts *qemu_opts_parse(QemuOptsList *list, const char *params,
-                          bool permit_abbrev, Error **errp)
-{
-    const char *firstname = permit_abbrev ? list->implied_opt_name : NULL;
-    g_autofree char *id = find_id(params, firstname);
-    QemuOpts *opts = qemu_opts_create(list, id, true, errp);
-
-    if (opts && !set_items(opts, params, firstname, true, errp)) {
-        qemu_opts_del(opts);
-        return NULL;
-    }
-    return opts;
 }

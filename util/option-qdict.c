@@ -24,26 +24,6 @@ static bool set_from_entry(QemuOpts *opts, const QDictEntry *entry,
     return qemu_opt_set(opts, name, value, errp);
 }
 
-QemuOpts *qemu_opts_from_qdict(QemuOptsList *list, const QDict *qdict,
-                               Error **errp)
-{
-    const char *id = qdict_get_try_str(qdict, "id");
-    QemuOpts *opts = qemu_opts_create(list, id, true, errp);
-    const QDictEntry *entry;
-
-    if (!opts) {
-        return NULL;
-    }
-    for (entry = qdict_first(qdict); entry; entry = qdict_next(qdict, entry)) {
-        if (strcmp(qdict_entry_key(entry), "id") != 0 &&
-            !set_from_entry(opts, entry, errp)) {
-            qemu_opts_del(opts);
-            return NULL;
-        }
-    }
-    return opts;
-}
-
 void qemu_opts_absorb_qdict(QemuOpts *opts, QDict *qdict, Error **errp)
 {
     bool any = opts_accepts_any(opts->list);

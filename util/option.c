@@ -40,22 +40,10 @@ static bool id_is_wellformed(const char *id)
     return *id == '\0';
 }
 
-QemuOpts *qemu_opts_find(QemuOptsList *list, const char *id)
-{
-    QemuOpts *opts;
-
-    QTAILQ_FOREACH(opts, &list->head, next) {
-        if (g_strcmp0(opts->id, id) == 0) {
-            return opts;
-        }
-    }
-    return NULL;
-}
-
 QemuOpts *qemu_opts_create(QemuOptsList *list, const char *id,
                            int fail_if_exists, Error **errp)
 {
-    QemuOpts *opts = NULL;
+    QemuOpts *opts;
 
     /* A list that was only zeroed has no usable head yet. */
     if (!list->head.tqh_circ.tql_prev) {
@@ -67,10 +55,11 @@ QemuOpts *qemu_opts_create(QemuOptsList *list, const char *id,
                           "'.', '_', starting with a letter.\n");
         return NULL;
     }
-    if (id || list->merge_lists) {
-        opts = qemu_opts_find(list, id);
-    }
-    if (opts) {
+    QTAILQ_FOREACH(opts, &list->head, next) {
+        /* Anonymous sets are different ones, unless the list merges them. */
+        if (g_strcmp0(opts->id, id) != 0 || (!id && !list->merge_lists)) {
+            continue;
+        }
         if (fail_if_exists && !list->merge_lists) {
             error_setg(errp, "Duplicate ID '%s' for %s", id, list->name);
             return NULL;
@@ -83,11 +72,6 @@ QemuOpts *qemu_opts_create(QemuOptsList *list, const char *id,
     QTAILQ_INIT(&opts->head);
     QTAILQ_INSERT_TAIL(&list->head, opts, next);
     return opts;
-}
-
-const char *qemu_opts_id(QemuOpts *opts)
-{
-    return opts->id;
 }
 
 void opt_remove(QemuOpts *opts, QemuOpt *opt)
@@ -111,15 +95,6 @@ void qemu_opts_del(QemuOpts *opts)
     QTAILQ_REMOVE(&opts->list->head, opts, next);
     g_free(opts->id);
     g_free(opts);
-}
-
-void qemu_opts_reset(QemuOptsList *list)
-{
-    QemuOpts *opts, *next;
-
-    QTAILQ_FOREACH_SAFE(opts, &list->head, next, next) {
-        qemu_opts_del(opts);
-    }
 }
 
 /*
@@ -149,11 +124,6 @@ bool qemu_opt_set(QemuOpts *opts, const char *name, const char *value,
     return true;
 }
 
-bool qemu_opt_set_bool(QemuOpts *opts, const char *name, bool val, Error **errp)
-{
-    return qemu_opt_set(opts, name, val ? "on" : "off", errp);
-}
-
 bool qemu_opt_set_number(QemuOpts *opts, const char *name, int64_t val,
                          Error **errp)
 {
@@ -174,21 +144,6 @@ int qemu_opt_unset(QemuOpts *opts, const char *name)
         }
     }
     return count;
-}
-
-int qemu_opt_foreach(QemuOpts *opts, qemu_opt_loopfunc func, void *opaque,
-                     Error **errp)
-{
-    QemuOpt *opt;
-    int ret;
-
-    QTAILQ_FOREACH(opt, &opts->head, next) {
-        ret = func(opaque, opt->name, opt->str, errp);
-        if (ret) {
-            return ret;
-        }
-    }
-    return 0;
 }
 
 /*
@@ -288,17 +243,6 @@ uint64_t qemu_opt_get_size(QemuOpts *opts, const char *name, uint64_t defval)
 bool qemu_opt_get_bool_del(QemuOpts *opts, const char *name, bool defval)
 {
     bool value = qemu_opt_get_bool(opts, name, defval);
-
-    if (opts) {
-        qemu_opt_unset(opts, name);
-    }
-    return value;
-}
-
-uint64_t qemu_opt_get_number_del(QemuOpts *opts, const char *name,
-                                 uint64_t defval)
-{
-    uint64_t value = qemu_opt_get_number(opts, name, defval);
 
     if (opts) {
         qemu_opt_unset(opts, name);

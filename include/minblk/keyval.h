@@ -14,22 +14,9 @@
 #include "qapi/qmp/qdict.h"
 
 /*
- * The nested dict of @params: "a=1,b.c=2,l.0=x" is {"a": "1", "b": {"c": "2"},
- * "l": ["x"]}.  With @implied_key, a first item without '=' is that key's
- * value.  Keys are letters, digits, '-' and '_', parted by single dots, and
- * begin with a letter; parts of digits only are list indices.
- *
- * The caller owns the result.  NULL and an error that names the key: a bad key,
- * an item without '=', keys that clash, gaps in a list, nesting deeper than
- * QOBJECT_MAX_DEPTH.
- */
-QDict *keyval_parse(const char *params, const char *implied_key,
-                    Error **errp);
-
-/*
  * The flat dict of @params: keys with their dots, as bdrv_open() takes them,
- * any bytes but '=' and ','.  @implied_key as for keyval_parse(); any other
- * item without '=' is a switch, whose value is "on".
+ * any bytes but '=' and ','.  With @implied_key, a first item without '=' is
+ * that key's value; any other one is a switch, whose value is "on".
  *
  * The caller owns the result.  NULL and an error for an empty key.
  */

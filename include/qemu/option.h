@@ -57,8 +57,8 @@ bool has_help_option(const char *params);
 bool is_valid_option_list(const char *params);
 
 /*
- * Copy a value up to the first single comma into a new string, `,,` as `,`,
- * stored in *@value unless that is NULL.  Returns where it stopped.
+ * Copy a value up to the first single comma into a new string *@value, `,,` as
+ * `,`.  Returns where it stopped.
  */
 const char *get_opt_value(const char *p, char **value);
 
@@ -84,8 +84,6 @@ uint64_t qemu_opt_get_size(QemuOpts *opts, const char *name,
 
 /* The same, and the option removed. */
 bool qemu_opt_get_bool_del(QemuOpts *opts, const char *name, bool defval);
-uint64_t qemu_opt_get_number_del(QemuOpts *opts, const char *name,
-                                 uint64_t defval);
 uint64_t qemu_opt_get_size_del(QemuOpts *opts, const char *name,
                                uint64_t defval);
 
@@ -95,22 +93,11 @@ uint64_t qemu_opt_get_size_del(QemuOpts *opts, const char *name,
  */
 bool qemu_opt_set(QemuOpts *opts, const char *name, const char *value,
                   Error **errp);
-bool qemu_opt_set_bool(QemuOpts *opts, const char *name, bool val,
-                       Error **errp);
 bool qemu_opt_set_number(QemuOpts *opts, const char *name, int64_t val,
                          Error **errp);
 
 /* Remove all settings of @name; returns how many there were. */
 int qemu_opt_unset(QemuOpts *opts, const char *name);
-
-/*
- * Call @func for each setting in the order in which they were made, until it
- * returns something else than 0, which is returned.  It may not change @opts.
- */
-typedef int (*qemu_opt_loopfunc)(void *opaque, const char *name,
-                                 const char *value, Error **errp);
-int qemu_opt_foreach(QemuOpts *opts, qemu_opt_loopfunc func, void *opaque,
-                     Error **errp);
 
 /*
  * A new, empty set on @list.  @id NULL: anonymous, and always new unless the
@@ -120,32 +107,17 @@ int qemu_opt_foreach(QemuOpts *opts, qemu_opt_loopfunc func, void *opaque,
 QemuOpts *qemu_opts_create(QemuOptsList *list, const char *id,
                            int fail_if_exists, Error **errp);
 
-/* The set with that id (NULL: the first anonymous one), or NULL. */
-QemuOpts *qemu_opts_find(QemuOptsList *list, const char *id);
-
-/* Borrowed; NULL for an anonymous set. */
-const char *qemu_opts_id(QemuOpts *opts);
-
 /* Unlink and free; NULL is allowed. */
 void qemu_opts_del(QemuOpts *opts);
 
-/* Delete all sets of @list. */
-void qemu_opts_reset(QemuOptsList *list);
-
 /*
- * Parse `a=b,c=d`: `,,` stands for a comma in a value, a bare word means on.
- * A first value without a name is that of @firstname, if that is not NULL.
- * qemu_opts_parse() makes a new set (the option `id` names it) and deletes it
- * on error; with @permit_abbrev, @firstname is the list's implied_opt_name.
+ * Set what `a=b,c=d` says: `,,` stands for a comma in a value, a bare word
+ * means on, with "no" before it off.  A first value without a name is that of
+ * @firstname, if that is not NULL.  Stops at the first error; what stood before
+ * it has been set.
  */
 bool qemu_opts_do_parse(QemuOpts *opts, const char *params,
                         const char *firstname, Error **errp);
-QemuOpts *qemu_opts_parse(QemuOptsList *list, const char *params,
-                          bool permit_abbrev, Error **errp);
-
-/* A new set with every scalar of @qdict; unknown names are errors. */
-QemuOpts *qemu_opts_from_qdict(QemuOptsList *list, const QDict *qdict,
-                               Error **errp);
 
 /*
  * Move what the list of @opts describes from @qdict, as strings.  Other keys

@@ -14,7 +14,7 @@
 
 int new_image(const char *node, const char *options, Error **errp)
 {
-    QDict *dict = keyval_parse(options, NULL, &error_abort);
+    QDict *dict = keyval_parse_flat(options, NULL, &error_abort);
     BlockdevCreateOptions *opts = NULL;
     Visitor *v;
     int ret = -EINVAL;

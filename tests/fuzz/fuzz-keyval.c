@@ -26,14 +26,12 @@ enum {
 /* Accepts every name. */
 static QemuOptsList any_opts = {
     .name = "fuzz-any",
-    .implied_opt_name = "file",
     .head = QTAILQ_HEAD_INITIALIZER(any_opts.head),
     .desc = { { /* end of list */ } },
 };
 
 static QemuOptsList typed_opts = {
     .name = "fuzz-typed",
-    .implied_opt_name = "s",
     .head = QTAILQ_HEAD_INITIALIZER(typed_opts.head),
     .desc = {
         { .name = "s", .type = QEMU_OPT_STRING },
@@ -93,22 +91,24 @@ static void try_flat(const char *text, const char *implied)
 
 static void try_nested(const char *text, const char *implied)
 {
+    g_autoptr(QDict) dict = keyval_parse_flat(text, implied, NULL);
+    g_autoptr(QObject) nested = NULL;
+    g_autoptr(QObject) again = NULL;
     Error *err = NULL;
-    g_autoptr(QDict) dict = keyval_parse(text, implied, &err);
 
-    fuzz_check_outcome(dict, err);
-    if (dict) {
-        g_autoptr(QDict) flat = qdict_clone_shallow(dict);
-        g_autofree char *again = NULL;
-        g_autoptr(QDict) same = NULL;
-        g_autoptr(QObject) nested = NULL;
+    if (!dict) {
+        return;
+    }
+    nested = qdict_crumple(dict, &err);
+    fuzz_check_outcome(nested, err);
+    if (qobject_to(QDict, nested) && !strstr(text, "..")) {
+        g_autoptr(QDict) flat =
+            qdict_clone_shallow(qobject_to(QDict, nested));
 
         qdict_flatten(flat);
-        again = write_out(flat);
-        same = keyval_parse(again, NULL, &error_abort);
-        g_assert_true(qdict_is_equal(dict, same));
-        nested = qdict_crumple(flat, &error_abort);
-        g_assert_true(qobject_is_equal(QOBJECT(dict), nested));
+        g_assert_true(qdict_is_equal(dict, flat));
+        again = qdict_crumple(flat, &error_abort);
+        g_assert_true(qobject_is_equal(nested, again));
     }
 }
 
@@ -119,26 +119,32 @@ static void use_typed(QemuOpts *opts)
     qemu_opt_get_size(opts, "size", 1);
 }
 
-static void try_opts(const char *text, QemuOptsList *list, bool permit_abbrev)
+static void try_opts(const char *text, QemuOptsList *list, const char *implied)
 {
     Error *err = NULL;
-    QemuOpts *opts = qemu_opts_parse(list, text, permit_abbrev, &err);
+    QemuOpts *opts = qemu_opts_create(list, NULL, 0, &error_abort);
+    bool ok = qemu_opts_do_parse(opts, text, implied, &err);
 
-    fuzz_check_outcome(opts, err);
-    if (opts) {
+    g_assert_true(ok == !err);
+    error_free(err);
+    if (ok) {
         g_autoptr(QDict) dict = qemu_opts_to_qdict(opts, NULL);
+        g_autoptr(QDict) left = NULL;
         g_autoptr(QDict) same = NULL;
         QemuOpts *again;
 
         if (list == &typed_opts) {
             use_typed(opts);
         }
-        qemu_opts_del(opts);
-        again = qemu_opts_from_qdict(list, dict, &error_abort);
+        again = qemu_opts_create(list, NULL, 0, &error_abort);
+        left = qdict_clone_shallow(dict);
+        qemu_opts_absorb_qdict(again, left, &error_abort);
+        g_assert_cmpuint(qdict_size(left), ==, 0);
         same = qemu_opts_to_qdict(again, NULL);
         g_assert_true(qdict_is_equal(dict, same));
         qemu_opts_del(again);
     }
+    qemu_opts_del(opts);
     g_assert_true(QTAILQ_EMPTY(&list->head));
 }
 
@@ -177,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_flat(text, implied);
     try_nested(text, implied);
     try_opts(text, data[0] & WITH_DESCRIPTIONS ? &typed_opts : &any_opts,
-             implied);
+             data[0] & WITH_DESCRIPTIONS && implied ? "s" : implied);
     try_words(text);
     try_size(text);
     return 0;
