@@ -282,16 +282,17 @@ void qdict_extract_subqdict(QDict *src, QDict **dst, const char *start)
     }
 }
 
-/* How many keys of @dict begin with @start. */
-static size_t count_prefix(const QDict *dict, const char *start)
+/* Whether a key of @dict begins with @start. */
+static bool has_prefix(const QDict *dict, const char *start)
 {
     const QDictEntry *entry;
-    size_t n = 0;
 
     for (entry = qdict_first(dict); entry; entry = qdict_next(dict, entry)) {
-        n += g_str_has_prefix(qdict_entry_key(entry), start);
+        if (g_str_has_prefix(qdict_entry_key(entry), start)) {
+            return true;
+        }
     }
-    return n;
+    return false;
 }
 
 void qdict_array_split(QDict *src, QList **dst)
@@ -305,8 +306,9 @@ void qdict_array_split(QDict *src, QList **dst)
         QObject *item = qdict_get(src, index);
         QDict *sub;
 
-        if (!item == !count_prefix(src, prefix)) {
-            return; /* neither form, or both */
+        if ((item != NULL) == has_prefix(src, prefix)) {
+            /* Neither form, or both: what stays is reported as unknown. */
+            return;
         }
         if (item) {
             qlist_append_obj(*dst, qobject_ref(item));
@@ -316,25 +318,6 @@ void qdict_array_split(QDict *src, QList **dst)
             qlist_append(*dst, sub);
         }
     }
-}
-
-int qdict_array_entries(QDict *src, const char *subqdict)
-{
-    size_t left = count_prefix(src, subqdict);
-    int i;
-
-    for (i = 0; left; i++) {
-        g_autofree char *index = g_strdup_printf("%s%d", subqdict, i);
-        g_autofree char *prefix = g_strconcat(index, ".", NULL);
-        bool item = qdict_haskey(src, index);
-        size_t members = count_prefix(src, prefix);
-
-        if (item == (members > 0)) {
-            return -EINVAL; /* neither form, or both */
-        }
-        left -= item + members;
-    }
-    return i;
 }
 
 bool qdict_rename_keys(QDict *qdict, const QDictRenames *renames,

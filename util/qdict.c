@@ -124,41 +124,12 @@ QObject *qdict_get(const QDict *qdict, const char *key)
     return entry ? entry->value : NULL;
 }
 
-double qdict_get_double(const QDict *qdict, const char *key)
-{
-    QNum *qn = qobject_to(QNum, qdict_get(qdict, key));
-
-    g_assert(qn);
-    return qnum_get_double(qn);
-}
-
-int64_t qdict_get_int(const QDict *qdict, const char *key)
-{
-    QNum *qn = qobject_to(QNum, qdict_get(qdict, key));
-
-    g_assert(qn);
-    return qnum_get_int(qn);
-}
-
-bool qdict_get_bool(const QDict *qdict, const char *key)
-{
-    QBool *qb = qobject_to(QBool, qdict_get(qdict, key));
-
-    g_assert(qb);
-    return qbool_get_bool(qb);
-}
-
 const char *qdict_get_str(const QDict *qdict, const char *key)
 {
     const char *str = qdict_get_try_str(qdict, key);
 
     g_assert(str);
     return str;
-}
-
-QList *qdict_get_qlist(const QDict *qdict, const char *key)
-{
-    return qobject_to(QList, qdict_get(qdict, key));
 }
 
 QDict *qdict_get_qdict(const QDict *qdict, const char *key)
@@ -169,22 +140,6 @@ QDict *qdict_get_qdict(const QDict *qdict, const char *key)
 const char *qdict_get_try_str(const QDict *qdict, const char *key)
 {
     return qobject_get_try_str(qdict_get(qdict, key));
-}
-
-int64_t qdict_get_try_int(const QDict *qdict, const char *key,
-                          int64_t def_value)
-{
-    QNum *qn = qobject_to(QNum, qdict_get(qdict, key));
-    int64_t val;
-
-    return qn && qnum_get_try_int(qn, &val) ? val : def_value;
-}
-
-bool qdict_get_try_bool(const QDict *qdict, const char *key, bool def_value)
-{
-    QBool *qb = qobject_to(QBool, qdict_get(qdict, key));
-
-    return qb ? qbool_get_bool(qb) : def_value;
 }
 
 const QDictEntry *qdict_first(const QDict *qdict)

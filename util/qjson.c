@@ -139,18 +139,6 @@ QObject *qobject_from_json(const char *string, Error **errp)
     return obj;
 }
 
-QDict *qdict_from_json(const char *string, Error **errp)
-{
-    g_autoptr(QObject) obj = qobject_from_json(string, errp);
-    QDict *dict = qobject_to(QDict, obj);
-
-    if (obj && !dict) {
-        error_setg(errp, "JSON object expected, but this is of type %s",
-                   qtype_name(qobject_type(obj)));
-    }
-    return qobject_ref(dict);
-}
-
 /* Where a value is written, and how. */
 typedef struct JsonWriter {
     GString *out;

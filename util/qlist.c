@@ -8,11 +8,7 @@
  *    never completed.
  */
 #include "qemu/osdep.h"
-#include "qapi/qmp/qbool.h"
 #include "qapi/qmp/qlist.h"
-#include "qapi/qmp/qnull.h"
-#include "qapi/qmp/qnum.h"
-#include "qapi/qmp/qstring.h"
 
 QList *qlist_new(void)
 {
@@ -23,61 +19,15 @@ QList *qlist_new(void)
     return qlist;
 }
 
-QList *qlist_copy(const QList *qlist)
-{
-    QList *copy = qlist_new();
-    const QListEntry *entry;
-
-    QLIST_FOREACH_ENTRY(qlist, entry) {
-        qlist_append_obj(copy, qobject_ref(qlist_entry_obj(entry)));
-    }
-    return copy;
-}
-
 void qlist_append_obj(QList *qlist, QObject *value)
 {
     assert(value);
     g_queue_push_tail(&qlist->items, value);
 }
 
-void qlist_append_bool(QList *qlist, bool value)
-{
-    qlist_append(qlist, qbool_from_bool(value));
-}
-
-void qlist_append_int(QList *qlist, int64_t value)
-{
-    qlist_append(qlist, qnum_from_int(value));
-}
-
-void qlist_append_str(QList *qlist, const char *value)
-{
-    qlist_append(qlist, qstring_from_str(value));
-}
-
-void qlist_append_null(QList *qlist)
-{
-    qlist_append(qlist, qnull());
-}
-
-QObject *qlist_pop(QList *qlist)
-{
-    return g_queue_pop_head(&qlist->items);
-}
-
-QObject *qlist_peek(const QList *qlist)
-{
-    return qlist_empty(qlist) ? NULL : qlist->items.head->data;
-}
-
 bool qlist_empty(const QList *qlist)
 {
     return qlist->items.length == 0;
-}
-
-size_t qlist_size(const QList *qlist)
-{
-    return qlist->items.length;
 }
 
 const QListEntry *qlist_first(const QList *qlist)

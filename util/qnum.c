@@ -66,24 +66,6 @@ bool qnum_get_try_uint(const QNum *qn, uint64_t *val)
     return false;
 }
 
-int64_t qnum_get_int(const QNum *qn)
-{
-    int64_t val = 0;
-    bool ok = qnum_get_try_int(qn, &val);
-
-    g_assert(ok);
-    return val;
-}
-
-uint64_t qnum_get_uint(const QNum *qn)
-{
-    uint64_t val = 0;
-    bool ok = qnum_get_try_uint(qn, &val);
-
-    g_assert(ok);
-    return val;
-}
-
 double qnum_get_double(const QNum *qn)
 {
     switch (qn->kind) {

@@ -26,19 +26,6 @@ QType qobject_type(const QObject *obj)
     return obj->base.type;
 }
 
-const char *qtype_name(QType type)
-{
-    static const char *const names[QTYPE__MAX] = {
-        [QTYPE_NONE] = "none",      [QTYPE_QNULL] = "null",
-        [QTYPE_QNUM] = "number",    [QTYPE_QSTRING] = "string",
-        [QTYPE_QDICT] = "object",   [QTYPE_QLIST] = "array",
-        [QTYPE_QBOOL] = "boolean",
-    };
-
-    assert(type < QTYPE__MAX);
-    return names[type];
-}
-
 QObject *qobject_check_type(const QObject *obj, QType type)
 {
     return obj && qobject_type(obj) == type ? (QObject *)obj : NULL;

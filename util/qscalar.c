@@ -46,27 +46,14 @@ QString *qstring_from_str(const char *str)
     return qstring_take_str(g_strdup(str));
 }
 
-QString *qstring_new(void)
-{
-    return qstring_from_str("");
-}
-
 const char *qstring_get_str(const QString *qs)
 {
     return qs->string;
 }
 
-const char *qstring_get_try_str(const QString *qs)
-{
-    return qs ? qs->string : NULL;
-}
-
 const char *qobject_get_try_str(const QObject *obj)
 {
-    return qstring_get_try_str(qobject_to(QString, obj));
-}
+    QString *qs = qobject_to(QString, obj);
 
-size_t qstring_get_length(const QString *qs)
-{
-    return strlen(qs->string);
+    return qs ? qs->string : NULL;
 }

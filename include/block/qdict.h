@@ -57,14 +57,6 @@ void qdict_extract_subqdict(QDict *src, QDict **dst, const char *start);
  */
 void qdict_array_split(QDict *src, QList **dst);
 
-/*
- * The number of elements that the flat dict @src holds under @subqdict (""
- * for the dict itself, else with its final dot, as in "list.").  -EINVAL when
- * an index is missing or occurs in both forms, or when another key stands
- * beside the indices.
- */
-int qdict_array_entries(QDict *src, const char *subqdict);
-
 /* A key's old and new name; an array ends with { NULL, NULL }. */
 typedef struct QDictRenames {
     const char *from;

@@ -167,6 +167,17 @@ static Visitor *flat_visitor(QDict *dict, Error **errp)
     return v;
 }
 
+static Visitor *flat_json_visitor(const char *text, Error **errp)
+{
+    g_autoptr(QObject) obj = qobject_from_json(text, errp);
+    QDict *dict = qobject_to(QDict, obj);
+
+    if (obj && !dict) {
+        error_setg(errp, "not an object");
+    }
+    return flat_visitor(qobject_ref(dict), errp);
+}
+
 static Visitor *json_visitor(const char *text, bool keyval, Error **errp)
 {
     g_autoptr(QObject) obj = qobject_from_json(text, errp);
@@ -184,7 +195,7 @@ static Visitor *new_visitor(char form, const char *text, Error **errp)
     case 'k':
         return json_visitor(text, true, errp);
     case 'f':
-        return flat_visitor(qdict_from_json(text, errp), errp);
+        return flat_json_visitor(text, errp);
     case 'o':
         return flat_visitor(keyval_parse_flat(text, NULL, errp), errp);
     default:

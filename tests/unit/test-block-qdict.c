@@ -13,7 +13,7 @@
 
 static QDict *dict_of(const char *json)
 {
-    return qdict_from_json(json, &error_abort);
+    return qobject_to(QDict, qobject_from_json(json, &error_abort));
 }
 
 static void check_json(const QObject *obj, const char *expected)
@@ -175,7 +175,7 @@ static void test_round_trip(void)
     g_autoptr(QObject) nested = NULL;
 
     qdict_flatten(flat);
-    g_assert_cmpint(qdict_get_int(flat, "file.size"), ==, 5);
+    g_assert_true(qdict_haskey(flat, "file.size"));
     nested = qdict_crumple(flat, &error_abort);
     g_assert_true(qobject_is_equal(nested, QOBJECT(dict)));
 }
@@ -244,25 +244,6 @@ static void test_array_split(void)
                 "{\"1\": 2, \"1.x\": 3}");
 }
 
-static void check_entries(const char *json, const char *prefix, int expected)
-{
-    g_autoptr(QDict) src = dict_of(json);
-
-    g_assert_cmpint(qdict_array_entries(src, prefix), ==, expected);
-}
-
-static void test_array_entries(void)
-{
-    check_entries("{}", "", 0);
-    check_entries("{'k': 1}", "l.", 0);
-    check_entries("{'l.0': 1, 'l.1.x': 2, 'l.1.y': 3, 'k': 4}", "l.", 2);
-    check_entries("{'0': 1, '1': 2}", "", 2);
-    check_entries("{'l.0': 1, 'l.2': 2}", "l.", -EINVAL);
-    check_entries("{'l.0': 1, 'l.0.x': 2}", "l.", -EINVAL);
-    check_entries("{'l.0': 1, 'l.x': 2}", "l.", -EINVAL);
-    check_entries("{'0': 1, 'k': 2}", "", -EINVAL);
-}
-
 static void test_rename(void)
 {
     static const QDictRenames renames[] = {
@@ -297,7 +278,6 @@ int main(int argc, char **argv)
     g_test_add_func("/block-qdict/join", test_join);
     g_test_add_func("/block-qdict/extract", test_extract);
     g_test_add_func("/block-qdict/array-split", test_array_split);
-    g_test_add_func("/block-qdict/array-entries", test_array_entries);
     g_test_add_func("/block-qdict/rename", test_rename);
     return g_test_run();
 }

@@ -83,7 +83,8 @@ static QObject *scalar_as_string(QObject *obj)
 
 static QDict *flat_strings(const char *json)
 {
-    g_autoptr(QDict) dict = qdict_from_json(json, &error_abort);
+    g_autoptr(QDict) dict =
+        qobject_to(QDict, qobject_from_json(json, &error_abort));
     QDict *result = qdict_new();
     const QDictEntry *entry;
 

@@ -220,20 +220,6 @@ static void test_depth(void)
     check_error("]]]]]]]][", "Invalid JSON: *");
 }
 
-static void test_object(void)
-{
-    g_autoptr(QDict) dict = qdict_from_json("{'a': 1}", &error_abort);
-    g_autoptr(Error) err = NULL;
-    g_autoptr(Error) syntax = NULL;
-
-    g_assert_cmpint(qdict_get_int(dict, "a"), ==, 1);
-    g_assert_null(qdict_from_json("[1]", &err));
-    g_assert_cmpstr(error_get_pretty(err), ==,
-                    "JSON object expected, but this is of type array");
-    g_assert_null(qdict_from_json("{", &syntax));
-    g_assert_nonnull(syntax);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -249,6 +235,5 @@ int main(int argc, char **argv)
     g_test_add_func("/qjson/error-duplicate", test_error_duplicate);
     g_test_add_func("/qjson/error-number", test_error_number);
     g_test_add_func("/qjson/depth", test_depth);
-    g_test_add_func("/qjson/object", test_object);
     return g_test_run();
 }

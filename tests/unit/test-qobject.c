@@ -61,21 +61,17 @@ static void test_types(void)
 {
     QObject *objs[] = {
         QOBJECT(qnull()), QOBJECT(qnum_from_int(1)),
-        QOBJECT(qstring_new()), QOBJECT(qdict_new()),
+        QOBJECT(qstring_from_str("")), QOBJECT(qdict_new()),
         QOBJECT(qlist_new()), QOBJECT(qbool_from_bool(true)),
     };
     const QType types[] = {
         QTYPE_QNULL, QTYPE_QNUM, QTYPE_QSTRING,
         QTYPE_QDICT, QTYPE_QLIST, QTYPE_QBOOL,
     };
-    const char *names[] = {
-        "null", "number", "string", "object", "array", "boolean",
-    };
     size_t i, j;
 
     for (i = 0; i < G_N_ELEMENTS(objs); i++) {
         g_assert_cmpint(qobject_type(objs[i]), ==, types[i]);
-        g_assert_cmpstr(qtype_name(types[i]), ==, names[i]);
         for (j = 0; j < G_N_ELEMENTS(objs); j++) {
             g_assert_cmpint(qobject_is_equal(objs[i], objs[j]), ==, i == j);
             g_assert_true(!qobject_check_type(objs[i], types[j]) == (i != j));
@@ -111,16 +107,19 @@ static void test_qnum_int(void)
     int64_t i = 77;
     uint64_t u = 77;
 
-    g_assert_cmpint(qnum_get_int(min), ==, INT64_MIN);
     g_assert_false(qnum_get_try_uint(min, &u));
     g_assert_cmpuint(u, ==, 77);
-
-    g_assert_cmpuint(qnum_get_uint(max), ==, UINT64_MAX);
     g_assert_false(qnum_get_try_int(max, &i));
     g_assert_cmpint(i, ==, 77);
 
-    g_assert_cmpint(qnum_get_int(five), ==, 5);
-    g_assert_cmpuint(qnum_get_uint(six), ==, 6);
+    g_assert_true(qnum_get_try_int(min, &i));
+    g_assert_cmpint(i, ==, INT64_MIN);
+    g_assert_true(qnum_get_try_uint(max, &u));
+    g_assert_cmpuint(u, ==, UINT64_MAX);
+    g_assert_true(qnum_get_try_int(five, &i));
+    g_assert_cmpint(i, ==, 5);
+    g_assert_true(qnum_get_try_uint(six, &u));
+    g_assert_cmpuint(u, ==, 6);
     g_assert_cmpfloat(qnum_get_double(five), ==, 5.0);
     g_assert_cmpfloat(qnum_get_double(min), ==, -0x1p63);
     g_assert_cmpfloat(qnum_get_double(max), ==, 0x1p64);
@@ -176,65 +175,60 @@ static void test_qnum_equal(void)
     check_num_equal(qnum_from_double(3), qnum_from_double(3), true);
 }
 
-static void do_get_double_as_int(void)
-{
-    g_autoptr(QNum) d = qnum_from_double(4.0);
-
-    qnum_get_int(d);
-}
-
-static void test_qnum_get_wrong(void)
-{
-    expect_abort("/qobject/qnum/get-wrong", do_get_double_as_int);
-}
-
 static void test_qstring(void)
 {
-    g_autoptr(QString) empty = qstring_new();
+    g_autoptr(QString) empty = qstring_from_str("");
     g_autoptr(QString) str = qstring_take_str(g_strdup("abc"));
     g_autoptr(QString) same = qstring_from_str("abc");
 
     g_assert_cmpstr(qstring_get_str(empty), ==, "");
-    g_assert_cmpuint(qstring_get_length(str), ==, 3);
-    g_assert_cmpstr(qstring_get_try_str(str), ==, "abc");
-    g_assert_null(qstring_get_try_str(NULL));
+    g_assert_cmpstr(qstring_get_str(str), ==, "abc");
+    g_assert_cmpstr(qobject_get_try_str(QOBJECT(str)), ==, "abc");
     g_assert_true(qobject_is_equal(QOBJECT(str), QOBJECT(same)));
     g_assert_false(qobject_is_equal(QOBJECT(str), QOBJECT(empty)));
+}
+
+static QList *list_of(int n, const char *text)
+{
+    QList *list = qlist_new();
+
+    qlist_append(list, qnum_from_int(n));
+    qlist_append(list, qstring_from_str(text));
+    qlist_append(list, qlist_new());
+    return list;
 }
 
 static void test_qlist(void)
 {
     g_autoptr(QList) list = qlist_new();
-    g_autoptr(QList) copy = NULL;
-    g_autoptr(QObject) popped = NULL;
+    g_autoptr(QList) full = list_of(1, "two");
+    g_autoptr(QList) same = list_of(1, "two");
+    g_autoptr(QList) other = list_of(1, "three");
     const QListEntry *entry;
     size_t n = 0;
 
     g_assert_true(qlist_empty(list));
-    g_assert_null(qlist_peek(list));
-    g_assert_null(qlist_pop(list));
     g_assert_null(qlist_first(list));
-
-    qlist_append_int(list, 1);
-    qlist_append_str(list, "two");
-    qlist_append_bool(list, true);
-    qlist_append_null(list);
-    qlist_append(list, qlist_new());
-    g_assert_cmpuint(qlist_size(list), ==, 5);
-
-    copy = qlist_copy(list);
-    g_assert_true(qobject_is_equal(QOBJECT(list), QOBJECT(copy)));
-    QLIST_FOREACH_ENTRY(list, entry) {
-        g_assert_cmpuint(qlist_entry_obj(entry)->base.refcnt, ==, 2);
-        n++;
+    g_assert_false(qlist_empty(full));
+    QLIST_FOREACH_ENTRY(full, entry) {
+        n += qlist_entry_obj(entry)->base.refcnt;
     }
-    g_assert_cmpuint(n, ==, 5);
+    g_assert_cmpuint(n, ==, 3);
+    g_assert_true(qobject_is_equal(QOBJECT(full), QOBJECT(same)));
+    g_assert_false(qobject_is_equal(QOBJECT(full), QOBJECT(other)));
+    g_assert_false(qobject_is_equal(QOBJECT(full), QOBJECT(list)));
+    qlist_append(same, qnull());
+    g_assert_false(qobject_is_equal(QOBJECT(full), QOBJECT(same)));
+}
 
-    popped = qlist_pop(list);
-    g_assert_cmpint(qnum_get_int(qobject_to(QNum, popped)), ==, 1);
-    g_assert_cmpstr(qobject_get_try_str(qlist_peek(list)), ==, "two");
-    g_assert_cmpuint(qlist_size(list), ==, 4);
-    g_assert_false(qobject_is_equal(QOBJECT(list), QOBJECT(copy)));
+/* The integer under @key. */
+static int64_t get_int(const QDict *dict, const char *key)
+{
+    int64_t value = 0;
+
+    g_assert_true(qnum_get_try_int(qobject_to(QNum, qdict_get(dict, key)),
+                                   &value));
+    return value;
 }
 
 static void test_qdict_get(void)
@@ -246,42 +240,18 @@ static void test_qdict_get(void)
     qdict_put_str(dict, "s", "text");
     qdict_put_null(dict, "n");
     qdict_put(dict, "d", qdict_new());
-    qdict_put(dict, "l", qlist_new());
-    qdict_put(dict, "f", qnum_from_double(0.5));
 
-    g_assert_cmpuint(qdict_size(dict), ==, 7);
-    g_assert_cmpint(qdict_get_int(dict, "i"), ==, -7);
-    g_assert_true(qdict_get_bool(dict, "b"));
+    g_assert_cmpuint(qdict_size(dict), ==, 5);
+    g_assert_cmpint(get_int(dict, "i"), ==, -7);
+    g_assert_true(qbool_get_bool(qobject_to(QBool, qdict_get(dict, "b"))));
     g_assert_cmpstr(qdict_get_str(dict, "s"), ==, "text");
     g_assert_cmpint(qobject_type(qdict_get(dict, "n")), ==, QTYPE_QNULL);
     g_assert_nonnull(qdict_get_qdict(dict, "d"));
-    g_assert_nonnull(qdict_get_qlist(dict, "l"));
-    g_assert_cmpfloat(qdict_get_double(dict, "f"), ==, 0.5);
-    g_assert_cmpfloat(qdict_get_double(dict, "i"), ==, -7);
     g_assert_true(qdict_haskey(dict, "n"));
-}
-
-static void test_qdict_get_try(void)
-{
-    g_autoptr(QDict) dict = qdict_new();
-
-    qdict_put_int(dict, "i", -7);
-    qdict_put_bool(dict, "b", true);
-    qdict_put_str(dict, "s", "text");
-    qdict_put(dict, "u", qnum_from_uint(UINT64_MAX));
-
-    g_assert_cmpint(qdict_get_try_int(dict, "i", 1), ==, -7);
-    g_assert_cmpint(qdict_get_try_int(dict, "none", 1), ==, 1);
-    g_assert_cmpint(qdict_get_try_int(dict, "s", 1), ==, 1);
-    g_assert_cmpint(qdict_get_try_int(dict, "u", 1), ==, 1);
-    g_assert_true(qdict_get_try_bool(dict, "b", false));
-    g_assert_true(qdict_get_try_bool(dict, "i", true));
-    g_assert_false(qdict_get_try_bool(dict, "none", false));
     g_assert_cmpstr(qdict_get_try_str(dict, "s"), ==, "text");
     g_assert_null(qdict_get_try_str(dict, "i"));
     g_assert_null(qdict_get_try_str(dict, "none"));
     g_assert_null(qdict_get_qdict(dict, "s"));
-    g_assert_null(qdict_get_qlist(dict, "none"));
     g_assert_null(qdict_get(dict, "none"));
     g_assert_false(qdict_haskey(dict, "none"));
 }
@@ -330,7 +300,7 @@ static void test_qdict_order(void)
 
     qdict_put_int(dict, "z", 4); /* keeps its place */
     check_keys(dict, "z a m");
-    g_assert_cmpint(qdict_get_int(dict, "z"), ==, 4);
+    g_assert_cmpint(get_int(dict, "z"), ==, 4);
 
     qdict_del(dict, "z");
     qdict_del(dict, "none");
@@ -353,9 +323,7 @@ static void test_qdict_delete_while_visiting(void)
     i = 0;
     for (entry = qdict_first(dict); entry; entry = next) {
         next = qdict_next(dict, entry);
-        g_assert_cmpint(qnum_get_int(qobject_to(QNum,
-                                                qdict_entry_value(entry))),
-                        ==, i);
+        g_assert_cmpint(get_int(dict, qdict_entry_key(entry)), ==, i);
         if (i++ % 2) {
             qdict_del(dict, qdict_entry_key(entry));
         }
@@ -418,11 +386,9 @@ int main(int argc, char **argv)
     g_test_add_func("/qobject/qnum/double", test_qnum_double);
     g_test_add_func("/qobject/qnum/to-string", test_qnum_to_string);
     g_test_add_func("/qobject/qnum/equal", test_qnum_equal);
-    g_test_add_func("/qobject/qnum/get-wrong", test_qnum_get_wrong);
     g_test_add_func("/qobject/qstring", test_qstring);
     g_test_add_func("/qobject/qlist", test_qlist);
     g_test_add_func("/qobject/qdict/get", test_qdict_get);
-    g_test_add_func("/qobject/qdict/get-try", test_qdict_get_try);
     g_test_add_func("/qobject/qdict/get-missing", test_qdict_get_missing);
     g_test_add_func("/qobject/qdict/order", test_qdict_order);
     g_test_add_func("/qobject/qdict/delete-while-visiting",

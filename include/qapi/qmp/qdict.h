@@ -57,21 +57,12 @@ void qdict_del(QDict *qdict, const char *key);
 /* The value of @key, borrowed; NULL when there is none. */
 QObject *qdict_get(const QDict *qdict, const char *key);
 
-/* The value of @key, which must be there and have that type (asserted). */
-double qdict_get_double(const QDict *qdict, const char *key);
-int64_t qdict_get_int(const QDict *qdict, const char *key);
-bool qdict_get_bool(const QDict *qdict, const char *key);
+/* The text of @key, which must be there and be a string (asserted). */
 const char *qdict_get_str(const QDict *qdict, const char *key);
 
 /* The value of @key, borrowed; NULL when absent or of another type. */
-QList *qdict_get_qlist(const QDict *qdict, const char *key);
 QDict *qdict_get_qdict(const QDict *qdict, const char *key);
 const char *qdict_get_try_str(const QDict *qdict, const char *key);
-
-/* The value of @key, or @def_value when absent or of another type. */
-int64_t qdict_get_try_int(const QDict *qdict, const char *key,
-                          int64_t def_value);
-bool qdict_get_try_bool(const QDict *qdict, const char *key, bool def_value);
 
 /*
  * The first entry in order, and the one after @entry; NULL at the end.  An

@@ -23,9 +23,6 @@
  */
 QObject *qobject_from_json(const char *string, Error **errp);
 
-/* As qobject_from_json(); anything but an object is an error too. */
-QDict *qdict_from_json(const char *string, Error **errp);
-
 /*
  * @obj as JSON on one line, ", " between members and ": " after keys.  The
  * caller owns the new string.

@@ -19,27 +19,12 @@ struct QList {
 /* A new empty list; the caller owns the reference. */
 QList *qlist_new(void);
 
-/* A new list of the same items, each with one more reference. */
-QList *qlist_copy(const QList *qlist);
-
 /* Appends @value (any subtype) and takes over the caller's reference. */
 #define qlist_append(qlist, value) qlist_append_obj(qlist, QOBJECT(value))
 void qlist_append_obj(QList *qlist, QObject *value);
 
-/* Append a new bool, number, string (copied) or null. */
-void qlist_append_bool(QList *qlist, bool value);
-void qlist_append_int(QList *qlist, int64_t value);
-void qlist_append_str(QList *qlist, const char *value);
-void qlist_append_null(QList *qlist);
-
-/* Removes the first item; the caller owns it.  NULL when empty. */
-QObject *qlist_pop(QList *qlist);
-
-/* The first item, borrowed; NULL when empty. */
-QObject *qlist_peek(const QList *qlist);
-
+/* Whether there is no item. */
 bool qlist_empty(const QList *qlist);
-size_t qlist_size(const QList *qlist);
 
 /* The first entry, or NULL. */
 const QListEntry *qlist_first(const QList *qlist);

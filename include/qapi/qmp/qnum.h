@@ -37,10 +37,6 @@ QNum *qnum_from_double(double value);
 bool qnum_get_try_int(const QNum *qn, int64_t *val);
 bool qnum_get_try_uint(const QNum *qn, uint64_t *val);
 
-/* The value, which must be an integer that fits (asserted). */
-int64_t qnum_get_int(const QNum *qn);
-uint64_t qnum_get_uint(const QNum *qn);
-
 /* The value as a double, rounded where it must be. */
 double qnum_get_double(const QNum *qn);
 

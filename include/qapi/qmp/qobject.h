@@ -84,9 +84,6 @@ void qobject_init(QObjectBase *base, QType type);
 /* The type of @obj, which must not be NULL. */
 QType qobject_type(const QObject *obj);
 
-/* JSON's name of @type: "null", "number", "string", "object", ... */
-const char *qtype_name(QType type);
-
 /*
  * Whether @x and @y are the same value: of one type, numbers by value whatever
  * their representation, lists item by item, dicts key by key in any order.

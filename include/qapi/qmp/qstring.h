@@ -15,9 +15,6 @@ struct QString {
     char *string;
 };
 
-/* A new empty string; the caller owns the reference. */
-QString *qstring_new(void);
-
 /* A new string with a copy of @str; the caller owns the reference. */
 QString *qstring_from_str(const char *str);
 
@@ -27,14 +24,8 @@ QString *qstring_take_str(char *str);
 /* The characters; they live as long as @qs. */
 const char *qstring_get_str(const QString *qs);
 
-/* As qstring_get_str(), but NULL for NULL. */
-const char *qstring_get_try_str(const QString *qs);
-
 /* The characters when @obj is a QString, else NULL; @obj may be NULL. */
 const char *qobject_get_try_str(const QObject *obj);
-
-/* Length in bytes. */
-size_t qstring_get_length(const QString *qs);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QString, qobject_destroy_ref)
 
