@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes of plain scatter-gather arrays: copied in, copied out, filled.
+ * Bytes of vectors: counted, copied in, copied out, filled.
  *
- * All three walk the array with struct IovWalk, which yields the runs of
- * contiguous bytes of a range; no run is empty, none leaves its element.
+ * What touches bytes walks the vector with struct IovWalk, which yields the
+ * runs of contiguous bytes of a range; no run is empty, none leaves its
+ * element, so that no caller looks at an element's length.
  */
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
@@ -17,12 +18,12 @@ typedef struct IovWalk {
     size_t len;
 } IovWalk;
 
-static IovWalk iov_walk(const struct iovec *iov, unsigned int iov_cnt,
-                        size_t offset, size_t bytes)
+static IovWalk iov_walk(const QEMUIOVector *qiov, size_t offset, size_t bytes)
 {
     IovWalk walk = {
-        .iov = iov,
-        .end = iov_cnt ? iov + iov_cnt : iov,
+        .iov = qiov->iov,
+        /* Nothing may be added to the NULL of a vector without elements. */
+        .end = qiov->niov ? qiov->iov + qiov->niov : qiov->iov,
         .left = bytes,
     };
 
@@ -35,7 +36,7 @@ static IovWalk iov_walk(const struct iovec *iov, unsigned int iov_cnt,
     return walk;
 }
 
-/* False at the end of the range or of the array. */
+/* False at the end of the range or of the vector. */
 static bool iov_walk_next(IovWalk *walk)
 {
     while (walk->left > 0 && walk->iov < walk->end) {
@@ -63,10 +64,10 @@ size_t iov_size(const struct iovec *iov, unsigned int iov_cnt)
     return size;
 }
 
-size_t iov_from_buf(const struct iovec *iov, unsigned int iov_cnt,
-                    size_t offset, const void *buf, size_t bytes)
+size_t qemu_iovec_from_buf(QEMUIOVector *qiov, size_t offset, const void *buf,
+                           size_t bytes)
 {
-    IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
+    IovWalk walk = iov_walk(qiov, offset, bytes);
     const char *from = buf;
 
     while (iov_walk_next(&walk)) {
@@ -76,10 +77,10 @@ size_t iov_from_buf(const struct iovec *iov, unsigned int iov_cnt,
     return bytes - walk.left;
 }
 
-size_t iov_to_buf(const struct iovec *iov, unsigned int iov_cnt, size_t offset,
-                  void *buf, size_t bytes)
+size_t qemu_iovec_to_buf(QEMUIOVector *qiov, size_t offset, void *buf,
+                         size_t bytes)
 {
-    IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
+    IovWalk walk = iov_walk(qiov, offset, bytes);
     char *to = buf;
 
     while (iov_walk_next(&walk)) {
@@ -89,10 +90,10 @@ size_t iov_to_buf(const struct iovec *iov, unsigned int iov_cnt, size_t offset,
     return bytes - walk.left;
 }
 
-size_t iov_memset(const struct iovec *iov, unsigned int iov_cnt, size_t offset,
-                  int fillc, size_t bytes)
+size_t qemu_iovec_memset(QEMUIOVector *qiov, size_t offset, int fillc,
+                         size_t bytes)
 {
-    IovWalk walk = iov_walk(iov, iov_cnt, offset, bytes);
+    IovWalk walk = iov_walk(qiov, offset, bytes);
 
     while (iov_walk_next(&walk)) {
         memset(walk.run, fillc, walk.len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * QEMUIOVector: building, slicing and comparing.
+ * QEMUIOVector: building and slicing.
  *
  * After every function `size` is the sum of the elements and `nalloc` says who
  * owns the array (see the header).  Slices come from struct Slice, which
@@ -9,7 +9,6 @@
 #include "qemu/osdep.h"
 #include "minblk/checked.h"
 #include "minblk/iov-space.h"
-#include "qemu/cutils.h"
 #include "qemu/iov.h"
 
 /* A range: @niov elements from @iov on, without @head and @tail bytes. */
@@ -178,11 +177,6 @@ int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
     return ret;
 }
 
-int qemu_iovec_subvec_niov(const QEMUIOVector *qiov, size_t offset, size_t len)
-{
-    return slice_of(qiov, offset, len).niov;
-}
-
 void qemu_iovec_add(QEMUIOVector *qiov, void *base, size_t len)
 {
     qemu_iovec_grow(qiov, 1);
@@ -203,34 +197,6 @@ void qemu_iovec_concat(QEMUIOVector *dst, QEMUIOVector *src, size_t soffset,
     qemu_iovec_add_slice(dst, &slice, sbytes);
 }
 
-size_t qemu_iovec_concat_iov(QEMUIOVector *dst, const struct iovec *src_iov,
-                             unsigned int src_cnt, size_t soffset,
-                             size_t sbytes)
-{
-    size_t before = dst->size;
-    QEMUIOVector src;
-
-    qemu_iovec_init_external(&src, (struct iovec *)src_iov, src_cnt);
-    qemu_iovec_concat(dst, &src, soffset, sbytes);
-    return dst->size - before;
-}
-
-void qemu_iovec_discard_back(QEMUIOVector *qiov, size_t bytes)
-{
-    size_t left = bytes;
-
-    assert(bytes <= qiov->size);
-    assert(qiov->nalloc >= 0);
-    while (left > 0 && left >= qiov->iov[qiov->niov - 1].iov_len) {
-        left -= qiov->iov[qiov->niov - 1].iov_len;
-        qiov->niov--;
-    }
-    if (left > 0) {
-        qiov->iov[qiov->niov - 1].iov_len -= left;
-    }
-    qiov->size -= bytes;
-}
-
 void qemu_iovec_reset(QEMUIOVector *qiov)
 {
     assert(qiov->nalloc >= 0);
@@ -247,69 +213,4 @@ void qemu_iovec_destroy(QEMUIOVector *qiov)
     qiov->niov = 0;
     qiov->nalloc = 0;
     qiov->size = 0;
-}
-
-size_t qemu_iovec_from_buf(QEMUIOVector *qiov, size_t offset, const void *buf,
-                           size_t bytes)
-{
-    return iov_from_buf(qiov->iov, qiov->niov, offset, buf, bytes);
-}
-
-size_t qemu_iovec_to_buf(QEMUIOVector *qiov, size_t offset, void *buf,
-                         size_t bytes)
-{
-    return iov_to_buf(qiov->iov, qiov->niov, offset, buf, bytes);
-}
-
-size_t qemu_iovec_memset(QEMUIOVector *qiov, size_t offset, int fillc,
-                         size_t bytes)
-{
-    return iov_memset(qiov->iov, qiov->niov, offset, fillc, bytes);
-}
-
-bool qemu_iovec_is_zero(const QEMUIOVector *qiov, size_t offset, size_t bytes)
-{
-    Slice slice = slice_of(qiov, offset, bytes);
-    int i;
-
-    for (i = 0; i < slice.niov; i++) {
-        size_t skip = i == 0 ? slice.head : 0;
-        size_t drop = i == slice.niov - 1 ? slice.tail : 0;
-
-        if (!buffer_is_zero((char *)slice.iov[i].iov_base + skip,
-                            slice.iov[i].iov_len - skip - drop)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-ssize_t qemu_iovec_compare(const QEMUIOVector *a, const QEMUIOVector *b)
-{
-    const struct iovec *va = a->iov, *vb = b->iov;
-    size_t oa = 0, ob = 0, done, n;
-
-    assert(a->size == b->size);
-    for (done = 0; done < a->size; done += n) {
-        const char *pa, *pb;
-
-        for (; oa == va->iov_len; va++) {
-            oa = 0;
-        }
-        for (; ob == vb->iov_len; vb++) {
-            ob = 0;
-        }
-        n = MIN(va->iov_len - oa, vb->iov_len - ob);
-        pa = (const char *)va->iov_base + oa;
-        pb = (const char *)vb->iov_base + ob;
-        if (memcmp(pa, pb, n) != 0) {
-            for (; *pa == *pb; pa++, pb++) {
-                done++;
-            }
-            return done;
-        }
-        oa += n;
-        ob += n;
-    }
-    return -1;
 }

@@ -47,18 +47,6 @@ static inline void iov_space_init_slice(IovSpace *vec,
                                 IOV_SPACE);
 }
 
-/* The parts of qemu_iovec_init_extended(), and its result. */
-static inline int iov_space_init_extended(IovSpace *vec,
-                                          void *head, size_t head_len,
-                                          const QEMUIOVector *mid,
-                                          size_t mid_offset, size_t mid_len,
-                                          void *tail, size_t tail_len)
-{
-    return qemu_iovec_init_extended_space(&vec->qiov, head, head_len, mid,
-                                          mid_offset, mid_len, tail, tail_len,
-                                          vec->space, IOV_SPACE);
-}
-
 static inline void iov_space_destroy(IovSpace *vec)
 {
     qemu_iovec_destroy(&vec->qiov);

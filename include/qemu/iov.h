@@ -26,20 +26,6 @@
 /* The sum of the lengths. */
 size_t iov_size(const struct iovec *iov, unsigned int iov_cnt);
 
-/*
- * Copy up to @bytes between @buf and the vector's bytes from @offset on, which
- * must not lie past the vector's end.  Return the number of bytes copied,
- * less than @bytes when the vector ends before.
- */
-size_t iov_from_buf(const struct iovec *iov, unsigned int iov_cnt,
-                    size_t offset, const void *buf, size_t bytes);
-size_t iov_to_buf(const struct iovec *iov, unsigned int iov_cnt,
-                  size_t offset, void *buf, size_t bytes);
-
-/* Set bytes to @fillc; offset and result as above. */
-size_t iov_memset(const struct iovec *iov, unsigned int iov_cnt,
-                  size_t offset, int fillc, size_t bytes);
-
 typedef struct QEMUIOVector {
     struct iovec *iov;
     int niov;
@@ -80,12 +66,6 @@ static inline void qemu_iovec_init_buf(QEMUIOVector *qiov, void *buf,
     qiov->nalloc = -1;
     qiov->local_iov.iov_base = buf;
     qiov->local_iov.iov_len = len;
-}
-
-/* The memory of a vector that one of the two above made. */
-static inline void *qemu_iovec_buf(QEMUIOVector *qiov)
-{
-    return qiov->local_iov.iov_base;
 }
 
 /*
@@ -129,10 +109,6 @@ int qemu_iovec_init_extended(QEMUIOVector *qiov, void *head, size_t head_len,
                              const QEMUIOVector *mid, size_t mid_offset,
                              size_t mid_len, void *tail, size_t tail_len);
 
-/* The number of elements that a range within @qiov touches. */
-int qemu_iovec_subvec_niov(const QEMUIOVector *qiov, size_t offset,
-                           size_t len);
-
 /* Append an element; not to an external vector. */
 void qemu_iovec_add(QEMUIOVector *qiov, void *base, size_t len);
 
@@ -143,36 +119,24 @@ void qemu_iovec_add(QEMUIOVector *qiov, void *base, size_t len);
 void qemu_iovec_concat(QEMUIOVector *dst, QEMUIOVector *src,
                        size_t soffset, size_t sbytes);
 
-/* The same from a plain array; returns the number of bytes appended. */
-size_t qemu_iovec_concat_iov(QEMUIOVector *dst, const struct iovec *src_iov,
-                             unsigned int src_cnt, size_t soffset,
-                             size_t sbytes);
-
-/* Drop the last @bytes, which must be there. */
-void qemu_iovec_discard_back(QEMUIOVector *qiov, size_t bytes);
-
 /* Make it empty and keep the array; not for external vectors. */
 void qemu_iovec_reset(QEMUIOVector *qiov);
 
 /* Free the array if it is the vector's own; it may be initialised again. */
 void qemu_iovec_destroy(QEMUIOVector *qiov);
 
-/* Copies and fills as of iov_from_buf(), iov_to_buf(), iov_memset(). */
+/*
+ * Copy up to @bytes between @buf and the vector's bytes from @offset on, which
+ * must not lie past the vector's end.  Return the number of bytes copied,
+ * less than @bytes when the vector ends before.
+ */
 size_t qemu_iovec_from_buf(QEMUIOVector *qiov, size_t offset,
                            const void *buf, size_t bytes);
 size_t qemu_iovec_to_buf(QEMUIOVector *qiov, size_t offset,
                          void *buf, size_t bytes);
+
+/* Set bytes to @fillc; offset and result as above. */
 size_t qemu_iovec_memset(QEMUIOVector *qiov, size_t offset,
                          int fillc, size_t bytes);
-
-/* True when the @bytes from @offset on, which must be there, are zero. */
-bool qemu_iovec_is_zero(const QEMUIOVector *qiov, size_t offset,
-                        size_t bytes);
-
-/*
- * Compare the contents of two vectors of the same size, divided as they may
- * be.  Returns the offset of the first difference, or -1.
- */
-ssize_t qemu_iovec_compare(const QEMUIOVector *a, const QEMUIOVector *b);
 
 #endif

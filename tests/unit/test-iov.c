@@ -110,7 +110,7 @@ static void test_gaps(void)
 static void test_concat(void)
 {
     size_t offset, len, before;
-    QEMUIOVector dst;
+    QEMUIOVector dst, src;
     uint8_t flat[2 * MEMORY];
     Case c;
     int round;
@@ -125,16 +125,11 @@ static void test_concat(void)
 
         before = len;
         random_range(c.qiov.size, &offset, &len);
-        g_assert_cmpuint(
-            qemu_iovec_concat_iov(&dst, c.qiov.iov, c.qiov.niov, offset, len),
-            ==, len);
+        qemu_iovec_init_external(&src, c.qiov.iov, c.qiov.niov);
+        qemu_iovec_concat(&dst, &src, offset, len);
         memcpy(flat + before, c.flat + offset, len);
         check_content(&dst, flat, before + len);
 
-        len = g_test_rand_int_range(0, dst.size + 1);
-        before = dst.size - len;
-        qemu_iovec_discard_back(&dst, len);
-        check_content(&dst, flat, before);
         qemu_iovec_reset(&dst);
         check_content(&dst, flat, 0);
         /* Past the end: what there is. */
@@ -188,8 +183,6 @@ static void test_slice(void)
                                     ARRAY_SIZE(space));
         check_content(&slice, c.flat + offset, len);
         /* Empty elements in between count, too. */
-        g_assert_cmpint(slice.niov, ==,
-                        qemu_iovec_subvec_niov(&c.qiov, offset, len));
         g_assert_cmpint(slice.niov, >=, n);
         g_assert_cmpint(slice.nalloc < 0, ==,
                         n <= 1 || whole ||
@@ -226,9 +219,11 @@ static void test_extended(void)
         check_content(&ext, flat, nhead + len + ntail);
         qemu_iovec_destroy(&ext);
 
-        g_assert_cmpint(iov_space_init_extended(&vec, head, nhead, &c.qiov,
-                                                offset, len, tail, ntail),
-                        ==, 0);
+        g_assert_cmpint(
+            qemu_iovec_init_extended_space(&vec.qiov, head, nhead, &c.qiov,
+                                           offset, len, tail, ntail,
+                                           vec.space, IOV_SPACE),
+            ==, 0);
         check_content(&vec.qiov, flat, nhead + len + ntail);
         g_assert_cmpint(vec.qiov.nalloc < 0, ==, vec.qiov.niov <= IOV_SPACE);
         iov_space_destroy(&vec);
@@ -278,7 +273,7 @@ static void test_local(void)
 
     qemu_iovec_init_buf(&b, buf + 1, 3);
     g_assert_true(a.iov == &a.local_iov);
-    g_assert_true(qemu_iovec_buf(&a) == buf);
+    g_assert_true(a.local_iov.iov_base == buf);
     check_content(&a, (uint8_t *)"abcdef", 6);
     check_content(&b, (uint8_t *)"bcd", 3);
     b.size = 2;
@@ -300,57 +295,6 @@ static void test_external(void)
     g_assert_cmpuint(iov[1].iov_len, ==, 3);
 }
 
-static void test_is_zero(void)
-{
-    size_t offset, len, i;
-    bool zero;
-    Case c;
-    int round;
-
-    for (round = 0; round < ROUNDS; round++) {
-        case_init(&c);
-        qemu_iovec_memset(&c.qiov, 0, 0, SIZE_MAX);
-        if (c.qiov.size) {
-            qemu_iovec_memset(&c.qiov, g_test_rand_int_range(0, c.qiov.size), 1,
-                              1);
-        }
-        qemu_iovec_to_buf(&c.qiov, 0, c.flat, MEMORY);
-        random_range(c.qiov.size, &offset, &len);
-        for (zero = true, i = offset; i < offset + len; i++) {
-            zero = zero && c.flat[i] == 0;
-        }
-        g_assert_cmpint(qemu_iovec_is_zero(&c.qiov, offset, len), ==, zero);
-        qemu_iovec_destroy(&c.qiov);
-    }
-}
-
-static void test_compare(void)
-{
-    uint8_t copy[MEMORY];
-    QEMUIOVector other;
-    size_t at, cut;
-    Case c;
-    int round;
-
-    for (round = 0; round < ROUNDS; round++) {
-        case_init(&c);
-        memcpy(copy, c.flat, c.qiov.size);
-        qemu_iovec_init(&other, 2);
-        cut = g_test_rand_int_range(0, c.qiov.size + 1);
-        qemu_iovec_add(&other, copy, cut);
-        qemu_iovec_add(&other, copy + cut, c.qiov.size - cut);
-        g_assert_cmpint(qemu_iovec_compare(&c.qiov, &other), ==, -1);
-        if (c.qiov.size) {
-            at = g_test_rand_int_range(0, c.qiov.size);
-            memset(copy + at, ~copy[at], 1);
-            copy[c.qiov.size - 1] += at != c.qiov.size - 1;
-            g_assert_cmpint(qemu_iovec_compare(&c.qiov, &other), ==, at);
-        }
-        qemu_iovec_destroy(&other);
-        qemu_iovec_destroy(&c.qiov);
-    }
-}
-
 /* Run the function at @data in a process of its own; it must assert. */
 static void must_assert(gconstpointer data)
 {
@@ -365,7 +309,7 @@ static void must_assert(gconstpointer data)
     g_test_trap_assert_stderr("*ssertion*");
 }
 
-static void concat_behind(void)
+static void concat_past(void)
 {
     char buf[4] = "";
     QEMUIOVector src = QEMU_IOVEC_INIT_BUF(src, buf, 4), dst;
@@ -390,7 +334,7 @@ static void reset_external(void)
     qemu_iovec_reset(&qiov);
 }
 
-static void copy_behind(void)
+static void copy_past(void)
 {
     char buf[4] = "";
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, 4);
@@ -399,10 +343,10 @@ static void copy_behind(void)
 }
 
 static void (*const bugs[])(void) = {
-    concat_behind,
+    concat_past,
     add_to_external,
     reset_external,
-    copy_behind,
+    copy_past,
 };
 
 int main(int argc, char **argv)
@@ -416,11 +360,9 @@ int main(int argc, char **argv)
     g_test_add_func("/iov/extended-too-much", test_extended_too_much);
     g_test_add_func("/iov/local", test_local);
     g_test_add_func("/iov/external", test_external);
-    g_test_add_func("/iov/is-zero", test_is_zero);
-    g_test_add_func("/iov/compare", test_compare);
-    g_test_add_data_func("/iov/bug/concat-behind", &bugs[0], must_assert);
+    g_test_add_data_func("/iov/bug/concat-past", &bugs[0], must_assert);
     g_test_add_data_func("/iov/bug/add-to-external", &bugs[1], must_assert);
     g_test_add_data_func("/iov/bug/reset-external", &bugs[2], must_assert);
-    g_test_add_data_func("/iov/bug/copy-behind", &bugs[3], must_assert);
+    g_test_add_data_func("/iov/bug/copy-past", &bugs[3], must_assert);
     return g_test_run();
 }
