@@ -3,7 +3,6 @@
  * Lists whose links are members of their elements; nothing is allocated.
  *
  *             remove any   insert at tail   previous, last   size of a link
- *   QSLIST    by search    no               no               1 pointer
  *   QLIST     yes          no               no               2 pointers
  *   QSIMPLEQ  by search    yes              no               1 pointer
  *   QTAILQ    yes          yes              yes              2 pointers
@@ -17,55 +16,6 @@
 #define QEMU_QUEUE_H
 
 #include <stddef.h>
-
-/*
- * QSLIST: singly linked, with a head of one pointer.
- */
-#define QSLIST_HEAD(name, type) struct name { struct type *slh_first; }
-#define QSLIST_HEAD_INITIALIZER(head) { NULL }
-#define QSLIST_ENTRY(type) struct { struct type *sle_next; }
-
-#define QSLIST_FIRST(head) ((head)->slh_first)
-#define QSLIST_NEXT(elm, field) ((elm)->field.sle_next)
-#define QSLIST_EMPTY(head) ((head)->slh_first == NULL)
-
-#define QSLIST_INIT(head) do {                                            \
-    (head)->slh_first = NULL;                                             \
-} while (0)
-
-#define QSLIST_INSERT_HEAD(head, elm, field) do {                         \
-    (elm)->field.sle_next = (head)->slh_first;                            \
-    (head)->slh_first = (elm);                                            \
-} while (0)
-
-#define QSLIST_INSERT_AFTER(after, elm, field) do {                       \
-    (elm)->field.sle_next = (after)->field.sle_next;                      \
-    (after)->field.sle_next = (elm);                                      \
-} while (0)
-
-#define QSLIST_REMOVE_HEAD(head, field) do {                              \
-    __typeof__((head)->slh_first) qs_gone_ = (head)->slh_first;           \
-    (head)->slh_first = qs_gone_->field.sle_next;                         \
-    qs_gone_->field.sle_next = NULL;                                      \
-} while (0)
-
-/* @elm must be on the list; linear time. */
-#define QSLIST_REMOVE(head, elm, type, field) do {                        \
-    struct type **qs_at_ = &(head)->slh_first;                            \
-    while (*qs_at_ != (elm)) {                                            \
-        qs_at_ = &(*qs_at_)->field.sle_next;                              \
-    }                                                                     \
-    *qs_at_ = (elm)->field.sle_next;                                      \
-    (elm)->field.sle_next = NULL;                                         \
-} while (0)
-
-#define QSLIST_FOREACH(var, head, field)                                  \
-    for ((var) = (head)->slh_first; (var); (var) = (var)->field.sle_next)
-
-#define QSLIST_FOREACH_SAFE(var, head, field, tvar)                       \
-    for ((var) = (head)->slh_first;                                       \
-         (var) && ((tvar) = (var)->field.sle_next, 1);                    \
-         (var) = (tvar))
 
 /*
  * QLIST: doubly linked.  A link points back at whatever points at its element,

@@ -10,7 +10,6 @@ enum { ITEMS = 12, STEPS = 20000 };
 
 typedef struct Item {
     int id;
-    QSLIST_ENTRY(Item) s;
     QLIST_ENTRY(Item) l;
     QSIMPLEQ_ENTRY(Item) q;
     QTAILQ_ENTRY(Item) t;
@@ -66,7 +65,6 @@ static Holder static_holder = {
 static QSIMPLEQ_HEAD(, Item)
     static_simpleq = QSIMPLEQ_HEAD_INITIALIZER(static_simpleq);
 static QLIST_HEAD(, Item) static_list = QLIST_HEAD_INITIALIZER(static_list);
-static QSLIST_HEAD(, Item) static_slist = QSLIST_HEAD_INITIALIZER(slist);
 
 static void test_static(void)
 {
@@ -85,11 +83,8 @@ static void test_static(void)
     g_assert_true(QSIMPLEQ_FIRST(&static_simpleq) == &a);
     QLIST_INSERT_HEAD(&static_list, &a, l);
     g_assert_true(QLIST_FIRST(&static_list) == &a);
-    QSLIST_INSERT_HEAD(&static_slist, &a, s);
-    g_assert_true(QSLIST_FIRST(&static_slist) == &a);
     QSIMPLEQ_INIT(&static_simpleq);
     QLIST_INIT(&static_list);
-    QSLIST_INIT(&static_slist);
 }
 
 typedef QTAILQ_HEAD(TailHead, Item) TailHead;
@@ -362,36 +357,6 @@ static void test_simpleq_join(void)
     }
 }
 
-static void test_slist(void)
-{
-    QSLIST_HEAD(, Item) head;
-    Item items[4] = { { 0 }, { 1 }, { 2 }, { 3 } };
-    Item *item, *next;
-    int sum = 0;
-
-    QSLIST_INIT(&head);
-    g_assert_true(QSLIST_EMPTY(&head));
-    QSLIST_INSERT_HEAD(&head, &items[0], s);
-    QSLIST_INSERT_HEAD(&head, &items[1], s);
-    QSLIST_INSERT_AFTER(&items[0], &items[2], s);
-    QSLIST_INSERT_AFTER(&items[1], &items[3], s);
-    QSLIST_FOREACH(item, &head, s)
-    {
-        sum = sum * 10 + item->id;
-    }
-    g_assert_cmpint(sum, ==, 1302);
-    QSLIST_REMOVE(&head, &items[0], Item, s);
-    QSLIST_REMOVE_HEAD(&head, s);
-    sum = 0;
-    QSLIST_FOREACH_SAFE(item, &head, s, next)
-    {
-        sum = sum * 10 + item->id;
-        QSLIST_REMOVE(&head, item, Item, s);
-    }
-    g_assert_cmpint(sum, ==, 32);
-    g_assert_null(QSLIST_FIRST(&head));
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -401,6 +366,5 @@ int main(int argc, char **argv)
     g_test_add_func("/queue/list-remove-first", test_list_remove_first);
     g_test_add_func("/queue/simpleq", test_simpleq);
     g_test_add_func("/queue/simpleq-join", test_simpleq_join);
-    g_test_add_func("/queue/slist", test_slist);
     return g_test_run();
 }
