@@ -3,7 +3,7 @@
  * Bounded strings, and integers parsed strictly.
  *
  * The integer parsers differ only in type; parse_end() holds what they share:
- * the judgement of where the C library's parser stopped and why.
+ * what it means where the C library's parser stopped, and why.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
@@ -20,16 +20,6 @@ void pstrcpy(char *buf, int buf_size, const char *str)
     buf[len] = '\0';
 }
 
-char *pstrcat(char *buf, int buf_size, const char *str)
-{
-    int len = buf_size > 0 ? (int)strnlen(buf, buf_size) : 0;
-
-    if (len < buf_size) {
-        pstrcpy(buf + len, buf_size - len, str);
-    }
-    return buf;
-}
-
 int strstart(const char *str, const char *prefix, const char **rest)
 {
     size_t len = strlen(prefix);
@@ -44,8 +34,9 @@ int strstart(const char *str, const char *prefix, const char **rest)
 }
 
 /*
- * @end is where a parser of the C library stopped in @nptr, @err the errno it
- * left (0 or ERANGE).  Returns what the caller returns.
+ * @end is where a parser of the C library stopped in @nptr (both may be NULL:
+ * there is no number), @err the errno it left (0 or ERANGE).  Returns what the
+ * caller returns.
  */
 static int parse_end(const char *nptr, const char *end, const char **endptr,
                      int err)
@@ -59,27 +50,15 @@ static int parse_end(const char *nptr, const char *end, const char **endptr,
     return -err;
 }
 
-/* No number at all: *@endptr is where it began. */
-static int parse_nothing(const char *nptr, const char **endptr)
-{
-    if (endptr) {
-        *endptr = nptr;
-    }
-    return -EINVAL;
-}
-
 int qemu_strtoi64(const char *nptr, const char **endptr, int base,
                   int64_t *result)
 {
-    char *end;
+    char *end = NULL;
     intmax_t value;
     int ret;
 
-    if (!nptr) {
-        return parse_nothing(nptr, endptr);
-    }
     errno = 0;
-    value = strtoimax(nptr, &end, base);
+    value = nptr ? strtoimax(nptr, &end, base) : 0;
     ret = parse_end(nptr, end, endptr, errno);
     if (ret != -EINVAL) {
         *result = value;
@@ -90,15 +69,12 @@ int qemu_strtoi64(const char *nptr, const char **endptr, int base,
 int qemu_strtou64(const char *nptr, const char **endptr, int base,
                   uint64_t *result)
 {
-    char *end;
+    char *end = NULL;
     uintmax_t value;
     int ret;
 
-    if (!nptr) {
-        return parse_nothing(nptr, endptr);
-    }
     errno = 0;
-    value = strtoumax(nptr, &end, base);
+    value = nptr ? strtoumax(nptr, &end, base) : 0;
     ret = parse_end(nptr, end, endptr, errno);
     if (ret != -EINVAL) {
         *result = value;

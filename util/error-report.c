@@ -48,23 +48,13 @@ void error_report(const char *fmt, ...)
     va_end(ap);
 }
 
-void warn_vreport(const char *fmt, va_list ap)
-{
-    report("warning: ", fmt, ap);
-}
-
 void warn_report(const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    warn_vreport(fmt, ap);
+    report("warning: ", fmt, ap);
     va_end(ap);
-}
-
-void info_vreport(const char *fmt, va_list ap)
-{
-    report("info: ", fmt, ap);
 }
 
 void info_report(const char *fmt, ...)
@@ -72,7 +62,7 @@ void info_report(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    info_vreport(fmt, ap);
+    report("info: ", fmt, ap);
     va_end(ap);
 }
 

@@ -115,37 +115,19 @@ static void GCC_FMT_ATTR(2, 0)
     err->msg = g_strconcat(text, old, NULL);
 }
 
-void error_vprepend(Error *const *errp, const char *fmt, va_list ap)
-{
-    int saved_errno = errno;
-
-    if (errp) {
-        assert(*errp);
-        prepend_text(*errp, fmt, ap);
-    }
-    errno = saved_errno;
-}
-
 void error_prepend(Error *const *errp, const char *fmt, ...)
 {
+    int saved_errno = errno;
     va_list ap;
 
-    va_start(ap, fmt);
-    error_vprepend(errp, fmt, ap);
-    va_end(ap);
-}
-
-void error_propagate_prepend(Error **dst_errp, Error *local_err,
-                             const char *fmt, ...)
-{
-    va_list ap;
-
-    if (local_err) {
-        va_start(ap, fmt);
-        prepend_text(local_err, fmt, ap);
-        va_end(ap);
+    if (!errp) {
+        return;
     }
-    error_propagate(dst_errp, local_err);
+    assert(*errp);
+    va_start(ap, fmt);
+    prepend_text(*errp, fmt, ap);
+    va_end(ap);
+    errno = saved_errno;
 }
 
 void error_append_hint(Error *const *errp, const char *fmt, ...)
@@ -176,16 +158,6 @@ const char *error_get_hint(const Error *err)
     return err->hint ? err->hint->str : NULL;
 }
 
-Error *error_copy(const Error *err)
-{
-    Error *copy = error_new(err->src, err->line, err->func, g_strdup(err->msg));
-
-    if (err->hint) {
-        copy->hint = g_string_new(err->hint->str);
-    }
-    return copy;
-}
-
 void error_free(Error *err)
 {
     if (!err) {
@@ -207,28 +179,26 @@ void error_free_or_abort(Error **errp)
     *errp = NULL;
 }
 
-/* Print the hint, as whole lines. */
-static void print_hint(const Error *err)
+/* Print by @report, then the hint as whole lines, and free. */
+static void report_err(Error *err, void (*report)(const char *fmt, ...))
 {
+    report("%s", err->msg);
     if (err->hint && err->hint->len > 0) {
         bool ended = err->hint->str[err->hint->len - 1] == '\n';
 
         error_printf("%s%s", err->hint->str, ended ? "" : "\n");
     }
+    error_free(err);
 }
 
 void error_report_err(Error *err)
 {
-    error_report("%s", err->msg);
-    print_hint(err);
-    error_free(err);
+    report_err(err, error_report);
 }
 
 void warn_report_err(Error *err)
 {
-    warn_report("%s", err->msg);
-    print_hint(err);
-    error_free(err);
+    report_err(err, warn_report);
 }
 
 void error_reportf_err(Error *err, const char *fmt, ...)
@@ -239,14 +209,4 @@ void error_reportf_err(Error *err, const char *fmt, ...)
     prepend_text(err, fmt, ap);
     va_end(ap);
     error_report_err(err);
-}
-
-void warn_reportf_err(Error *err, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    prepend_text(err, fmt, ap);
-    va_end(ap);
-    warn_report_err(err);
 }

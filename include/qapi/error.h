@@ -27,7 +27,6 @@
 #ifndef QAPI_ERROR_H
 #define QAPI_ERROR_H
 
-#include <stdarg.h>
 #include <glib.h>
 
 #include "qemu/compiler.h"
@@ -65,18 +64,12 @@ void error_setg_errno_internal(Error **errp, const char *src, int line,
  */
 void error_propagate(Error **dst_errp, Error *local_err);
 
-/* error_prepend() to @local_err, then hand it on. */
-void error_propagate_prepend(Error **dst_errp, Error *local_err,
-                             const char *fmt, ...) GCC_FMT_ATTR(3, 4);
-
 /*
  * Put text before the message, with its own `: `.  @errp may be NULL; else it
  * must hold an error.
  */
 void error_prepend(Error *const *errp, const char *fmt, ...)
     GCC_FMT_ATTR(2, 3);
-void error_vprepend(Error *const *errp, const char *fmt, va_list ap)
-    GCC_FMT_ATTR(2, 0);
 
 /*
  * Append to the hint, whole lines with newlines.  @errp may be NULL; else it
@@ -91,9 +84,6 @@ const char *error_get_pretty(const Error *err);
 /* The hints in the order in which they were added, NULL if there are none. */
 const char *error_get_hint(const Error *err);
 
-/* A copy with message and hint, owned by the caller. */
-Error *error_copy(const Error *err);
-
 /* NULL is allowed. */
 void error_free(Error *err);
 
@@ -104,9 +94,8 @@ void error_free_or_abort(Error **errp);
 void error_report_err(Error *err);
 void warn_report_err(Error *err);
 
-/* The same with text put before the message. */
+/* The first of them with text put before the message. */
 void error_reportf_err(Error *err, const char *fmt, ...) GCC_FMT_ATTR(2, 3);
-void warn_reportf_err(Error *err, const char *fmt, ...) GCC_FMT_ATTR(2, 3);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Error, error_free)
 

@@ -32,11 +32,9 @@ void error_vreport(const char *fmt, va_list ap) GCC_FMT_ATTR(1, 0);
 
 /* `PROG: warning: ...` */
 void warn_report(const char *fmt, ...) GCC_FMT_ATTR(1, 2);
-void warn_vreport(const char *fmt, va_list ap) GCC_FMT_ATTR(1, 0);
 
 /* `PROG: info: ...` */
 void info_report(const char *fmt, ...) GCC_FMT_ATTR(1, 2);
-void info_vreport(const char *fmt, va_list ap) GCC_FMT_ATTR(1, 0);
 
 /* Plain text without a prefix and a newline of its own. */
 void error_printf(const char *fmt, ...) GCC_FMT_ATTR(1, 2);
