@@ -19,9 +19,6 @@ typedef QSIMPLEQ_HEAD(ModuleQueue, ModuleEntry) ModuleQueue;
 
 static ModuleQueue module_queues[MODULE_INIT_MAX] = {
     QSIMPLEQ_HEAD_INITIALIZER(module_queues[MODULE_INIT_BLOCK]),
-    QSIMPLEQ_HEAD_INITIALIZER(module_queues[MODULE_INIT_OPTS]),
-    QSIMPLEQ_HEAD_INITIALIZER(module_queues[MODULE_INIT_QOM]),
-    QSIMPLEQ_HEAD_INITIALIZER(module_queues[MODULE_INIT_TRACE]),
 };
 
 void register_module_init(void (*fn)(void), module_init_type type)

@@ -12,11 +12,8 @@
 #include <stddef.h>
 
 #define QEMU_PACKED __attribute__((packed))
-#define QEMU_ALIGNED(n) __attribute__((aligned(n)))
 #define QEMU_NORETURN __attribute__((__noreturn__))
-#define QEMU_NOINLINE __attribute__((noinline))
 #define QEMU_WARN_UNUSED_RESULT __attribute__((warn_unused_result))
-#define QEMU_SENTINEL __attribute__((sentinel))
 
 /* The n-th argument is a printf format, its values begin with the m-th. */
 #if defined(__clang__)

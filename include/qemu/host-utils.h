@@ -17,26 +17,16 @@ static inline bool is_power_of_2(uint64_t value)
     return value != 0 && (value & (value - 1)) == 0;
 }
 
-/* The number of zero bits above the highest one; the width for 0. */
-static inline int clz32(uint32_t value)
-{
-    return value ? __builtin_clz(value) : 32;
-}
-
+/* The number of zero bits above the highest one; 64 for 0. */
 static inline int clz64(uint64_t value)
 {
     return value ? __builtin_clzll(value) : 64;
 }
 
-/* The number of zero bits below the lowest one; the width for 0. */
+/* The number of zero bits below the lowest one; 32 for 0. */
 static inline int ctz32(uint32_t value)
 {
     return value ? __builtin_ctz(value) : 32;
-}
-
-static inline int ctz64(uint64_t value)
-{
-    return value ? __builtin_ctzll(value) : 64;
 }
 
 /* The number of set bits. */
@@ -49,17 +39,6 @@ static inline int ctpop64(uint64_t value)
 static inline uint64_t pow2floor(uint64_t value)
 {
     return value ? UINT64_C(1) << (63 - clz64(value)) : 0;
-}
-
-/*
- * The smallest power of two that is not below @value; 1 for 0, and 0 when it
- * does not fit into 64 bits.
- */
-static inline uint64_t pow2ceil(uint64_t value)
-{
-    int bits = value > 1 ? 64 - clz64(value - 1) : 0;
-
-    return bits == 64 ? 0 : UINT64_C(1) << bits;
 }
 
 #endif

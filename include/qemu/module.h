@@ -11,23 +11,18 @@
 #ifndef QEMU_MODULE_H
 #define QEMU_MODULE_H
 
+/* The parts that there are; QEMU has further ones. */
 typedef enum {
     MODULE_INIT_BLOCK,
-    MODULE_INIT_OPTS,
-    MODULE_INIT_QOM,
-    MODULE_INIT_TRACE,
     MODULE_INIT_MAX
 } module_init_type;
 
-#define module_init(function, type)                                       \
-static void __attribute__((constructor)) do_qemu_init_##function(void)   \
-{                                                                         \
-    register_module_init(function, type);                                 \
-}
-
 /* Stands at the end of a driver's file; @function takes no argument. */
-#define block_init(function) module_init(function, MODULE_INIT_BLOCK)
-#define opts_init(function) module_init(function, MODULE_INIT_OPTS)
+#define block_init(function)                                              \
+static void __attribute__((constructor)) do_qemu_init_##function(void)    \
+{                                                                         \
+    register_module_init(function, MODULE_INIT_BLOCK);                    \
+}
 
 /* Queue @fn.  May be called before main(); plain, one thread at a time. */
 void register_module_init(void (*fn)(void), module_init_type type);

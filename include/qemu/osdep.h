@@ -37,10 +37,6 @@
 #include "qemu/host-utils.h"
 #include "qemu/typedefs.h"
 
-#ifndef O_BINARY
-#define O_BINARY 0
-#endif
-
 #ifndef IOV_MAX
 #define IOV_MAX 1024
 #endif

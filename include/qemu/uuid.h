@@ -34,12 +34,6 @@ QEMU_BUILD_BUG_ON(sizeof(QemuUUID) != 16);
 /* The text's length in characters, without the terminating zero byte. */
 #define UUID_FMT_LEN 36
 
-/* The text's printf format; its arguments are the 16 bytes. */
-#define UUID_FMT "%02hhx%02hhx%02hhx%02hhx-" \
-                 "%02hhx%02hhx-%02hhx%02hhx-" \
-                 "%02hhx%02hhx-" \
-                 "%02hhx%02hhx%02hhx%02hhx%02hhx%02hhx"
-
 /* Fill @out with a random identifier (version 4). */
 void qemu_uuid_generate(QemuUUID *out);
 
