@@ -172,7 +172,7 @@ class Types:
             return 'qapi_free_%sList(%s);' % (type_name, value)
         if type_name == 'str':
             return 'g_free(%s);' % value
-        if type_name in ('any', 'null'):
+        if type_name == 'null':
             return 'qobject_unref(%s);' % value
         if self.schema.is_pointer(type_name):
             return 'qapi_free_%s(%s);' % (type_name, value)

@@ -330,34 +330,6 @@ static bool input_size(Visitor *v, const char *name, uint64_t *obj,
     return input_unsigned(v, name, obj, input_parse_size, "size", errp);
 }
 
-static bool input_number(Visitor *v, const char *name, double *obj,
-                         Error **errp)
-{
-    QObject *value = input_get(v, name, errp);
-    QNum *num = qobject_to(QNum, value);
-    g_autofree char *text = NULL;
-    char *end = NULL;
-    double number;
-
-    if (!value) {
-        return false;
-    }
-    if (num) {
-        *obj = qnum_get_double(num);
-        return true;
-    }
-    text = to_iv(v)->keyval ? qobject_scalar_text(value) : NULL;
-    if (!text) {
-        return wrong_type(v, name, "number", errp);
-    }
-    number = g_ascii_strtod(text, &end);
-    if (end == text || *end || !(number - number == 0)) {
-        return bad_text(v, name, "a number", errp);
-    }
-    *obj = number;
-    return true;
-}
-
 static bool input_bool(Visitor *v, const char *name, bool *obj, Error **errp)
 {
     static const char *const yes[] = { "on", "yes", "true", "y", NULL };
@@ -395,13 +367,6 @@ static bool input_str(Visitor *v, const char *name, char **obj, Error **errp)
         *obj = qobject_scalar_text(value);
     }
     return *obj || wrong_type(v, name, "string", errp);
-}
-
-static bool input_any(Visitor *v, const char *name, QObject **obj,
-                      Error **errp)
-{
-    *obj = qobject_ref(input_get(v, name, errp));
-    return *obj;
 }
 
 static bool input_null(Visitor *v, const char *name, QNull **obj,
@@ -445,10 +410,8 @@ static const VisitorOps input_ops = {
     .type_int64 = input_int64,
     .type_uint64 = input_uint64,
     .type_size = input_size,
-    .type_number = input_number,
     .type_bool = input_bool,
     .type_str = input_str,
-    .type_any = input_any,
     .type_null = input_null,
     .free = input_free,
 };

@@ -85,12 +85,6 @@ static bool output_uint64(Visitor *v, const char *name, uint64_t *obj,
     return output_add(v, name, QOBJECT(qnum_from_uint(*obj)));
 }
 
-static bool output_number(Visitor *v, const char *name, double *obj,
-                          Error **errp)
-{
-    return output_add(v, name, QOBJECT(qnum_from_double(*obj)));
-}
-
 static bool output_bool(Visitor *v, const char *name, bool *obj, Error **errp)
 {
     return output_add(v, name, QOBJECT(qbool_from_bool(*obj)));
@@ -100,12 +94,6 @@ static bool output_bool(Visitor *v, const char *name, bool *obj, Error **errp)
 static bool output_str(Visitor *v, const char *name, char **obj, Error **errp)
 {
     return output_add(v, name, QOBJECT(qstring_from_str(*obj ? *obj : "")));
-}
-
-static bool output_any(Visitor *v, const char *name, QObject **obj,
-                       Error **errp)
-{
-    return output_add(v, name, qobject_ref(*obj));
 }
 
 static bool output_null(Visitor *v, const char *name, QNull **obj,
@@ -141,10 +129,8 @@ static const VisitorOps output_ops = {
     .type_int64 = output_int64,
     .type_uint64 = output_uint64,
     .type_size = output_uint64,
-    .type_number = output_number,
     .type_bool = output_bool,
     .type_str = output_str,
-    .type_any = output_any,
     .type_null = output_null,
     .complete = output_complete,
     .free = output_free,

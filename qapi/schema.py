@@ -10,17 +10,13 @@ import re
 
 # Scalar types of the language and the C types that hold them.
 BUILTINS = {
-    'str': 'char *', 'bool': 'bool', 'number': 'double', 'int': 'int64_t',
-    'int8': 'int8_t', 'int16': 'int16_t', 'int32': 'int32_t',
-    'int64': 'int64_t', 'uint8': 'uint8_t', 'uint16': 'uint16_t',
-    'uint32': 'uint32_t', 'uint64': 'uint64_t', 'size': 'uint64_t',
-    'any': 'QObject *', 'null': 'QNull *',
+    'str': 'char *', 'bool': 'bool', 'int': 'int64_t', 'uint32': 'uint32_t',
+    'uint64': 'uint64_t', 'size': 'uint64_t', 'null': 'QNull *',
 }
 
 # The kind of value that each type has in JSON: what alternates tell apart.
 QTYPES = {'str': 'QTYPE_QSTRING', 'bool': 'QTYPE_QBOOL',
-          'number': 'QTYPE_QNUM', 'int': 'QTYPE_QNUM', 'size': 'QTYPE_QNUM',
-          'null': 'QTYPE_QNULL'}
+          'int': 'QTYPE_QNUM', 'size': 'QTYPE_QNUM', 'null': 'QTYPE_QNULL'}
 
 # Words that C or the system's headers claim; they get a q_ in front.
 RESERVED = set('''

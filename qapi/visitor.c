@@ -4,7 +4,7 @@
  *
  * Invariants: memory is allocated here and nowhere else, zeroed, and only when
  * the visitor has accepted the value; integers narrower than 64 bits are
- * checked here.
+ * checked here, because no visitor knows of any.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -137,122 +137,27 @@ bool visit_type_enum(Visitor *v, const char *name, int *obj,
     return true;
 }
 
-/* Sets the error of a number that a C type does not hold; returns false. */
-static bool out_of_range(Visitor *v, const char *name, const char *c_type,
-                         Error **errp)
-{
-    g_autofree char *path = v->ops->path(v, name);
-
-    error_setg(errp, "Parameter '%s' expects %s", path, c_type);
-    return false;
-}
-
-/* Visits a signed number between -@max - 1 and @max. */
-static bool visit_signed(Visitor *v, const char *name, int64_t *value,
-                         int64_t max, const char *c_type, Error **errp)
-{
-    if (!v->ops->type_int64(v, name, value, errp)) {
-        return false;
-    }
-    if (*value > max || *value < -max - 1) {
-        return out_of_range(v, name, c_type, errp);
-    }
-    return true;
-}
-
-/* Visits an unsigned number up to @max. */
-static bool visit_unsigned(Visitor *v, const char *name, uint64_t *value,
-                           uint64_t max, const char *c_type, Error **errp)
-{
-    if (!v->ops->type_uint64(v, name, value, errp)) {
-        return false;
-    }
-    if (*value > max) {
-        return out_of_range(v, name, c_type, errp);
-    }
-    return true;
-}
-
-bool visit_type_int8(Visitor *v, const char *name, int8_t *obj, Error **errp)
-{
-    int64_t value = *obj;
-    bool ok = visit_signed(v, name, &value, INT8_MAX, "int8_t", errp);
-
-    if (ok) {
-        *obj = value;
-    }
-    return ok;
-}
-
-bool visit_type_int16(Visitor *v, const char *name, int16_t *obj,
-                      Error **errp)
-{
-    int64_t value = *obj;
-    bool ok = visit_signed(v, name, &value, INT16_MAX, "int16_t", errp);
-
-    if (ok) {
-        *obj = value;
-    }
-    return ok;
-}
-
-bool visit_type_int32(Visitor *v, const char *name, int32_t *obj,
-                      Error **errp)
-{
-    int64_t value = *obj;
-    bool ok = visit_signed(v, name, &value, INT32_MAX, "int32_t", errp);
-
-    if (ok) {
-        *obj = value;
-    }
-    return ok;
-}
-
-bool visit_type_int64(Visitor *v, const char *name, int64_t *obj,
-                      Error **errp)
-{
-    return v->ops->type_int64(v, name, obj, errp);
-}
-
 bool visit_type_int(Visitor *v, const char *name, int64_t *obj, Error **errp)
 {
     return v->ops->type_int64(v, name, obj, errp);
-}
-
-bool visit_type_uint8(Visitor *v, const char *name, uint8_t *obj,
-                      Error **errp)
-{
-    uint64_t value = *obj;
-    bool ok = visit_unsigned(v, name, &value, UINT8_MAX, "uint8_t", errp);
-
-    if (ok) {
-        *obj = value;
-    }
-    return ok;
-}
-
-bool visit_type_uint16(Visitor *v, const char *name, uint16_t *obj,
-                       Error **errp)
-{
-    uint64_t value = *obj;
-    bool ok = visit_unsigned(v, name, &value, UINT16_MAX, "uint16_t", errp);
-
-    if (ok) {
-        *obj = value;
-    }
-    return ok;
 }
 
 bool visit_type_uint32(Visitor *v, const char *name, uint32_t *obj,
                        Error **errp)
 {
     uint64_t value = *obj;
-    bool ok = visit_unsigned(v, name, &value, UINT32_MAX, "uint32_t", errp);
+    g_autofree char *path = NULL;
 
-    if (ok) {
-        *obj = value;
+    if (!v->ops->type_uint64(v, name, &value, errp)) {
+        return false;
     }
-    return ok;
+    if (value > UINT32_MAX) {
+        path = v->ops->path(v, name);
+        error_setg(errp, "Parameter '%s' expects uint32_t", path);
+        return false;
+    }
+    *obj = value;
+    return true;
 }
 
 bool visit_type_uint64(Visitor *v, const char *name, uint64_t *obj,
@@ -267,12 +172,6 @@ bool visit_type_size(Visitor *v, const char *name, uint64_t *obj,
     return v->ops->type_size(v, name, obj, errp);
 }
 
-bool visit_type_number(Visitor *v, const char *name, double *obj,
-                       Error **errp)
-{
-    return v->ops->type_number(v, name, obj, errp);
-}
-
 bool visit_type_bool(Visitor *v, const char *name, bool *obj, Error **errp)
 {
     return v->ops->type_bool(v, name, obj, errp);
@@ -284,14 +183,6 @@ bool visit_type_str(Visitor *v, const char *name, char **obj, Error **errp)
         *obj = NULL;
     }
     return v->ops->type_str(v, name, obj, errp);
-}
-
-bool visit_type_any(Visitor *v, const char *name, QObject **obj, Error **errp)
-{
-    if (visit_is_input(v)) {
-        *obj = NULL;
-    }
-    return v->ops->type_any(v, name, obj, errp);
 }
 
 bool visit_type_null(Visitor *v, const char *name, QNull **obj, Error **errp)

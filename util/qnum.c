@@ -66,18 +66,6 @@ bool qnum_get_try_uint(const QNum *qn, uint64_t *val)
     return false;
 }
 
-double qnum_get_double(const QNum *qn)
-{
-    switch (qn->kind) {
-    case QNUM_I64:
-        return qn->u.i64;
-    case QNUM_U64:
-        return qn->u.u64;
-    default:
-        return qn->u.dbl;
-    }
-}
-
 /* 17 significant digits suffice for every double; most need no more than 15. */
 static char *double_to_string(double value)
 {

@@ -40,13 +40,9 @@ typedef struct VisitorOps {
                         Error **errp);
     bool (*type_size)(Visitor *v, const char *name, uint64_t *obj,
                       Error **errp);
-    bool (*type_number)(Visitor *v, const char *name, double *obj,
-                        Error **errp);
     bool (*type_bool)(Visitor *v, const char *name, bool *obj, Error **errp);
     /* Input: *obj is a copy that the caller owns. */
     bool (*type_str)(Visitor *v, const char *name, char **obj, Error **errp);
-    bool (*type_any)(Visitor *v, const char *name, QObject **obj,
-                     Error **errp);
     bool (*type_null)(Visitor *v, const char *name, QNull **obj,
                       Error **errp);
 

@@ -88,17 +88,6 @@ bool visit_type_enum(Visitor *v, const char *name, int *obj,
 
 /* Visit an integer; input that does not fit is an error. */
 bool visit_type_int(Visitor *v, const char *name, int64_t *obj, Error **errp);
-bool visit_type_int8(Visitor *v, const char *name, int8_t *obj, Error **errp);
-bool visit_type_int16(Visitor *v, const char *name, int16_t *obj,
-                      Error **errp);
-bool visit_type_int32(Visitor *v, const char *name, int32_t *obj,
-                      Error **errp);
-bool visit_type_int64(Visitor *v, const char *name, int64_t *obj,
-                      Error **errp);
-bool visit_type_uint8(Visitor *v, const char *name, uint8_t *obj,
-                      Error **errp);
-bool visit_type_uint16(Visitor *v, const char *name, uint16_t *obj,
-                       Error **errp);
 bool visit_type_uint32(Visitor *v, const char *name, uint32_t *obj,
                        Error **errp);
 bool visit_type_uint64(Visitor *v, const char *name, uint64_t *obj,
@@ -108,18 +97,10 @@ bool visit_type_uint64(Visitor *v, const char *name, uint64_t *obj,
 bool visit_type_size(Visitor *v, const char *name, uint64_t *obj,
                      Error **errp);
 
-/* Visit a finite number. */
-bool visit_type_number(Visitor *v, const char *name, double *obj,
-                       Error **errp);
-
 bool visit_type_bool(Visitor *v, const char *name, bool *obj, Error **errp);
 
 /* Visit a string; input makes a copy, which belongs to the object. */
 bool visit_type_str(Visitor *v, const char *name, char **obj, Error **errp);
-
-/* Visit a value of any kind; input takes a reference. */
-bool visit_type_any(Visitor *v, const char *name, QObject **obj,
-                    Error **errp);
 
 /* Visit JSON's null; input makes a new one. */
 bool visit_type_null(Visitor *v, const char *name, QNull **obj, Error **errp);

@@ -78,20 +78,18 @@ static void check_lists(Lists *lists, const char *json)
 }
 
 static const char all_scalars[] =
-    "{\"i\": -1, \"i8\": -128, \"i16\": -32768, \"i32\": -2147483648, "
-    "\"i64\": -9223372036854775808, \"u8\": 255, \"u16\": 65535, "
-    "\"u32\": 4294967295, \"u64\": 9223372036854775807, \"size\": 512, "
-    "\"number\": 0.5, \"bool\": true, \"str\": \"s\", \"any\": [1, {}], "
-    "\"null\": null, \"colour\": \"dark-green\"}";
+    "{\"i\": -9223372036854775808, \"u32\": 4294967295, "
+    "\"u64\": 9223372036854775807, \"size\": 512, \"bool\": true, "
+    "\"str\": \"s\", \"null\": null, \"colour\": \"dark-green\"}";
 
 static void test_scalars(void)
 {
     check_scalars(get_scalars(all_scalars, false, &error_abort), all_scalars);
     check_scalars(get_scalars(all_scalars, true, &error_abort), all_scalars);
     check_scalars(get_scalars("{}", false, &error_abort), "{}");
-    check_scalars(get_scalars("{'i8': 127, 'i16': 32767, 'i32': 2147483647}",
-                              false, &error_abort),
-                  "{\"i8\": 127, \"i16\": 32767, \"i32\": 2147483647}");
+    check_scalars(get_scalars("{'i': 9223372036854775807}", false,
+                              &error_abort),
+                  "{\"i\": 9223372036854775807}");
 }
 
 /* JSON text reaches int64_t only; the upper half comes as a QNum. */
@@ -121,11 +119,11 @@ static void test_large_uint64(void)
 static void test_keyval(void)
 {
     check_scalars(
-        get_scalars("{'i': '-0x10', 'u8': '7', 'u64': '18446744073709551615', "
-                    "'size': '1.5k', 'number': '-2.5', 'bool': 'yes', "
-                    "'str': 'on'}", true, &error_abort),
-        "{\"i\": -16, \"u8\": 7, \"u64\": 18446744073709551615, "
-        "\"size\": 1536, \"number\": -2.5, \"bool\": true, \"str\": \"on\"}");
+        get_scalars("{'i': '-0x10', 'u32': '7', 'u64': '18446744073709551615', "
+                    "'size': '1.5k', 'bool': 'yes', 'str': 'on'}", true,
+                    &error_abort),
+        "{\"i\": -16, \"u32\": 7, \"u64\": 18446744073709551615, "
+        "\"size\": 1536, \"bool\": true, \"str\": \"on\"}");
     check_scalars(get_scalars("{'size': '64M', 'bool': 'off'}", true,
                               &error_abort),
                   "{\"size\": 67108864, \"bool\": false}");
@@ -147,19 +145,10 @@ static const BadInput bad_scalars[] = {
     { "{'nope': 1}", "Parameter 'nope' is unexpected" },
     { "{'i': '1'}", "Invalid parameter type for 'i', expected: integer" },
     { "{'i': 1.0}", "Invalid parameter type for 'i', expected: integer" },
-    { "{'i8': 128}", "Parameter 'i8' expects int8_t" },
-    { "{'i8': -129}", "Parameter 'i8' expects int8_t" },
-    { "{'i16': 32768}", "Parameter 'i16' expects int16_t" },
-    { "{'i32': -2147483649}", "Parameter 'i32' expects int32_t" },
-    { "{'u8': 256}", "Parameter 'u8' expects uint8_t" },
-    { "{'u16': 65536}", "Parameter 'u16' expects uint16_t" },
     { "{'u32': 4294967296}", "Parameter 'u32' expects uint32_t" },
-    { "{'u8': -1}", "Parameter 'u8' expects uint64" },
-    { "{'i8': '1'}", "Invalid parameter type for 'i8', expected: integer" },
+    { "{'u32': -1}", "Parameter 'u32' expects uint64" },
     { "{'u64': '1'}", "Parameter 'u64' expects uint64" },
     { "{'size': 0.5}", "Parameter 'size' expects uint64" },
-    { "{'number': 'x'}",
-      "Invalid parameter type for 'number', expected: number" },
     { "{'bool': 1}", "Invalid parameter type for 'bool', expected: boolean" },
     { "{'str': 1}", "Invalid parameter type for 'str', expected: string" },
     { "{'str': null}", "Invalid parameter type for 'str', expected: string" },
@@ -171,7 +160,7 @@ static const BadInput bad_scalars[] = {
     { "{'i': 'x'}", "Parameter 'i' expects integer", true },
     { "{'i': '9223372036854775808'}", "Parameter 'i' expects integer", true },
     { "{'i': []}", "Invalid parameter type for 'i', expected: integer", true },
-    { "{'u8': '256'}", "Parameter 'u8' expects uint8_t", true },
+    { "{'u32': '4294967296'}", "Parameter 'u32' expects uint32_t", true },
     { "{'u64': '-1'}", "Parameter 'u64' expects integer", true },
     { "{'u64': -1}", "Parameter 'u64' expects integer", true },
     { "{'u64': '64M'}", "Parameter 'u64' expects integer", true },
@@ -181,13 +170,6 @@ static const BadInput bad_scalars[] = {
     { "{'size': '-1'}", "Parameter 'size' expects size", true },
     { "{'size': ''}", "Parameter 'size' expects size", true },
     { "{'size': {}}", "Parameter 'size' expects size", true },
-    { "{'number': 'x'}", "Parameter 'number' expects a number", true },
-    { "{'number': '1x'}", "Parameter 'number' expects a number", true },
-    { "{'number': ''}", "Parameter 'number' expects a number", true },
-    { "{'number': 'inf'}", "Parameter 'number' expects a number", true },
-    { "{'number': 'nan'}", "Parameter 'number' expects a number", true },
-    { "{'number': []}",
-      "Invalid parameter type for 'number', expected: number", true },
     { "{'bool': 'maybe'}", "Parameter 'bool' expects 'on' or 'off'", true },
     { "{'bool': 1}", "Parameter 'bool' expects 'on' or 'off'", true },
     { "{'bool': null}", "Invalid parameter type for 'bool', expected: boolean",
@@ -204,9 +186,9 @@ static const BadInput bad_lists[] = {
       "Invalid parameter type for 'strs', expected: array", true },
     { "{'id': 'a', 'strs': ['a', 1]}",
       "Invalid parameter type for 'strs[1]', expected: string" },
-    { "{'id': 'a', 'bytes': [0, 256]}",
-      "Parameter 'bytes[1]' expects uint8_t" },
-    { "{'id': 'a', 'bytes': ['x']}", "Parameter 'bytes.0' expects integer",
+    { "{'id': 'a', 'words': [0, 4294967296]}",
+      "Parameter 'words[1]' expects uint32_t" },
+    { "{'id': 'a', 'words': ['x']}", "Parameter 'words.0' expects integer",
       true },
     { "{'id': 'a', 'colours': ['red', 'blue']}",
       "Parameter 'colours[1]' does not accept value 'blue'" },
@@ -267,8 +249,8 @@ static void test_lists(void)
 {
     static const char json[] =
         "{\"id\": \"a\", \"strs\": [\"x\", \"y\"], \"ints\": [], "
-        "\"bytes\": [0, 255], \"colours\": [\"red\"], \"bases\": "
-        "[{\"id\": \"b\"}, {\"id\": \"c\"}], \"anys\": [1, null], "
+        "\"words\": [0, 255], \"colours\": [\"red\"], \"bases\": "
+        "[{\"id\": \"b\"}, {\"id\": \"c\"}], "
         "\"choices\": [7, true, \"dark-green\", {\"id\": \"d\", \"colour\": "
         "\"red\", \"errno\": 5, \"default\": true}, {\"id\": \"e\", "
         "\"colour\": \"dark-green\"}, null], \"next\": {\"id\": \"f\"}}";
@@ -294,14 +276,14 @@ static void test_flat(void)
     Visitor *v;
 
     qdict_put_str(flat, "id", "a");
-    qdict_put_str(flat, "bytes.0", "7");
-    qdict_put_int(flat, "bytes.1", 8);
+    qdict_put_str(flat, "words.0", "7");
+    qdict_put_int(flat, "words.1", 8);
     qdict_put_str(flat, "next.id", "b");
     qdict_put_bool(flat, "next.strs.0", false);
     v = qobject_input_visitor_new_flat_confused(flat, &error_abort);
     visit_type_Lists(v, NULL, &lists, &error_abort);
     visit_free(v);
-    check_lists(lists, "{\"id\": \"a\", \"bytes\": [7, 8], \"next\": "
+    check_lists(lists, "{\"id\": \"a\", \"words\": [7, 8], \"next\": "
                 "{\"id\": \"b\", \"strs\": [\"off\"]}}");
     g_assert_cmpuint(qdict_size(flat), ==, 5);
 
@@ -346,21 +328,18 @@ static void test_abandoned(void)
     visit_free(v);
 }
 
-static void test_any_missing(void)
+static void test_missing(void)
 {
     Visitor *v = input("{}", false);
-    QObject *any = NULL;
     QNull *null = NULL;
     Error *err = NULL;
     QType type;
     void *obj;
 
     g_assert_true(visit_start_struct(v, NULL, NULL, 0, &error_abort));
-    g_assert_false(visit_type_any(v, "a", &any, &err));
-    g_assert_cmpstr(error_get_pretty(err), ==, "Parameter 'a' is missing");
-    g_assert_null(any);
-    error_free_or_abort(&err);
     g_assert_false(visit_type_null(v, "a", &null, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "Parameter 'a' is missing");
+    g_assert_null(null);
     error_free_or_abort(&err);
     g_assert_false(visit_start_list(v, "a", &obj, &err));
     error_free_or_abort(&err);
@@ -377,18 +356,16 @@ static void test_any_missing(void)
 static void test_missing_scalars(void)
 {
     Visitor *v = input("{}", false);
-    Scalars s = { .i = 5, .u64 = 6, .number = 7, .q_bool = true };
+    Scalars s = { .i = 5, .u64 = 6, .q_bool = true };
 
     g_assert_true(visit_start_struct(v, NULL, NULL, 0, &error_abort));
     g_assert_false(visit_type_int(v, "a", &s.i, NULL));
     g_assert_false(visit_type_uint64(v, "a", &s.u64, NULL));
-    g_assert_false(visit_type_number(v, "a", &s.number, NULL));
     g_assert_false(visit_type_bool(v, "a", &s.q_bool, NULL));
     g_assert_false(visit_type_str(v, "a", &s.str, NULL));
     /* What failed is left alone. */
     g_assert_cmpint(s.i, ==, 5);
     g_assert_cmpuint(s.u64, ==, 6);
-    g_assert_true(s.number == 7);
     g_assert_true(s.q_bool);
     visit_end_struct(v);
     visit_free(v);
@@ -407,7 +384,7 @@ int main(int argc, char **argv)
     g_test_add_func("/visitor/flat", test_flat);
     g_test_add_func("/visitor/output-details", test_output_details);
     g_test_add_func("/visitor/abandoned", test_abandoned);
-    g_test_add_func("/visitor/any-missing", test_any_missing);
+    g_test_add_func("/visitor/missing", test_missing);
     g_test_add_func("/visitor/missing-scalars", test_missing_scalars);
     return g_test_run();
 }

@@ -37,9 +37,6 @@ QNum *qnum_from_double(double value);
 bool qnum_get_try_int(const QNum *qn, int64_t *val);
 bool qnum_get_try_uint(const QNum *qn, uint64_t *val);
 
-/* The value as a double, rounded where it must be. */
-double qnum_get_double(const QNum *qn);
-
 /*
  * The number in decimal, locale-independent: integers exactly, doubles with
  * the digits it takes to read them back unchanged.  The caller frees it.

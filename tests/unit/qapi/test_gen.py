@@ -108,7 +108,7 @@ BAD = [
     (union("'a': 'B'", more="'base': { 'u': 'int', 't': 'E' }, "
            "'discriminator': 't'", members=('u', 't')),
      "'U' has two members 'u'"),
-    (documented('A', "'alternate': 'A', 'data': { 'a': 'any' }", 'a'),
+    (documented('A', "'alternate': 'A', 'data': { 'a': 'uint32' }", 'a'),
      "branch 'a' has a type that no alternate can hold"),
     (documented('A', "'alternate': 'A', 'data': { 'a': 'str', 'b': 'E' }",
                 'a', 'b') + ENUM, "branches 'a' and 'b' look the same"),
