@@ -60,10 +60,6 @@ void io_file_replace(IoFile *file, int fd);
  */
 IoEngine *aio_get_io_engine(AioContext *ctx, IoEngineType type, Error **errp);
 
-/* Which engine it is: THREADS or IO_URING; "threads" or "io_uring". */
-IoEngineType io_engine_type(const IoEngine *engine);
-const char *io_engine_name(const IoEngine *engine);
-
 /*
  * Read @bytes bytes, the sum of the lengths in @iov, from @offset.  Returns
  * the number of bytes read, less than @bytes only when the file ends there

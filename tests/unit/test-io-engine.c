@@ -311,37 +311,18 @@ static void test_errors(gconstpointer type)
     bench_end(&b);
 }
 
-static int refused_xfers;
-static int refused_others;
+static int refused_ops;
 
-static int64_t coroutine_fn refuse_xfer(IoEngine *engine, IoXfer *xfer)
+static int64_t coroutine_fn refuse(IoEngine *engine, IoOp *op)
 {
-    refused_xfers++;
-    return -EAGAIN;
-}
-
-static int64_t coroutine_fn refuse_fdatasync(IoEngine *engine, int fd)
-{
-    refused_others++;
-    return -EAGAIN;
-}
-
-static int64_t coroutine_fn refuse_fallocate(IoEngine *engine, int fd,
-                                             int mode, int64_t offset,
-                                             int64_t bytes)
-{
-    refused_others++;
+    refused_ops++;
     return -EAGAIN;
 }
 
 /* Whichever engine refuses, a worker has the last word, and only one. */
 static void test_again(void)
 {
-    static const IoEngineOps refusing_ops = {
-        .xfer = refuse_xfer,
-        .fdatasync = refuse_fdatasync,
-        .fallocate = refuse_fallocate,
-    };
+    static const IoEngineOps refusing_ops = { .run = refuse };
     IoEngine refusing = { .ops = &refusing_ops };
     char buf[8];
     Bench b;
@@ -356,15 +337,15 @@ static void test_again(void)
     g_assert_cmpint(refusals, ==, 98);
     b.engine = &refusing;
     g_assert_cmpint(do_read(&b, buf, 4, 0), ==, -EAGAIN);
-    g_assert_cmpint(refused_xfers, ==, 1);
+    g_assert_cmpint(refused_ops, ==, 1);
     g_assert_cmpint(refusals, ==, 97);
     refusals = 0;
     g_assert_cmpint(do_read(&b, buf, 4, 0), ==, 4);
     g_assert_cmpmem(buf, 4, "data", 4);
-    g_assert_cmpint(refused_xfers, ==, 2);
+    g_assert_cmpint(refused_ops, ==, 2);
     g_assert_cmpint(run(&b, (Request){ .op = SYNC }), ==, 0);
     g_assert_cmpint(run(&b, (Request){ .op = FALLOCATE, .bytes = 1 }), ==, 0);
-    g_assert_cmpint(refused_others, ==, 2);
+    g_assert_cmpint(refused_ops, ==, 4);
     bench_end(&b);
 }
 

@@ -2,9 +2,9 @@
 /*
  * Shared by the two engines; for the engines' own files.
  *
- * Invariant: an operation here is one attempt.  Transfers that the kernel cuts
- * short, interrupts or refuses with -EAGAIN are taken up again by io-engine.c
- * alone.
+ * Invariant: an operation here is one attempt.  What the kernel cuts short,
+ * interrupts or refuses with -EAGAIN is taken up again by io-engine.c alone, so
+ * that both engines do it in the same way.
  */
 #ifndef UTIL_IO_ENGINE_INT_H
 #define UTIL_IO_ENGINE_INT_H
@@ -12,24 +12,27 @@
 #include "aio-internal.h"
 #include "minblk/io-engine.h"
 
-/* One transfer, at most IOV_MAX elements; @iov outlives it. */
-typedef struct IoXfer {
-    IoFile *file;
-    const struct iovec *iov;
-    int niov;
-    uint64_t bytes;
-    int64_t offset;
-    bool write;
-} IoXfer;
+typedef enum IoOpType {
+    IO_OP_READ,
+    IO_OP_WRITE,
+    IO_OP_FDATASYNC,
+    IO_OP_FALLOCATE,
+} IoOpType;
 
-/* Each returns what the system call would, or -errno. */
+/* One system call.  It lives on the stack of its coroutine, with all it needs. */
+typedef struct IoOp {
+    IoOpType type;
+    IoFile *file;
+    const struct iovec *iov; /* READ, WRITE: at most IOV_MAX elements */
+    int niov;
+    int mode;       /* FALLOCATE */
+    uint64_t bytes; /* of all but FDATASYNC */
+    int64_t offset;
+} IoOp;
+
 typedef struct IoEngineOps {
-    IoEngineType type;
-    const char *name;
-    int64_t coroutine_fn (*xfer)(IoEngine *engine, IoXfer *xfer);
-    int64_t coroutine_fn (*fdatasync)(IoEngine *engine, int fd);
-    int64_t coroutine_fn (*fallocate)(IoEngine *engine, int fd, int mode,
-                                      int64_t offset, int64_t bytes);
+    /* Returns what the system call would, or -errno. */
+    int64_t coroutine_fn (*run)(IoEngine *engine, IoOp *op);
     void (*destroy)(IoEngine *engine);
 } IoEngineOps;
 

@@ -69,16 +69,6 @@ IoEngine *aio_get_io_engine(AioContext *ctx, IoEngineType type, Error **errp)
     }
 }
 
-IoEngineType io_engine_type(const IoEngine *engine)
-{
-    return engine->ops->type;
-}
-
-const char *io_engine_name(const IoEngine *engine)
-{
-    return engine->ops->name;
-}
-
 void aio_drop_engines(AioContext *ctx)
 {
     if (ctx->engine_uring) {
@@ -114,7 +104,7 @@ static void io_cursor_advance(IoCursor *c, uint64_t bytes)
  * Set the vector of @x to what one call can take from the cursor on: the
  * caller's own elements, or a copy in @window if the first is partly done.
  */
-static void io_cursor_window(const IoCursor *c, IoXfer *x, struct iovec *window)
+static void io_cursor_window(const IoCursor *c, IoOp *x, struct iovec *window)
 {
     int limit = c->skip ? WINDOW_MAX : IOV_MAX;
 
@@ -136,16 +126,17 @@ static void io_cursor_window(const IoCursor *c, IoXfer *x, struct iovec *window)
 }
 
 /* The flag of the file that says it refuses to be tried inline. */
-static bool *inline_refused(const IoXfer *x)
+static bool *inline_refused(const IoOp *x)
 {
-    return x->write ? &x->file->no_inline_write : &x->file->no_inline_read;
+    return x->type == IO_OP_WRITE ? &x->file->no_inline_write
+                                  : &x->file->no_inline_read;
 }
 
 /*
  * Do @x at once if it need not wait.  Returns what the system call does;
  * -EAGAIN: ask the engine.
  */
-static int64_t coroutine_fn try_inline(AioContext *ctx, const IoXfer *x)
+static int64_t coroutine_fn try_inline(AioContext *ctx, const IoOp *x)
 {
     ssize_t ret;
 
@@ -154,7 +145,7 @@ static int64_t coroutine_fn try_inline(AioContext *ctx, const IoXfer *x)
         return -EAGAIN;
     }
     do {
-        if (x->write) {
+        if (x->type == IO_OP_WRITE) {
             ret = pwritev2(x->file->fd, x->iov, x->niov, x->offset, RWF_NOWAIT);
         } else {
             ret = preadv2(x->file->fd, x->iov, x->niov, x->offset, RWF_NOWAIT);
@@ -188,24 +179,20 @@ static bool is_end_of_file(int fd, int64_t end)
 }
 
 /*
- * A call that the engine answers with -EAGAIN gets one attempt that may block,
- * in a worker; the same answer there is an error, because asking again for ever
- * would hang the request and keep its thread busy.
+ * Run @op until it is neither interrupted nor refused.  One that the engine
+ * answers with -EAGAIN gets an attempt that may block, in a worker; the same
+ * answer there is an error, because asking again for ever would hang the
+ * request and keep its thread busy.
  */
-static IoEngine *blocking_engine(IoEngine *engine)
-{
-    return get_threads(engine->ctx);
-}
-
-static int64_t coroutine_fn transfer_once(IoEngine *engine, IoXfer *x)
+static int64_t coroutine_fn run_op(IoEngine *engine, IoOp *op)
 {
     int64_t ret;
 
     do {
-        ret = engine->ops->xfer(engine, x);
+        ret = engine->ops->run(engine, op);
         if (ret == -EAGAIN) {
-            engine = blocking_engine(engine);
-            ret = engine->ops->xfer(engine, x);
+            engine = get_threads(engine->ctx);
+            ret = engine->ops->run(engine, op);
         }
     } while (ret == -EINTR);
     return ret;
@@ -213,7 +200,7 @@ static int64_t coroutine_fn transfer_once(IoEngine *engine, IoXfer *x)
 
 /* Run @x until all of @c is transferred; returns how much was, or -errno. */
 static int64_t coroutine_fn
-io_run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
+io_run_xfer(IoEngine *engine, IoOp *x, IoCursor *c)
 {
     struct iovec window[WINDOW_MAX];
     const IoCursor start = *c;
@@ -227,7 +214,7 @@ io_run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
     io_cursor_window(c, x, window);
     ret = try_inline(engine->ctx, x);
     if (ret == -EAGAIN) {
-        ret = transfer_once(engine, x);
+        ret = run_op(engine, x);
     }
     while (ret > 0) {
         done += ret;
@@ -237,7 +224,8 @@ io_run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
             return done;
         }
         /* What O_DIRECT has cut at the end of a file is not aligned. */
-        if (x->file->direct && !x->write && (uint64_t)ret < x->bytes) {
+        if (x->file->direct && x->type == IO_OP_READ &&
+            (uint64_t)ret < x->bytes) {
             if (is_end_of_file(x->file->fd, x->offset)) {
                 return done;
             }
@@ -249,7 +237,7 @@ io_run_xfer(IoEngine *engine, IoXfer *x, IoCursor *c)
             }
         }
         io_cursor_window(c, x, window);
-        ret = transfer_once(engine, x);
+        ret = run_op(engine, x);
     }
     return ret < 0 ? ret : done;
 }
@@ -258,7 +246,7 @@ int64_t coroutine_fn io_engine_preadv(IoEngine *engine, IoFile *file,
                                       const struct iovec *iov, int niov,
                                       uint64_t bytes, int64_t offset)
 {
-    IoXfer x = { .file = file, .offset = offset, .write = false };
+    IoOp x = { .type = IO_OP_READ, .file = file, .offset = offset };
     IoCursor c = { .iov = iov, .niov = niov, .left = bytes };
 
     return bytes ? io_run_xfer(engine, &x, &c) : 0;
@@ -268,7 +256,7 @@ int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
                                    const struct iovec *iov, int niov,
                                    uint64_t bytes, int64_t offset)
 {
-    IoXfer x = { .file = file, .offset = offset, .write = true };
+    IoOp x = { .type = IO_OP_WRITE, .file = file, .offset = offset };
     IoCursor c = { .iov = iov, .niov = niov, .left = bytes };
     int64_t ret = bytes ? io_run_xfer(engine, &x, &c) : 0;
 
@@ -281,18 +269,13 @@ int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
 
 int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file)
 {
+    IoOp op = { .type = IO_OP_FDATASYNC, .file = file };
     int64_t ret;
 
     if (file->sync_error) {
         return file->sync_error;
     }
-    do {
-        ret = engine->ops->fdatasync(engine, file->fd);
-        if (ret == -EAGAIN) {
-            engine = blocking_engine(engine);
-            ret = engine->ops->fdatasync(engine, file->fd);
-        }
-    } while (ret == -EINTR);
+    ret = run_op(engine, &op);
     if (ret < 0) {
         file->sync_error = ret;
     }
@@ -302,16 +285,15 @@ int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file)
 int coroutine_fn io_engine_fallocate(IoEngine *engine, IoFile *file, int mode,
                                      int64_t offset, int64_t bytes)
 {
-    int64_t ret;
+    IoOp op = {
+        .type = IO_OP_FALLOCATE,
+        .file = file,
+        .mode = mode,
+        .offset = offset,
+        .bytes = bytes,
+    };
 
-    do {
-        ret = engine->ops->fallocate(engine, file->fd, mode, offset, bytes);
-        if (ret == -EAGAIN) {
-            engine = blocking_engine(engine);
-            ret = engine->ops->fallocate(engine, file->fd, mode, offset, bytes);
-        }
-    } while (ret == -EINTR);
-    return ret;
+    return run_op(engine, &op);
 }
 
 typedef struct FtruncateArgs {

@@ -8,57 +8,33 @@
 #include "qemu/osdep.h"
 #include "io-engine-int.h"
 
-static int64_t do_xfer(void *opaque)
+/* In a worker thread. */
+static int64_t do_op(void *opaque)
 {
-    const IoXfer *x = opaque;
-    ssize_t ret;
+    const IoOp *op = opaque;
+    int fd = op->file->fd;
+    ssize_t ret = -1;
 
-    if (x->write) {
-        ret = pwritev(x->file->fd, x->iov, x->niov, x->offset);
-    } else {
-        ret = preadv(x->file->fd, x->iov, x->niov, x->offset);
+    switch (op->type) {
+    case IO_OP_READ:
+        ret = preadv(fd, op->iov, op->niov, op->offset);
+        break;
+    case IO_OP_WRITE:
+        ret = pwritev(fd, op->iov, op->niov, op->offset);
+        break;
+    case IO_OP_FDATASYNC:
+        ret = fdatasync(fd);
+        break;
+    case IO_OP_FALLOCATE:
+        ret = fallocate(fd, op->mode, op->offset, op->bytes);
+        break;
     }
     return ret < 0 ? -errno : ret;
 }
 
-static int64_t coroutine_fn threads_xfer(IoEngine *engine, IoXfer *xfer)
+static int64_t coroutine_fn threads_run(IoEngine *engine, IoOp *op)
 {
-    return io_pool_run(engine->ctx, do_xfer, xfer);
-}
-
-static int64_t do_fdatasync(void *opaque)
-{
-    const int *fd = opaque;
-
-    return fdatasync(*fd) < 0 ? -errno : 0;
-}
-
-static int64_t coroutine_fn threads_fdatasync(IoEngine *engine, int fd)
-{
-    return io_pool_run(engine->ctx, do_fdatasync, &fd);
-}
-
-typedef struct FallocateArgs {
-    int fd;
-    int mode;
-    int64_t offset;
-    int64_t bytes;
-} FallocateArgs;
-
-static int64_t do_fallocate(void *opaque)
-{
-    const FallocateArgs *a = opaque;
-
-    return fallocate(a->fd, a->mode, a->offset, a->bytes) < 0 ? -errno : 0;
-}
-
-static int64_t coroutine_fn threads_fallocate(IoEngine *engine, int fd,
-                                              int mode, int64_t offset,
-                                              int64_t bytes)
-{
-    FallocateArgs args = { fd, mode, offset, bytes };
-
-    return io_pool_run(engine->ctx, do_fallocate, &args);
+    return io_pool_run(engine->ctx, do_op, op);
 }
 
 static void threads_destroy(IoEngine *engine)
@@ -67,11 +43,7 @@ static void threads_destroy(IoEngine *engine)
 }
 
 static const IoEngineOps threads_ops = {
-    .type = IO_ENGINE_THREADS,
-    .name = "threads",
-    .xfer = threads_xfer,
-    .fdatasync = threads_fdatasync,
-    .fallocate = threads_fallocate,
+    .run = threads_run,
     .destroy = threads_destroy,
 };
 

@@ -35,8 +35,7 @@
 #define WORKER_READ_LARGE (512 * 1024)
 
 typedef struct RingRequest {
-    void (*prep)(struct RingRequest *req, struct io_uring_sqe *sqe);
-    void *args;
+    const IoOp *op;
     bool async; /* not on the submitting thread */
     int64_t ret;
     Coroutine *co;
@@ -53,6 +52,26 @@ typedef struct RingEngine {
     unsigned in_flight;   /* with the kernel */
 } RingEngine;
 
+static void prepare(const IoOp *op, struct io_uring_sqe *sqe)
+{
+    int fd = op->file->fd;
+
+    switch (op->type) {
+    case IO_OP_READ:
+        io_uring_prep_readv(sqe, fd, op->iov, op->niov, op->offset);
+        break;
+    case IO_OP_WRITE:
+        io_uring_prep_writev(sqe, fd, op->iov, op->niov, op->offset);
+        break;
+    case IO_OP_FDATASYNC:
+        io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+        break;
+    case IO_OP_FALLOCATE:
+        io_uring_prep_fallocate(sqe, fd, op->mode, op->offset, op->bytes);
+        break;
+    }
+}
+
 static void fill_ring(RingEngine *e)
 {
     RingRequest *req;
@@ -66,7 +85,7 @@ static void fill_ring(RingEngine *e)
         QSIMPLEQ_REMOVE_HEAD(&e->queue, next);
         e->queued--;
         e->unsubmitted++;
-        req->prep(req, sqe);
+        prepare(req->op, sqe);
         io_uring_sqe_set_data(sqe, req);
         if (req->async) {
             sqe->flags |= IOSQE_ASYNC;
@@ -135,114 +154,63 @@ static bool ring_fd_poll(void *opaque)
     return false;
 }
 
-static int64_t coroutine_fn ring_run(RingEngine *e, RingRequest *req)
+/*
+ * Whether the kernel should give @op to a worker of its own at once instead of
+ * trying it on this thread first.
+ */
+static bool wants_worker(RingEngine *e, const IoOp *op)
 {
-    req->co = qemu_coroutine_self();
-    if (req->async) {
+    unsigned others = e->queued + e->unsubmitted + e->in_flight;
+
+    if (op->file->direct) {
+        return false;
+    }
+    switch (op->type) {
+    case IO_OP_READ:
+        return others >= (op->bytes >= WORKER_READ_LARGE ? 1 : 2) &&
+               op->bytes >= WORKER_READ_MIN;
+    case IO_OP_WRITE:
+        return op->bytes > IO_ENGINE_INLINE_MAX || op->file->no_inline_write;
+    default:
+        /* The kernel itself gives these to workers. */
+        return false;
+    }
+}
+
+static int64_t coroutine_fn ring_run(IoEngine *engine, IoOp *op)
+{
+    RingEngine *e = container_of(engine, RingEngine, parent);
+    RingRequest req = {
+        .op = op,
+        .async = wants_worker(e, op),
+        .co = qemu_coroutine_self(),
+    };
+
+    if (req.async) {
         /* A worker is to have it before this thread is busy with others. */
-        QSIMPLEQ_INSERT_HEAD(&e->queue, req, next);
+        QSIMPLEQ_INSERT_HEAD(&e->queue, &req, next);
     } else {
-        QSIMPLEQ_INSERT_TAIL(&e->queue, req, next);
+        QSIMPLEQ_INSERT_TAIL(&e->queue, &req, next);
     }
     if (++e->queued >= RING_ENTRIES) {
         ring_flush(e);
     }
     qemu_coroutine_yield();
-    return req->ret;
-}
-
-static void prep_xfer(RingRequest *req, struct io_uring_sqe *sqe)
-{
-    IoXfer *x = req->args;
-
-    if (x->write) {
-        io_uring_prep_writev(sqe, x->file->fd, x->iov, x->niov, x->offset);
-    } else {
-        io_uring_prep_readv(sqe, x->file->fd, x->iov, x->niov, x->offset);
-    }
-}
-
-/*
- * Whether the kernel should give @x to a worker of its own at once instead of
- * trying it on this thread first.
- */
-static bool wants_worker(RingEngine *e, const IoXfer *x)
-{
-    unsigned others = e->queued + e->unsubmitted + e->in_flight;
-
-    if (x->file->direct) {
-        return false;
-    }
-    if (x->write) {
-        return x->bytes > IO_ENGINE_INLINE_MAX || x->file->no_inline_write;
-    }
-    return others >= (x->bytes >= WORKER_READ_LARGE ? 1 : 2) &&
-           x->bytes >= WORKER_READ_MIN;
-}
-
-static int64_t coroutine_fn ring_xfer(IoEngine *engine, IoXfer *xfer)
-{
-    RingEngine *e = container_of(engine, RingEngine, parent);
-    RingRequest req = {
-        .prep = prep_xfer,
-        .args = xfer,
-        .async = wants_worker(e, xfer),
-    };
-    int64_t ret = ring_run(e, &req);
 
 #ifdef CONFIG_VALGRIND_H
     /* Because memcheck does not see the kernel write. */
-    if (!xfer->write && RUNNING_ON_VALGRIND) {
-        int64_t left = ret;
+    if (op->type == IO_OP_READ && RUNNING_ON_VALGRIND) {
+        int64_t left = req.ret;
 
-        for (int i = 0; i < xfer->niov && left > 0; i++) {
-            size_t len = MIN((uint64_t)left, xfer->iov[i].iov_len);
+        for (int i = 0; i < op->niov && left > 0; i++) {
+            size_t len = MIN((uint64_t)left, op->iov[i].iov_len);
 
-            (void)VALGRIND_MAKE_MEM_DEFINED(xfer->iov[i].iov_base, len);
+            (void)VALGRIND_MAKE_MEM_DEFINED(op->iov[i].iov_base, len);
             left -= len;
         }
     }
 #endif
-    return ret;
-}
-
-static void prep_fdatasync(RingRequest *req, struct io_uring_sqe *sqe)
-{
-    const int *fd = req->args;
-
-    io_uring_prep_fsync(sqe, *fd, IORING_FSYNC_DATASYNC);
-}
-
-static int64_t coroutine_fn ring_fdatasync(IoEngine *engine, int fd)
-{
-    RingEngine *e = container_of(engine, RingEngine, parent);
-    RingRequest req = { .prep = prep_fdatasync, .args = &fd };
-
-    return ring_run(e, &req);
-}
-
-typedef struct RingFallocate {
-    int fd;
-    int mode;
-    int64_t offset;
-    int64_t bytes;
-} RingFallocate;
-
-static void prep_fallocate(RingRequest *req, struct io_uring_sqe *sqe)
-{
-    const RingFallocate *a = req->args;
-
-    io_uring_prep_fallocate(sqe, a->fd, a->mode, a->offset, a->bytes);
-}
-
-static int64_t coroutine_fn ring_fallocate(IoEngine *engine, int fd, int mode,
-                                           int64_t offset, int64_t bytes)
-{
-    RingEngine *e = container_of(engine, RingEngine, parent);
-    RingFallocate args = { fd, mode, offset, bytes };
-    RingRequest req = { .prep = prep_fallocate, .args = &args };
-
-    return ring_run(e, &req);
+    return req.ret;
 }
 
 static void ring_destroy(IoEngine *engine)
@@ -258,11 +226,7 @@ static void ring_destroy(IoEngine *engine)
 }
 
 static const IoEngineOps ring_ops = {
-    .type = IO_ENGINE_IO_URING,
-    .name = "io_uring",
-    .xfer = ring_xfer,
-    .fdatasync = ring_fdatasync,
-    .fallocate = ring_fallocate,
+    .run = ring_run,
     .destroy = ring_destroy,
 };
 
