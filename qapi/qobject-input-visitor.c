@@ -87,31 +87,27 @@ static char *input_path(Visitor *v, const char *name)
     return g_string_free(path, false);
 }
 
-/* The value under a name, or NULL; it then counts as visited. */
-static QObject *input_find(InputVisitor *iv, const char *name)
+/*
+ * The value under a name, which then counts as visited; NULL and an error if
+ * there is none.
+ */
+static QObject *input_get(Visitor *v, const char *name, Error **errp)
 {
+    InputVisitor *iv = to_iv(v);
     InputFrame *frame = input_top(iv);
+    g_autofree char *path = NULL;
     QObject *obj;
 
     if (!frame) {
-        return iv->root;
+        obj = iv->root;
+    } else if (frame->list) {
+        obj = qlist_entry_obj(frame->entry);
+    } else {
+        obj = qdict_get(frame->dict, name);
+        if (obj) {
+            g_hash_table_add(frame->visited, g_strdup(name));
+        }
     }
-    if (frame->list) {
-        return qlist_entry_obj(frame->entry);
-    }
-    obj = qdict_get(frame->dict, name);
-    if (obj) {
-        g_hash_table_add(frame->visited, g_strdup(name));
-    }
-    return obj;
-}
-
-/* The same; sets errp if there is none. */
-static QObject *input_get(Visitor *v, const char *name, Error **errp)
-{
-    QObject *obj = input_find(to_iv(v), name);
-    g_autofree char *path = NULL;
-
     if (!obj) {
         path = input_path(v, name);
         error_setg(errp, "Parameter '%s' is missing", path);
@@ -129,11 +125,39 @@ static bool bad_text(Visitor *v, const char *name, const char *expected,
     return false;
 }
 
-static bool wrong_type(Visitor *v, const char *name, const char *expected,
-                       Error **errp)
+/*
+ * The value under a name if it is of the type @type, which @expected says in
+ * words; else NULL and an error.
+ */
+static QObject *input_get_type(Visitor *v, const char *name, QType type,
+                               const char *expected, Error **errp)
 {
-    visit_wrong_type(v, name, expected, errp);
-    return false;
+    QObject *obj = input_get(v, name, errp);
+
+    if (obj && qobject_type(obj) != type) {
+        visit_wrong_type(v, name, expected, errp);
+        return NULL;
+    }
+    return obj;
+}
+
+/*
+ * @value, a scalar of another type than was wanted, as text; NULL and an error
+ * when this visitor takes no other type.  With @value NULL there is an error.
+ */
+static char *input_text(Visitor *v, const char *name, QObject *value,
+                        const char *expected, Error **errp)
+{
+    char *text;
+
+    if (!value) {
+        return NULL;
+    }
+    text = to_iv(v)->keyval ? qobject_scalar_text(value) : NULL;
+    if (!text) {
+        visit_wrong_type(v, name, expected, errp);
+    }
+    return text;
 }
 
 /* Containers. */
@@ -176,16 +200,9 @@ static void input_pop(Visitor *v)
 
 static bool input_start_struct(Visitor *v, const char *name, Error **errp)
 {
-    QObject *obj = input_get(v, name, errp);
-    QDict *dict = qobject_to(QDict, obj);
+    QObject *obj = input_get_type(v, name, QTYPE_QDICT, "object", errp);
 
-    if (!obj) {
-        return false;
-    }
-    if (!dict) {
-        return wrong_type(v, name, "object", errp);
-    }
-    return input_push(v, name, dict, NULL, errp);
+    return obj && input_push(v, name, qobject_to(QDict, obj), NULL, errp);
 }
 
 static bool input_check_struct(Visitor *v, Error **errp)
@@ -209,16 +226,9 @@ static bool input_check_struct(Visitor *v, Error **errp)
 
 static bool input_start_list(Visitor *v, const char *name, Error **errp)
 {
-    QObject *obj = input_get(v, name, errp);
-    QList *list = qobject_to(QList, obj);
+    QObject *obj = input_get_type(v, name, QTYPE_QLIST, "array", errp);
 
-    if (!obj) {
-        return false;
-    }
-    if (!list) {
-        return wrong_type(v, name, "array", errp);
-    }
-    return input_push(v, name, NULL, list, errp);
+    return obj && input_push(v, name, NULL, qobject_to(QList, obj), errp);
 }
 
 static bool input_next_list(Visitor *v)
@@ -263,15 +273,12 @@ static bool input_int64(Visitor *v, const char *name, int64_t *obj,
     g_autofree char *text = NULL;
     int64_t parsed;
 
-    if (!value) {
-        return false;
-    }
     if (num && qnum_get_try_int(num, obj)) {
         return true;
     }
-    text = to_iv(v)->keyval ? qobject_scalar_text(value) : NULL;
+    text = input_text(v, name, value, "integer", errp);
     if (!text) {
-        return wrong_type(v, name, "integer", errp);
+        return false;
     }
     if (qemu_strtoi64(text, NULL, 0, &parsed) < 0) {
         return bad_text(v, name, "integer", errp);
@@ -332,53 +339,37 @@ static bool input_size(Visitor *v, const char *name, uint64_t *obj,
 
 static bool input_bool(Visitor *v, const char *name, bool *obj, Error **errp)
 {
-    static const char *const yes[] = { "on", "yes", "true", "y", NULL };
-    static const char *const no[] = { "off", "no", "false", "n", NULL };
     QObject *value = input_get(v, name, errp);
     QBool *boolean = qobject_to(QBool, value);
     g_autofree char *text = NULL;
 
-    if (!value) {
-        return false;
-    }
     if (boolean) {
         *obj = qbool_get_bool(boolean);
         return true;
     }
-    text = to_iv(v)->keyval ? qobject_scalar_text(value) : NULL;
+    text = input_text(v, name, value, "boolean", errp);
     if (!text) {
-        return wrong_type(v, name, "boolean", errp);
+        return false;
     }
-    if (!g_strv_contains(yes, text) && !g_strv_contains(no, text)) {
-        return bad_text(v, name, "'on' or 'off'", errp);
-    }
-    *obj = g_strv_contains(yes, text);
-    return true;
+    return qemu_strtobool(text, obj) == 0 ||
+           bad_text(v, name, "'on' or 'off'", errp);
 }
 
 static bool input_str(Visitor *v, const char *name, char **obj, Error **errp)
 {
     QObject *value = input_get(v, name, errp);
+    QString *str = qobject_to(QString, value);
 
-    if (!value) {
-        return false;
-    }
-    if (to_iv(v)->keyval || qobject_type(value) == QTYPE_QSTRING) {
-        *obj = qobject_scalar_text(value);
-    }
-    return *obj || wrong_type(v, name, "string", errp);
+    *obj = str ? g_strdup(qstring_get_str(str))
+               : input_text(v, name, value, "string", errp);
+    return *obj;
 }
 
 static bool input_null(Visitor *v, const char *name, QNull **obj,
                        Error **errp)
 {
-    QObject *value = input_get(v, name, errp);
-
-    if (!value) {
+    if (!input_get_type(v, name, QTYPE_QNULL, "null", errp)) {
         return false;
-    }
-    if (qobject_type(value) != QTYPE_QNULL) {
-        return wrong_type(v, name, "null", errp);
     }
     *obj = qnull();
     return true;

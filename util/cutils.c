@@ -113,3 +113,15 @@ int qemu_strtoui(const char *nptr, const char **endptr, int base,
     *result = MIN(value, UINT_MAX);
     return *result == value ? 0 : -ERANGE;
 }
+
+int qemu_strtobool(const char *str, bool *result)
+{
+    static const char *const yes[] = { "on", "yes", "true", "y", NULL };
+    static const char *const no[] = { "off", "no", "false", "n", NULL };
+
+    if (!g_strv_contains(yes, str) && !g_strv_contains(no, str)) {
+        return -EINVAL;
+    }
+    *result = g_strv_contains(yes, str);
+    return 0;
+}

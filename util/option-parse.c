@@ -10,25 +10,6 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
-static bool opt_parse_bool(const char *name, const char *str, bool *value,
-                           Error **errp)
-{
-    static const char *const words[2][4] = {
-        { "off", "no", "false", "n" },
-        { "on", "yes", "true", "y" },
-    };
-    size_t i;
-
-    for (i = 0; i < 2 * ARRAY_SIZE(words[0]); i++) {
-        if (strcmp(str, words[i % 2][i / 2]) == 0) {
-            *value = i % 2;
-            return true;
-        }
-    }
-    error_setg(errp, "Parameter '%s' expects 'on' or 'off'", name);
-    return false;
-}
-
 static bool opt_parse_size(const char *name, const char *str, uint64_t *value,
                            Error **errp)
 {
@@ -62,7 +43,11 @@ bool opt_parse_value(const char *name, enum QemuOptType type, const char *str,
     case QEMU_OPT_STRING:
         return true;
     case QEMU_OPT_BOOL:
-        return opt_parse_bool(name, str, &value->boolean, errp);
+        ret = qemu_strtobool(str, &value->boolean);
+        if (ret < 0) {
+            error_setg(errp, "Parameter '%s' expects 'on' or 'off'", name);
+        }
+        return ret == 0;
     case QEMU_OPT_NUMBER:
         ret = qemu_strtou64(str, NULL, 0, &value->uint);
         if (ret == -ERANGE) {

@@ -46,6 +46,12 @@ int qemu_strtou64(const char *nptr, const char **endptr, int base,
                   uint64_t *result);
 
 /*
+ * Parse on, yes, true, y as true, and off, no, false, n as false; lower case
+ * only.  Returns 0, or -EINVAL for any other word.
+ */
+int qemu_strtobool(const char *str, bool *result);
+
+/*
  * Parse a size in bytes: a decimal number, with a fraction if a suffix other
  * than B follows, or a hexadecimal one (0x...); suffixes, of either case, are
  * B K M G T P E, powers of 1024.  No sign is accepted.  In hexadecimal, B and

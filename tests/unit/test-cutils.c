@@ -299,6 +299,25 @@ static void test_zero_large(void)
     g_free(buf);
 }
 
+static void test_strtobool(void)
+{
+    static const char *const words[] = {
+        "off", "on", "no", "yes", "false", "true", "n", "y",
+    };
+    static const char *const bad[] = { "", "On", "onn", "o", "1", " on" };
+    bool value = true;
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(words); i++) {
+        g_assert_cmpint(qemu_strtobool(words[i], &value), ==, 0);
+        g_assert_cmpint(value, ==, i % 2);
+    }
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_assert_cmpint(qemu_strtobool(bad[i], &value), ==, -EINVAL);
+        g_assert_true(value);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -307,6 +326,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cutils/integer-ends", test_integer_ends);
     g_test_add_func("/cutils/u64", test_u64);
     g_test_add_func("/cutils/int", test_int);
+    g_test_add_func("/cutils/strtobool", test_strtobool);
     g_test_add_func("/cutils/strtosz", test_strtosz);
     g_test_add_func("/cutils/strtosz-null", test_strtosz_null);
     g_test_add_func("/cutils/size-to-str", test_size_to_str);
