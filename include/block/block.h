@@ -215,7 +215,6 @@ QemuOptsList *bdrv_driver_amend_opts(const BlockDriver *drv);  /* or NULL */
 bool bdrv_driver_can_create(const BlockDriver *drv);
 bool bdrv_driver_can_amend(const BlockDriver *drv);
 bool bdrv_driver_can_check(const BlockDriver *drv);
-bool bdrv_driver_supports_backing(const BlockDriver *drv);
 
 /* ---- opening and closing ------------------------------------------------ */
 
@@ -469,8 +468,6 @@ int bdrv_make_empty(BlockDriverState *bs);
 /* Of the node as it is now.  Plain. */
 bool bdrv_is_read_only(BlockDriverState *bs);
 bool bdrv_is_inserted(BlockDriverState *bs);
-bool bdrv_can_write_zeroes_with_unmap(BlockDriverState *bs);
-int bdrv_get_flags(BlockDriverState *bs);
 
 /*
  * 0 if the node is read-only, or if auto-read-only is set: then it is so from
@@ -494,8 +491,6 @@ AioContext *bdrv_get_aio_context(BlockDriverState *bs);
 BlockDriverState *bdrv_backing_bs(BlockDriverState *bs);
 /* The image's file node (bs->file's node), or NULL. */
 BlockDriverState *bdrv_file_bs(BlockDriverState *bs);
-/* Was the format found by probing? */
-bool bdrv_is_probed(const BlockDriverState *bs);
 /* The driver of a node. */
 BlockDriver *bdrv_get_driver(const BlockDriverState *bs);
 
@@ -510,12 +505,10 @@ int bdrv_probe_geometry(BlockDriverState *bs, HDGeometry *geo);
 
 /* ---- memory ------------------------------------------------------------- */
 
-/* Alignments in bytes for direct I/O on @bs (NULL: of any).  Plain. */
+/* Of memory for direct I/O on @bs (NULL: on any), in bytes.  Plain. */
 size_t bdrv_opt_mem_align(BlockDriverState *bs);
-size_t bdrv_min_mem_align(BlockDriverState *bs);
 /* Request alignment in bytes, a power of two.  Plain. */
 uint32_t bdrv_get_request_alignment(BlockDriverState *bs);
-uint32_t bdrv_get_opt_transfer(BlockDriverState *bs);
 
 /*
  * Memory fit for direct I/O on @bs, to be freed with qemu_vfree(); never NULL

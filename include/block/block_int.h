@@ -472,8 +472,6 @@ struct BdrvChildRole {
                             int parent_flags, QDict *parent_options);
     /* Who is it, for messages?  g_free(). */
     char *(*get_parent_desc)(BdrvChild *child);
-    /* The name of a BlockBackend, or NULL. */
-    const char *(*get_name)(BdrvChild *child);
     /* Stop sending requests; may there be some on their way (poll)? */
     void (*drained_begin)(BdrvChild *child);
     bool (*drained_poll)(BdrvChild *child);

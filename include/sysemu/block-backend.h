@@ -18,7 +18,7 @@
 
 /*
  * A BlockBackend without a node, whose user does @perm and lets others do
- * @shared_perm (BLK_PERM_*).  Strong reference.  Plain.
+ * @shared_perm (BLK_PERM_*).  The caller's, until blk_unref().  Plain.
  */
 BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm);
 
@@ -31,8 +31,7 @@ BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm);
 BlockBackend *blk_new_open(const char *filename, const char *reference,
                            QDict *options, int flags, Error **errp);
 
-/* Reference counting; the last unref drains and lets the node go.  Mixed. */
-void blk_ref(BlockBackend *blk);
+/* Drains, lets the node go and frees @blk; NULL is allowed.  Mixed. */
 void blk_unref(BlockBackend *blk);
 
 /* Attaches @bs (takes its own reference); -EPERM with @errp set.  Plain. */
@@ -41,8 +40,6 @@ int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs, Error **errp);
 void blk_remove_bs(BlockBackend *blk);
 /* The attached node, borrowed, or NULL.  Plain. */
 BlockDriverState *blk_bs(BlockBackend *blk);
-/* The root edge, or NULL: for those who work on edges.  Plain. */
-BdrvChild *blk_root(BlockBackend *blk);
 
 /* 0, or -EPERM with @errp set and nothing changed.  Plain. */
 int blk_set_perm(BlockBackend *blk, uint64_t perm, uint64_t shared_perm,
@@ -52,8 +49,6 @@ void blk_get_perm(BlockBackend *blk, uint64_t *perm, uint64_t *shared_perm);
 /* Settings.  Plain. */
 void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow);
 void blk_set_enable_write_cache(BlockBackend *blk, bool wce);
-bool blk_enable_write_cache(BlockBackend *blk);
-const char *blk_name(const BlockBackend *blk);
 AioContext *blk_get_aio_context(BlockBackend *blk);
 
 /* Information, as bdrv_*; -ENOMEDIUM without a node.  Plain. */
@@ -61,10 +56,6 @@ int64_t blk_getlength(BlockBackend *blk);
 bool blk_is_read_only(BlockBackend *blk);
 bool blk_is_available(BlockBackend *blk);
 uint32_t blk_get_request_alignment(BlockBackend *blk);
-/* The largest request in bytes, at most INT_MAX rounded down. */
-uint32_t blk_get_max_transfer(BlockBackend *blk);
-int blk_get_max_iov(BlockBackend *blk);
-void *blk_blockalign(BlockBackend *blk, size_t size);
 void *blk_try_blockalign(BlockBackend *blk, size_t size);
 
 /* Requests: 0 or -errno; co-only. */
@@ -96,8 +87,6 @@ int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
 int blk_flush(BlockBackend *blk);
 int blk_truncate(BlockBackend *blk, int64_t offset, bool exact,
                  PreallocMode prealloc, Error **errp);
-/* Makes the range zero as fast as the image can, unmapping it if possible. */
-int blk_make_zero(BlockBackend *blk, BdrvRequestFlags flags);
 
 /* Waits for this backend's requests.  Mixed. */
 void blk_drain(BlockBackend *blk);

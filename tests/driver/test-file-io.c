@@ -495,7 +495,7 @@ static void test_short_read(void)
         return;
     }
     if (disk_begin(&d, fs.folder, &way, 16 * KiB)) {
-        buf = blk_blockalign(d.blk, 8 * KiB);
+        buf = blk_try_blockalign(d.blk, 8 * KiB);
         __atomic_store_n(&short_read, true, __ATOMIC_RELAXED);
         g_assert_cmpint(blk_pread(d.blk, 4096, buf, 8 * KiB), ==, 8 * KiB);
         g_assert_false(__atomic_load_n(&short_read, __ATOMIC_RELAXED));

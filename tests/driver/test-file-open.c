@@ -314,7 +314,7 @@ static void test_engine_flags(void)
         qemu_set_current_aio_context(NULL);
         blk = image_open("raw", path, NULL, BDRV_O_NOCACHE | flags[i],
                          &error_abort);
-        buf = blk_blockalign(blk, 4096);
+        buf = blk_try_blockalign(blk, 4096);
         g_assert_false(has_worker());
         g_assert_cmpint(blk_pread(blk, 4096, buf, 4096), ==, 4096);
         g_assert_cmpint(has_worker(), ==, flags[i] == BDRV_O_THREADS);

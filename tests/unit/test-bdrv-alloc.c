@@ -86,7 +86,7 @@ static void check_load(BlockBackend *blk, Kind kind, int bytes, int shift)
     Load l = { .blk = blk, .kind = kind, .bytes = bytes, .shift = shift };
     int n;
 
-    l.buf = blk_blockalign(blk, bytes);
+    l.buf = blk_try_blockalign(blk, bytes);
     memset(l.buf, 0x5a, bytes);
     run_load(&l, REQUESTS);
     n = run_load(&l, REQUESTS);

@@ -402,8 +402,6 @@ static void test_registry(void)
     g_assert_null(bdrv_driver_amend_opts(&zz));
     g_assert_false(bdrv_driver_can_amend(&zz));
     g_assert_false(bdrv_driver_can_check(&zz));
-    g_assert_false(bdrv_driver_supports_backing(&zz));
-    g_assert_true(bdrv_driver_supports_backing(&bdrv_par));
     g_assert_false(bdrv_driver_can_create(&zz));
     g_assert_true(bdrv_driver_can_create(&bdrv_mem));
     bdrv_init(); /* runs the constructors' functions no second time */

@@ -417,7 +417,7 @@ static void test_child_format(void)
     bs = open_ok(NULL, "{'driver': 'over', 'image': {'file': {"
                  "'driver': 'mem', 'filename': 'x'}}}", BDRV_O_RDWR);
     g_assert_true(bs->file->bs->drv == &bdrv_fmt);
-    g_assert_true(bdrv_is_probed(bs->file->bs));
+    g_assert_true(bs->file->bs->probed);
     g_assert_false(bs->file->bs->read_only);
     close_all(bs);
 }

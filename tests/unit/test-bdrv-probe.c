@@ -106,7 +106,7 @@ static const char *probed_format(void)
     BlockDriverState *bs = bdrv_open("mem:x", NULL, NULL, 0, &error_abort);
     const char *name = bdrv_get_format_name(bs);
 
-    g_assert_true(bdrv_is_probed(bs));
+    g_assert_true(bs->probed);
     g_assert_cmpstr(qdict_get_str(bs->options, "driver"), ==, name);
     g_assert_false(qdict_haskey(bs->explicit_options, "driver"));
     bdrv_unref(bs);
@@ -204,7 +204,7 @@ static void test_tail_is_read_only(void)
     qdict_put_str(d, "driver", "strong");
     bs = bdrv_open("mem:x", NULL, d, BDRV_O_RDWR, &error_abort);
     g_assert_false(bdrv_is_read_only(bs));
-    g_assert_false(bdrv_is_probed(bs));
+    g_assert_false(bs->probed);
     bdrv_unref(bs);
 }
 

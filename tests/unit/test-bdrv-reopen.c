@@ -267,7 +267,6 @@ static void test_drained_and_flushed(void)
 {
     Fixture f = fixture_new(BDRV_O_RDWR);
     uint8_t buf[512] = { 0 };
-    BdrvChild *root = blk_root(f.blk);
 
     g_assert_cmpint(blk_pwrite(f.blk, 0, buf, 512, 0), ==, 512);
     g_assert_cmpint(bdrv_pwrite(f.box->file, 0, buf, 512), ==, 512);
@@ -276,7 +275,7 @@ static void test_drained_and_flushed(void)
     g_assert(tape_of(f.box)->drained && tape_of(f.tape)->drained);
     g_assert(tape_of(f.box)->flushed && tape_of(f.tape)->flushed);
     g_assert_cmpint(tape_of(f.tape)->flushes, ==, 1);
-    g_assert(root == blk_root(f.blk));
+    g_assert(blk_bs(f.blk) == f.box);
     fixture_free(&f);
 }
 

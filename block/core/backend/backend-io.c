@@ -381,37 +381,6 @@ int blk_truncate(BlockBackend *blk, int64_t offset, bool exact,
     return blk_run(&r, blk_truncate_entry);
 }
 
-int blk_make_zero(BlockBackend *blk, BdrvRequestFlags flags)
-{
-    int64_t length = blk_getlength(blk);
-    int64_t offset = 0;
-
-    if (length < 0) {
-        return length;
-    }
-    while (offset < length) {
-        int64_t bytes = MIN(length - offset, BDRV_REQUEST_MAX_BYTES);
-        int64_t pnum;
-        int ret;
-
-        ret = bdrv_block_status(blk_bs(blk), offset, bytes, &pnum, NULL, NULL);
-        if (ret < 0) {
-            return ret;
-        }
-        if (pnum == 0) {
-            break;
-        }
-        if (!(ret & BDRV_BLOCK_ZERO)) {
-            ret = blk_pwrite_zeroes(blk, offset, pnum, flags);
-            if (ret < 0) {
-                return ret;
-            }
-        }
-        offset += pnum;
-    }
-    return 0;
-}
-
 /* ---- waiting ------------------------------------------------------------ */
 
 static bool blk_in_flight_cond(void *opaque)

@@ -18,11 +18,6 @@ static char *blk_root_get_parent_desc(BdrvChild *child)
     return g_strdup("a block device");
 }
 
-static const char *blk_root_get_name(BdrvChild *child)
-{
-    return blk_name(child->opaque);
-}
-
 static void blk_root_drained_begin(BdrvChild *child)
 {
     BlockBackend *blk = child->opaque;
@@ -72,7 +67,6 @@ void blk_wait_resumed(BlockBackend *blk)
 
 static const BdrvChildRole child_root = {
     .get_parent_desc = blk_root_get_parent_desc,
-    .get_name = blk_root_get_name,
     .drained_begin = blk_root_drained_begin,
     .drained_poll = blk_root_drained_poll,
     .drained_end = blk_root_drained_end,
@@ -109,11 +103,6 @@ BlockDriverState *blk_bs(BlockBackend *blk)
     return blk->root ? blk->root->bs : NULL;
 }
 
-BdrvChild *blk_root(BlockBackend *blk)
-{
-    return blk->root;
-}
-
 int blk_set_perm(BlockBackend *blk, uint64_t perm, uint64_t shared_perm,
                  Error **errp)
 {
@@ -143,7 +132,6 @@ BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm)
 
     aio_context_ref(ctx);
     blk->ctx = ctx;
-    blk->refcnt = 1;
     blk->perm = perm;
     blk->shared_perm = shared_perm;
     blk->enable_write_cache = true;
@@ -192,11 +180,6 @@ BlockBackend *blk_new_open(const char *filename, const char *reference,
     return blk;
 }
 
-void blk_ref(BlockBackend *blk)
-{
-    blk->refcnt++;
-}
-
 static bool blk_is_busy(void *opaque)
 {
     BlockBackend *blk = opaque;
@@ -205,26 +188,16 @@ static bool blk_is_busy(void *opaque)
 }
 
 /* Requests that a drained section still holds back end with -ENOMEDIUM. */
-static void blk_delete(BlockBackend *blk)
-{
-    blk_remove_bs(blk);
-    bdrv_drain_wait_while(blk->ctx, blk_is_busy, blk);
-    qemu_bh_delete(blk->resume_bh);
-    aio_context_unref(blk->ctx);
-    g_free(blk);
-}
-
 void blk_unref(BlockBackend *blk)
 {
     if (!blk) {
         return;
     }
-    assert(blk->refcnt > 0);
-    if (blk->refcnt > 1) {
-        blk->refcnt--;
-        return;
-    }
-    blk_delete(blk);
+    blk_remove_bs(blk);
+    bdrv_drain_wait_while(blk->ctx, blk_is_busy, blk);
+    qemu_bh_delete(blk->resume_bh);
+    aio_context_unref(blk->ctx);
+    g_free(blk);
 }
 
 /* ---- settings ----------------------------------------------------------- */
@@ -237,17 +210,6 @@ void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow)
 void blk_set_enable_write_cache(BlockBackend *blk, bool wce)
 {
     blk->enable_write_cache = wce;
-}
-
-bool blk_enable_write_cache(BlockBackend *blk)
-{
-    return blk->enable_write_cache;
-}
-
-/* BlockBackends are anonymous: no user looks one up. */
-const char *blk_name(const BlockBackend *blk)
-{
-    return "";
 }
 
 AioContext *blk_get_aio_context(BlockBackend *blk)
@@ -276,28 +238,6 @@ uint32_t blk_get_request_alignment(BlockBackend *blk)
 {
     return blk->root ? bdrv_get_request_alignment(blk_bs(blk))
                      : BDRV_SECTOR_SIZE;
-}
-
-uint32_t blk_get_max_transfer(BlockBackend *blk)
-{
-    uint32_t max = BDRV_REQUEST_MAX_BYTES;
-
-    if (blk->root) {
-        max = MIN_NON_ZERO(max, blk_bs(blk)->bl.max_transfer);
-    }
-    return QEMU_ALIGN_DOWN(max, blk_get_request_alignment(blk));
-}
-
-int blk_get_max_iov(BlockBackend *blk)
-{
-    int max = blk->root ? blk_bs(blk)->bl.max_iov : 0;
-
-    return MIN_NON_ZERO(max, IOV_MAX);
-}
-
-void *blk_blockalign(BlockBackend *blk, size_t size)
-{
-    return qemu_blockalign(blk_bs(blk), size);
 }
 
 void *blk_try_blockalign(BlockBackend *blk, size_t size)

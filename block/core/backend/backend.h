@@ -17,7 +17,6 @@
 
 struct BlockBackend {
     AioContext *ctx; /* a reference */
-    int refcnt;
     BdrvChild *root; /* NULL: no node */
     uint64_t perm;
     uint64_t shared_perm;

@@ -17,16 +17,7 @@ const char *bdrv_get_node_name(const BlockDriverState *bs)
 
 const char *bdrv_get_device_or_node_name(const BlockDriverState *bs)
 {
-    BdrvChild *c;
-
-    QLIST_FOREACH(c, &bs->parents, next_parent) {
-        const char *name = c->role->get_name ? c->role->get_name(c) : NULL;
-
-        if (name && *name) {
-            return name;
-        }
-    }
-    return bs->node_name;
+    return bs->node_name; /* BlockBackends have no names */
 }
 
 const char *bdrv_get_format_name(const BlockDriverState *bs)
@@ -56,19 +47,9 @@ BlockDriverState *bdrv_file_bs(BlockDriverState *bs)
     return bs->file ? bs->file->bs : NULL;
 }
 
-bool bdrv_is_probed(const BlockDriverState *bs)
-{
-    return bs->probed;
-}
-
 bool bdrv_is_read_only(BlockDriverState *bs)
 {
     return bs->read_only;
-}
-
-int bdrv_get_flags(BlockDriverState *bs)
-{
-    return bs->open_flags;
 }
 
 bool bdrv_is_inserted(BlockDriverState *bs)
@@ -87,12 +68,6 @@ bool bdrv_is_inserted(BlockDriverState *bs)
         }
     }
     return true;
-}
-
-bool bdrv_can_write_zeroes_with_unmap(BlockDriverState *bs)
-{
-    return (bs->open_flags & BDRV_O_UNMAP) &&
-           (bs->supported_zero_flags & BDRV_REQ_MAY_UNMAP);
 }
 
 int bdrv_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)

@@ -180,8 +180,3 @@ bool bdrv_driver_can_check(const BlockDriver *drv)
 {
     return drv->bdrv_co_check;
 }
-
-bool bdrv_driver_supports_backing(const BlockDriver *drv)
-{
-    return drv->supports_backing;
-}

@@ -148,22 +148,9 @@ size_t bdrv_opt_mem_align(BlockDriverState *bs)
     return bs->bl.opt_mem_alignment;
 }
 
-size_t bdrv_min_mem_align(BlockDriverState *bs)
-{
-    if (!bs || !bs->drv || !bs->bl.min_mem_alignment) {
-        return MAX(4096, qemu_real_host_page_size);
-    }
-    return bs->bl.min_mem_alignment;
-}
-
 uint32_t bdrv_get_request_alignment(BlockDriverState *bs)
 {
     return bs->drv ? bs->bl.request_alignment : 1;
-}
-
-uint32_t bdrv_get_opt_transfer(BlockDriverState *bs)
-{
-    return bs->bl.opt_transfer;
 }
 
 void *qemu_blockalign(BlockDriverState *bs, size_t size)
