@@ -347,15 +347,8 @@ BlockMeasureInfo *bdrv_measure(BlockDriver *drv, QemuOpts *opts,
 void bdrv_drained_begin(BlockDriverState *bs);
 void bdrv_drained_end(BlockDriverState *bs);
 
-/* The same for @bs and all nodes below it. */
-void bdrv_subtree_drained_begin(BlockDriverState *bs);
-void bdrv_subtree_drained_end(BlockDriverState *bs);
-
 /* drained_begin, drained_end. */
 void bdrv_drain(BlockDriverState *bs);
-
-/* Waits for all requests of this thread's nodes.  Outside coroutines. */
-void bdrv_drain_all(void);
 
 /* ---- I/O on a child, for drivers ---------------------------------------- */
 

@@ -224,10 +224,6 @@ struct BlockDriver {
     /* Instead of bdrv_co_flush_to_disk. */
     BlockAIOCB *(*bdrv_aio_flush)(BlockDriverState *bs,
                                   BlockCompletionFunc *cb, void *opaque);
-    /* Instead of bdrv_co_pdiscard. */
-    BlockAIOCB *(*bdrv_aio_pdiscard)(BlockDriverState *bs, int64_t offset,
-                                     int bytes, BlockCompletionFunc *cb,
-                                     void *opaque);
 
     /*
      * Makes the range read as zeroes, faster than by writing them.  Inside the
@@ -377,15 +373,7 @@ struct BlockDriver {
     int (*bdrv_debug_resume)(BlockDriverState *bs, const char *tag);
     bool (*bdrv_debug_is_suspended)(BlockDriverState *bs, const char *tag);
 
-    /* ---- drained sections and permissions ---- */
-
-    /*
-     * In a coroutine of its own, alternating.  begin: users send nothing more,
-     * requests on their way still end; stop work of the driver's own that makes
-     * requests.  end: go on.  The section waits for begin to return.
-     */
-    void coroutine_fn (*bdrv_co_drain_begin)(BlockDriverState *bs);
-    void coroutine_fn (*bdrv_co_drain_end)(BlockDriverState *bs);
+    /* ---- permissions ---- */
 
     /*
      * A change of what all users together do (@perm) and share: check, 0 or
@@ -462,25 +450,23 @@ typedef struct BlockLimits {
 } BlockLimits;
 
 /*
- * The role of an edge for its parent.  The callbacks are the parent's: a node's for
- * the three roles below, a BlockBackend's for its own.
+ * The role of an edge for its parent: one of the three below where that is a
+ * node, whose drained sections the layer passes on itself, or a BlockBackend's.
  */
 struct BdrvChildRole {
     bool parent_is_bds;
     /* The options and flags that a child of this role takes from its parent. */
     void (*inherit_options)(int *child_flags, QDict *child_options,
                             int parent_flags, QDict *parent_options);
-    /* Who is it, for messages?  g_free(). */
-    char *(*get_parent_desc)(BdrvChild *child);
-    /* Stop sending requests; may there be some on their way (poll)? */
+    /* Who is it, for messages, if no node? */
+    const char *parent_desc;
+    /*
+     * Of a parent that is no node: stop sending requests; may there be some on
+     * their way (poll)?
+     */
     void (*drained_begin)(BdrvChild *child);
     bool (*drained_poll)(BdrvChild *child);
     void (*drained_end)(BdrvChild *child);
-    /* The edge points at another node, or at one at all, now. */
-    void (*attach)(BdrvChild *child);
-    void (*detach)(BdrvChild *child);
-    /* The child's length has changed. */
-    void (*resize)(BdrvChild *child);
 };
 
 extern const BdrvChildRole child_file;     /* holds a format's data */
@@ -549,8 +535,6 @@ struct BlockDriverState {
     unsigned int serialising_in_flight;
     QLIST_HEAD(, BdrvTrackedRequest) tracked_requests;
     int quiesce_counter;           /* drained sections that hold it */
-    int recursive_quiesce_counter; /* those of them that hold its subtree */
-    CoMutex drain_lock;            /* keeps the drain callbacks in order */
     CoQueue flush_queue;           /* those who wait for the active flush */
     bool active_flush;
     uint64_t write_gen;            /* raised by each change */
@@ -585,21 +569,6 @@ BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
 
 /* Removes an edge of @parent and drops the child's reference.  Mixed. */
 void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child);
-
-/*
- * Points @bs's backing edge at @backing (takes its own reference; NULL: none).
- * 0 or -errno with @errp set.  @bs is drained by the caller.  Mixed.
- */
-int bdrv_set_backing_hd(BlockDriverState *bs, BlockDriverState *backing,
-                        Error **errp);
-
-/*
- * Makes all parents of @from, those below @to excepted, parents of @to.  Both
- * are drained meanwhile.  0, or -errno with @errp set and nothing changed.
- * Outside coroutines.
- */
-int bdrv_replace_node(BlockDriverState *from, BlockDriverState *to,
-                      Error **errp);
 
 /*
  * Opens what an image's own bytes name, if the policy permits

@@ -219,12 +219,6 @@ static void test_drain(void)
     assert_stopped(&r);
     bdrv_drain(bdrv_file_bs(blk_bs(blk)));
     g_assert_true(r.done);
-
-    set_break(blk, "pwritev", "A");
-    start(&r, blk, 0, true);
-    assert_stopped(&r);
-    bdrv_drain_all();
-    g_assert_true(r.done);
     blk_unref(blk);
 }
 

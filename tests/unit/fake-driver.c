@@ -415,17 +415,6 @@ static BlockAIOCB *fake_aio_flush(BlockDriverState *bs,
     return fake_aio(bs, outcome(d, FAKE_FLUSH_DISK), cb, opaque);
 }
 
-static BlockAIOCB *fake_aio_pdiscard(BlockDriverState *bs, int64_t offset,
-                                     int bytes, BlockCompletionFunc *cb,
-                                     void *opaque)
-{
-    FakeDisk *d = disk_of(bs);
-
-    record(d, FAKE_DISCARD, offset, bytes, 0, 0);
-    memset(d->data + offset, 0, bytes);
-    return fake_aio(bs, outcome(d, FAKE_DISCARD), cb, opaque);
-}
-
 /* ---- disks ------------------------------------------------------------- */
 
 static const BlockDriver fake_base = {
@@ -503,25 +492,11 @@ FakeDisk *fake_aio_new(int64_t size)
     d->drv.bdrv_aio_preadv = fake_aio_preadv;
     d->drv.bdrv_aio_pwritev = fake_aio_pwritev;
     d->drv.bdrv_aio_flush = fake_aio_flush;
-    d->drv.bdrv_aio_pdiscard = fake_aio_pdiscard;
     return d;
 }
 
-static void fake_resize(BdrvChild *child)
-{
-    FakeDisk *d = child->opaque;
-
-    d->resized++;
-}
-
-static char *fake_parent_desc(BdrvChild *child)
-{
-    return g_strdup("test");
-}
-
 static const BdrvChildRole fake_role = {
-    .get_parent_desc = fake_parent_desc,
-    .resize = fake_resize,
+    .parent_desc = "test",
 };
 
 void fake_open(FakeDisk *d, int flags)
@@ -593,7 +568,6 @@ FakeCall *fake_call(FakeDisk *d, FakeOp op, int n)
 void fake_reset(FakeDisk *d)
 {
     d->n_calls = 0;
-    d->resized = 0;
     memset(d->error, 0, sizeof(d->error));
     memset(d->skip, 0, sizeof(d->skip));
 }

@@ -60,7 +60,6 @@ typedef struct FakeDisk {
     uint8_t data[FAKE_CAPACITY];
     FakeCall calls[FAKE_CALLS];
     int n_calls;
-    int resized;                   /* times that the parent was told */
     BlockDriverState *bs;
     BdrvChild *child;
 } FakeDisk;

@@ -22,8 +22,6 @@ typedef struct GateState {
     unsigned in_driver;          /* requests that have begun and not ended */
     unsigned reads, writes, zeroes, flushes, truncates;
     int write_flags, zero_flags; /* of the last one */
-    int drain_begins, drain_ends;
-    bool in_drain_callback;
     int64_t length;
     uint8_t *data;
 } GateState;
@@ -74,7 +72,6 @@ static void gate_close(BlockDriverState *bs)
     GateState *s = bs->opaque;
 
     g_assert_cmpuint(s->in_driver, ==, 0);
-    g_assert(!s->in_drain_callback);
     g_free(s->data);
 }
 
@@ -149,35 +146,6 @@ static int coroutine_fn gate_truncate(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
-/* Both yield, so that an overlap would be seen. */
-static void coroutine_fn gate_drain_callback(BlockDriverState *bs, int *count)
-{
-    GateState *s = bs->opaque;
-
-    g_assert(!s->in_drain_callback);
-    s->in_drain_callback = true;
-    aio_co_schedule(bs->aio_context, qemu_coroutine_self());
-    qemu_coroutine_yield();
-    s->in_drain_callback = false;
-    (*count)++;
-}
-
-static void coroutine_fn gate_drain_begin(BlockDriverState *bs)
-{
-    GateState *s = bs->opaque;
-
-    gate_drain_callback(bs, &s->drain_begins);
-    g_assert_cmpint(s->drain_begins, ==, s->drain_ends + 1);
-}
-
-static void coroutine_fn gate_drain_end(BlockDriverState *bs)
-{
-    GateState *s = bs->opaque;
-
-    gate_drain_callback(bs, &s->drain_ends);
-    g_assert_cmpint(s->drain_begins, ==, s->drain_ends);
-}
-
 static BlockDriver bdrv_gate = {
     .format_name = "gate",
     .protocol_name = "gate",
@@ -190,8 +158,6 @@ static BlockDriver bdrv_gate = {
     .bdrv_co_pwrite_zeroes = gate_pwrite_zeroes,
     .bdrv_co_flush_to_disk = gate_flush,
     .bdrv_co_truncate = gate_truncate,
-    .bdrv_co_drain_begin = gate_drain_begin,
-    .bdrv_co_drain_end = gate_drain_end,
     .bdrv_child_perm = bdrv_filter_default_perms,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drained sections: nesting, subtrees, waiting outside and inside coroutines,
- * closing and moving edges while requests are under way.
+ * Drained sections: nesting, edges, waiting outside and inside coroutines,
+ * closing while requests are under way.
  *
  * Invariant of each test: when it ends no node is left and every request that
  * was started has ended exactly once.
@@ -107,28 +107,8 @@ static void test_work_above(void)
     assert_clean();
 }
 
-/* A node that is drained twice is called once, in order, without overlap. */
-static void test_callbacks(void)
-{
-    BlockDriverState *bs = gate_node("n");
-    GateState *s = gate_of(bs);
-
-    for (int i = 1; i <= 3; i++) {
-        bdrv_drained_begin(bs);
-        g_assert_cmpint(s->drain_begins, ==, i);
-        bdrv_drained_begin(bs);
-        bdrv_drained_end(bs);
-        g_assert_cmpint(s->drain_begins, ==, i);
-        bdrv_drained_end(bs);
-    }
-    settle();
-    g_assert_cmpint(s->drain_ends, ==, 3);
-    bdrv_unref(bs);
-    assert_clean();
-}
-
-/* Draining the top leaves other users of the bottom alone; a subtree not. */
-static void test_subtree(void)
+/* Draining the top leaves other users of the bottom alone. */
+static void test_below(void)
 {
     BlockDriverState *bs = gate_node("n");
     BlockDriverState *top = pass_node("top", bs);
@@ -141,44 +121,29 @@ static void test_subtree(void)
     g_assert_cmpint(w.ret, ==, 0);
     bdrv_drained_end(top);
 
-    gate_of(bs)->closed = true;
-    bg_write(&w, blk, 0, 1);
-    gate_open_later(bs);
-    bdrv_subtree_drained_begin(top);
-    g_assert_cmpint(w.ret, ==, 0);
-    g_assert_cmpint(bs->quiesce_counter, ==, 1);
-    g_assert_cmpint(top->quiesce_counter, ==, 2);
-    bg_write(&w, blk, 512, 2);
-    settle();
-    g_assert_cmpint(w.ret, ==, BG_PENDING);
-    bdrv_subtree_drained_end(top);
-    settle();
-    g_assert_cmpint(w.ret, ==, 0);
-    g_assert_cmpint(bs->quiesce_counter, ==, 0);
-    g_assert_cmpint(top->quiesce_counter, ==, 0);
-
     blk_unref(blk);
     bdrv_unref(top);
     bdrv_unref(bs);
     assert_clean();
 }
 
-/* Children that come and go inside a subtree section take part in it. */
-static void test_subtree_change(void)
+/* An edge to a drained node stops its parent; without it, that goes on. */
+static void test_edges(void)
 {
     BlockDriverState *a = gate_node("a");
     BlockDriverState *b = gate_node("b");
     BlockDriverState *top = pass_node("top", a);
+    BdrvChild *second;
 
-    bdrv_subtree_drained_begin(top);
+    bdrv_drained_begin(b);
     bdrv_ref(b);
-    bdrv_attach_child(top, b, "second", &child_file, &error_abort);
-    g_assert_cmpint(b->quiesce_counter, ==, 1);
+    second = bdrv_attach_child(top, b, "second", &child_file, &error_abort);
+    g_assert_cmpint(top->quiesce_counter, ==, 1);
     bdrv_unref_child(top, top->file);
-    g_assert_cmpint(a->quiesce_counter, ==, 0);
-    bdrv_subtree_drained_end(top);
-    g_assert_cmpint(b->quiesce_counter, ==, 0);
+    g_assert_cmpint(top->quiesce_counter, ==, 1);
+    bdrv_unref_child(top, second);
     g_assert_cmpint(top->quiesce_counter, ==, 0);
+    bdrv_drained_end(b);
 
     bdrv_unref(top);
     bdrv_unref(b);
@@ -351,60 +316,6 @@ static void test_close_resuming(void)
     assert_clean();
 }
 
-/* Requests that were held back go to the node that is there afterwards. */
-static void test_replace_while_queued(void)
-{
-    BlockDriverState *a = gate_node("a");
-    BlockDriverState *b = gate_node("b");
-    BlockBackend *blk = backend_of(a);
-    BgWrite first, second;
-
-    gate_of(a)->closed = true;
-    bg_write(&first, blk, 0, 1);
-    gate_open_later(a);
-    bdrv_drained_begin(a);
-    bg_write(&second, blk, 512, 2);
-    g_assert_cmpint(bdrv_replace_node(a, b, &error_abort), ==, 0);
-    g_assert(blk_bs(blk) == b);
-    /* b is not drained, so the edge let its parent go. */
-    settle();
-    g_assert_cmpint(first.ret, ==, 0);
-    g_assert_cmpint(second.ret, ==, 0);
-    g_assert_cmpuint(gate_of(a)->writes, ==, 1);
-    g_assert_cmpuint(gate_of(b)->writes, ==, 1);
-    g_assert_cmpint(gate_of(b)->data[512], ==, 2);
-    bdrv_drained_end(a);
-
-    blk_unref(blk);
-    bdrv_unref(a);
-    bdrv_unref(b);
-    assert_clean();
-}
-
-static void test_drain_all(void)
-{
-    BlockDriverState *a = gate_node("a");
-    BlockDriverState *b = gate_node("b");
-    BlockBackend *blk_a = backend_of(a), *blk_b = backend_of(b);
-    BgWrite wa, wb;
-
-    gate_of(a)->closed = gate_of(b)->closed = true;
-    bg_write(&wa, blk_a, 0, 1);
-    bg_write(&wb, blk_b, 0, 1);
-    gate_open_later(b);
-    gate_open_later(a);
-    bdrv_drain_all();
-    g_assert_cmpint(wa.ret, ==, 0);
-    g_assert_cmpint(wb.ret, ==, 0);
-    g_assert_cmpint(a->quiesce_counter, ==, 0);
-
-    blk_unref(blk_a);
-    blk_unref(blk_b);
-    bdrv_unref(a);
-    bdrv_unref(b);
-    assert_clean();
-}
-
 /* ---- requests all the time, sections at random -------------------------- */
 
 #define STRESS_WRITERS 16
@@ -462,30 +373,18 @@ static void stress_step(Stress *s, GRand *rand)
 {
     BlockDriverState *nodes[] = { s->gate[0], s->gate[1], s->top };
     BlockDriverState *bs = nodes[g_rand_int_range(rand, 0, 3)];
-    bool subtree = g_rand_boolean(rand);
 
     stress_gates(s, rand);
     stress_open_later(s);
-    if (subtree) {
-        bdrv_subtree_drained_begin(bs);
-    } else {
-        bdrv_drained_begin(bs);
-    }
+    bdrv_drained_begin(bs);
     g_assert_cmpuint(bs->in_flight, ==, 0);
-    if (subtree && bs == s->top) {
-        g_assert_cmpuint(gate_of(s->gate[0])->in_driver, ==, 0);
-    }
     if (g_rand_int_range(rand, 0, 4) == 0) {
         stress_open_later(s);
-        bdrv_drain_all();
+        blk_drain(s->blk[g_rand_int_range(rand, 0, 3)]);
     }
     aio_poll(qemu_get_aio_context(), false);
     g_assert_cmpuint(bs->in_flight, ==, 0);
-    if (subtree) {
-        bdrv_subtree_drained_end(bs);
-    } else {
-        bdrv_drained_end(bs);
-    }
+    bdrv_drained_end(bs);
     aio_poll(qemu_get_aio_context(), false);
 }
 
@@ -536,7 +435,7 @@ static gpointer thread_body(gpointer opaque)
         gate_of(bs)->closed = true;
         bg_write(&w, blk, 0, i);
         gate_open_later(bs);
-        bdrv_drain_all();
+        blk_drain(blk);
         g_assert_cmpint(w.ret, ==, 0);
         blk_unref(blk);
         bdrv_unref(bs);
@@ -562,17 +461,14 @@ int main(int argc, char **argv)
     g_test_add_func("/drain/nesting", test_nesting);
     g_test_add_func("/drain/in-flight", test_in_flight);
     g_test_add_func("/drain/work-above", test_work_above);
-    g_test_add_func("/drain/callbacks", test_callbacks);
-    g_test_add_func("/drain/subtree", test_subtree);
-    g_test_add_func("/drain/subtree-change", test_subtree_change);
+    g_test_add_func("/drain/below", test_below);
+    g_test_add_func("/drain/edges", test_edges);
     g_test_add_func("/drain/in-coroutine", test_in_coroutine);
     g_test_add_func("/drain/two-in-coroutines", test_two_in_coroutines);
     g_test_add_func("/drain/close-in-flight", test_close_in_flight);
     g_test_add_func("/drain/close-in-coroutine", test_close_in_coroutine);
     g_test_add_func("/drain/close-queued", test_close_queued);
     g_test_add_func("/drain/close-resuming", test_close_resuming);
-    g_test_add_func("/drain/replace-while-queued", test_replace_while_queued);
-    g_test_add_func("/drain/all", test_drain_all);
     g_test_add_func("/drain/stress", test_stress);
     g_test_add_func("/drain/two-threads", test_two_threads);
     return g_test_run();

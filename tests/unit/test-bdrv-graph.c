@@ -14,7 +14,6 @@
 static int closes;
 static int flushes_at_close;
 static bool closed_in_coroutine;
-static int limits_refreshed;
 
 static int par_open(BlockDriverState *bs, QDict *options, int flags,
                     Error **errp)
@@ -53,21 +52,14 @@ static int coroutine_fn par_pwritev(BlockDriverState *bs, uint64_t offset,
     return bdrv_co_pwritev(bs->file, offset, bytes, qiov, flags);
 }
 
-static void par_refresh_limits(BlockDriverState *bs, Error **errp)
-{
-    limits_refreshed++;
-}
-
 static BlockDriver bdrv_par = {
     .format_name = "par",
     .is_filter = true,
-    .supports_backing = true,
     .bdrv_open = par_open,
     .bdrv_close = par_close,
     .bdrv_getlength = par_getlength,
     .bdrv_co_preadv = par_preadv,
     .bdrv_co_pwritev = par_pwritev,
-    .bdrv_refresh_limits = par_refresh_limits,
     .bdrv_child_perm = bdrv_format_default_perms,
 };
 
@@ -95,7 +87,7 @@ static BlockDriverState *open_par(const char *file, const char *node_name)
 
 static MemFile *setup(void)
 {
-    closes = flushes_at_close = limits_refreshed = 0;
+    closes = flushes_at_close = 0;
     mem_reset();
     return mem_file("x", 4096);
 }
@@ -224,120 +216,6 @@ static void test_no_cycles(void)
     g_assert_null(bdrv_next_node(NULL));
 }
 
-static void test_set_backing(void)
-{
-    BlockDriverState *bs, *top, *one, *two;
-
-    setup();
-    bs = open_mem("m");
-    top = open_par("m", "top");
-    one = open_mem("one");
-    two = open_mem("two");
-    limits_refreshed = 0;
-    g_assert_cmpint(bdrv_set_backing_hd(top, one, &error_abort), ==, 0);
-    g_assert_true(bdrv_backing_bs(top) == one);
-    g_assert_cmpint(one->refcnt, ==, 2);
-    g_assert_cmpstr(top->backing_file, ==, "x");
-    g_assert_cmpstr(top->backing_format, ==, "mem");
-    g_assert_cmpint(limits_refreshed, ==, 1);
-    g_assert_cmpint(bdrv_set_backing_hd(top, two, &error_abort), ==, 0);
-    g_assert_cmpint(one->refcnt, ==, 1);
-    g_assert_true(bdrv_backing_bs(top) == two);
-    g_assert_cmpint(bdrv_set_backing_hd(top, NULL, &error_abort), ==, 0);
-    g_assert_null(top->backing);
-    g_assert_cmpstr(top->backing_file, ==, "");
-    bdrv_unref(one);
-    bdrv_unref(two);
-    bdrv_unref(bs);
-    bdrv_unref(top);
-    g_assert_null(bdrv_next_node(NULL));
-}
-
-static void test_replace_node(void)
-{
-    BlockDriverState *m, *n, *mid, *top;
-    BlockBackend *blk = blk_new(qemu_get_current_aio_context(),
-                                BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL);
-
-    setup();
-    m = open_mem("m");
-    n = open_mem("n");
-    mid = open_par("m", "mid");
-    top = open_par("mid", "top");
-    blk_insert_bs(blk, mid, &error_abort);
-
-    /* top keeps its edge, or it would stand on itself; the user moves. */
-    g_assert_cmpint(bdrv_replace_node(mid, top, &error_abort), ==, 0);
-    g_assert_true(blk_bs(blk) == top);
-    g_assert_true(top->file->bs == mid);
-    g_assert_cmpint(top->refcnt, ==, 2);
-    g_assert_cmpint(mid->refcnt, ==, 2);
-    g_assert_cmpint(top->quiesce_counter, ==, 0);
-    g_assert_cmpint(mid->quiesce_counter, ==, 0);
-
-    limits_refreshed = 0;
-    g_assert_cmpint(bdrv_replace_node(m, n, &error_abort), ==, 0);
-    g_assert_true(mid->file->bs == n);
-    g_assert_cmphex(mid->file->perm & BLK_PERM_WRITE, !=, 0);
-    g_assert_cmpint(limits_refreshed, >=, 2); /* mid and top */
-    g_assert_cmpint(m->refcnt, ==, 1);
-
-    bdrv_unref(m);
-    bdrv_unref(n);
-    bdrv_unref(mid);
-    bdrv_unref(top);
-    blk_unref(blk);
-    g_assert_null(bdrv_next_node(NULL));
-}
-
-static void test_replace_refused(void)
-{
-    BlockDriverState *m, *n, *mid;
-    QDict *d = qdict_new();
-    Error *err = NULL;
-
-    setup();
-    m = open_mem("m");
-    mid = open_par("m", "mid");
-    qdict_put_str(d, "driver", "mem");
-    qdict_put_str(d, "filename", "x");
-    n = bdrv_open(NULL, NULL, d, 0, &error_abort); /* read-only */
-    g_assert_cmpint(bdrv_replace_node(m, n, &err), ==, -EPERM);
-    g_assert_cmpstr(error_get_pretty(err), ==, "Block node is read-only");
-    error_free_or_abort(&err);
-    g_assert_true(mid->file->bs == m);
-    g_assert_cmpint(m->refcnt, ==, 2);
-    g_assert_cmpint(n->refcnt, ==, 1);
-    g_assert_cmpint(m->quiesce_counter, ==, 0);
-    bdrv_unref(m);
-    bdrv_unref(n);
-    bdrv_unref(mid);
-    g_assert_null(bdrv_next_node(NULL));
-}
-
-/* An edge that comes to a drained node stops its parent, and lets it go. */
-static void test_replace_while_drained(void)
-{
-    BlockDriverState *m, *n, *mid;
-
-    setup();
-    m = open_mem("m");
-    n = open_mem("n");
-    mid = open_par("m", "mid");
-    bdrv_drained_begin(n);
-    g_assert_cmpint(mid->quiesce_counter, ==, 0);
-    g_assert_cmpint(bdrv_replace_node(m, n, &error_abort), ==, 0);
-    g_assert_cmpint(mid->quiesce_counter, ==, 1);
-    g_assert_cmpint(mid->file->parent_quiesce_counter, ==, 1);
-    g_assert_cmpint(bdrv_replace_node(n, m, &error_abort), ==, 0);
-    g_assert_cmpint(mid->quiesce_counter, ==, 0);
-    bdrv_drained_end(n);
-    bdrv_unref(m);
-    bdrv_unref(n);
-    bdrv_unref(mid);
-    g_assert_null(bdrv_next_node(NULL));
-}
-
 /* ---- lists -------------------------------------------------------------- */
 
 static gpointer thread_looks(gpointer opaque)
@@ -424,11 +302,6 @@ int main(int argc, char **argv)
     g_test_add_func("/graph/unref-in-coroutine", test_unref_in_coroutine);
     g_test_add_func("/graph/attach-detach", test_attach_detach);
     g_test_add_func("/graph/no-cycles", test_no_cycles);
-    g_test_add_func("/graph/set-backing", test_set_backing);
-    g_test_add_func("/graph/replace-node", test_replace_node);
-    g_test_add_func("/graph/replace-refused", test_replace_refused);
-    g_test_add_func("/graph/replace-while-drained",
-                    test_replace_while_drained);
     g_test_add_func("/graph/list-per-thread", test_list_per_thread);
     g_test_add_func("/graph/registry", test_registry);
     return g_test_run();

@@ -69,21 +69,16 @@ static BlockDriver bdrv_fmt = {
     .bdrv_open = par_open,
 };
 
-static char *user_desc(BdrvChild *c)
-{
-    return g_strdup_printf("user '%s'", (char *)c->opaque);
-}
-
 static const BdrvChildRole child_user = {
-    .get_parent_desc = user_desc,
+    .parent_desc = "a user",
 };
 
 static BdrvChild *attach(BlockDriverState *bs, const char *who, uint64_t perm,
                          uint64_t shared, Error **errp)
 {
     bdrv_ref(bs);
-    return bdrv_root_attach_child(bs, "root", &child_user, perm, shared,
-                                  (void *)who, errp);
+    return bdrv_root_attach_child(bs, who, &child_user, perm, shared, NULL,
+                                  errp);
 }
 
 static BlockDriverState *open_node(const char *driver, const char *node_name,
@@ -181,14 +176,14 @@ static void test_conflict(void)
     g_assert_null(attach(bs, "B", CR | WR, ALL, &err));
     g_assert_cmpstr(error_get_pretty(err), ==,
                     "Permission conflict on node 'm': permissions 'write' are "
-                    "both required by user 'B' (uses node 'm' as 'root' child) "
-                    "and unshared by user 'A' (uses node 'm' as 'root' child)");
+                    "both required by a user (uses node 'm' as 'B' child) "
+                    "and unshared by a user (uses node 'm' as 'A' child)");
     error_free_or_abort(&err);
     g_assert_null(attach(bs, "B", CR, CR, &err));
     g_assert_cmpstr(error_get_pretty(err), ==,
                     "Permission conflict on node 'm': permissions 'write' are "
-                    "both required by user 'A' (uses node 'm' as 'root' child) "
-                    "and unshared by user 'B' (uses node 'm' as 'root' child)");
+                    "both required by a user (uses node 'm' as 'A' child) "
+                    "and unshared by a user (uses node 'm' as 'B' child)");
     error_free_or_abort(&err);
     assert_perms(a, CR | WR, CR);
     g_assert_cmpint(bs->refcnt, ==, 2);

@@ -264,7 +264,6 @@ static void test_extend(void)
     g_assert_cmpint(zeroes(d, 2000, 1000, 0), ==, 0);
     g_assert_cmpint(d->size, ==, 3000);
     g_assert_cmpint(d->bs->total_sectors, ==, 6);
-    g_assert_cmpint(d->resized, ==, 1);
     fake_close(d);
 }
 
@@ -391,20 +390,6 @@ static void test_discard(void)
     fake_close(d);
 }
 
-static void test_discard_aio(void)
-{
-    FakeDisk *d = fake_aio_new(64 * KIB);
-
-    fake_open(d, BDRV_O_RDWR | BDRV_O_UNMAP);
-    g_assert_cmpint(discard(d, 10, 100), ==, 0);
-    assert_zero(d, 10, 110);
-    d->error[FAKE_DISCARD] = -ENOTSUP;
-    g_assert_cmpint(discard(d, 10, 100), ==, 0);
-    d->error[FAKE_DISCARD] = -ECANCELED;
-    g_assert_cmpint(discard(d, 10, 100), ==, -EIO);
-    fake_close(d);
-}
-
 static void test_discard_alignment(void)
 {
     static const int64_t expected[] = { 12, 3072, 8192, 8192, 1536, 83 };
@@ -454,7 +439,6 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-zeroes/extend", test_extend);
     g_test_add_func("/bdrv-zeroes/range", test_range);
     g_test_add_func("/bdrv-zeroes/discard", test_discard);
-    g_test_add_func("/bdrv-zeroes/discard-aio", test_discard_aio);
     g_test_add_func("/bdrv-zeroes/discard-alignment", test_discard_alignment);
     return g_test_run();
 }

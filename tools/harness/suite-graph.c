@@ -179,7 +179,7 @@ static void test_drain(Case *c, void *opaque)
 
     for (int round = 0; round < 5; round++) {
         flight_start(&before, blk, 0x11 + round);
-        bdrv_subtree_drained_begin(blk_bs(blk));
+        bdrv_drained_begin(blk_bs(blk));
         flight_check(c, &before, "in the drained section");
         bdrv_drained_begin(blk_bs(blk));
         flight_start(&during, blk, 0x22 + round);
@@ -191,7 +191,7 @@ static void test_drain(Case *c, void *opaque)
                       REQUESTS - during.left);
         }
         bdrv_drained_end(blk_bs(blk));
-        bdrv_subtree_drained_end(blk_bs(blk));
+        bdrv_drained_end(blk_bs(blk));
         blk_drain(blk);
         flight_check(c, &during, "after the drained section");
         check_pattern(c, blk, 0x22 + round, "after the drained section");

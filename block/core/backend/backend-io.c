@@ -405,39 +405,3 @@ void blk_drain(BlockBackend *blk)
         bdrv_unref(bs);
     }
 }
-
-static bool drain_all_cond(void *opaque)
-{
-    GPtrArray *nodes = opaque;
-
-    for (guint i = 0; i < nodes->len; i++) {
-        if (bdrv_drain_poll(g_ptr_array_index(nodes, i))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The list holds references: a completion may close a node meanwhile. */
-void bdrv_drain_all(void)
-{
-    g_autoptr(GPtrArray) nodes = g_ptr_array_new();
-    BlockDriverState *bs;
-
-    assert(!qemu_in_coroutine());
-    for (bs = bdrv_next_node(NULL); bs; bs = bdrv_next_node(bs)) {
-        if (!bs->closing) {
-            bdrv_ref(bs);
-            g_ptr_array_add(nodes, bs);
-            bdrv_do_drained_begin_quiesce(bs);
-        }
-    }
-    bdrv_drain_wait_while(qemu_get_current_aio_context(), drain_all_cond,
-                          nodes);
-    for (guint i = 0; i < nodes->len; i++) {
-        bdrv_do_drained_end_quiesce(g_ptr_array_index(nodes, i));
-    }
-    for (guint i = 0; i < nodes->len; i++) {
-        bdrv_unref(g_ptr_array_index(nodes, i));
-    }
-}

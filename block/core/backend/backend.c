@@ -13,11 +13,6 @@
 
 /* ---- the root edge ------------------------------------------------------ */
 
-static char *blk_root_get_parent_desc(BdrvChild *child)
-{
-    return g_strdup("a block device");
-}
-
 static void blk_root_drained_begin(BdrvChild *child)
 {
     BlockBackend *blk = child->opaque;
@@ -66,7 +61,7 @@ void blk_wait_resumed(BlockBackend *blk)
 }
 
 static const BdrvChildRole child_root = {
-    .get_parent_desc = blk_root_get_parent_desc,
+    .parent_desc = "a block device",
     .drained_begin = blk_root_drained_begin,
     .drained_poll = blk_root_drained_poll,
     .drained_end = blk_root_drained_end,

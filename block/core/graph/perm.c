@@ -134,10 +134,12 @@ char *bdrv_perm_names(uint64_t perm)
 
 static char *parent_desc(BdrvChild *c)
 {
-    if (c->role->get_parent_desc) {
-        return c->role->get_parent_desc(c);
+    BlockDriverState *parent = c->opaque;
+
+    if (c->role->parent_is_bds) {
+        return g_strdup_printf("node '%s'", parent->node_name);
     }
-    return g_strdup("another user");
+    return g_strdup(c->role->parent_desc ?: "another user");
 }
 
 static void report_conflict(BdrvChild *user, BdrvChild *owner, Error **errp)

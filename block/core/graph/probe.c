@@ -70,13 +70,8 @@ static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
                     : guess_raw(drv, file->bs, head, tail, size, errp);
 }
 
-static char *prober_desc(BdrvChild *child)
-{
-    return g_strdup("the probing of the image format");
-}
-
 static const BdrvChildRole child_prober = {
-    .get_parent_desc = prober_desc,
+    .parent_desc = "the probing of the image format",
 };
 
 static BlockDriver *probe_file(BlockDriverState *file, int64_t length,

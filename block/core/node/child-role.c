@@ -56,42 +56,17 @@ static void inherit_backing(int *child_flags, QDict *child_options,
                                     BDRV_O_TEMPORARY | BDRV_O_PROTOCOL);
 }
 
-static char *node_parent_desc(BdrvChild *child)
-{
-    BlockDriverState *parent = child->opaque;
-
-    return g_strdup_printf("node '%s'", parent->node_name);
-}
-
 const BdrvChildRole child_file = {
     .parent_is_bds = true,
     .inherit_options = inherit_file,
-    .get_parent_desc = node_parent_desc,
-    .drained_begin = bdrv_child_cb_drained_begin,
-    .drained_poll = bdrv_child_cb_drained_poll,
-    .drained_end = bdrv_child_cb_drained_end,
-    .attach = bdrv_child_cb_attach,
-    .detach = bdrv_child_cb_detach,
 };
 
 const BdrvChildRole child_format = {
     .parent_is_bds = true,
     .inherit_options = inherit_format,
-    .get_parent_desc = node_parent_desc,
-    .drained_begin = bdrv_child_cb_drained_begin,
-    .drained_poll = bdrv_child_cb_drained_poll,
-    .drained_end = bdrv_child_cb_drained_end,
-    .attach = bdrv_child_cb_attach,
-    .detach = bdrv_child_cb_detach,
 };
 
 const BdrvChildRole child_backing = {
     .parent_is_bds = true,
     .inherit_options = inherit_backing,
-    .get_parent_desc = node_parent_desc,
-    .drained_begin = bdrv_child_cb_drained_begin,
-    .drained_poll = bdrv_child_cb_drained_poll,
-    .drained_end = bdrv_child_cb_drained_end,
-    .attach = bdrv_child_cb_attach,
-    .detach = bdrv_child_cb_detach,
 };

@@ -16,7 +16,6 @@
  *   - The event loop is never polled inside a coroutine: who waits there stands
  *     in a queue, which a bottom half wakes after each change that may matter.
  *     Nothing then nests, so two coroutines that wait cannot lock each other.
- *   - A driver's bdrv_co_drain_begin and _end alternate and never overlap.
  *   - Requests that a debugging node stopped below a node that is drained run
  *     on, and none is stopped there until the section ends.
  */
@@ -65,35 +64,6 @@ void bdrv_dec_in_flight(BlockDriverState *bs)
     }
 }
 
-/* ---- the driver's callbacks --------------------------------------------- */
-
-static void coroutine_fn drain_begin_entry(void *opaque)
-{
-    BlockDriverState *bs = opaque;
-
-    qemu_co_mutex_lock(&bs->drain_lock);
-    bs->drv->bdrv_co_drain_begin(bs);
-    qemu_co_mutex_unlock(&bs->drain_lock);
-    bdrv_dec_in_flight(bs);
-}
-
-static void coroutine_fn drain_end_entry(void *opaque)
-{
-    BlockDriverState *bs = opaque;
-
-    qemu_co_mutex_lock(&bs->drain_lock);
-    bs->drv->bdrv_co_drain_end(bs);
-    qemu_co_mutex_unlock(&bs->drain_lock);
-    bdrv_dec_in_flight(bs);
-}
-
-/* Counts as in flight until it ends, so the node cannot go away meanwhile. */
-static void drain_run_callback(BlockDriverState *bs, CoroutineEntry *entry)
-{
-    bdrv_inc_in_flight(bs);
-    qemu_coroutine_enter(qemu_coroutine_create(entry, bs));
-}
-
 /* ---- requests stopped at breakpoints ------------------------------------ */
 
 static void drain_release(BlockDriverState *bs)
@@ -104,9 +74,7 @@ static void drain_release(BlockDriverState *bs)
         bs->drv->bdrv_debug_release(bs);
     }
     QLIST_FOREACH(c, &bs->children, next) {
-        if (c->bs) {
-            drain_release(c->bs);
-        }
+        drain_release(c->bs);
     }
 }
 
@@ -127,19 +95,27 @@ bool bdrv_is_draining(BlockDriverState *bs)
 
 /* ---- stop and go on ----------------------------------------------------- */
 
-void bdrv_child_sync_drained(BdrvChild *child)
+static void quiesce(BlockDriverState *bs);
+static void unquiesce(BlockDriverState *bs);
+
+/* Makes the invariant of @child true again after its node has changed. */
+static void sync_parent(BdrvChild *child)
 {
     int target = child->bs ? child->bs->quiesce_counter : 0;
 
     while (child->parent_quiesce_counter < target) {
         child->parent_quiesce_counter++;
-        if (child->role->drained_begin) {
+        if (child->role->parent_is_bds) {
+            quiesce(child->opaque);
+        } else if (child->role->drained_begin) {
             child->role->drained_begin(child);
         }
     }
     while (child->parent_quiesce_counter > target) {
         child->parent_quiesce_counter--;
-        if (child->role->drained_end) {
+        if (child->role->parent_is_bds) {
+            unquiesce(child->opaque);
+        } else if (child->role->drained_end) {
             child->role->drained_end(child);
         }
     }
@@ -148,174 +124,70 @@ void bdrv_child_sync_drained(BdrvChild *child)
 void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs)
 {
     if (child->bs) {
-        if (child->role->detach) {
-            child->role->detach(child);
-        }
         QLIST_REMOVE(child, next_parent);
     }
     child->bs = new_bs;
     if (new_bs) {
         QLIST_INSERT_HEAD(&new_bs->parents, child, next_parent);
     }
-    bdrv_child_sync_drained(child);
-    if (new_bs && child->role->attach) {
-        child->role->attach(child);
-    }
+    sync_parent(child);
 }
 
-static void drain_sync_parents(BlockDriverState *bs)
+static void sync_parents(BlockDriverState *bs)
 {
     BdrvChild *c, *next;
 
     QLIST_FOREACH_SAFE(c, &bs->parents, next_parent, next) {
-        bdrv_child_sync_drained(c);
+        sync_parent(c);
     }
 }
 
-void bdrv_do_drained_begin_quiesce(BlockDriverState *bs)
+static void quiesce(BlockDriverState *bs)
 {
     bs->quiesce_counter++;
-    drain_sync_parents(bs);
+    sync_parents(bs);
     drain_release(bs);
-    if (bs->quiesce_counter == 1 && bs->drv && bs->drv->bdrv_co_drain_begin) {
-        drain_run_callback(bs, drain_begin_entry);
-    }
 }
 
-void bdrv_do_drained_end_quiesce(BlockDriverState *bs)
+static void unquiesce(BlockDriverState *bs)
 {
     assert(bs->quiesce_counter > 0);
-    if (bs->quiesce_counter == 1 && bs->drv && bs->drv->bdrv_co_drain_end) {
-        drain_run_callback(bs, drain_end_entry);
-    }
     bs->quiesce_counter--;
-    drain_sync_parents(bs);
+    sync_parents(bs);
 }
 
-bool bdrv_drain_poll(BlockDriverState *bs)
+/* Are there requests in flight on the node, or on their way from its parents? */
+static bool drain_poll(void *opaque)
 {
+    BlockDriverState *bs = opaque;
     BdrvChild *c;
 
     if (bs->in_flight > 0) {
         return true;
     }
     QLIST_FOREACH(c, &bs->parents, next_parent) {
-        if (c->role->drained_poll && c->role->drained_poll(c)) {
+        if (c->role->parent_is_bds
+                ? drain_poll(c->opaque)
+                : c->role->drained_poll && c->role->drained_poll(c)) {
             return true;
         }
     }
     return false;
 }
 
-static bool drain_poll_cond(void *opaque)
-{
-    return bdrv_drain_poll(opaque);
-}
-
 void bdrv_drained_begin(BlockDriverState *bs)
 {
-    bdrv_do_drained_begin_quiesce(bs);
-    bdrv_drain_wait_while(bs->aio_context, drain_poll_cond, bs);
+    quiesce(bs);
+    bdrv_drain_wait_while(bs->aio_context, drain_poll, bs);
 }
 
 void bdrv_drained_end(BlockDriverState *bs)
 {
-    bdrv_do_drained_end_quiesce(bs);
+    unquiesce(bs);
 }
 
 void bdrv_drain(BlockDriverState *bs)
 {
     bdrv_drained_begin(bs);
     bdrv_drained_end(bs);
-}
-
-/* ---- whole subtrees ----------------------------------------------------- */
-
-static void subtree_begin_quiesce(BlockDriverState *bs)
-{
-    BdrvChild *c;
-
-    bs->recursive_quiesce_counter++;
-    bdrv_do_drained_begin_quiesce(bs);
-    QLIST_FOREACH(c, &bs->children, next) {
-        if (c->bs) {
-            subtree_begin_quiesce(c->bs);
-        }
-    }
-}
-
-static void subtree_end_quiesce(BlockDriverState *bs)
-{
-    BdrvChild *c;
-
-    assert(bs->recursive_quiesce_counter > 0);
-    bs->recursive_quiesce_counter--;
-    bdrv_do_drained_end_quiesce(bs);
-    QLIST_FOREACH(c, &bs->children, next) {
-        if (c->bs) {
-            subtree_end_quiesce(c->bs);
-        }
-    }
-}
-
-static bool subtree_poll_cond(void *opaque)
-{
-    BlockDriverState *bs = opaque;
-    BdrvChild *c;
-
-    if (bdrv_drain_poll(bs)) {
-        return true;
-    }
-    QLIST_FOREACH(c, &bs->children, next) {
-        if (c->bs && subtree_poll_cond(c->bs)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void bdrv_subtree_drained_begin(BlockDriverState *bs)
-{
-    subtree_begin_quiesce(bs);
-    bdrv_drain_wait_while(bs->aio_context, subtree_poll_cond, bs);
-}
-
-void bdrv_subtree_drained_end(BlockDriverState *bs)
-{
-    subtree_end_quiesce(bs);
-}
-
-/* ---- callbacks of roles whose parent is a node -------------------------- */
-
-void bdrv_child_cb_drained_begin(BdrvChild *child)
-{
-    bdrv_do_drained_begin_quiesce(child->opaque);
-}
-
-bool bdrv_child_cb_drained_poll(BdrvChild *child)
-{
-    return bdrv_drain_poll(child->opaque);
-}
-
-void bdrv_child_cb_drained_end(BdrvChild *child)
-{
-    bdrv_do_drained_end_quiesce(child->opaque);
-}
-
-void bdrv_child_cb_attach(BdrvChild *child)
-{
-    BlockDriverState *parent = child->opaque;
-
-    for (int i = 0; i < parent->recursive_quiesce_counter; i++) {
-        subtree_begin_quiesce(child->bs);
-    }
-}
-
-void bdrv_child_cb_detach(BdrvChild *child)
-{
-    BlockDriverState *parent = child->opaque;
-
-    for (int i = 0; i < parent->recursive_quiesce_counter; i++) {
-        subtree_end_quiesce(child->bs);
-    }
 }

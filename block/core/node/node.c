@@ -202,7 +202,6 @@ BlockDriverState *bdrv_new(void)
     QLIST_INIT(&bs->parents);
     QLIST_INIT(&bs->tracked_requests);
     qemu_co_queue_init(&bs->flush_queue);
-    qemu_co_mutex_init(&bs->drain_lock);
     bs->refcnt = 1;
     bs->aio_context = qemu_get_current_aio_context();
     aio_context_ref(bs->aio_context);

@@ -135,38 +135,11 @@ int bdrv_take_json_name(const char **filename, QDict *options, Error **errp);
 /* ---- draining (drain.c) ------------------------------------------------ */
 
 /*
- * Invariant: the parent of an edge is quiesced by it as often as the edge's
- * node is: parent_quiesce_counter == bs->quiesce_counter (0 without a node).
- */
-
-/* Stops @bs's parents without waiting; and the reverse.  Plain. */
-void bdrv_do_drained_begin_quiesce(BlockDriverState *bs);
-void bdrv_do_drained_end_quiesce(BlockDriverState *bs);
-/* Are there requests in flight on @bs, or on their way from its parents? */
-bool bdrv_drain_poll(BlockDriverState *bs);
-
-/*
- * Restores the invariant after @child->bs has been changed, by the role's
- * drained_begin or drained_end, without waiting.  Plain.
- */
-void bdrv_child_sync_drained(BdrvChild *child);
-
-/*
  * Points @child at @new_bs (may be NULL), keeping the drained sections of both
- * ends balanced.  References and permissions are the caller's.
+ * ends balanced, without waiting.  References and permissions are the caller's.
+ * Plain.
  */
 void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs);
-
-/*
- * The callbacks of roles whose parent is a node.  attach is called after
- * @child->bs was set and synced, detach before it is taken away: they extend
- * the parent's subtree drained sections to the child.
- */
-void bdrv_child_cb_drained_begin(BdrvChild *child);
-bool bdrv_child_cb_drained_poll(BdrvChild *child);
-void bdrv_child_cb_drained_end(BdrvChild *child);
-void bdrv_child_cb_attach(BdrvChild *child);
-void bdrv_child_cb_detach(BdrvChild *child);
 
 /*
  * Something that a drained_poll depends on may have changed: those who wait for

@@ -127,10 +127,7 @@ static void record_length(BdrvChange *w)
     int64_t end = w->req.offset + w->req.bytes;
     int64_t sectors = DIV_ROUND_UP(end, (int64_t)BDRV_SECTOR_SIZE);
 
-    if (sectors > w->bs->total_sectors) {
-        w->bs->total_sectors = sectors;
-        bdrv_parents_resize(w->bs);
-    }
+    w->bs->total_sectors = MAX(w->bs->total_sectors, sectors);
 }
 
 int coroutine_fn bdrv_change_end(BdrvChange *w, int ret)

@@ -101,9 +101,6 @@ bool bdrv_request_conflicts(BdrvTrackedRequest *req);
  */
 bool bdrv_end_in_motion(BlockDriverState *bs);
 
-/* Calls the resize callbacks of the parents of @bs.  Plain. */
-void bdrv_parents_resize(BlockDriverState *bs);
-
 /* ---- buffers (buffers.c) ------------------------------------------------ */
 
 /*

@@ -140,14 +140,3 @@ bool bdrv_end_in_motion(BlockDriverState *bs)
     }
     return false;
 }
-
-void bdrv_parents_resize(BlockDriverState *bs)
-{
-    BdrvChild *child;
-
-    QLIST_FOREACH(child, &bs->parents, next_parent) {
-        if (child->role->resize) {
-            child->role->resize(child);
-        }
-    }
-}

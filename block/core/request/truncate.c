@@ -111,9 +111,6 @@ static int coroutine_fn resize(BdrvChange *w, int64_t size, bool exact,
     if (ret == 0) {
         ret = clear_new_space(w, old_size, size, errp);
     }
-    if (bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE != old_size) {
-        bdrv_parents_resize(bs);
-    }
     return ret;
 }
 

@@ -209,22 +209,6 @@ int coroutine_fn bdrv_co_zero_range(BdrvChild *child, int64_t offset,
 
 /* ---- discard ----------------------------------------------------------- */
 
-static int coroutine_fn call_pdiscard(BlockDriverState *bs, int64_t offset,
-                                      int bytes)
-{
-    BdrvAioWait wait = { .co = qemu_coroutine_self() };
-    int ret;
-
-    if (bs->drv->bdrv_co_pdiscard) {
-        ret = bs->drv->bdrv_co_pdiscard(bs, offset, bytes);
-    } else {
-        ret = bdrv_aio_wait(&wait, bs->drv->bdrv_aio_pdiscard(bs, offset, bytes,
-                                                              bdrv_aio_wait_cb,
-                                                              &wait));
-    }
-    return ret == -ENOTSUP ? 0 : MIN(ret, 0);
-}
-
 static int coroutine_fn discard_part(BlockDriverState *bs, int64_t offset,
                                      int64_t bytes)
 {
@@ -239,7 +223,8 @@ static int coroutine_fn discard_part(BlockDriverState *bs, int64_t offset,
         if (QEMU_IS_ALIGNED(offset, small) && n >= small) {
             n = QEMU_ALIGN_DOWN(piece_bytes(offset, bytes, align, max), small);
         }
-        ret = call_pdiscard(bs, offset, n);
+        ret = bs->drv->bdrv_co_pdiscard(bs, offset, n);
+        ret = ret == -ENOTSUP ? 0 : MIN(ret, 0);
         offset += n;
         bytes -= n;
     }
@@ -260,7 +245,7 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
         return -EIO;
     }
     if (bytes == 0 || !(bs->open_flags & BDRV_O_UNMAP) ||
-        (!bs->drv->bdrv_co_pdiscard && !bs->drv->bdrv_aio_pdiscard)) {
+        !bs->drv->bdrv_co_pdiscard) {
         return 0;
     }
     ret = bdrv_change_check(child, offset, 0, 0);
