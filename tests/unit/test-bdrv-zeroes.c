@@ -334,7 +334,7 @@ static void test_range(void)
     /* The first error ends it. */
     n_pieces = 0;
     fail_at = 2;
-    g_assert_cmpint(bdrv_zero_range(d->child, 0, 4 * gib, 0), ==, -EIO);
+    g_assert_cmpint(zero_range(d, 0, 4 * gib), ==, -EIO);
     g_assert_cmpint(n_pieces, ==, 2);
 
     n_pieces = 0;

@@ -4,7 +4,7 @@
  *
  * Invariants:
  *   - Every request passes blk_begin(), which holds it back while the graph is
- *     drained and only then looks at the length, and blk_end().
+ *     drained and only then looks at the length, and blk_dec_in_flight().
  *   - Nothing is allocated for a request: a coroutine form lives on its
  *     caller's stack, a mixed form adds a structure on its own.
  *   - With the write cache disabled every write and write of zeroes carries
@@ -45,11 +45,6 @@ static void coroutine_fn blk_begin(BlockBackend *blk)
     blk_inc_in_flight(blk);
 }
 
-static void blk_end(BlockBackend *blk)
-{
-    blk_dec_in_flight(blk);
-}
-
 /* 0, -ENOMEDIUM, or -EIO for a range that is not inside the image. */
 static int blk_check_range(BlockBackend *blk, int64_t offset, int64_t bytes)
 {
@@ -76,116 +71,83 @@ static int blk_check_range(BlockBackend *blk, int64_t offset, int64_t bytes)
     return offset <= length && bytes <= length - offset ? 0 : -EIO;
 }
 
+/* ---- in coroutines ------------------------------------------------------ */
+
+/* Writethrough is FUA with every write: the layers below know only that. */
 static BdrvRequestFlags blk_write_flags(BlockBackend *blk,
                                         BdrvRequestFlags flags)
 {
     return blk->enable_write_cache ? flags : flags | BDRV_REQ_FUA;
 }
 
-/* ---- in coroutines ------------------------------------------------------ */
+/* The request @c from its beginning to its end.  0 or -errno. */
+static int coroutine_fn blk_co_call(BlockBackend *blk, BdrvCall *c)
+{
+    int ret;
+
+    blk_begin(blk);
+    if (c->kind == BDRV_CALL_FLUSH || c->kind == BDRV_CALL_TRUNCATE) {
+        ret = blk_is_available(blk) ? 0 : -ENOMEDIUM;
+    } else {
+        ret = blk_check_range(blk, c->offset, c->bytes);
+    }
+    if (ret == 0) {
+        if (c->kind == BDRV_CALL_WRITE || c->kind == BDRV_CALL_ZERO_RANGE) {
+            c->flags = blk_write_flags(blk, c->flags);
+        }
+        ret = bdrv_co_call(blk_bs(blk), blk->root, c);
+    } else if (ret == -ENOMEDIUM) {
+        error_setg(c->errp, "No medium inserted"); /* truncate has an errp */
+    }
+    blk_dec_in_flight(blk);
+    return ret;
+}
 
 int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset,
                                unsigned int bytes, QEMUIOVector *qiov,
                                BdrvRequestFlags flags)
 {
-    int ret;
+    BdrvCall c = { BDRV_CALL_READ, offset, bytes, qiov, .flags = flags };
 
-    blk_begin(blk);
-    ret = blk_check_range(blk, offset, bytes);
-    if (ret == 0) {
-        ret = bdrv_co_preadv(blk->root, offset, bytes, qiov, flags);
-    }
-    blk_end(blk);
-    return ret;
+    return blk_co_call(blk, &c);
 }
 
 int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset,
                                 unsigned int bytes, QEMUIOVector *qiov,
                                 BdrvRequestFlags flags)
 {
-    int ret;
+    BdrvCall c = { BDRV_CALL_WRITE, offset, bytes, qiov, .flags = flags };
 
-    blk_begin(blk);
-    ret = blk_check_range(blk, offset, bytes);
-    if (ret == 0) {
-        ret = bdrv_co_pwritev(blk->root, offset, bytes, qiov,
-                              blk_write_flags(blk, flags));
-    }
-    blk_end(blk);
-    return ret;
+    return blk_co_call(blk, &c);
 }
 
 int coroutine_fn blk_co_pwrite_zeroes(BlockBackend *blk, int64_t offset,
                                       int bytes, BdrvRequestFlags flags)
 {
-    int ret;
-
-    blk_begin(blk);
-    ret = blk_check_range(blk, offset, bytes);
-    if (ret == 0) {
-        ret = bdrv_co_pwrite_zeroes(blk->root, offset, bytes,
-                                    blk_write_flags(blk, flags));
-    }
-    blk_end(blk);
-    return ret;
+    return blk_co_zero_range(blk, offset, bytes, flags);
 }
 
 int coroutine_fn blk_co_zero_range(BlockBackend *blk, int64_t offset,
                                    int64_t bytes, BdrvRequestFlags flags)
 {
-    int ret;
+    BdrvCall c = { BDRV_CALL_ZERO_RANGE, offset, bytes, .flags = flags };
 
-    blk_begin(blk);
-    ret = blk_check_range(blk, offset, bytes);
-    if (ret == 0) {
-        ret = bdrv_co_zero_range(blk->root, offset, bytes,
-                                 blk_write_flags(blk, flags));
-    }
-    blk_end(blk);
-    return ret;
+    return blk_co_call(blk, &c);
 }
 
 int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset,
                                  int64_t bytes)
 {
-    int ret;
+    BdrvCall c = { BDRV_CALL_DISCARD, offset, .bytes = bytes };
 
-    blk_begin(blk);
-    ret = blk_check_range(blk, offset, bytes);
-    if (ret == 0) {
-        ret = bdrv_co_pdiscard(blk->root, offset, bytes);
-    }
-    blk_end(blk);
-    return ret;
+    return blk_co_call(blk, &c);
 }
 
 int coroutine_fn blk_co_flush(BlockBackend *blk)
 {
-    int ret = -ENOMEDIUM;
+    BdrvCall c = { .kind = BDRV_CALL_FLUSH };
 
-    blk_begin(blk);
-    if (blk_is_available(blk)) {
-        ret = bdrv_co_flush(blk_bs(blk));
-    }
-    blk_end(blk);
-    return ret;
-}
-
-static int coroutine_fn blk_co_truncate(BlockBackend *blk, int64_t offset,
-                                        bool exact, PreallocMode prealloc,
-                                        Error **errp)
-{
-    int ret;
-
-    blk_begin(blk);
-    if (blk_is_available(blk)) {
-        ret = bdrv_co_truncate(blk->root, offset, exact, prealloc, errp);
-    } else {
-        error_setg(errp, "No medium inserted");
-        ret = -ENOMEDIUM;
-    }
-    blk_end(blk);
-    return ret;
+    return blk_co_call(blk, &c);
 }
 
 int coroutine_fn blk_co_copy_range(BlockBackend *blk_in, int64_t off_in,
@@ -198,9 +160,9 @@ int coroutine_fn blk_co_copy_range(BlockBackend *blk_in, int64_t off_in,
     /* Holding one while waiting for the other would keep it from draining. */
     blk_begin(blk_in);
     while (blk_out->quiesce_counter > 0) {
-        blk_end(blk_in);
+        blk_dec_in_flight(blk_in);
         blk_begin(blk_out);
-        blk_end(blk_out);
+        blk_dec_in_flight(blk_out);
         blk_begin(blk_in);
     }
     blk_inc_in_flight(blk_out);
@@ -214,96 +176,41 @@ int coroutine_fn blk_co_copy_range(BlockBackend *blk_in, int64_t off_in,
                                       off_out, bytes, read_flags,
                                       blk_write_flags(blk_out, write_flags));
     }
-    blk_end(blk_out);
-    blk_end(blk_in);
+    blk_dec_in_flight(blk_out);
+    blk_dec_in_flight(blk_in);
     return ret;
 }
 
 /* ---- mixed forms -------------------------------------------------------- */
 
-/* One request of a mixed form; which members count is the entry's affair. */
-typedef struct BlkRequest {
+/* A request of a mixed form, for its coroutine. */
+typedef struct BlkRun {
     BlockBackend *blk;
-    int64_t offset;
-    int64_t bytes;
-    QEMUIOVector *qiov;
-    BdrvRequestFlags flags;
-    bool exact;
-    PreallocMode prealloc;
-    Error **errp;
+    BdrvCall *call;
     int ret;
-} BlkRequest;
+} BlkRun;
 
-static void coroutine_fn blk_pread_entry(void *opaque)
+static void coroutine_fn blk_run_entry(void *opaque)
 {
-    BlkRequest *r = opaque;
+    BlkRun *run = opaque;
 
-    r->ret = blk_co_preadv(r->blk, r->offset, r->bytes, r->qiov, r->flags);
+    run->ret = blk_co_call(run->blk, run->call);
 }
 
-static void coroutine_fn blk_pwrite_entry(void *opaque)
+static int blk_run(BlockBackend *blk, BdrvCall *c)
 {
-    BlkRequest *r = opaque;
+    BlkRun run = { .blk = blk, .call = c };
 
-    r->ret = blk_co_pwritev(r->blk, r->offset, r->bytes, r->qiov, r->flags);
-}
-
-static void coroutine_fn blk_pwrite_zeroes_entry(void *opaque)
-{
-    BlkRequest *r = opaque;
-
-    r->ret = blk_co_pwrite_zeroes(r->blk, r->offset, r->bytes, r->flags);
-}
-
-static void coroutine_fn blk_zero_range_entry(void *opaque)
-{
-    BlkRequest *r = opaque;
-
-    r->ret = blk_co_zero_range(r->blk, r->offset, r->bytes, r->flags);
-}
-
-static void coroutine_fn blk_pdiscard_entry(void *opaque)
-{
-    BlkRequest *r = opaque;
-
-    r->ret = blk_co_pdiscard(r->blk, r->offset, r->bytes);
-}
-
-static void coroutine_fn blk_flush_entry(void *opaque)
-{
-    BlkRequest *r = opaque;
-
-    r->ret = blk_co_flush(r->blk);
-}
-
-static void coroutine_fn blk_truncate_entry(void *opaque)
-{
-    BlkRequest *r = opaque;
-
-    r->ret = blk_co_truncate(r->blk, r->offset, r->exact, r->prealloc, r->errp);
-}
-
-static int blk_run(BlkRequest *r, CoroutineEntry *entry)
-{
-    bdrv_run_co(r->blk->ctx, entry, r);
-    return r->ret < 0 ? r->ret : 0;
+    bdrv_run_co(blk->ctx, blk_run_entry, &run);
+    return run.ret;
 }
 
 int blk_pread(BlockBackend *blk, int64_t offset, void *buf, int bytes)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
-    BlkRequest r = {
-        .blk = blk,
-        .offset = offset,
-        .bytes = bytes,
-        .qiov = &qiov,
-    };
-    int ret;
+    BdrvCall c = { BDRV_CALL_READ, offset, bytes, .qiov = &qiov };
+    int ret = bytes < 0 ? -EIO : blk_run(blk, &c);
 
-    if (bytes < 0) {
-        return -EIO;
-    }
-    ret = blk_run(&r, blk_pread_entry);
     return ret < 0 ? ret : bytes;
 }
 
@@ -311,74 +218,52 @@ int blk_pwrite(BlockBackend *blk, int64_t offset, const void *buf, int bytes,
                BdrvRequestFlags flags)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
-    BlkRequest r = {
-        .blk = blk,
-        .offset = offset,
-        .bytes = bytes,
-        .qiov = &qiov,
-        .flags = flags,
-    };
-    int ret;
+    BdrvCall c = { BDRV_CALL_WRITE, offset, bytes, &qiov, .flags = flags };
+    int ret = bytes < 0 ? -EIO : blk_run(blk, &c);
 
-    if (bytes < 0) {
-        return -EIO;
-    }
-    ret = blk_run(&r, blk_pwrite_entry);
     return ret < 0 ? ret : bytes;
 }
 
 int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int bytes,
                       BdrvRequestFlags flags)
 {
-    BlkRequest r = {
-        .blk = blk,
-        .offset = offset,
-        .bytes = bytes,
-        .flags = flags,
-    };
-
-    return blk_run(&r, blk_pwrite_zeroes_entry);
+    return blk_zero_range(blk, offset, bytes, flags);
 }
 
 int blk_zero_range(BlockBackend *blk, int64_t offset, int64_t bytes,
                    BdrvRequestFlags flags)
 {
-    BlkRequest r = {
-        .blk = blk,
-        .offset = offset,
-        .bytes = bytes,
-        .flags = flags,
-    };
+    BdrvCall c = { BDRV_CALL_ZERO_RANGE, offset, bytes, .flags = flags };
 
-    return blk_run(&r, blk_zero_range_entry);
+    return blk_run(blk, &c);
 }
 
 int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)
 {
-    BlkRequest r = { .blk = blk, .offset = offset, .bytes = bytes };
+    BdrvCall c = { BDRV_CALL_DISCARD, offset, .bytes = bytes };
 
-    return blk_run(&r, blk_pdiscard_entry);
+    return blk_run(blk, &c);
 }
 
 int blk_flush(BlockBackend *blk)
 {
-    BlkRequest r = { .blk = blk };
+    BdrvCall c = { .kind = BDRV_CALL_FLUSH };
 
-    return blk_run(&r, blk_flush_entry);
+    return blk_run(blk, &c);
 }
 
 int blk_truncate(BlockBackend *blk, int64_t offset, bool exact,
                  PreallocMode prealloc, Error **errp)
 {
-    BlkRequest r = {
-        .blk = blk,
+    BdrvCall c = {
+        .kind = BDRV_CALL_TRUNCATE,
         .offset = offset,
         .exact = exact,
         .prealloc = prealloc,
         .errp = errp,
     };
 
-    return blk_run(&r, blk_truncate_entry);
+    return blk_run(blk, &c);
 }
 
 /* ---- waiting ------------------------------------------------------------ */

@@ -238,6 +238,33 @@ int coroutine_fn bdrv_change_end(BdrvChange *w, int ret);
 int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
                                        int64_t bytes, BdrvRequestFlags flags);
 
+/* ---- requests as data (sync.c) ------------------------------------------ */
+
+typedef enum BdrvCallKind {
+    BDRV_CALL_READ,
+    BDRV_CALL_WRITE,
+    BDRV_CALL_ZERO_RANGE,
+    BDRV_CALL_DISCARD,
+    BDRV_CALL_FLUSH,
+    BDRV_CALL_TRUNCATE,
+} BdrvCallKind;
+
+/* A request, for those who hand it on: which members count depends on @kind. */
+typedef struct BdrvCall {
+    BdrvCallKind kind;
+    int64_t offset; /* TRUNCATE: the length to be */
+    int64_t bytes;
+    QEMUIOVector *qiov; /* READ, WRITE */
+    BdrvRequestFlags flags;
+    bool exact; /* TRUNCATE: all from here on */
+    PreallocMode prealloc;
+    Error **errp;
+} BdrvCall;
+
+/* Sends @c to @bs through its edge @child (FLUSH: may be NULL).  0 or -errno. */
+int coroutine_fn bdrv_co_call(BlockDriverState *bs, BdrvChild *child,
+                              const BdrvCall *c);
+
 /* ---- status (status.c) ------------------------------------------------- */
 
 int coroutine_fn bdrv_co_block_status_above(

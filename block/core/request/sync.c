@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Mixed forms of requests, for callers that are in no coroutine.
+ *
+ * A coroutine is entered with one pointer, so a request that starts in one has
+ * to be data first: a BdrvCall, which BlockBackends use, too.
  */
 #include "qemu/osdep.h"
 
@@ -8,51 +11,66 @@
 #include "minblk/block-extra.h"
 #include "qemu/error-report.h"
 
-/* ---- reads and writes -------------------------------------------------- */
+/* ---- requests as data ---------------------------------------------------- */
 
-typedef struct Rw {
+int coroutine_fn bdrv_co_call(BlockDriverState *bs, BdrvChild *child,
+                              const BdrvCall *c)
+{
+    switch (c->kind) {
+    case BDRV_CALL_READ:
+        return bdrv_co_preadv(child, c->offset, c->bytes, c->qiov, c->flags);
+    case BDRV_CALL_WRITE:
+        return bdrv_co_pwritev(child, c->offset, c->bytes, c->qiov, c->flags);
+    case BDRV_CALL_ZERO_RANGE:
+        return bdrv_co_zero_range(child, c->offset, c->bytes, c->flags);
+    case BDRV_CALL_DISCARD:
+        return bdrv_co_pdiscard(child, c->offset, c->bytes);
+    case BDRV_CALL_FLUSH:
+        return bdrv_co_flush(bs);
+    case BDRV_CALL_TRUNCATE:
+        return bdrv_co_truncate(child, c->offset, c->exact, c->prealloc,
+                                c->errp);
+    }
+    g_assert_not_reached();
+}
+
+typedef struct SyncRun {
+    BlockDriverState *bs;
     BdrvChild *child;
-    int64_t offset;
-    int bytes;
-    QEMUIOVector *qiov; /* NULL: zeroes are written */
-    bool write;
-    BdrvRequestFlags flags;
+    const BdrvCall *call;
     int ret;
-} Rw;
+} SyncRun;
 
-static void coroutine_fn rw_entry(void *opaque)
+static void coroutine_fn sync_entry(void *opaque)
 {
-    Rw *rw = opaque;
+    SyncRun *run = opaque;
 
-    if (!rw->qiov) {
-        rw->ret =
-            bdrv_co_pwrite_zeroes(rw->child, rw->offset, rw->bytes, rw->flags);
-    } else if (rw->write) {
-        rw->ret = bdrv_co_pwritev(rw->child, rw->offset, rw->bytes, rw->qiov,
-                                  rw->flags);
-    } else {
-        rw->ret = bdrv_co_preadv(rw->child, rw->offset, rw->bytes, rw->qiov,
-                                 rw->flags);
-    }
+    run->ret = bdrv_co_call(run->bs, run->child, run->call);
 }
 
-/* The range is checked first, because the entries narrow it to unsigned. */
-static int run_rw(Rw *rw)
+static int sync_run(BlockDriverState *bs, BdrvChild *child, const BdrvCall *c)
 {
-    int ret = bdrv_check_byte_request(rw->child->bs, rw->offset, rw->bytes);
+    SyncRun run = { .bs = bs, .child = child, .call = c };
 
-    if (ret < 0) {
-        return ret;
-    }
-    bdrv_run_co(bdrv_get_aio_context(rw->child->bs), rw_entry, rw);
-    return rw->ret;
+    bdrv_run_co(bdrv_get_aio_context(bs), sync_entry, &run);
+    return run.ret;
 }
+
+/* The range is checked first, because requests narrow it to unsigned. */
+static int sync_run_range(BdrvChild *child, const BdrvCall *c)
+{
+    int ret = bdrv_check_byte_request(child->bs, c->offset, c->bytes);
+
+    return ret < 0 ? ret : sync_run(child->bs, child, c);
+}
+
+/* ---- mixed forms --------------------------------------------------------- */
 
 int bdrv_pread(BdrvChild *child, int64_t offset, void *buf, int bytes)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
-    Rw rw = { child, offset, bytes, .qiov = &qiov };
-    int ret = run_rw(&rw);
+    BdrvCall c = { BDRV_CALL_READ, offset, bytes, .qiov = &qiov };
+    int ret = sync_run_range(child, &c);
 
     return ret < 0 ? ret : bytes;
 }
@@ -60,8 +78,8 @@ int bdrv_pread(BdrvChild *child, int64_t offset, void *buf, int bytes)
 int bdrv_pwrite(BdrvChild *child, int64_t offset, const void *buf, int bytes)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
-    Rw rw = { child, offset, bytes, .qiov = &qiov, .write = true };
-    int ret = run_rw(&rw);
+    BdrvCall c = { BDRV_CALL_WRITE, offset, bytes, .qiov = &qiov };
+    int ret = sync_run_range(child, &c);
 
     return ret < 0 ? ret : bytes;
 }
@@ -77,55 +95,24 @@ int bdrv_pwrite_sync(BdrvChild *child, int64_t offset, const void *buf,
 int bdrv_pwrite_zeroes(BdrvChild *child, int64_t offset, int bytes,
                        BdrvRequestFlags flags)
 {
-    Rw rw = { child, offset, bytes, .write = true, .flags = flags };
+    BdrvCall c = { BDRV_CALL_ZERO_RANGE, offset, bytes, .flags = flags };
 
-    return run_rw(&rw);
-}
-
-typedef struct ZeroRange {
-    BdrvChild *child;
-    int64_t offset;
-    int64_t bytes;
-    BdrvRequestFlags flags;
-    int ret;
-} ZeroRange;
-
-static void coroutine_fn zero_range_entry(void *opaque)
-{
-    ZeroRange *z = opaque;
-
-    z->ret = bdrv_co_zero_range(z->child, z->offset, z->bytes, z->flags);
+    return sync_run_range(child, &c);
 }
 
 int bdrv_zero_range(BdrvChild *child, int64_t offset, int64_t bytes,
                     BdrvRequestFlags flags)
 {
-    ZeroRange z = { child, offset, bytes, flags, 0 };
+    BdrvCall c = { BDRV_CALL_ZERO_RANGE, offset, bytes, .flags = flags };
 
-    bdrv_run_co(bdrv_get_aio_context(child->bs), zero_range_entry, &z);
-    return z.ret;
-}
-
-/* ---- flush, truncate --------------------------------------------------- */
-
-typedef struct Flush {
-    BlockDriverState *bs;
-    int ret;
-} Flush;
-
-static void coroutine_fn flush_entry(void *opaque)
-{
-    Flush *f = opaque;
-
-    f->ret = bdrv_co_flush(f->bs);
+    return sync_run(child->bs, child, &c);
 }
 
 int bdrv_flush(BlockDriverState *bs)
 {
-    Flush f = { .bs = bs };
+    BdrvCall c = { .kind = BDRV_CALL_FLUSH };
 
-    bdrv_run_co(bdrv_get_aio_context(bs), flush_entry, &f);
-    return f.ret;
+    return sync_run(bs, NULL, &c);
 }
 
 /*
@@ -147,30 +134,18 @@ int bdrv_flush_report(BlockDriverState *bs)
     return ret;
 }
 
-typedef struct Truncate {
-    BdrvChild *child;
-    int64_t offset;
-    bool exact;
-    PreallocMode prealloc;
-    Error **errp;
-    int ret;
-} Truncate;
-
-static void coroutine_fn truncate_entry(void *opaque)
-{
-    Truncate *t = opaque;
-
-    t->ret =
-        bdrv_co_truncate(t->child, t->offset, t->exact, t->prealloc, t->errp);
-}
-
 int bdrv_truncate(BdrvChild *child, int64_t offset, bool exact,
                   PreallocMode prealloc, Error **errp)
 {
-    Truncate t = { child, offset, exact, prealloc, errp, 0 };
+    BdrvCall c = {
+        .kind = BDRV_CALL_TRUNCATE,
+        .offset = offset,
+        .exact = exact,
+        .prealloc = prealloc,
+        .errp = errp,
+    };
 
-    bdrv_run_co(bdrv_get_aio_context(child->bs), truncate_entry, &t);
-    return t.ret;
+    return sync_run(child->bs, child, &c);
 }
 
 /* ---- block status ------------------------------------------------------ */
