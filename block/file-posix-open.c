@@ -24,21 +24,12 @@ static QemuOptsList file_runtime_opts = {
     .name = "file",
     .head = QTAILQ_HEAD_INITIALIZER(file_runtime_opts.head),
     .desc = {
-        {
-            .name = "filename",
-            .type = QEMU_OPT_STRING,
-            .help = "File name of the image",
-        },
-        {
-            .name = "aio",
-            .type = QEMU_OPT_STRING,
-            .help = "host AIO implementation (threads, native, io_uring)",
-        },
-        {
-            .name = "locking",
-            .type = QEMU_OPT_STRING,
-            .help = "file locking mode (on/off/auto, default: auto)",
-        },
+        /* File name of the image. */
+        { .name = "filename", .type = QEMU_OPT_STRING },
+        /* Host AIO implementation (threads, native, io_uring). */
+        { .name = "aio", .type = QEMU_OPT_STRING },
+        /* File locking mode (on/off/auto, default: auto). */
+        { .name = "locking", .type = QEMU_OPT_STRING },
         { /* end of list */ }
     },
 };

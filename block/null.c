@@ -12,6 +12,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
@@ -32,21 +33,12 @@ static QemuOptsList null_runtime_opts = {
     .name = "null",
     .head = QTAILQ_HEAD_INITIALIZER(null_runtime_opts.head),
     .desc = {
-        {
-            .name = BLOCK_OPT_SIZE,
-            .type = QEMU_OPT_SIZE,
-            .help = "size of the null block",
-        },
-        {
-            .name = NULL_OPT_LATENCY,
-            .type = QEMU_OPT_NUMBER,
-            .help = "nanoseconds that each request takes",
-        },
-        {
-            .name = NULL_OPT_ZEROES,
-            .type = QEMU_OPT_BOOL,
-            .help = "return zeroes when read",
-        },
+        /* Size of the null block. */
+        { .name = BLOCK_OPT_SIZE, .type = QEMU_OPT_SIZE },
+        /* Nanoseconds that each request takes. */
+        { .name = NULL_OPT_LATENCY, .type = QEMU_OPT_NUMBER },
+        /* Return zeroes when read. */
+        { .name = NULL_OPT_ZEROES, .type = QEMU_OPT_BOOL },
         { /* end of list */ }
     },
 };
@@ -79,15 +71,23 @@ static void null_aio_parse_filename(const char *filename, QDict *options,
     null_check_filename(filename, "null-aio://", errp);
 }
 
-static int null_read_options(BDRVNullState *s, QemuOpts *opts, Error **errp)
+static int null_file_open(BlockDriverState *bs, QDict *options, int flags,
+                          Error **errp)
 {
-    uint64_t length = qemu_opt_get_size(opts, BLOCK_OPT_SIZE, 1 * GiB);
-    uint64_t latency = qemu_opt_get_number(opts, NULL_OPT_LATENCY, 0);
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&null_runtime_opts, options, errp);
+    BDRVNullState *s = bs->opaque;
+    uint64_t length, latency;
 
+    if (!opts) {
+        return -EINVAL;
+    }
+    length = qemu_opt_get_size(opts, BLOCK_OPT_SIZE, 1 * GiB);
     if (length > INT64_MAX - BDRV_SECTOR_SIZE) {
         error_setg(errp, "size is invalid");
         return -EINVAL;
     }
+    latency = qemu_opt_get_number(opts, NULL_OPT_LATENCY, 0);
     if (latency > INT64_MAX) {
         error_setg(errp, "latency-ns is invalid");
         return -EINVAL;
@@ -95,32 +95,7 @@ static int null_read_options(BDRVNullState *s, QemuOpts *opts, Error **errp)
     s->length = length;
     s->latency_ns = latency;
     s->read_zeroes = qemu_opt_get_bool(opts, NULL_OPT_ZEROES, false);
-    return 0;
-}
-
-static int null_file_open(BlockDriverState *bs, QDict *options, int flags,
-                          Error **errp)
-{
-    Error *local_err = NULL;
-    QemuOpts *opts;
-    int ret;
-
-    opts = qemu_opts_create(&null_runtime_opts, NULL, 0, &error_abort);
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        ret = -EINVAL;
-    } else {
-        ret = null_read_options(bs->opaque, opts, errp);
-    }
-    qemu_opts_del(opts);
     bs->supported_write_flags = BDRV_REQ_FUA;
-    return ret;
-}
-
-static int null_reopen_prepare(BDRVReopenState *state,
-                               BlockReopenQueue *queue, Error **errp)
-{
     return 0;
 }
 
@@ -204,11 +179,6 @@ static int coroutine_fn null_co_pwritev(BlockDriverState *bs, uint64_t offset,
     return null_co_wait(bs);
 }
 
-static int coroutine_fn null_co_flush(BlockDriverState *bs)
-{
-    return null_co_wait(bs);
-}
-
 /* ---- requests with callbacks -------------------------------------------- */
 
 typedef struct NullAIOCB {
@@ -276,12 +246,6 @@ static BlockAIOCB *null_aio_pwritev(BlockDriverState *bs, uint64_t offset,
     return null_aio_start(bs, cb, opaque);
 }
 
-static BlockAIOCB *null_aio_flush(BlockDriverState *bs,
-                                  BlockCompletionFunc *cb, void *opaque)
-{
-    return null_aio_start(bs, cb, opaque);
-}
-
 /* ---- tables ------------------------------------------------------------- */
 
 static BlockDriver bdrv_null_co = {
@@ -296,8 +260,8 @@ static BlockDriver bdrv_null_co = {
 
     .bdrv_co_preadv = null_co_preadv,
     .bdrv_co_pwritev = null_co_pwritev,
-    .bdrv_co_flush_to_disk = null_co_flush,
-    .bdrv_reopen_prepare = null_reopen_prepare,
+    .bdrv_co_flush_to_disk = null_co_wait,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_co_block_status = null_co_block_status,
 
     .bdrv_refresh_filename = null_refresh_filename,
@@ -316,8 +280,8 @@ static BlockDriver bdrv_null_aio = {
 
     .bdrv_aio_preadv = null_aio_preadv,
     .bdrv_aio_pwritev = null_aio_pwritev,
-    .bdrv_aio_flush = null_aio_flush,
-    .bdrv_reopen_prepare = null_reopen_prepare,
+    .bdrv_aio_flush = null_aio_start,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_co_block_status = null_co_block_status,
 
     .bdrv_refresh_filename = null_refresh_filename,

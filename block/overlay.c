@@ -19,6 +19,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 
@@ -444,13 +445,6 @@ static void overlay_close(BlockDriverState *bs)
     g_hash_table_destroy(s->clusters);
 }
 
-/* There is no option of its own; the layer's may change. */
-static int overlay_reopen_prepare(BDRVReopenState *state,
-                                  BlockReopenQueue *queue, Error **errp)
-{
-    return 0;
-}
-
 static BlockDriver bdrv_overlay = {
     .format_name = "overlay",
 #ifdef MINBLK_BLOCK_DRIVER_EXT
@@ -460,7 +454,7 @@ static BlockDriver bdrv_overlay = {
 
     .bdrv_open = overlay_open,
     .bdrv_close = overlay_close,
-    .bdrv_reopen_prepare = overlay_reopen_prepare,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
 
     .bdrv_co_preadv = overlay_co_preadv,
     .bdrv_co_pwritev = overlay_co_pwritev,

@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
@@ -27,16 +28,10 @@ static QemuOptsList raw_runtime_opts = {
     .name = "raw",
     .head = QTAILQ_HEAD_INITIALIZER(raw_runtime_opts.head),
     .desc = {
-        {
-            .name = "offset",
-            .type = QEMU_OPT_SIZE,
-            .help = "offset in the disk where the image starts",
-        },
-        {
-            .name = "size",
-            .type = QEMU_OPT_SIZE,
-            .help = "virtual disk size",
-        },
+        /* Offset in the disk where the image starts. */
+        { .name = "offset", .type = QEMU_OPT_SIZE },
+        /* Virtual disk size. */
+        { .name = "size", .type = QEMU_OPT_SIZE },
         { /* end of list */ }
     },
 };
@@ -66,22 +61,16 @@ static int raw_probe(const uint8_t *buf, int buf_size, const char *filename)
 static int raw_read_options(QDict *options, BDRVRawState *window,
                             Error **errp)
 {
-    Error *local_err = NULL;
-    QemuOpts *opts;
-    int ret = 0;
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&raw_runtime_opts, options, errp);
 
-    opts = qemu_opts_create(&raw_runtime_opts, NULL, 0, &error_abort);
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        ret = -EINVAL;
-    } else {
-        window->offset = qemu_opt_get_size(opts, "offset", 0);
-        window->has_size = qemu_opt_find(opts, "size") != NULL;
-        window->size = qemu_opt_get_size(opts, "size", 0);
+    if (!opts) {
+        return -EINVAL;
     }
-    qemu_opts_del(opts);
-    return ret;
+    window->offset = qemu_opt_get_size(opts, "offset", 0);
+    window->has_size = qemu_opt_find(opts, "size") != NULL;
+    window->size = qemu_opt_get_size(opts, "size", 0);
+    return 0;
 }
 
 /* Does @window lie in the file?  Without `size`, sets it.  0 or -errno. */

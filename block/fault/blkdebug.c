@@ -13,42 +13,53 @@
  */
 #include "qemu/osdep.h"
 #include "blkdebug.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qapi/util.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
 
+/* Limits to pretend, and where the layer looks for them. */
+static const struct {
+    const char *name;
+    size_t field;               /* in BlockLimits: 32 bits */
+    bool in_previous;           /* a multiple of the limit before it */
+} limits[] = {
+    { "align", offsetof(BlockLimits, request_alignment), false },
+    { "max-transfer", offsetof(BlockLimits, max_transfer), false },
+    { "opt-write-zero", offsetof(BlockLimits, pwrite_zeroes_alignment), false },
+    { "max-write-zero", offsetof(BlockLimits, max_pwrite_zeroes), true },
+    { "opt-discard", offsetof(BlockLimits, pdiscard_alignment), false },
+    { "max-discard", offsetof(BlockLimits, max_pdiscard), true },
+};
+
 typedef struct BDRVBlkdebugState {
     BlkdebugRules rules;
     char *config;               /* path of the configuration file, or NULL */
-
-    /* Limits to pretend, in bytes; 0: the child's. */
-    uint64_t align;
-    uint64_t max_transfer;
-    uint64_t opt_write_zero;
-    uint64_t max_write_zero;
-    uint64_t opt_discard;
-    uint64_t max_discard;
+    uint32_t limits[ARRAY_SIZE(limits)]; /* bytes; 0: the child's */
 } BDRVBlkdebugState;
-
-#define SIZE_OPT(name_, help_) \
-    { .name = name_, .type = QEMU_OPT_SIZE, .help = help_ }
-#define STRING_OPT(name_, help_) \
-    { .name = name_, .type = QEMU_OPT_STRING, .help = help_ }
 
 static QemuOptsList blkdebug_runtime_opts = {
     .name = "blkdebug",
     .head = QTAILQ_HEAD_INITIALIZER(blkdebug_runtime_opts.head),
     .desc = {
-        STRING_OPT("config", "Path to the configuration file"),
-        STRING_OPT("x-image", "name of the image"),
-        SIZE_OPT("align", "Required alignment in bytes"),
-        SIZE_OPT("max-transfer", "Maximum transfer size in bytes"),
-        SIZE_OPT("opt-write-zero", "Optimum write zero alignment in bytes"),
-        SIZE_OPT("max-write-zero", "Maximum write zero size in bytes"),
-        SIZE_OPT("opt-discard", "Optimum discard alignment in bytes"),
-        SIZE_OPT("max-discard", "Maximum discard size in bytes"),
+        /* Path to the configuration file. */
+        { .name = "config", .type = QEMU_OPT_STRING },
+        /* Name of the image. */
+        { .name = "x-image", .type = QEMU_OPT_STRING },
+        /* Required alignment in bytes. */
+        { .name = "align", .type = QEMU_OPT_SIZE },
+        /* Maximum transfer size in bytes. */
+        { .name = "max-transfer", .type = QEMU_OPT_SIZE },
+        /* Optimum write zero alignment in bytes. */
+        { .name = "opt-write-zero", .type = QEMU_OPT_SIZE },
+        /* Maximum write zero size in bytes. */
+        { .name = "max-write-zero", .type = QEMU_OPT_SIZE },
+        /* Optimum discard alignment in bytes. */
+        { .name = "opt-discard", .type = QEMU_OPT_SIZE },
+        /* Maximum discard size in bytes. */
+        { .name = "max-discard", .type = QEMU_OPT_SIZE },
         { /* end of list */ }
     },
 };
@@ -84,50 +95,39 @@ static void blkdebug_parse_filename(const char *filename, QDict *options,
     qdict_put_str(options, "x-image", colon + 1);
 }
 
-/* The limit @name: 0 or less than 2 GiB and a multiple of @unit. */
-static int read_limit(QemuOpts *opts, const char *name, uint64_t unit,
-                      uint64_t *value, Error **errp)
+/*
+ * Each limit is 0, or less than 2 GiB and a multiple of the alignment and, if
+ * it says so, of the one before it.  0 or -EINVAL.
+ */
+static int read_limits(BlockDriverState *bs, QemuOpts *opts, Error **errp)
 {
-    *value = qemu_opt_get_size(opts, name, 0);
-    if (*value >= INT_MAX || *value % unit) {
-        error_setg(errp, "Cannot meet constraints with %s %" PRIu64, name,
-                   *value);
-        return -EINVAL;
+    BDRVBlkdebugState *s = bs->opaque;
+    uint64_t align = 1;
+
+    for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+        uint64_t value = qemu_opt_get_size(opts, limits[i].name, 0);
+        uint64_t unit = MAX(align, limits[i].in_previous ? s->limits[i - 1] : 0);
+
+        if (value >= INT_MAX || value % unit ||
+            (i == 0 && value && !is_power_of_2(value))) {
+            error_setg(errp, "Cannot meet constraints with %s %" PRIu64,
+                       limits[i].name, value);
+            return -EINVAL;
+        }
+        s->limits[i] = value;
+        if (i == 0) {
+            align = MAX(value, bs->file->bs->bl.request_alignment);
+        }
     }
     return 0;
 }
 
-static int read_limits(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+static void blkdebug_close(BlockDriverState *bs)
 {
     BDRVBlkdebugState *s = bs->opaque;
-    uint64_t align;
-    int ret = read_limit(opts, "align", 1, &s->align, errp);
 
-    if (ret >= 0 && s->align && !is_power_of_2(s->align)) {
-        error_setg(errp, "Cannot meet constraints with align %" PRIu64,
-                   s->align);
-        ret = -EINVAL;
-    }
-    align = MAX(s->align, bs->file->bs->bl.request_alignment);
-    if (ret >= 0) {
-        ret = read_limit(opts, "max-transfer", align, &s->max_transfer, errp);
-    }
-    if (ret >= 0) {
-        ret = read_limit(opts, "opt-write-zero", align, &s->opt_write_zero,
-                         errp);
-    }
-    if (ret >= 0) {
-        ret = read_limit(opts, "max-write-zero", MAX(s->opt_write_zero, align),
-                         &s->max_write_zero, errp);
-    }
-    if (ret >= 0) {
-        ret = read_limit(opts, "opt-discard", align, &s->opt_discard, errp);
-    }
-    if (ret >= 0) {
-        ret = read_limit(opts, "max-discard", MAX(s->opt_discard, align),
-                         &s->max_discard, errp);
-    }
-    return ret;
+    blkdebug_rules_free(&s->rules);
+    g_free(s->config);
 }
 
 static int open_with(BlockDriverState *bs, QDict *options, QemuOpts *opts,
@@ -157,67 +157,30 @@ static int open_with(BlockDriverState *bs, QDict *options, QemuOpts *opts,
     return read_limits(bs, opts, errp);
 }
 
-static void blkdebug_free(BDRVBlkdebugState *s)
-{
-    blkdebug_rules_free(&s->rules);
-    g_free(s->config);
-}
-
 static int blkdebug_file_open(BlockDriverState *bs, QDict *options, int flags,
                               Error **errp)
 {
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&blkdebug_runtime_opts, options, errp);
     BDRVBlkdebugState *s = bs->opaque;
-    QemuOpts *opts = qemu_opts_create(&blkdebug_runtime_opts, NULL, 0,
-                                      &error_abort);
-    Error *local_err = NULL;
-    int ret = -EINVAL;
+    int ret;
 
     blkdebug_rules_init(&s->rules);
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
-    } else {
-        ret = open_with(bs, options, opts, errp);
-    }
-    qemu_opts_del(opts);
+    ret = opts ? open_with(bs, options, opts, errp) : -EINVAL;
     if (ret < 0) {
-        blkdebug_free(s);
+        blkdebug_close(bs);
     }
     return ret;
-}
-
-static void blkdebug_close(BlockDriverState *bs)
-{
-    blkdebug_free(bs->opaque);
-}
-
-static int blkdebug_reopen_prepare(BDRVReopenState *state,
-                                   BlockReopenQueue *queue, Error **errp)
-{
-    return 0;
 }
 
 static void blkdebug_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     BDRVBlkdebugState *s = bs->opaque;
 
-    if (s->align) {
-        bs->bl.request_alignment = s->align;
-    }
-    if (s->max_transfer) {
-        bs->bl.max_transfer = s->max_transfer;
-    }
-    if (s->opt_write_zero) {
-        bs->bl.pwrite_zeroes_alignment = s->opt_write_zero;
-    }
-    if (s->max_write_zero) {
-        bs->bl.max_pwrite_zeroes = s->max_write_zero;
-    }
-    if (s->opt_discard) {
-        bs->bl.pdiscard_alignment = s->opt_discard;
-    }
-    if (s->max_discard) {
-        bs->bl.max_pdiscard = s->max_discard;
+    for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+        if (s->limits[i]) {
+            *(uint32_t *)((char *)&bs->bl + limits[i].field) = s->limits[i];
+        }
     }
 }
 
@@ -248,16 +211,6 @@ static void blkdebug_refresh_filename(BlockDriverState *bs)
     if (length >= (int)sizeof(bs->exact_filename)) {
         bs->exact_filename[0] = '\0';
     }
-}
-
-static int64_t blkdebug_getlength(BlockDriverState *bs)
-{
-    return bdrv_getlength(bs->file->bs);
-}
-
-static int64_t blkdebug_get_allocated_file_size(BlockDriverState *bs)
-{
-    return -ENOTSUP;
 }
 
 /* ---- requests ----------------------------------------------------------- */
@@ -344,13 +297,9 @@ static int coroutine_fn blkdebug_co_block_status(BlockDriverState *bs,
 {
     int ret = blkdebug_check(bs, offset, bytes, BLKDEBUG_IO_TYPE_BLOCK_STATUS);
 
-    if (ret < 0) {
-        return ret;
-    }
-    *pnum = bytes;
-    *map = offset;
-    *file = bs->file->bs;
-    return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
+    return ret < 0 ? ret
+                   : bdrv_co_block_status_from_file(bs, want_zero, offset,
+                                                    bytes, pnum, map, file);
 }
 
 /* ---- debugging ---------------------------------------------------------- */
@@ -418,12 +367,12 @@ static BlockDriver bdrv_blkdebug = {
     .bdrv_parse_filename = blkdebug_parse_filename,
     .bdrv_file_open = blkdebug_file_open,
     .bdrv_close = blkdebug_close,
-    .bdrv_reopen_prepare = blkdebug_reopen_prepare,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_child_perm = bdrv_filter_default_perms,
     .bdrv_refresh_limits = blkdebug_refresh_limits,
     .bdrv_refresh_filename = blkdebug_refresh_filename,
-    .bdrv_getlength = blkdebug_getlength,
-    .bdrv_get_allocated_file_size = blkdebug_get_allocated_file_size,
+    .bdrv_getlength = bdrv_getlength_from_file,
+    .bdrv_get_allocated_file_size = bdrv_allocated_size_unknown,
 
     .bdrv_co_preadv = blkdebug_co_preadv,
     .bdrv_co_pwritev = blkdebug_co_pwritev,

@@ -14,6 +14,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/error-report.h"
@@ -38,16 +39,10 @@ static QemuOptsList blkverify_runtime_opts = {
     .name = "blkverify",
     .head = QTAILQ_HEAD_INITIALIZER(blkverify_runtime_opts.head),
     .desc = {
-        {
-            .name = "x-raw",
-            .type = QEMU_OPT_STRING,
-            .help = "name of the raw image",
-        },
-        {
-            .name = "x-image",
-            .type = QEMU_OPT_STRING,
-            .help = "name of the image under test",
-        },
+        /* Name of the raw image. */
+        { .name = "x-raw", .type = QEMU_OPT_STRING },
+        /* Name of the image under test. */
+        { .name = "x-image", .type = QEMU_OPT_STRING },
         { /* end of list */ }
     },
 };
@@ -76,12 +71,18 @@ static void blkverify_parse_filename(const char *filename, QDict *options,
     qdict_put_str(options, "x-image", colon + 1);
 }
 
-static int open_children(BlockDriverState *bs, QDict *options, QemuOpts *opts,
-                         Error **errp)
+static int blkverify_file_open(BlockDriverState *bs, QDict *options, int flags,
+                               Error **errp)
 {
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&blkverify_runtime_opts, options, errp);
     BDRVBlkverifyState *s = bs->opaque;
     unsigned write_flags, zero_flags;
 
+    if (!opts) {
+        return -EINVAL;
+    }
+    qemu_co_queue_init(&s->waiters);
     bs->file = bdrv_open_child(qemu_opt_get(opts, "x-raw"), options, "raw", bs,
                                &child_file, false, errp);
     if (!bs->file) {
@@ -100,32 +101,6 @@ static int open_children(BlockDriverState *bs, QDict *options, QemuOpts *opts,
                                 (write_flags & BDRV_REQ_FUA);
     bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
         (zero_flags & (BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP));
-    return 0;
-}
-
-static int blkverify_file_open(BlockDriverState *bs, QDict *options, int flags,
-                               Error **errp)
-{
-    BDRVBlkverifyState *s = bs->opaque;
-    QemuOpts *opts = qemu_opts_create(&blkverify_runtime_opts, NULL, 0,
-                                      &error_abort);
-    Error *local_err = NULL;
-    int ret = -EINVAL;
-
-    qemu_co_queue_init(&s->waiters);
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
-    } else {
-        ret = open_children(bs, options, opts, errp);
-    }
-    qemu_opts_del(opts);
-    return ret;
-}
-
-static int blkverify_reopen_prepare(BDRVReopenState *state,
-                                    BlockReopenQueue *queue, Error **errp)
-{
     return 0;
 }
 
@@ -151,11 +126,6 @@ static int64_t blkverify_getlength(BlockDriverState *bs)
     BDRVBlkverifyState *s = bs->opaque;
 
     return bdrv_getlength(s->test->bs);
-}
-
-static int64_t blkverify_get_allocated_file_size(BlockDriverState *bs)
-{
-    return -ENOTSUP;
 }
 
 static int blkverify_has_zero_init(BlockDriverState *bs)
@@ -350,11 +320,11 @@ static BlockDriver bdrv_blkverify = {
 
     .bdrv_parse_filename = blkverify_parse_filename,
     .bdrv_file_open = blkverify_file_open,
-    .bdrv_reopen_prepare = blkverify_reopen_prepare,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_child_perm = bdrv_filter_default_perms,
     .bdrv_refresh_filename = blkverify_refresh_filename,
     .bdrv_getlength = blkverify_getlength,
-    .bdrv_get_allocated_file_size = blkverify_get_allocated_file_size,
+    .bdrv_get_allocated_file_size = bdrv_allocated_size_unknown,
     .bdrv_has_zero_init = blkverify_has_zero_init,
     .bdrv_has_zero_init_truncate = blkverify_has_zero_init_truncate,
 

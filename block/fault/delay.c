@@ -13,6 +13,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
@@ -29,16 +30,10 @@ static QemuOptsList delay_runtime_opts = {
     .name = "delay",
     .head = QTAILQ_HEAD_INITIALIZER(delay_runtime_opts.head),
     .desc = {
-        {
-            .name = "seed",
-            .type = QEMU_OPT_NUMBER,
-            .help = "decides how long each request waits",
-        },
-        {
-            .name = "max-ns",
-            .type = QEMU_OPT_NUMBER,
-            .help = "longest wait in nanoseconds, 0 for turns of the loop",
-        },
+        /* Decides how long each request waits. */
+        { .name = "seed", .type = QEMU_OPT_NUMBER },
+        /* Longest wait in nanoseconds, 0 for turns of the loop. */
+        { .name = "max-ns", .type = QEMU_OPT_NUMBER },
         { /* end of list */ }
     },
 };
@@ -47,33 +42,13 @@ static const char *const delay_strong_runtime_opts[] = {
     "seed", "max-ns", NULL
 };
 
-static int delay_read_options(BDRVDelayState *s, QDict *options, Error **errp)
-{
-    QemuOpts *opts = qemu_opts_create(&delay_runtime_opts, NULL, 0,
-                                      &error_abort);
-    Error *local_err = NULL;
-    uint64_t max_ns = 0;
-
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    if (!local_err) {
-        s->state = qemu_opt_get_number(opts, "seed", 0);
-        max_ns = qemu_opt_get_number(opts, "max-ns", DEFAULT_MAX_NS);
-        if (max_ns > INT32_MAX) {
-            error_setg(&local_err, "max-ns is more than %d", INT32_MAX);
-        }
-        s->max_ns = max_ns;
-    }
-    qemu_opts_del(opts);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        return -EINVAL;
-    }
-    return 0;
-}
-
 static int delay_open(BlockDriverState *bs, QDict *options, int flags,
                       Error **errp)
 {
+    g_autoptr(QemuOpts) opts = NULL;
+    BDRVDelayState *s = bs->opaque;
+    uint64_t max_ns;
+
     bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
                                errp);
     if (!bs->file) {
@@ -81,23 +56,23 @@ static int delay_open(BlockDriverState *bs, QDict *options, int flags,
     }
     bs->supported_write_flags = bs->file->bs->supported_write_flags;
     bs->supported_zero_flags = bs->file->bs->supported_zero_flags;
-    return delay_read_options(bs->opaque, options, errp);
-}
-
-static int delay_reopen_prepare(BDRVReopenState *state,
-                                BlockReopenQueue *queue, Error **errp)
-{
+    opts = bdrv_absorb_options(&delay_runtime_opts, options, errp);
+    if (!opts) {
+        return -EINVAL;
+    }
+    max_ns = qemu_opt_get_number(opts, "max-ns", DEFAULT_MAX_NS);
+    if (max_ns > INT32_MAX) {
+        error_setg(errp, "max-ns is more than %d", INT32_MAX);
+        return -EINVAL;
+    }
+    s->state = qemu_opt_get_number(opts, "seed", 0);
+    s->max_ns = max_ns;
     return 0;
 }
 
 static void delay_refresh_filename(BlockDriverState *bs)
 {
     /* No plain name opens the filter together with its file. */
-}
-
-static int64_t delay_getlength(BlockDriverState *bs)
-{
-    return bdrv_getlength(bs->file->bs);
 }
 
 /* ---- waiting ------------------------------------------------------------ */
@@ -197,18 +172,6 @@ static int coroutine_fn delay_co_flush(BlockDriverState *bs)
     return ret;
 }
 
-static int coroutine_fn delay_co_block_status(BlockDriverState *bs,
-                                              bool want_zero, int64_t offset,
-                                              int64_t bytes, int64_t *pnum,
-                                              int64_t *map,
-                                              BlockDriverState **file)
-{
-    *pnum = bytes;
-    *map = offset;
-    *file = bs->file->bs;
-    return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
-}
-
 static BlockDriver bdrv_delay = {
     .format_name = "delay",
     .instance_size = sizeof(BDRVDelayState),
@@ -216,17 +179,17 @@ static BlockDriver bdrv_delay = {
     .has_variable_length = true,
 
     .bdrv_open = delay_open,
-    .bdrv_reopen_prepare = delay_reopen_prepare,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_refresh_filename = delay_refresh_filename,
     .strong_runtime_opts = delay_strong_runtime_opts,
     .bdrv_child_perm = bdrv_filter_default_perms,
-    .bdrv_getlength = delay_getlength,
+    .bdrv_getlength = bdrv_getlength_from_file,
 
     .bdrv_co_preadv = delay_co_preadv,
     .bdrv_co_pwritev = delay_co_pwritev,
     .bdrv_co_pwrite_zeroes = delay_co_pwrite_zeroes,
     .bdrv_co_pdiscard = delay_co_pdiscard,
-    .bdrv_co_block_status = delay_co_block_status,
+    .bdrv_co_block_status = bdrv_co_block_status_from_file,
     .bdrv_co_flush = delay_co_flush,
 };
 

@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "minblk/block-extra.h"
 #include "mem-disk.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
@@ -25,21 +26,12 @@ static QemuOptsList mem_runtime_opts = {
     .name = "mem",
     .head = QTAILQ_HEAD_INITIALIZER(mem_runtime_opts.head),
     .desc = {
-        {
-            .name = "disk",
-            .type = QEMU_OPT_STRING,
-            .help = "name of the disk",
-        },
-        {
-            .name = BLOCK_OPT_SIZE,
-            .type = QEMU_OPT_SIZE,
-            .help = "size of the disk if there is none of that name",
-        },
-        {
-            .name = "stale",
-            .type = QEMU_OPT_BOOL,
-            .help = "whether the space that the disk grows by holds old bytes",
-        },
+        /* Name of the disk. */
+        { .name = "disk", .type = QEMU_OPT_STRING },
+        /* Size of the disk if there is none of that name. */
+        { .name = BLOCK_OPT_SIZE, .type = QEMU_OPT_SIZE },
+        /* Whether the space that the disk grows by holds old bytes. */
+        { .name = "stale", .type = QEMU_OPT_BOOL },
         { /* end of list */ }
     },
 };
@@ -105,17 +97,11 @@ static int mem_file_open(BlockDriverState *bs, QDict *options, int flags,
                          Error **errp)
 {
     BDRVMemState *s = bs->opaque;
-    Error *local_err = NULL;
-    QemuOpts *opts;
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&mem_runtime_opts, options, errp);
 
-    opts = qemu_opts_create(&mem_runtime_opts, NULL, 0, &error_abort);
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    if (!local_err) {
-        s->disk = open_disk(opts, &local_err);
-    }
-    qemu_opts_del(opts);
-    if (local_err) {
-        error_propagate(errp, local_err);
+    s->disk = opts ? open_disk(opts, errp) : NULL;
+    if (!s->disk) {
         return -EINVAL;
     }
     mem_disk_hold(s->disk);
@@ -130,12 +116,6 @@ static void mem_close(BlockDriverState *bs)
     BDRVMemState *s = bs->opaque;
 
     mem_disk_release(s->disk);
-}
-
-static int mem_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
-                              Error **errp)
-{
-    return 0;
 }
 
 static void mem_refresh_filename(BlockDriverState *bs)
@@ -358,7 +338,7 @@ static BlockDriver bdrv_mem = {
     .bdrv_parse_filename = mem_parse_filename,
     .bdrv_file_open = mem_file_open,
     .bdrv_close = mem_close,
-    .bdrv_reopen_prepare = mem_reopen_prepare,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_refresh_filename = mem_refresh_filename,
     .strong_runtime_opts = mem_strong_runtime_opts,
 

@@ -59,12 +59,6 @@ static void volatile_cache_close(BlockDriverState *bs)
     volatile_log_free(s->log);
 }
 
-static int volatile_cache_reopen_prepare(BDRVReopenState *state,
-                                         BlockReopenQueue *queue, Error **errp)
-{
-    return 0;
-}
-
 static void volatile_cache_refresh_filename(BlockDriverState *bs)
 {
     /* No plain name opens the cache together with its file. */
@@ -172,9 +166,8 @@ static int coroutine_fn volatile_cache_co_block_status(
     if (ret) {
         return ret;
     }
-    *map = offset;
-    *file = bs->file->bs;
-    return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
+    return bdrv_co_block_status_from_file(bs, want_zero, offset, *pnum, pnum,
+                                          map, file);
 }
 
 /* ---- flush -------------------------------------------------------------- */
@@ -238,11 +231,6 @@ VolatileLog *volatile_cache_log(BlockDriverState *bs)
     return volatile_log_copy(state_of(bs)->log);
 }
 
-void volatile_cache_drop(BlockDriverState *bs)
-{
-    volatile_log_lose(state_of(bs)->log);
-}
-
 static BlockDriver bdrv_volatile_cache = {
     .format_name = "volatile-cache",
     .instance_size = sizeof(BDRVVolatileCacheState),
@@ -251,7 +239,7 @@ static BlockDriver bdrv_volatile_cache = {
 
     .bdrv_open = volatile_cache_open,
     .bdrv_close = volatile_cache_close,
-    .bdrv_reopen_prepare = volatile_cache_reopen_prepare,
+    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_refresh_filename = volatile_cache_refresh_filename,
     .bdrv_getlength = volatile_cache_getlength,
 

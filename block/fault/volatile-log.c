@@ -107,12 +107,6 @@ void volatile_log_settle(VolatileLog *log, unsigned count)
     }
 }
 
-void volatile_log_lose(VolatileLog *log)
-{
-    g_ptr_array_set_size(log->entries, 0);
-    log->length = log->old_length;
-}
-
 /* ---- the bytes with the log --------------------------------------------- */
 
 typedef enum TouchKind {

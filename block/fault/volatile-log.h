@@ -50,9 +50,6 @@ static inline const VolatileEntry *volatile_log_entry(const VolatileLog *log,
 /* Forgets the first @count entries, which have become durable. */
 void volatile_log_settle(VolatileLog *log, unsigned count);
 
-/* Forgets all entries, which are lost. */
-void volatile_log_lose(VolatileLog *log);
-
 /* Lays the log over @qiov, which holds the child's bytes at @offset. */
 void volatile_log_overlay(const VolatileLog *log, int64_t offset,
                           QEMUIOVector *qiov);

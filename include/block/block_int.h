@@ -641,6 +641,16 @@ int coroutine_fn bdrv_co_pwrite(BdrvChild *child, int64_t offset,
                                 BdrvRequestFlags flags);
 
 /*
+ * A bdrv_co_block_status for filters: all of the range is the file child's, at
+ * the same offset.
+ */
+int coroutine_fn bdrv_co_block_status_from_file(BlockDriverState *bs,
+                                                bool want_zero, int64_t offset,
+                                                int64_t bytes, int64_t *pnum,
+                                                int64_t *map,
+                                                BlockDriverState **file);
+
+/*
  * Copies without a buffer where the drivers can: the callbacks of the source,
  * then of the target.  -ENOTSUP: a callback is missing.  co-only.
  */

@@ -40,4 +40,33 @@ int coroutine_fn blk_co_zero_range(BlockBackend *blk, int64_t offset,
 int blk_zero_range(BlockBackend *blk, int64_t offset, int64_t bytes,
                    BdrvRequestFlags flags);
 
+/* ---- for drivers --------------------------------------------------------- */
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOpts, qemu_opts_del)
+
+/*
+ * Takes the options that @list describes out of @options, with their types
+ * checked.  The caller's to be freed with qemu_opts_del(); NULL sets @errp.
+ * Plain.
+ */
+QemuOpts *bdrv_absorb_options(QemuOptsList *list, QDict *options,
+                              Error **errp);
+
+/*
+ * Callbacks of drivers.  A bdrv_reopen_prepare for those whose own options
+ * cannot change: the layer refuses a change of what is left in the options, so
+ * there is nothing to prepare.
+ */
+int bdrv_reopen_unchanged(BDRVReopenState *state, BlockReopenQueue *queue,
+                          Error **errp);
+
+/* A bdrv_getlength for filters: that of the file child. */
+int64_t bdrv_getlength_from_file(BlockDriverState *bs);
+
+/*
+ * A bdrv_get_allocated_file_size that is -ENOTSUP, as of the debugging filters
+ * in QEMU: without a callback the layer would add up the children's.
+ */
+int64_t bdrv_allocated_size_unknown(BlockDriverState *bs);
+
 #endif

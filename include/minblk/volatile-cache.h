@@ -68,12 +68,6 @@ void volatile_log_free(VolatileLog *log);
 unsigned volatile_log_entries(const VolatileLog *log);
 
 /*
- * Forgets all unflushed writes, as a power cut that keeps none; no flush may be
- * running.  Plain.
- */
-void volatile_cache_drop(BlockDriverState *bs);
-
-/*
  * Writes to @target, which holds the content of the child at the moment of the
  * log, what a power cut @cut leaves of @log.  @target may be written and
  * resized; writing past its end is allowed from then on.  0 or -errno.  Mixed.

@@ -384,25 +384,6 @@ static void test_failed_flush(gconstpointer iotype)
     mem_disk_free(disk);
 }
 
-static void test_drop(void)
-{
-    MemDisk *disk = mem_disk_new("child");
-    BlockBackend *blk = open_cache();
-    uint8_t buf[512];
-
-    g_assert_cmpint(blk_pwrite(blk, 0, "kept", 4, 0), ==, 4);
-    g_assert_cmpint(blk_flush(blk), ==, 0);
-    g_assert_cmpint(blk_pwrite(blk, 0, "lost", 4, 0), ==, 4);
-    g_assert_cmpint(blk_pwrite(blk, 5000, "lost", 4, 0), ==, 4);
-    volatile_cache_drop(blk_bs(blk));
-    g_assert_cmpint(blk_getlength(blk), ==, 512);
-    g_assert_cmpint(blk_pread(blk, 0, buf, 512), ==, 512);
-    g_assert_cmpmem(buf, 5, "kept", 5);
-    blk_unref(blk);
-    g_assert_cmpint(mem_disk_length(disk), ==, 4);
-    mem_disk_free(disk);
-}
-
 static void test_discard_and_preallocation(void)
 {
     MemDisk *disk = mem_disk_new("child");
@@ -537,7 +518,6 @@ int main(int argc, char **argv)
                          test_failed_flush);
     g_test_add_data_func("/volatile-cache/failed-flush/flush", "flush",
                          test_failed_flush);
-    g_test_add_func("/volatile-cache/drop", test_drop);
     g_test_add_func("/volatile-cache/discard-and-preallocation",
                     test_discard_and_preallocation);
     g_test_add_func("/volatile-cache/concurrent-flush", test_concurrent_flush);

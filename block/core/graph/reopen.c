@@ -20,9 +20,8 @@
 #include "qemu/osdep.h"
 #include "block/core/graph/graph.h"
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
-#include "qapi/qmp/qbool.h"
-#include "qapi/qmp/qnum.h"
 #include "qapi/qmp/qstring.h"
 
 /* ---- the queue ---------------------------------------------------------- */
@@ -182,31 +181,12 @@ static const char *const layer_mutable_opts[] = {
 
 static const char *const identity_opts[] = { "driver", "node-name", NULL };
 
-/* The text of a scalar as it would stand on a command line, or NULL. */
-static char *scalar_text(QObject *obj)
-{
-    switch (qobject_type(obj)) {
-    case QTYPE_QSTRING:
-        return g_strdup(qstring_get_str(qobject_to(QString, obj)));
-    case QTYPE_QBOOL:
-        return g_strdup(qbool_get_bool(qobject_to(QBool, obj)) ? "on" : "off");
-    case QTYPE_QNUM:
-        return qnum_to_string(qobject_to(QNum, obj));
-    default:
-        return NULL;
-    }
-}
-
+/* Equal, or the same text as it would stand on a command line? */
 static bool same_value(QObject *a, QObject *b)
 {
-    g_autofree char *a_text = NULL;
-    g_autofree char *b_text = NULL;
+    g_autofree char *a_text = qobject_scalar_text(a);
+    g_autofree char *b_text = b ? qobject_scalar_text(b) : NULL;
 
-    if (!a || !b) {
-        return false;
-    }
-    a_text = scalar_text(a);
-    b_text = scalar_text(b);
     return qobject_is_equal(a, b) ||
            (a_text && b_text && !strcmp(a_text, b_text));
 }
@@ -463,4 +443,10 @@ int bdrv_reopen_set_read_only(BlockDriverState *bs, bool read_only,
     qdict_put_bool(options, BDRV_OPT_READ_ONLY, read_only);
     return bdrv_reopen_multiple(bdrv_reopen_queue(NULL, bs, options, true),
                                 errp);
+}
+
+int bdrv_reopen_unchanged(BDRVReopenState *state, BlockReopenQueue *queue,
+                          Error **errp)
+{
+    return 0;
 }

@@ -12,6 +12,7 @@
 #include "qemu/osdep.h"
 #include "block/core/node/node.h"
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qbool.h"
 
@@ -19,46 +20,22 @@ static QemuOptsList bdrv_runtime_opts = {
     .name = "bdrv_common",
     .head = QTAILQ_HEAD_INITIALIZER(bdrv_runtime_opts.head),
     .desc = {
-        {
-            .name = "node-name",
-            .type = QEMU_OPT_STRING,
-            .help = "Name of the node",
-        },
-        {
-            .name = "driver",
-            .type = QEMU_OPT_STRING,
-            .help = "Driver of the node",
-        },
-        {
-            .name = BDRV_OPT_CACHE_DIRECT,
-            .type = QEMU_OPT_BOOL,
-            .help = "Bypass the host's page cache",
-        },
-        {
-            .name = BDRV_OPT_CACHE_NO_FLUSH,
-            .type = QEMU_OPT_BOOL,
-            .help = "Ignore flush requests",
-        },
-        {
-            .name = BDRV_OPT_READ_ONLY,
-            .type = QEMU_OPT_BOOL,
-            .help = "Node is opened in read-only mode",
-        },
-        {
-            .name = BDRV_OPT_AUTO_READ_ONLY,
-            .type = QEMU_OPT_BOOL,
-            .help = "Node can become read-only if opening read-write fails",
-        },
-        {
-            .name = BDRV_OPT_DISCARD,
-            .type = QEMU_OPT_STRING,
-            .help = "Discard operation (ignore/off, unmap/on)",
-        },
-        {
-            .name = BDRV_OPT_FORCE_SHARE,
-            .type = QEMU_OPT_BOOL,
-            .help = "Always accept other writers",
-        },
+        /* Name of the node. */
+        { .name = "node-name", .type = QEMU_OPT_STRING },
+        /* Driver of the node. */
+        { .name = "driver", .type = QEMU_OPT_STRING },
+        /* Bypass the host's page cache. */
+        { .name = BDRV_OPT_CACHE_DIRECT, .type = QEMU_OPT_BOOL },
+        /* Ignore flush requests. */
+        { .name = BDRV_OPT_CACHE_NO_FLUSH, .type = QEMU_OPT_BOOL },
+        /* Node is opened in read-only mode. */
+        { .name = BDRV_OPT_READ_ONLY, .type = QEMU_OPT_BOOL },
+        /* Node can become read-only if opening read-write fails. */
+        { .name = BDRV_OPT_AUTO_READ_ONLY, .type = QEMU_OPT_BOOL },
+        /* Discard operation (ignore/off, unmap/on). */
+        { .name = BDRV_OPT_DISCARD, .type = QEMU_OPT_STRING },
+        /* Always accept other writers. */
+        { .name = BDRV_OPT_FORCE_SHARE, .type = QEMU_OPT_BOOL },
         { /* end of list */ }
     },
 };
@@ -122,6 +99,19 @@ int bdrv_parse_aio(const char *mode, int *flags)
 
 /* ---- options and open flags --------------------------------------------- */
 
+QemuOpts *bdrv_absorb_options(QemuOptsList *list, QDict *options, Error **errp)
+{
+    ERRP_GUARD();
+    QemuOpts *opts = qemu_opts_create(list, NULL, 0, &error_abort);
+
+    qemu_opts_absorb_qdict(opts, options, errp);
+    if (*errp) {
+        qemu_opts_del(opts);
+        return NULL;
+    }
+    return opts;
+}
+
 static void set_flag(int *flags, int flag, bool on)
 {
     if (on) {
@@ -152,19 +142,11 @@ static int flags_from_opts(int *flags, QemuOpts *opts, Error **errp)
 
 int bdrv_update_flags_from_options(int *flags, QDict *options, Error **errp)
 {
-    ERRP_GUARD();
-    QDict *copy = qdict_clone_shallow(options);
-    QemuOpts *opts = qemu_opts_create(&bdrv_runtime_opts, NULL, 0,
-                                      &error_abort);
-    int ret = -EINVAL;
+    g_autoptr(QDict) copy = qdict_clone_shallow(options);
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&bdrv_runtime_opts, copy, errp);
 
-    qemu_opts_absorb_qdict(opts, copy, errp);
-    if (!*errp) {
-        ret = flags_from_opts(flags, opts, errp);
-    }
-    qemu_opts_del(opts);
-    qobject_unref(copy);
-    return ret;
+    return opts ? flags_from_opts(flags, opts, errp) : -EINVAL;
 }
 
 static void set_default_bool(QDict *options, const char *key, bool value)
@@ -193,36 +175,21 @@ int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
     return 0;
 }
 
-static int apply_identity(BlockDriverState *bs, QemuOpts *opts, Error **errp)
-{
-    int ret;
-
-    bs->force_share = qemu_opt_get_bool(opts, BDRV_OPT_FORCE_SHARE, false);
-    ret = bdrv_check_force_share(bs, bs->read_only, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    return bdrv_assign_node_name(bs, qemu_opt_get(opts, "node-name"), errp);
-}
-
 int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
                              Error **errp)
 {
-    ERRP_GUARD();
-    QemuOpts *opts = qemu_opts_create(&bdrv_runtime_opts, NULL, 0,
-                                      &error_abort);
-    int ret = -EINVAL;
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&bdrv_runtime_opts, options, errp);
 
-    qemu_opts_absorb_qdict(opts, options, errp);
-    if (!*errp) {
-        ret = flags_from_opts(&bs->open_flags, opts, errp);
+    if (!opts || flags_from_opts(&bs->open_flags, opts, errp) < 0) {
+        return -EINVAL;
     }
-    if (ret == 0) {
-        bs->read_only = !(bs->open_flags & BDRV_O_RDWR);
-        ret = apply_identity(bs, opts, errp);
+    bs->read_only = !(bs->open_flags & BDRV_O_RDWR);
+    bs->force_share = qemu_opt_get_bool(opts, BDRV_OPT_FORCE_SHARE, false);
+    if (bdrv_check_force_share(bs, bs->read_only, errp) < 0) {
+        return -EINVAL;
     }
-    qemu_opts_del(opts);
-    return ret;
+    return bdrv_assign_node_name(bs, qemu_opt_get(opts, "node-name"), errp);
 }
 
 int bdrv_apply_auto_read_only(BlockDriverState *bs, const char *errmsg,
@@ -264,14 +231,13 @@ int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp)
 static int parse_protocol_name(BlockDriver *drv, const char *filename,
                                QDict *options, Error **errp)
 {
-    Error *local_err = NULL;
+    ERRP_GUARD();
 
     if (!drv->bdrv_parse_filename) {
         return 0;
     }
-    drv->bdrv_parse_filename(filename, options, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
+    drv->bdrv_parse_filename(filename, options, errp);
+    if (*errp) {
         return -EINVAL;
     }
     if (!drv->bdrv_needs_filename) {

@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/node/node.h"
+#include "minblk/block-extra.h"
 
 /* ---- names -------------------------------------------------------------- */
 
@@ -140,4 +141,9 @@ int64_t bdrv_get_allocated_file_size(BlockDriverState *bs)
         sum = MAX(sum, 0) + size;
     }
     return sum;
+}
+
+int64_t bdrv_allocated_size_unknown(BlockDriverState *bs)
+{
+    return -ENOTSUP;
 }

@@ -138,6 +138,11 @@ int64_t bdrv_getlength(BlockDriverState *bs)
     return bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
 }
 
+int64_t bdrv_getlength_from_file(BlockDriverState *bs)
+{
+    return bdrv_getlength(bs->file->bs);
+}
+
 /* ---- memory ------------------------------------------------------------ */
 
 size_t bdrv_opt_mem_align(BlockDriverState *bs)

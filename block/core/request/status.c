@@ -222,3 +222,15 @@ int coroutine_fn bdrv_co_block_status_above(BlockDriverState *bs,
     }
     return ret;
 }
+
+int coroutine_fn bdrv_co_block_status_from_file(BlockDriverState *bs,
+                                                bool want_zero, int64_t offset,
+                                                int64_t bytes, int64_t *pnum,
+                                                int64_t *map,
+                                                BlockDriverState **file)
+{
+    *pnum = bytes;
+    *map = offset;
+    *file = bs->file->bs;
+    return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
+}
