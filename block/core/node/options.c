@@ -42,59 +42,65 @@ static QemuOptsList bdrv_runtime_opts = {
 
 /* ---- words of command lines --------------------------------------------- */
 
-int bdrv_parse_cache_mode(const char *mode, int *flags, bool *writethrough)
-{
-    static const struct {
-        const char *word;
-        int flags;
-        bool writethrough;
-    } modes[] = {
-        { "none", BDRV_O_NOCACHE, false },
-        { "off", BDRV_O_NOCACHE, false },
-        { "directsync", BDRV_O_NOCACHE, true },
-        { "writeback", 0, false },
-        { "writethrough", 0, true },
-        { "unsafe", BDRV_O_NO_FLUSH, false },
-    };
+#define AIO_MASK (BDRV_O_NATIVE_AIO | BDRV_O_IO_URING | BDRV_O_THREADS)
 
-    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-        if (!strcmp(mode, modes[i].word)) {
-            *flags = (*flags & ~BDRV_O_CACHE_MASK) | modes[i].flags;
-            *writethrough = modes[i].writethrough;
+/* @flags is what the word sets of @mask, which tells the options apart. */
+typedef struct ModeWord {
+    int mask;
+    const char *word;
+    int flags;
+    bool writethrough;
+} ModeWord;
+
+static const ModeWord mode_words[] = {
+    { BDRV_O_CACHE_MASK, "none", BDRV_O_NOCACHE, false },
+    { BDRV_O_CACHE_MASK, "off", BDRV_O_NOCACHE, false },
+    { BDRV_O_CACHE_MASK, "directsync", BDRV_O_NOCACHE, true },
+    { BDRV_O_CACHE_MASK, "writeback", 0, false },
+    { BDRV_O_CACHE_MASK, "writethrough", 0, true },
+    { BDRV_O_CACHE_MASK, "unsafe", BDRV_O_NO_FLUSH, false },
+    { BDRV_O_UNMAP, "off", 0, false },
+    { BDRV_O_UNMAP, "ignore", 0, false },
+    { BDRV_O_UNMAP, "on", BDRV_O_UNMAP, false },
+    { BDRV_O_UNMAP, "unmap", BDRV_O_UNMAP, false },
+    { AIO_MASK, "threads", BDRV_O_THREADS, false },
+    { AIO_MASK, "native", BDRV_O_NATIVE_AIO, false },
+    { AIO_MASK, "io_uring", BDRV_O_IO_URING, false },
+};
+
+/* Sets what @word says of the bits of @mask; -1: it is no word for these. */
+static int parse_mode(int mask, const char *word, int *flags,
+                      bool *writethrough)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(mode_words); i++) {
+        const ModeWord *m = &mode_words[i];
+
+        if (m->mask == mask && !strcmp(m->word, word)) {
+            *flags = (*flags & ~mask) | m->flags;
+            *writethrough = m->writethrough;
             return 0;
         }
     }
     return -1;
 }
 
+int bdrv_parse_cache_mode(const char *mode, int *flags, bool *writethrough)
+{
+    return parse_mode(BDRV_O_CACHE_MASK, mode, flags, writethrough);
+}
+
 int bdrv_parse_discard_flags(const char *mode, int *flags)
 {
-    if (!strcmp(mode, "off") || !strcmp(mode, "ignore")) {
-        *flags &= ~BDRV_O_UNMAP;
-    } else if (!strcmp(mode, "on") || !strcmp(mode, "unmap")) {
-        *flags |= BDRV_O_UNMAP;
-    } else {
-        return -1;
-    }
-    return 0;
+    bool unused;
+
+    return parse_mode(BDRV_O_UNMAP, mode, flags, &unused);
 }
 
 int bdrv_parse_aio(const char *mode, int *flags)
 {
-    int engine;
+    bool unused;
 
-    if (!strcmp(mode, "threads")) {
-        engine = BDRV_O_THREADS;
-    } else if (!strcmp(mode, "native")) {
-        engine = BDRV_O_NATIVE_AIO;
-    } else if (!strcmp(mode, "io_uring")) {
-        engine = BDRV_O_IO_URING;
-    } else {
-        return -1;
-    }
-    *flags &= ~(BDRV_O_NATIVE_AIO | BDRV_O_IO_URING | BDRV_O_THREADS);
-    *flags |= engine;
-    return 0;
+    return parse_mode(AIO_MASK, mode, flags, &unused);
 }
 
 /* ---- options and open flags --------------------------------------------- */
@@ -112,27 +118,28 @@ QemuOpts *bdrv_absorb_options(QemuOptsList *list, QDict *options, Error **errp)
     return opts;
 }
 
-static void set_flag(int *flags, int flag, bool on)
-{
-    if (on) {
-        *flags |= flag;
-    } else {
-        *flags &= ~flag;
-    }
-}
+/* The options that are a flag; read-only is the opposite of one. */
+static const struct {
+    const char *name;
+    int flag;
+    bool opposite;
+} flag_opts[] = {
+    { BDRV_OPT_CACHE_DIRECT, BDRV_O_NOCACHE, false },
+    { BDRV_OPT_CACHE_NO_FLUSH, BDRV_O_NO_FLUSH, false },
+    { BDRV_OPT_READ_ONLY, BDRV_O_RDWR, true },
+    { BDRV_OPT_AUTO_READ_ONLY, BDRV_O_AUTO_RDONLY, false },
+};
 
 static int flags_from_opts(int *flags, QemuOpts *opts, Error **errp)
 {
     const char *discard = qemu_opt_get(opts, BDRV_OPT_DISCARD);
 
-    set_flag(flags, BDRV_O_NOCACHE,
-             qemu_opt_get_bool(opts, BDRV_OPT_CACHE_DIRECT, false));
-    set_flag(flags, BDRV_O_NO_FLUSH,
-             qemu_opt_get_bool(opts, BDRV_OPT_CACHE_NO_FLUSH, false));
-    set_flag(flags, BDRV_O_RDWR,
-             !qemu_opt_get_bool(opts, BDRV_OPT_READ_ONLY, false));
-    set_flag(flags, BDRV_O_AUTO_RDONLY,
-             qemu_opt_get_bool(opts, BDRV_OPT_AUTO_READ_ONLY, false));
+    for (size_t i = 0; i < ARRAY_SIZE(flag_opts); i++) {
+        bool value = qemu_opt_get_bool(opts, flag_opts[i].name, false);
+
+        *flags &= ~flag_opts[i].flag;
+        *flags |= value != flag_opts[i].opposite ? flag_opts[i].flag : 0;
+    }
     if (discard && bdrv_parse_discard_flags(discard, flags) != 0) {
         error_setg(errp, "Invalid discard option");
         return -EINVAL;
@@ -149,19 +156,14 @@ int bdrv_update_flags_from_options(int *flags, QDict *options, Error **errp)
     return opts ? flags_from_opts(flags, opts, errp) : -EINVAL;
 }
 
-static void set_default_bool(QDict *options, const char *key, bool value)
-{
-    qdict_set_default_str(options, key, value ? "on" : "off");
-}
-
 void bdrv_update_options_from_flags(QDict *options, int flags)
 {
-    set_default_bool(options, BDRV_OPT_CACHE_DIRECT, flags & BDRV_O_NOCACHE);
-    set_default_bool(options, BDRV_OPT_CACHE_NO_FLUSH,
-                     flags & BDRV_O_NO_FLUSH);
-    set_default_bool(options, BDRV_OPT_READ_ONLY, !(flags & BDRV_O_RDWR));
-    set_default_bool(options, BDRV_OPT_AUTO_READ_ONLY,
-                     flags & BDRV_O_AUTO_RDONLY);
+    for (size_t i = 0; i < ARRAY_SIZE(flag_opts); i++) {
+        bool set = flags & flag_opts[i].flag;
+
+        qdict_set_default_str(options, flag_opts[i].name,
+                              set != flag_opts[i].opposite ? "on" : "off");
+    }
 }
 
 int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
@@ -227,29 +229,11 @@ int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp)
     return 0;
 }
 
-/* Lets the protocol @drv split the name that bdrv_open() was given. */
-static int parse_protocol_name(BlockDriver *drv, const char *filename,
-                               QDict *options, Error **errp)
-{
-    ERRP_GUARD();
-
-    if (!drv->bdrv_parse_filename) {
-        return 0;
-    }
-    drv->bdrv_parse_filename(filename, options, errp);
-    if (*errp) {
-        return -EINVAL;
-    }
-    if (!drv->bdrv_needs_filename) {
-        qdict_del(options, "filename");
-    }
-    return 0;
-}
-
 /* The name and driver of a protocol node, among its options. */
 static int fill_protocol_options(QDict *options, const char *filename,
                                  BlockDriver *drv, Error **errp)
 {
+    ERRP_GUARD();
     const char *name;
 
     if (filename) {
@@ -272,7 +256,17 @@ static int fill_protocol_options(QDict *options, const char *filename,
         }
         qdict_put_str(options, "driver", drv->format_name);
     }
-    return filename ? parse_protocol_name(drv, filename, options, errp) : 0;
+    /* Only a name that bdrv_open() was given may have to be split. */
+    if (filename && drv->bdrv_parse_filename) {
+        drv->bdrv_parse_filename(filename, options, errp);
+        if (*errp) {
+            return -EINVAL;
+        }
+        if (!drv->bdrv_needs_filename) {
+            qdict_del(options, "filename");
+        }
+    }
+    return 0;
 }
 
 int bdrv_fill_options(QDict *options, const char *filename, int *flags,
