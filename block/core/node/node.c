@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nodes: the lock of the graph, the lists of nodes, names and reference counts.
+ * Nodes: the lock of the graph, the list of nodes, names and reference counts.
  *
  * Invariants:
- *   - A node stands in the list of its AioContext from bdrv_new() until it is
- *     freed, and always has a name that is unique in that list.
+ *   - A node is in the list from bdrv_new() until it is freed, and always has a
+ *     name that is unique among the nodes of its AioContext.  No other thread
+ *     is given a pointer to it.
  *   - Names that the layer makes begin with '#', names that users give do not.
  */
 #include "qemu/osdep.h"
@@ -49,76 +50,24 @@ void bdrv_graph_unlock(void)
     pthread_mutex_unlock(&graph_mutex);
 }
 
-/* ---- lists of nodes, one a context -------------------------------------- */
-
-typedef struct NodeList {
-    QTAILQ_HEAD(, BlockDriverState) nodes;
-} NodeList;
+/* ---- all nodes ---------------------------------------------------------- */
 
 /* A pthread mutex, not GLib's: ThreadSanitizer follows it. */
-static pthread_mutex_t lists_mutex = PTHREAD_MUTEX_INITIALIZER;
-static GHashTable *lists; /* AioContext -> NodeList, those with nodes */
-
-static NodeList *find_list_locked(AioContext *ctx)
-{
-    return lists ? g_hash_table_lookup(lists, ctx) : NULL;
-}
-
-static NodeList *find_list(AioContext *ctx)
-{
-    NodeList *list;
-
-    pthread_mutex_lock(&lists_mutex);
-    list = find_list_locked(ctx);
-    pthread_mutex_unlock(&lists_mutex);
-    return list;
-}
-
-static void list_add(BlockDriverState *bs)
-{
-    NodeList *list;
-
-    pthread_mutex_lock(&lists_mutex);
-    if (!lists) {
-        lists = g_hash_table_new(NULL, NULL);
-    }
-    list = find_list_locked(bs->aio_context);
-    if (!list) {
-        list = g_new(NodeList, 1);
-        QTAILQ_INIT(&list->nodes);
-        g_hash_table_insert(lists, bs->aio_context, list);
-    }
-    QTAILQ_INSERT_TAIL(&list->nodes, bs, node_list);
-    pthread_mutex_unlock(&lists_mutex);
-}
-
-static void list_remove(BlockDriverState *bs)
-{
-    NodeList *list;
-
-    pthread_mutex_lock(&lists_mutex);
-    list = find_list_locked(bs->aio_context);
-    QTAILQ_REMOVE(&list->nodes, bs, node_list);
-    if (QTAILQ_EMPTY(&list->nodes)) {
-        g_hash_table_remove(lists, bs->aio_context);
-        g_free(list);
-    }
-    if (g_hash_table_size(lists) == 0) {
-        g_hash_table_destroy(lists);
-        lists = NULL;
-    }
-    pthread_mutex_unlock(&lists_mutex);
-}
+static pthread_mutex_t nodes_mutex = PTHREAD_MUTEX_INITIALIZER;
+static QTAILQ_HEAD(, BlockDriverState) nodes = QTAILQ_HEAD_INITIALIZER(nodes);
 
 BlockDriverState *bdrv_next_node(BlockDriverState *bs)
 {
-    NodeList *list;
+    AioContext *ctx = bs ? bs->aio_context : qemu_get_current_aio_context();
 
-    if (bs) {
-        return QTAILQ_NEXT(bs, node_list);
+    pthread_mutex_lock(&nodes_mutex);
+    bs = bs ? QTAILQ_NEXT(bs, node_list) : QTAILQ_FIRST(&nodes);
+    /* Nodes of other threads may go as soon as the mutex is free. */
+    while (bs && bs->aio_context != ctx) {
+        bs = QTAILQ_NEXT(bs, node_list);
     }
-    list = find_list(qemu_get_current_aio_context());
-    return list ? QTAILQ_FIRST(&list->nodes) : NULL;
+    pthread_mutex_unlock(&nodes_mutex);
+    return bs;
 }
 
 /* Also one that is being opened. */
@@ -206,7 +155,9 @@ BlockDriverState *bdrv_new(void)
     bs->aio_context = qemu_get_current_aio_context();
     aio_context_ref(bs->aio_context);
     generate_node_name(bs);
-    list_add(bs);
+    pthread_mutex_lock(&nodes_mutex);
+    QTAILQ_INSERT_TAIL(&nodes, bs, node_list);
+    pthread_mutex_unlock(&nodes_mutex);
     return bs;
 }
 
@@ -215,7 +166,9 @@ void bdrv_free(BlockDriverState *bs)
     assert(bs->refcnt == 1);
     assert(QLIST_EMPTY(&bs->parents));
     assert(QLIST_EMPTY(&bs->children));
-    list_remove(bs);
+    pthread_mutex_lock(&nodes_mutex);
+    QTAILQ_REMOVE(&nodes, bs, node_list);
+    pthread_mutex_unlock(&nodes_mutex);
     aio_context_unref(bs->aio_context);
     g_free(bs);
 }
