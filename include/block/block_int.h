@@ -366,7 +366,7 @@ struct BlockDriver {
 
     /* In a request of the node above; may yield.  Without it: nothing. */
     void (*bdrv_debug_event)(BlockDriverState *bs, BlkdebugEvent event);
-    /* Plain.  The first request at @event stops, to be found by @tag. */
+    /* Plain; all or none of them.  The first request at @event stops as @tag. */
     int (*bdrv_debug_breakpoint)(BlockDriverState *bs, const char *event,
                                  const char *tag);
     int (*bdrv_debug_remove_breakpoint)(BlockDriverState *bs, const char *tag);

@@ -156,7 +156,10 @@ void bdrv_debug_event(BlockDriverState *bs, BlkdebugEvent event)
     }
 }
 
-/* The first node from @bs down its file children that can be stopped. */
+/*
+ * The first node from @bs down its file children that can be stopped.  A driver
+ * that has breakpoints has all of the callbacks for them.
+ */
 static BlockDriverState *debug_node(BlockDriverState *bs)
 {
     while (bs && bs->drv && !bs->drv->bdrv_debug_breakpoint) {
@@ -170,38 +173,26 @@ int bdrv_debug_breakpoint(BlockDriverState *bs, const char *event,
 {
     BlockDriverState *node = debug_node(bs);
 
-    if (!node) {
-        return -ENOTSUP;
-    }
-    return node->drv->bdrv_debug_breakpoint(node, event, tag);
+    return node ? node->drv->bdrv_debug_breakpoint(node, event, tag) : -ENOTSUP;
 }
 
 int bdrv_debug_remove_breakpoint(BlockDriverState *bs, const char *tag)
 {
     BlockDriverState *node = debug_node(bs);
 
-    if (!node || !node->drv->bdrv_debug_remove_breakpoint) {
-        return -ENOTSUP;
-    }
-    return node->drv->bdrv_debug_remove_breakpoint(node, tag);
+    return node ? node->drv->bdrv_debug_remove_breakpoint(node, tag) : -ENOTSUP;
 }
 
 int bdrv_debug_resume(BlockDriverState *bs, const char *tag)
 {
     BlockDriverState *node = debug_node(bs);
 
-    if (!node || !node->drv->bdrv_debug_resume) {
-        return -ENOTSUP;
-    }
-    return node->drv->bdrv_debug_resume(node, tag);
+    return node ? node->drv->bdrv_debug_resume(node, tag) : -ENOTSUP;
 }
 
 bool bdrv_debug_is_suspended(BlockDriverState *bs, const char *tag)
 {
     BlockDriverState *node = debug_node(bs);
 
-    if (!node || !node->drv->bdrv_debug_is_suspended) {
-        return false;
-    }
-    return node->drv->bdrv_debug_is_suspended(node, tag);
+    return node && node->drv->bdrv_debug_is_suspended(node, tag);
 }

@@ -35,12 +35,12 @@ void bdrv_init(void)
     bdrv_graph_unlock();
 }
 
-static BlockDriver *find_by_format_name(const char *name)
+static BlockDriver *find_by_format_name(const char *name, bool internal)
 {
     BlockDriver *drv;
 
     QLIST_FOREACH(drv, &drivers, list) {
-        if (!drv->is_internal && !strcmp(drv->format_name, name)) {
+        if (drv->is_internal == internal && !strcmp(drv->format_name, name)) {
             return drv;
         }
     }
@@ -49,19 +49,12 @@ static BlockDriver *find_by_format_name(const char *name)
 
 bool bdrv_has_format(const char *name)
 {
-    return find_by_format_name(name) != NULL;
+    return find_by_format_name(name, false) != NULL;
 }
 
 BlockDriver *bdrv_find_internal(const char *name)
 {
-    BlockDriver *drv;
-
-    QLIST_FOREACH(drv, &drivers, list) {
-        if (drv->is_internal && !strcmp(drv->format_name, name)) {
-            return drv;
-        }
-    }
-    return NULL;
+    return find_by_format_name(name, true);
 }
 
 BlockDriver *bdrv_find_format(const char *name)
@@ -69,9 +62,9 @@ BlockDriver *bdrv_find_format(const char *name)
     BlockDriver *drv;
 
     bdrv_graph_lock();
-    drv = find_by_format_name(name);
+    drv = find_by_format_name(name, false);
     if (!drv && !strcmp(name, "vhd")) {
-        drv = find_by_format_name("vpc");
+        drv = find_by_format_name("vpc", false);
     }
     bdrv_graph_unlock();
     return drv;
@@ -105,7 +98,7 @@ BlockDriver *bdrv_find_protocol(const char *filename,
     bdrv_graph_lock();
     drv = find_by_protocol_name(prefix, len);
     if (!drv && prefix != filename) {
-        drv = find_by_format_name(prefix);
+        drv = find_by_format_name(prefix, false);
     }
     bdrv_graph_unlock();
 
