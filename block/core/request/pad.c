@@ -78,33 +78,28 @@ void bdrv_pad_end(BdrvPad *pad, BlockDriverState *bs)
     bdrv_bounce_put(bs, pad->buf, pad->buf_len);
 }
 
-static int coroutine_fn pad_read_buf(BlockDriverState *bs, int64_t offset,
-                                     uint8_t *buf, size_t bytes)
+/* One read, with the debug events of the ends of the request that it serves. */
+static int coroutine_fn pad_read_ends(BlockDriverState *bs, bool head,
+                                      bool tail, int64_t offset, uint8_t *buf,
+                                      size_t bytes)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
-
-    return bdrv_driver_read(bs, offset, bytes, &qiov, 0);
-}
-
-/* Head and tail lie in one buffer: one read serves both. */
-static int coroutine_fn pad_read_merged(BdrvPad *pad, BlockDriverState *bs)
-{
     int ret;
 
-    if (pad->head) {
+    if (head) {
         bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_HEAD);
     }
-    if (pad->tail) {
+    if (tail) {
         bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_TAIL);
     }
-    ret = pad_read_buf(bs, pad->offset, pad->buf, pad->bytes);
+    ret = bdrv_driver_read(bs, offset, bytes, &qiov, 0);
     if (ret < 0) {
         return ret;
     }
-    if (pad->head) {
+    if (head) {
         bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_AFTER_HEAD);
     }
-    if (pad->tail) {
+    if (tail) {
         bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_AFTER_TAIL);
     }
     return 0;
@@ -113,27 +108,18 @@ static int coroutine_fn pad_read_merged(BdrvPad *pad, BlockDriverState *bs)
 int coroutine_fn bdrv_pad_read(BdrvPad *pad, BlockDriverState *bs)
 {
     int64_t align = bs->bl.request_alignment;
-    int ret;
+    int ret = 0;
 
     if (pad->merged) {
-        return pad_read_merged(pad, bs);
+        return pad_read_ends(bs, pad->head, pad->tail, pad->offset, pad->buf,
+                             pad->bytes);
     }
     if (pad->head) {
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_HEAD);
-        ret = pad_read_buf(bs, pad->offset, pad->buf, align);
-        if (ret < 0) {
-            return ret;
-        }
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_AFTER_HEAD);
+        ret = pad_read_ends(bs, true, false, pad->offset, pad->buf, align);
     }
-    if (pad->tail) {
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_TAIL);
-        ret = pad_read_buf(bs, pad->offset + pad->bytes - align,
-                           pad->buf + pad->buf_len - align, align);
-        if (ret < 0) {
-            return ret;
-        }
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_AFTER_TAIL);
+    if (ret == 0 && pad->tail) {
+        ret = pad_read_ends(bs, false, true, pad->offset + pad->bytes - align,
+                            pad->buf + pad->buf_len - align, align);
     }
-    return 0;
+    return ret;
 }

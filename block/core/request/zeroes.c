@@ -17,31 +17,14 @@
 
 /* ---- write-zeroes ------------------------------------------------------ */
 
-typedef int coroutine_fn ZeroWriter(BdrvChange *w, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov,
-                                    BdrvRequestFlags flags);
-
-static int coroutine_fn zero_by_part(BdrvChange *w, int64_t offset,
-                                     int64_t bytes, QEMUIOVector *qiov,
-                                     BdrvRequestFlags flags)
-{
-    return bdrv_change_part(w, offset, bytes, qiov, 0, flags);
-}
-
-static int coroutine_fn zero_by_driver(BdrvChange *w, int64_t offset,
-                                       int64_t bytes, QEMUIOVector *qiov,
-                                       BdrvRequestFlags flags)
-{
-    if (flags & ~w->bs->supported_write_flags & BDRV_REQ_FUA) {
-        w->flush = true;
-    }
-    return bdrv_driver_write(w->bs, offset, bytes, qiov, 0, flags);
-}
-
-/* Writes zeroes as data by @writer, in pieces of a bounded vector. */
+/*
+ * Writes zeroes as data, in pieces of a bounded vector.  @whole: they are parts
+ * of a request of their own, with its debug events and, if they are not
+ * aligned, its padding; otherwise they stand in for a call of the driver.
+ */
 static int coroutine_fn write_zero_data(BdrvChange *w, int64_t offset,
                                         int64_t bytes, BdrvRequestFlags flags,
-                                        ZeroWriter *writer)
+                                        bool whole)
 {
     int64_t align = w->bs->bl.request_alignment;
     int64_t piece = MAX(BDRV_ZERO_BUF * (int64_t)IOV_SPACE, align);
@@ -55,12 +38,19 @@ static int coroutine_fn write_zero_data(BdrvChange *w, int64_t offset,
         space = bdrv_bounce_get(w->bs, len);
     }
     flags &= ~(BDRV_REQ_ZERO_WRITE | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
+    if (flags & ~w->bs->supported_write_flags & BDRV_REQ_FUA) {
+        w->flush = true;
+    }
     while (bytes && ret == 0) {
         int64_t n = MIN(bytes, piece);
         QEMUIOVector qiov;
 
         bdrv_zero_qiov(&qiov, space, n);
-        ret = writer(w, offset, n, &qiov, flags);
+        if (whole) {
+            ret = bdrv_change_part(w, offset, n, &qiov, 0, flags);
+        } else {
+            ret = bdrv_driver_write(w->bs, offset, n, &qiov, 0, flags);
+        }
         offset += n;
         bytes -= n;
     }
@@ -82,7 +72,7 @@ static int coroutine_fn zero_piece(BdrvChange *w, int64_t offset, int bytes,
                                              flags & bs->supported_zero_flags);
     }
     if (ret == -ENOTSUP && !(flags & BDRV_REQ_NO_FALLBACK)) {
-        return write_zero_data(w, offset, bytes, flags, zero_by_driver);
+        return write_zero_data(w, offset, bytes, flags, false);
     }
     if (ret >= 0 && (flags & ~bs->supported_zero_flags & BDRV_REQ_FUA)) {
         w->flush = true;
@@ -149,13 +139,13 @@ int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
 
     if (offset < start) {
         ret = write_zero_data(w, offset, MIN(start, end) - offset, flags,
-                              zero_by_part);
+                              true);
     }
     if (ret == 0 && start < stop) {
         ret = zero_aligned(w, start, stop - start, flags);
     }
     if (ret == 0 && stop < end) {
-        ret = write_zero_data(w, stop, end - stop, flags, zero_by_part);
+        ret = write_zero_data(w, stop, end - stop, flags, true);
     }
     return ret;
 }
