@@ -366,7 +366,7 @@ struct BlockDriver {
 
     /* In a request of the node above; may yield.  Without it: nothing. */
     void (*bdrv_debug_event)(BlockDriverState *bs, BlkdebugEvent event);
-    /* Plain; all or none of them.  The first request at @event stops as @tag. */
+    /* Plain; all or none.  The first request at @event stops as @tag. */
     int (*bdrv_debug_breakpoint)(BlockDriverState *bs, const char *event,
                                  const char *tag);
     int (*bdrv_debug_remove_breakpoint)(BlockDriverState *bs, const char *tag);
@@ -504,7 +504,6 @@ struct BlockDriverState {
     bool read_only;
     bool probed;                   /* the format was found by probing */
     bool force_share;              /* -U: no locks, others may write */
-    bool encrypted;
     bool sg;
     bool opening;                  /* not open yet: not found by name */
     bool closing;                  /* the last reference is gone */

@@ -51,14 +51,13 @@ static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
     int64_t end = req->offset + req->bytes;
 
     if (!bdrv_is_aligned(w->bs, req->offset, req->bytes)) {
-        if ((end & (align - 1)) && (ROUND_UP(end, align) > file_length(w->bs) ||
-                                    bdrv_end_in_motion(w->bs))) {
-            bdrv_mark_request_serialising_to_end(req, align);
-        } else {
-            bdrv_mark_request_serialising(req, align);
-        }
+        bool to_end = (end & (align - 1)) &&
+                      (ROUND_UP(end, align) > file_length(w->bs) ||
+                       bdrv_end_in_motion(w->bs));
+
+        bdrv_mark_request_serialising(req, align, to_end);
     } else if (flags & BDRV_REQ_SERIALISING) {
-        bdrv_mark_request_serialising(req, align);
+        bdrv_mark_request_serialising(req, align, false);
     }
 }
 
@@ -75,23 +74,6 @@ int bdrv_change_check_end(BdrvChange *w, int64_t end)
     return w->child->perm & BLK_PERM_RESIZE ? 0 : -EPERM;
 }
 
-static int coroutine_fn write_guard(BdrvChange *w, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov,
-                                    size_t qiov_offset)
-{
-    int ret;
-
-    w->guarded = false;
-    if (!bdrv_child_has_guard(w->child)) {
-        return 0;
-    }
-    bdrv_inc_in_flight(w->bs);
-    ret = bdrv_guard_write(w->child, offset, bytes, qiov, qiov_offset,
-                           &w->guarded);
-    bdrv_dec_in_flight(w->bs);
-    return ret;
-}
-
 int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
                                    int64_t offset, int64_t bytes,
                                    QEMUIOVector *qiov, size_t qiov_offset,
@@ -103,7 +85,8 @@ int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
     w->child = child;
     w->bs = child->bs;
     w->flush = false;
-    ret = write_guard(w, offset, bytes, qiov, qiov_offset);
+    ret = bdrv_guard_write(child, offset, bytes, qiov, qiov_offset,
+                           &w->guarded);
     if (ret < 0) {
         return ret;
     }
@@ -122,24 +105,18 @@ int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
     return ret;
 }
 
-static void record_length(BdrvChange *w)
-{
-    int64_t end = w->req.offset + w->req.bytes;
-    int64_t sectors = DIV_ROUND_UP(end, (int64_t)BDRV_SECTOR_SIZE);
-
-    w->bs->total_sectors = MAX(w->bs->total_sectors, sectors);
-}
-
 int coroutine_fn bdrv_change_end(BdrvChange *w, int ret)
 {
+    int64_t end = w->req.offset + w->req.bytes;
+
     w->bs->write_gen++;
-    if (ret == 0) {
-        if (w->req.type == BDRV_TRACKED_WRITE) {
-            record_length(w);
-        }
-        if (w->flush) {
-            ret = bdrv_co_flush(w->bs);
-        }
+    if (ret == 0 && w->req.type == BDRV_TRACKED_WRITE) {
+        w->bs->total_sectors =
+            MAX(w->bs->total_sectors,
+                DIV_ROUND_UP(end, (int64_t)BDRV_SECTOR_SIZE));
+    }
+    if (ret == 0 && w->flush) {
+        ret = bdrv_co_flush(w->bs);
     }
     if (w->guarded) {
         bdrv_guard_end(w->child);

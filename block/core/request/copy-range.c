@@ -33,8 +33,7 @@ static int check_copy(BdrvChild *src, uint64_t src_offset, BdrvChild *dst,
         return ret;
     }
     if (!src->bs->drv->bdrv_co_copy_range_from ||
-        !dst->bs->drv->bdrv_co_copy_range_to || src->bs->encrypted ||
-        dst->bs->encrypted) {
+        !dst->bs->drv->bdrv_co_copy_range_to) {
         return -ENOTSUP;
     }
     mask = (src->bs->bl.request_alignment - 1) |
@@ -72,20 +71,6 @@ int coroutine_fn bdrv_co_copy_range_from(BdrvChild *src, uint64_t src_offset,
     return MIN(ret, 0);
 }
 
-static int coroutine_fn guard_copy(BdrvChild *dst, int64_t offset,
-                                   int64_t bytes)
-{
-    int ret;
-
-    if (!bdrv_child_has_guard(dst)) {
-        return 0;
-    }
-    bdrv_inc_in_flight(dst->bs);
-    ret = bdrv_guard_copy(dst, offset, bytes);
-    bdrv_dec_in_flight(dst->bs);
-    return ret;
-}
-
 int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, uint64_t src_offset,
                                        BdrvChild *dst, uint64_t dst_offset,
                                        uint64_t bytes,
@@ -98,17 +83,17 @@ int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, uint64_t src_offset,
     if (ret == 0) {
         ret = bdrv_change_check(dst, dst_offset, bytes, write_flags);
     }
-    if (ret < 0 || bytes == 0) {
-        return ret;
+    if (ret == 0 && bytes) {
+        ret = bdrv_guard_copy(dst, dst_offset, bytes);
     }
-    ret = guard_copy(dst, dst_offset, bytes);
-    if (ret < 0) {
+    if (ret < 0 || bytes == 0) {
         return ret;
     }
     bdrv_tracked_request_begin(&w.req, w.bs, dst_offset, bytes,
                                BDRV_TRACKED_WRITE);
     if (write_flags & BDRV_REQ_SERIALISING) {
-        bdrv_mark_request_serialising(&w.req, w.bs->bl.request_alignment);
+        bdrv_mark_request_serialising(&w.req, w.bs->bl.request_alignment,
+                                      false);
     }
     ret = bdrv_request_conflicts(&w.req)
               ? -ENOTSUP

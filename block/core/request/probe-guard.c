@@ -22,6 +22,14 @@
 
 #define GUARD_SIZE BLOCK_PROBE_BUF_SIZE
 
+static bool bdrv_child_has_guard(const BdrvChild *child)
+{
+    BlockDriverState *parent = child->opaque;
+
+    return child->role->parent_is_bds && parent->has_guard &&
+           parent->file == child;
+}
+
 /* A change to be checked: @bytes at @offset become @qiov (NULL: zeroes). */
 typedef struct GuardedChange {
     BdrvChild *child;
@@ -61,11 +69,34 @@ static int coroutine_fn guard_read(const GuardedChange *c, int64_t start,
     return 0;
 }
 
-/* Reported once a node, because a guest may try without end. */
-static int guard_refuse(const GuardedChange *c, const char *format)
+/*
+ * Would one end of the file be taken for another format?  The magics come after
+ * the probes, as they do when an image is opened.
+ */
+static int coroutine_fn guard_check_end(const GuardedChange *c, bool tail)
 {
     BlockDriverState *raw = c->child->opaque;
+    uint8_t buf[GUARD_SIZE] = { 0 };
+    int size = MIN(c->end, GUARD_SIZE);
+    const char *format;
+    BlockDriver *drv;
+    int ret;
 
+    ret = guard_read(c, tail ? c->end - size : 0, size, buf);
+    if (ret < 0) {
+        return ret;
+    }
+    drv = tail ? bdrv_probe_tails(buf, size, c->end)
+               : bdrv_probe_all(buf, GUARD_SIZE, NULL);
+    if (drv && strcmp(drv->format_name, "raw")) {
+        format = drv->format_name;
+    } else {
+        format = tail ? bdrv_magic_of_tail(buf, size) : bdrv_magic_of_head(buf);
+    }
+    if (!format) {
+        return 0;
+    }
+    /* Reported once a node, because a guest may try without end. */
     if (!raw->guard_refused) {
         raw->guard_refused = true;
         error_report("'%s' would be taken for an image of format '%s' after "
@@ -74,40 +105,6 @@ static int guard_refuse(const GuardedChange *c, const char *format)
                      c->child->bs->filename, format);
     }
     return -EPERM;
-}
-
-static int coroutine_fn guard_check_head(const GuardedChange *c)
-{
-    uint8_t buf[GUARD_SIZE] = { 0 };
-    const char *format;
-    BlockDriver *drv;
-    int ret;
-
-    ret = guard_read(c, 0, MIN(c->end, GUARD_SIZE), buf);
-    if (ret < 0) {
-        return ret;
-    }
-    drv = bdrv_probe_all(buf, GUARD_SIZE, NULL);
-    format = drv && strcmp(drv->format_name, "raw") ? drv->format_name
-                                                    : bdrv_magic_of_head(buf);
-    return format ? guard_refuse(c, format) : 0;
-}
-
-static int coroutine_fn guard_check_tail(const GuardedChange *c)
-{
-    uint8_t buf[GUARD_SIZE] = { 0 };
-    int size = MIN(c->end, GUARD_SIZE);
-    const char *format;
-    BlockDriver *drv;
-    int ret;
-
-    ret = guard_read(c, c->end - size, size, buf);
-    if (ret < 0) {
-        return ret;
-    }
-    drv = bdrv_probe_tails(buf, size, c->end);
-    format = drv ? drv->format_name : bdrv_magic_of_tail(buf, size);
-    return format ? guard_refuse(c, format) : 0;
 }
 
 /* Checks both ends of the file as far as they change from length @old. */
@@ -121,10 +118,10 @@ static int coroutine_fn guard_check(const GuardedChange *c, int64_t old)
         return 0; /* an empty file is raw */
     }
     if (touches(c, 0, size) || (moved && MIN(old, c->end) < GUARD_SIZE)) {
-        ret = guard_check_head(c);
+        ret = guard_check_end(c, false);
     }
     if (ret == 0 && (moved || touches(c, c->end - size, size))) {
-        ret = guard_check_tail(c);
+        ret = guard_check_end(c, true);
     }
     return ret;
 }
@@ -141,11 +138,35 @@ static bool near_an_end(BlockDriverState *file, int64_t offset, int64_t bytes)
            offset + bytes > end - 2 * (int64_t)GUARD_SIZE;
 }
 
-static void coroutine_fn guard_begin(BdrvChild *child)
+/*
+ * Checks @c, which sets the length to @new_size or, if that is negative, is a
+ * write.  0 and the lock is held, or -errno.
+ */
+static int coroutine_fn guard_begin(GuardedChange *c, int64_t new_size)
 {
-    BlockDriverState *raw = child->opaque;
+    BlockDriverState *raw = c->child->opaque;
+    BlockDriverState *file = c->child->bs;
+    int64_t old;
+    int ret;
 
+    /* The change is not tracked yet, and the node must not go meanwhile. */
+    bdrv_inc_in_flight(file);
     qemu_co_mutex_lock(&raw->guard_lock);
+    old = bdrv_exact_length(file);
+    if (new_size < 0) {
+        c->end = MAX(old, c->offset + c->bytes);
+    } else {
+        /* New space is zero, whatever was read past the end before. */
+        c->end = new_size;
+        c->offset = MIN(old, new_size);
+        c->bytes = new_size - c->offset;
+    }
+    ret = old < 0 ? old : guard_check(c, old);
+    if (ret < 0) {
+        qemu_co_mutex_unlock(&raw->guard_lock);
+    }
+    bdrv_dec_in_flight(file);
+    return ret;
 }
 
 int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
@@ -159,53 +180,38 @@ int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
         .qiov = qiov,
         .qiov_offset = qiov_offset,
     };
-    int64_t old;
     int ret;
 
     *held = false;
-    if (bytes == 0 || !near_an_end(child->bs, offset, bytes)) {
+    if (!bdrv_child_has_guard(child) || bytes == 0 ||
+        !near_an_end(child->bs, offset, bytes)) {
         return 0;
     }
-    guard_begin(child);
-    old = bdrv_exact_length(child->bs);
-    c.end = MAX(old, offset + bytes);
-    ret = old < 0 ? old : guard_check(&c, old);
-    if (ret < 0) {
-        bdrv_guard_end(child);
-        return ret;
-    }
-    *held = true;
-    return 0;
+    ret = guard_begin(&c, -1);
+    *held = ret == 0;
+    return ret;
 }
 
 int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
                                      bool *held)
 {
-    GuardedChange c = { .child = child, .end = new_size };
-    int64_t old;
+    GuardedChange c = { .child = child };
     int ret;
 
     *held = false;
-    guard_begin(child);
-    old = bdrv_exact_length(child->bs);
-    /* New space is zero, whatever was read past the end before. */
-    if (old >= 0 && new_size > old) {
-        c.offset = old;
-        c.bytes = new_size - old;
+    if (!bdrv_child_has_guard(child)) {
+        return 0;
     }
-    ret = old < 0 ? old : guard_check(&c, old);
-    if (ret < 0) {
-        bdrv_guard_end(child);
-        return ret;
-    }
-    *held = true;
-    return 0;
+    ret = guard_begin(&c, new_size);
+    *held = ret == 0;
+    return ret;
 }
 
-int coroutine_fn bdrv_guard_copy(BdrvChild *child, int64_t offset,
-                                 int64_t bytes)
+int bdrv_guard_copy(BdrvChild *child, int64_t offset, int64_t bytes)
 {
-    return near_an_end(child->bs, offset, bytes) ? -ENOTSUP : 0;
+    return bdrv_child_has_guard(child) && near_an_end(child->bs, offset, bytes)
+               ? -ENOTSUP
+               : 0;
 }
 
 void coroutine_fn bdrv_guard_end(BdrvChild *child)

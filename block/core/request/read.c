@@ -34,7 +34,7 @@ int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
     }
     bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_READ);
     if (flags & BDRV_REQ_SERIALISING) {
-        bdrv_mark_request_serialising(&req, bs->bl.request_alignment);
+        bdrv_mark_request_serialising(&req, bs->bl.request_alignment, false);
     }
     bdrv_wait_serialising_requests(&req);
     if (bdrv_is_aligned(bs, offset, bytes)) {

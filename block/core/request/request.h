@@ -64,7 +64,6 @@ struct BdrvTrackedRequest {
     int64_t overlap_bytes;
     Coroutine *co;
     CoQueue wait_queue; /* those who wait for its end */
-    BdrvTrackedRequest *waiting_for;
     QLIST_ENTRY(BdrvTrackedRequest) list;
 };
 
@@ -73,13 +72,12 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
                                 enum BdrvTrackedRequestType type);
 void bdrv_tracked_request_end(BdrvTrackedRequest *req);
 /*
- * Later requests that overlap @req, rounded out to @align, wait for its end.
- * Only between begin and wait, without a yield in between.
+ * Later requests that overlap @req, rounded out to @align and with @to_end
+ * reaching to the end of the file, wait for its end.  Only between begin and
+ * wait, without a yield in between.
  */
-void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align);
-/* The same from the beginning of @req to the end of the file. */
-void bdrv_mark_request_serialising_to_end(BdrvTrackedRequest *req,
-                                          uint64_t align);
+void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align,
+                                   bool to_end);
 /*
  * Waits for the earlier requests that overlap @req if either is serialising.
  * The order is that of the beginnings: no request overtakes, so none starves
@@ -278,21 +276,13 @@ int coroutine_fn bdrv_co_block_status_above(
  * When the format raw was found by probing, the raw node has has_guard set, and
  * its file edge is guarded: no change through that edge may leave a head or a
  * tail that would be probed as another format.  Each kind of request asks here
- * about the edge that it was called with, before it is tracked (the guard may
- * read through the edge).
+ * about the edge that it was called with, guarded or not, before it is tracked,
+ * because the guard may read through the edge.
  */
-static inline bool bdrv_child_has_guard(const BdrvChild *child)
-{
-    BlockDriverState *parent = child->opaque;
-
-    return child->role->parent_is_bds && parent->has_guard &&
-           parent->file == child;
-}
 
 /*
  * Before a write of @qiov from @qiov_offset on (NULL: zeroes; a discard counts
- * as that) at @offset
- * of a guarded edge: 0, or -EPERM (with one message a node).  When *@held is
+ * as that) at @offset: 0, or -EPERM (with one message a node).  When *@held is
  * set, which it is only on success, the caller calls bdrv_guard_end() when the
  * write is done: until then other changes of the head and tail wait.
  */
@@ -304,10 +294,9 @@ int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
                                      bool *held);
 /*
  * For the target of a copy whose data the layer does not see: 0, or -ENOTSUP
- * where it would touch head or tail.
+ * where it would touch head or tail.  Plain.
  */
-int coroutine_fn bdrv_guard_copy(BdrvChild *child, int64_t offset,
-                                 int64_t bytes);
+int bdrv_guard_copy(BdrvChild *child, int64_t offset, int64_t bytes);
 void coroutine_fn bdrv_guard_end(BdrvChild *child);
 
 #endif

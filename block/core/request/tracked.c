@@ -27,7 +27,6 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
     req->overlap_offset = offset;
     req->overlap_bytes = bytes;
     req->co = qemu_coroutine_self();
-    req->waiting_for = NULL;
     qemu_co_queue_init(&req->wait_queue);
     bdrv_inc_in_flight(bs);
     QLIST_INSERT_HEAD(&bs->tracked_requests, req, list);
@@ -45,32 +44,18 @@ void bdrv_tracked_request_end(BdrvTrackedRequest *req)
     bdrv_dec_in_flight(bs);
 }
 
-static void mark_serialising(BdrvTrackedRequest *req)
-{
-    if (!req->serialising) {
-        req->serialising = true;
-        req->bs->serialising_in_flight++;
-    }
-}
-
-void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align)
+void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align,
+                                   bool to_end)
 {
     int64_t start = QEMU_ALIGN_DOWN(req->offset, (int64_t)align);
     int64_t end = QEMU_ALIGN_UP(req->offset + req->bytes, (int64_t)align);
 
-    mark_serialising(req);
+    if (!req->serialising) {
+        req->serialising = true;
+        req->bs->serialising_in_flight++;
+    }
     req->overlap_offset = start;
-    req->overlap_bytes = end - start;
-}
-
-void bdrv_mark_request_serialising_to_end(BdrvTrackedRequest *req,
-                                          uint64_t align)
-{
-    int64_t start = QEMU_ALIGN_DOWN(req->offset, (int64_t)align);
-
-    mark_serialising(req);
-    req->overlap_offset = start;
-    req->overlap_bytes = INT64_MAX - start;
+    req->overlap_bytes = (to_end ? INT64_MAX : end) - start;
 }
 
 static bool requests_overlap(const BdrvTrackedRequest *a,
@@ -105,9 +90,7 @@ void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req)
         }
         /* One that waits for itself would wait for ever. */
         assert(other->co != req->co);
-        req->waiting_for = other;
         qemu_co_queue_wait(&other->wait_queue, NULL);
-        req->waiting_for = NULL;
     }
 }
 

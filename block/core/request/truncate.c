@@ -114,23 +114,6 @@ static int coroutine_fn resize(BdrvChange *w, int64_t size, bool exact,
     return ret;
 }
 
-static int coroutine_fn guard_truncate(BdrvChange *w, int64_t size,
-                                       Error **errp)
-{
-    int ret;
-
-    if (!bdrv_child_has_guard(w->child)) {
-        return 0;
-    }
-    bdrv_inc_in_flight(w->bs);
-    ret = bdrv_guard_truncate(w->child, size, &w->guarded);
-    bdrv_dec_in_flight(w->bs);
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not resize image");
-    }
-    return ret;
-}
-
 int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
                                   PreallocMode prealloc, Error **errp)
 {
@@ -141,8 +124,9 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
     if (ret < 0) {
         return ret;
     }
-    ret = guard_truncate(&w, offset, errp);
+    ret = bdrv_guard_truncate(child, offset, &w.guarded);
     if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not resize image");
         return ret;
     }
     /* While another one runs the old end is not known yet. */
@@ -151,8 +135,8 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
                 : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
     bdrv_tracked_request_begin(&w.req, w.bs, MIN(start, offset), 0,
                                BDRV_TRACKED_TRUNCATE);
-    bdrv_mark_request_serialising_to_end(
-        &w.req, MAX(w.bs->bl.request_alignment, BDRV_SECTOR_SIZE));
+    bdrv_mark_request_serialising(
+        &w.req, MAX(w.bs->bl.request_alignment, BDRV_SECTOR_SIZE), true);
     bdrv_wait_serialising_requests(&w.req);
     ret = resize(&w, offset, exact, prealloc, errp);
     return bdrv_change_end(&w, ret);
