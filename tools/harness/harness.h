@@ -62,16 +62,15 @@ uint64_t harness_seed(const Harness *h, const char *what, unsigned index);
 
 /* ---- TAP; in the parent ------------------------------------------------- */
 
-/*
- * Reports the property that @fmt names.  @diagnostic (or NULL), lines of text,
- * follows as comments.
- */
-void harness_report(Harness *h, bool good, const char *diagnostic,
-                    const char *fmt, ...) GCC_FMT_ATTR(4, 5);
+typedef enum CaseStatus { CASE_PASS, CASE_FAIL, CASE_SKIP } CaseStatus;
 
-/* The property cannot be tested here because of @reason. */
-void harness_skip(Harness *h, const char *reason, const char *fmt, ...)
-    GCC_FMT_ATTR(3, 4);
+/*
+ * Reports the property that @fmt names: it holds, is broken, or cannot be tested
+ * here.  @text is why: of a skipped one a phrase, of a broken one lines that follow
+ * as comments (or NULL).
+ */
+void harness_report(Harness *h, CaseStatus status, const char *text,
+                    const char *fmt, ...) GCC_FMT_ATTR(4, 5);
 
 /* A comment; @fmt may have several lines. */
 void harness_note(const char *fmt, ...) GCC_FMT_ATTR(1, 2);
@@ -86,8 +85,6 @@ typedef struct Case Case;
 
 /* The body of a case; it passes when it returns and the child exits well. */
 typedef void CaseFn(Case *c, void *opaque);
-
-typedef enum CaseStatus { CASE_PASS, CASE_FAIL, CASE_SKIP } CaseStatus;
 
 typedef struct CaseJob {
     CaseFn *fn;
@@ -120,11 +117,8 @@ void cases_run(const Harness *h, CaseJob *jobs, unsigned count);
 /* Frees the results. */
 void case_job_clear(CaseJob *job);
 
-/*
- * One property that is one case: runs @fn and reports.  Returns whether the
- * case passed.
- */
-bool harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
+/* One property that is one case: runs @fn and reports. */
+void harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
     GCC_FMT_ATTR(4, 5);
 
 /* ---- the stack; in a case ----------------------------------------------- */

@@ -71,7 +71,7 @@ bool stack_learn(Harness *h, int64_t size, ImageFacts *facts)
     cases_run(h, &job, 1);
     good = job.status == CASE_PASS && job.data &&
            job.data->len == sizeof(*facts);
-    harness_report(h, good, job.message, "a new image opens");
+    harness_report(h, good ? CASE_PASS : CASE_FAIL, job.message, "a new image opens");
     if (good) {
         memcpy(facts, job.data->data, sizeof(*facts));
     }

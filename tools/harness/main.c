@@ -229,13 +229,15 @@ static void run_suite(Harness *h, const HarnessSuite *suite)
 {
     h->suite = suite->name;
     if (h->from && suite->creates) {
-        harness_skip(h, "images are not created with --from", "%s",
-                     suite->what);
+        harness_report(h, CASE_SKIP, "images are not created with --from",
+                       "%s", suite->what);
     } else if (!h->can_create && !suite->on_images) {
-        harness_skip(h, "the driver creates no images", "%s", suite->what);
+        harness_report(h, CASE_SKIP, "the driver creates no images", "%s",
+                       suite->what);
     } else if (!h->can_create && h->images->len == 0) {
-        harness_skip(h, "the driver creates no images and there is no --image",
-                     "%s", suite->what);
+        harness_report(h, CASE_SKIP,
+                       "the driver creates no images and there is no --image",
+                       "%s", suite->what);
     } else {
         suite->run(h);
     }

@@ -136,13 +136,13 @@ static char *shorten(const Harness *h, CaseFn *fn, const ListCase *list,
     return text;
 }
 
-bool lists_check(Harness *h, CaseFn *fn, const ListCase *cases, unsigned count,
+void lists_check(Harness *h, CaseFn *fn, const ListCase *cases, unsigned count,
                  const char *fmt, ...)
 {
     g_autofree CaseJob *jobs = g_new0(CaseJob, count);
     g_autofree char *name = NULL;
-    g_autofree char *diagnostic = NULL;
-    const char *skipped = NULL;
+    g_autofree char *text = NULL;
+    CaseStatus status = CASE_PASS;
     unsigned i;
     va_list ap;
 
@@ -154,22 +154,19 @@ bool lists_check(Harness *h, CaseFn *fn, const ListCase *cases, unsigned count,
         jobs[i].opaque = (void *)&cases[i];
     }
     cases_run(h, jobs, count);
-    for (i = 0; i < count && !diagnostic; i++) {
-        if (jobs[i].status == CASE_FAIL) {
-            diagnostic = shorten(h, fn, &cases[i], jobs[i].message);
-        } else if (jobs[i].status == CASE_SKIP) {
-            skipped = jobs[i].message;
+    for (i = 0; i < count && status != CASE_FAIL; i++) {
+        if (jobs[i].status != CASE_PASS) {
+            status = jobs[i].status;
+            g_free(text);
+            text = status == CASE_FAIL
+                   ? shorten(h, fn, &cases[i], jobs[i].message)
+                   : g_strdup(jobs[i].message);
         }
     }
-    if (skipped && !diagnostic) {
-        harness_skip(h, skipped, "%s", name);
-    } else {
-        harness_report(h, !diagnostic, diagnostic, "%s", name);
-    }
+    harness_report(h, status, text, "%s", name);
     for (i = 0; i < count; i++) {
         case_job_clear(&jobs[i]);
     }
-    return !diagnostic;
 }
 
 void list_cases_clear(ListCase *cases, unsigned count)

@@ -21,9 +21,9 @@ typedef struct ListCase {
 
 /*
  * One property: @fn passes with each of @cases.  Of the first that fails the
- * message and a shortened list are told.  Returns whether it holds.
+ * message and a shortened list are printed.
  */
-bool lists_check(Harness *h, CaseFn *fn, const ListCase *cases, unsigned count,
+void lists_check(Harness *h, CaseFn *fn, const ListCase *cases, unsigned count,
                  const char *fmt, ...) GCC_FMT_ATTR(5, 6);
 
 /* Frees what is in them, not the array. */

@@ -360,11 +360,11 @@ static void check_all(Harness *h, CaseFn *fn, SizeCase *cases, char **names,
             passed++;
         }
     }
-    if (!wrong->len && !passed && skipped) {
-        harness_skip(h, skipped, "%s", property);
+    if (wrong->len) {
+        harness_report(h, CASE_FAIL, wrong->str, "%s", property);
     } else {
-        harness_report(h, !wrong->len, wrong->len ? wrong->str : NULL, "%s",
-                       property);
+        harness_report(h, passed || !skipped ? CASE_PASS : CASE_SKIP, skipped,
+                       "%s", property);
     }
     for (unsigned i = 0; i < count; i++) {
         case_job_clear(&jobs[i]);

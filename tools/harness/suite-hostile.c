@@ -426,8 +426,8 @@ static void check_damages(Harness *h, const char *path, unsigned first,
     if (wrong > MAX_TOLD) {
         g_string_append_printf(told, "and %u more\n", wrong - MAX_TOLD);
     }
-    harness_report(h, !wrong, wrong ? told->str : NULL, "%s%s%s", property,
-                   name ? ": " : "", name ? name : "");
+    harness_report(h, wrong ? CASE_FAIL : CASE_PASS, told->str, "%s%s%s",
+                   property, name ? ": " : "", name ? name : "");
 }
 
 static void check_image(Harness *h, const char *path)

@@ -3,19 +3,12 @@
  * The report: TAP on standard output.
  *
  * Invariants:
- *   - Each line is written out before anything is forked.
+ *   - Each line is written out before anything is forked, because a child would
+ *     write what is left in the buffer a second time.
  *   - A name has no "#" and no newline in it, so nothing that a driver says can
  *     pass for a directive.
  */
 #include "harness.h"
-
-static char *property_name(const Harness *h, const char *fmt, va_list ap)
-{
-    g_autofree char *what = g_strdup_vprintf(fmt, ap);
-
-    return g_strdelimit(g_strdup_printf("%s: %s", h->suite, what), "#\n\r",
-                        ' ');
-}
 
 /* Prints the lines of @text as comments. */
 static void print_comments(const char *text)
@@ -23,41 +16,43 @@ static void print_comments(const char *text)
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
     for (char **line = lines; *line; line++) {
+        /* Text may end with a newline; what comes after it is no line. */
         if (line[1] || **line) {
             printf("# %s\n", *line);
         }
     }
 }
 
-void harness_report(Harness *h, bool good, const char *diagnostic,
-                    const char *fmt, ...)
+static void GCC_FMT_ATTR(4, 0)
+report(Harness *h, CaseStatus status, const char *text, const char *fmt,
+       va_list ap)
 {
-    g_autofree char *name = NULL;
-    va_list ap;
+    g_autofree char *what = g_strdup_vprintf(fmt, ap);
+    g_autofree char *line = g_strdup_printf("%s: %s", h->suite, what);
 
-    va_start(ap, fmt);
-    name = property_name(h, fmt, ap);
-    va_end(ap);
     h->properties++;
-    h->failed += !good;
-    printf("%sok %u - %s\n", good ? "" : "not ", h->properties, name);
-    if (diagnostic) {
-        print_comments(diagnostic);
+    h->failed += status == CASE_FAIL;
+    printf("%sok %u - %s", status == CASE_FAIL ? "not " : "", h->properties,
+           g_strdelimit(line, "#\n\r", ' '));
+    if (status == CASE_SKIP) {
+        g_autofree char *reason = g_strdelimit(g_strdup(text), "\n\r", ' ');
+
+        printf(" # SKIP %s\n", reason);
+    } else {
+        printf("\n");
+        print_comments(status == CASE_FAIL && text ? text : "");
     }
     fflush(stdout);
 }
 
-void harness_skip(Harness *h, const char *reason, const char *fmt, ...)
+void harness_report(Harness *h, CaseStatus status, const char *text,
+                    const char *fmt, ...)
 {
-    g_autofree char *why = g_strdelimit(g_strdup(reason), "\n\r", ' ');
-    g_autofree char *name = NULL;
     va_list ap;
 
     va_start(ap, fmt);
-    name = property_name(h, fmt, ap);
+    report(h, status, text, fmt, ap);
     va_end(ap);
-    printf("ok %u - %s # SKIP %s\n", ++h->properties, name, why);
-    fflush(stdout);
 }
 
 void harness_note(const char *fmt, ...)
@@ -84,23 +79,14 @@ int harness_finish(const Harness *h)
     return h->failed ? 1 : 0;
 }
 
-bool harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
+void harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
 {
     CaseJob job = { .fn = fn, .opaque = opaque };
-    g_autofree char *name = NULL;
-    bool passed;
     va_list ap;
 
-    va_start(ap, fmt);
-    name = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
     cases_run(h, &job, 1);
-    passed = job.status != CASE_FAIL;
-    if (job.status == CASE_SKIP) {
-        harness_skip(h, job.message, "%s", name);
-    } else {
-        harness_report(h, passed, job.message, "%s", name);
-    }
+    va_start(ap, fmt);
+    report(h, job.status, job.message, fmt, ap);
+    va_end(ap);
     case_job_clear(&job);
-    return passed;
 }
