@@ -50,16 +50,26 @@ static Record *get_record(const Model *model, unsigned i)
     return &g_array_index(model->records, Record, i);
 }
 
+/* The record that the @i-th of @indices names. */
+static const Record *record_at(const Model *model, const GArray *indices,
+                               guint i)
+{
+    return get_record(model, g_array_index(indices, unsigned, i));
+}
+
 static Segment *get_segment(const GArray *segments, guint i)
 {
     return &g_array_index(segments, Segment, i);
 }
 
-static GArray *copy_records(const GArray *records)
+/* A segment that has seen the first @count of @records. */
+static Segment new_segment(int64_t start, int64_t end, const GArray *records,
+                           guint count)
 {
     GArray *copy = g_array_new(FALSE, FALSE, sizeof(unsigned));
 
-    return g_array_append_vals(copy, records->data, records->len);
+    g_array_append_vals(copy, records->data, count);
+    return (Segment) { start, end, copy };
 }
 
 /* ---- segments ----------------------------------------------------------- */
@@ -94,25 +104,10 @@ static guint split_at(Model *model, int64_t offset)
     if (s->start >= offset) {
         return i;
     }
-    second = (Segment) { offset, s->end, copy_records(s->records) };
+    second = new_segment(offset, s->end, s->records, s->records->len);
     s->end = offset;
     g_array_insert_val(model->segments, i + 1, second);
     return i + 1;
-}
-
-/* Makes the segments reach to @length. */
-static void extend(Model *model, int64_t length)
-{
-    Segment *last = get_segment(model->segments, model->segments->len - 1);
-    unsigned first = 0;
-
-    if (length > last->end) {
-        Segment more = { last->end, length,
-                         g_array_new(FALSE, FALSE, sizeof(unsigned)) };
-
-        g_array_append_val(more.records, first);
-        g_array_append_val(model->segments, more);
-    }
 }
 
 static void add_to_range(Model *model, unsigned record, int64_t start,
@@ -145,15 +140,16 @@ Model *model_new(int64_t length, const uint8_t *content)
     Model *model = g_new0(Model, 1);
     Record first = { .op.kind = OP__MAX, .op.offset = length,
                      .certain = true };
-    Segment all = { 0, length, g_array_new(FALSE, FALSE, sizeof(unsigned)) };
     unsigned index = 0;
+    Segment all;
 
     model->records = g_array_new(FALSE, FALSE, sizeof(Record));
     g_array_append_val(model->records, first);
+    model->lengths = g_array_new(FALSE, FALSE, sizeof(unsigned));
+    g_array_append_val(model->lengths, index);
     model->segments = g_array_new(FALSE, FALSE, sizeof(Segment));
-    g_array_append_val(all.records, index);
+    all = new_segment(0, length, model->lengths, 1);
     g_array_append_val(model->segments, all);
-    model->lengths = copy_records(all.records);
     model->first_length = model->length = length;
     if (content) {
         model->content = g_malloc(length);
@@ -186,13 +182,22 @@ int64_t model_length(const Model *model)
     return model->length;
 }
 
-static void begin_truncate(Model *model, unsigned handle, const Op *op)
+/*
+ * A truncation begins: from now on what lies between the two lengths may be as
+ * it was or zero.  What is new has seen the first record, as all segments have; past the
+ * first length that one is zero.
+ */
+static void begin_truncate(Model *model, unsigned handle, int64_t length)
 {
-    int64_t low = MIN(op->offset, model->length);
-    int64_t high = MAX(op->offset, model->length);
+    int64_t end = get_segment(model->segments, model->segments->len - 1)->end;
 
-    extend(model, high);
-    add_to_range(model, handle, low, high);
+    if (length > end) {
+        Segment more = new_segment(end, length, model->lengths, 1);
+
+        g_array_append_val(model->segments, more);
+    }
+    add_to_range(model, handle, MIN(length, model->length),
+                 MAX(length, model->length));
     g_array_append_val(model->lengths, handle);
 }
 
@@ -210,23 +215,11 @@ unsigned model_begin(Model *model, const Op *op, unsigned number)
 
     g_array_append_val(model->records, record);
     if (op->kind == OP_TRUNCATE) {
-        begin_truncate(model, handle, op);
+        begin_truncate(model, handle, op->offset);
     } else if (op_writes(op)) {
         add_to_range(model, handle, op->offset, op->offset + op->bytes);
     }
     return handle;
-}
-
-/* All that was over when the flush began has arrived. */
-static void settle(Model *model, const Record *flush)
-{
-    for (guint i = 0; i < model->records->len; i++) {
-        Record *r = get_record(model, i);
-
-        if (r->end < flush->start && r->durable == NEVER) {
-            r->durable = flush->end;
-        }
-    }
 }
 
 void model_end(Model *model, unsigned handle, int ret)
@@ -237,14 +230,21 @@ void model_end(Model *model, unsigned handle, int ret)
     if (ret < 0) {
         return;
     }
+    /* A discard is free to do nothing. */
     r->certain = r->op.kind != OP_DISCARD;
-    if (r->op.kind == OP_FLUSH) {
-        settle(model, r);
-    } else if (r->op.fua) {
+    if (r->op.fua) {
         r->durable = r->end;
     }
     if (r->op.kind == OP_TRUNCATE) {
         model->length = r->op.offset;
+    }
+    /* All that was over when a flush began has arrived, and nothing else. */
+    for (guint i = 0; r->op.kind == OP_FLUSH && i < model->records->len; i++) {
+        Record *other = get_record(model, i);
+
+        if (other->end < r->start && other->durable == NEVER) {
+            other->durable = r->end;
+        }
     }
 }
 
@@ -261,8 +261,7 @@ static GArray *select_records(const Model *model, const GArray *records,
     uint64_t last = 0;
 
     for (guint i = 0; i < records->len; i++) {
-        const Record *r = get_record(model, g_array_index(records, unsigned,
-                                                          i));
+        const Record *r = record_at(model, records, i);
         uint64_t happened = durable ? r->durable : r->end;
 
         if (r->certain && happened <= since) {
@@ -270,11 +269,11 @@ static GArray *select_records(const Model *model, const GArray *records,
         }
     }
     for (guint i = 0; i < records->len; i++) {
-        unsigned index = g_array_index(records, unsigned, i);
-        const Record *r = get_record(model, index);
+        const Record *r = record_at(model, records, i);
 
         if (r->start <= until && r->end >= last) {
-            g_array_append_val(counting, index);
+            g_array_append_vals(counting, &g_array_index(records, unsigned, i),
+                                1);
         }
     }
     return counting;
@@ -293,20 +292,6 @@ static uint8_t record_byte(const Model *model, const Record *r, int64_t offset)
     }
 }
 
-static bool byte_allowed(const Model *model, const GArray *records,
-                         int64_t offset, uint8_t value)
-{
-    for (guint i = 0; i < records->len; i++) {
-        const Record *r = get_record(model, g_array_index(records, unsigned,
-                                                          i));
-
-        if (r->any || record_byte(model, r, offset) == value) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Says what the byte at @offset might have been. */
 static void explain(const Model *model, const GArray *records, int64_t offset,
                     uint8_t value, GString *why)
@@ -316,9 +301,7 @@ static void explain(const Model *model, const GArray *records, int64_t offset,
     g_string_append_printf(why, "byte %" PRId64 " is 0x%02x, not", offset,
                            value);
     for (guint i = 0; i < records->len; i++) {
-        guint newest = records->len - 1 - i;
-        const Record *r = get_record(model, g_array_index(records, unsigned,
-                                                          newest));
+        const Record *r = record_at(model, records, records->len - 1 - i);
 
         if (i == most) {
             g_string_append(why, " or ...");
@@ -359,12 +342,48 @@ static bool check_bytes(const Model *model, const GArray *records,
                         int64_t offset, int64_t bytes, const uint8_t *buf,
                         GString *why)
 {
-    if (bytes == 0 || quick_match(model, records, bytes, buf)) {
+    if (quick_match(model, records, bytes, buf)) {
         return true;
     }
     for (int64_t i = 0; i < bytes; i++) {
-        if (!byte_allowed(model, records, offset + i, buf[i])) {
+        bool allowed = false;
+
+        for (guint n = 0; n < records->len && !allowed; n++) {
+            const Record *r = record_at(model, records, n);
+
+            allowed = r->any || record_byte(model, r, offset + i) == buf[i];
+        }
+        if (!allowed) {
             explain(model, records, offset + i, buf[i], why);
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * @buf is what @segments allow; those of a power cut (@cut) have only records
+ * that count, of the others these are selected for who looks from @since on.
+ */
+static bool check_range(const Model *model, const GArray *segments, bool cut,
+                        uint64_t since, int64_t offset, int64_t bytes,
+                        const uint8_t *buf, GString *why)
+{
+    int64_t end = offset + bytes;
+
+    for (guint i = find_segment(segments, offset); i < segments->len; i++) {
+        const Segment *s = get_segment(segments, i);
+        int64_t from = MAX(offset, s->start), to = MIN(end, s->end);
+        g_autoptr(GArray) records = NULL;
+
+        if (from >= to) {
+            break;
+        }
+        records = cut ? g_array_ref(s->records)
+                      : select_records(model, s->records, since, model->now,
+                                       false);
+        if (!check_bytes(model, records, from, to - from, buf + from - offset,
+                         why)) {
             return false;
         }
     }
@@ -374,24 +393,8 @@ static bool check_bytes(const Model *model, const GArray *records,
 bool model_check_read(const Model *model, uint64_t since, int64_t offset,
                       int64_t bytes, const uint8_t *buf, GString *why)
 {
-    int64_t end = offset + bytes;
-
-    for (guint i = find_segment(model->segments, offset);
-         i < model->segments->len; i++) {
-        const Segment *s = get_segment(model->segments, i);
-        int64_t from = MAX(offset, s->start), to = MIN(end, s->end);
-        g_autoptr(GArray) records = NULL;
-
-        if (from >= to) {
-            break;
-        }
-        records = select_records(model, s->records, since, model->now, false);
-        if (!check_bytes(model, records, from, to - from, buf + from - offset,
-                         why)) {
-            return false;
-        }
-    }
-    return true;
+    return check_range(model, model->segments, false, since, offset, bytes,
+                       buf, why);
 }
 
 /* ---- power cuts --------------------------------------------------------- */
@@ -425,8 +428,7 @@ bool model_cut_check_length(const ModelCut *cut, int64_t length, GString *why)
     int64_t low = INT64_MAX, high = 0;
 
     for (guint i = 0; i < cut->lengths->len; i++) {
-        unsigned index = g_array_index(cut->lengths, unsigned, i);
-        int64_t one = get_record(cut->model, index)->op.offset;
+        int64_t one = record_at(cut->model, cut->lengths, i)->op.offset;
 
         low = MIN(low, one);
         high = MAX(high, one);
@@ -442,20 +444,6 @@ bool model_cut_check_length(const ModelCut *cut, int64_t length, GString *why)
 bool model_cut_check(const ModelCut *cut, int64_t offset, int64_t bytes,
                      const uint8_t *buf, GString *why)
 {
-    int64_t end = offset + bytes;
-
-    for (guint i = find_segment(cut->segments, offset);
-         i < cut->segments->len; i++) {
-        const Segment *s = get_segment(cut->segments, i);
-        int64_t from = MAX(offset, s->start), to = MIN(end, s->end);
-
-        if (from >= to) {
-            break;
-        }
-        if (!check_bytes(cut->model, s->records, from, to - from,
-                         buf + from - offset, why)) {
-            return false;
-        }
-    }
-    return true;
+    return check_range(cut->model, cut->segments, true, cut->moment, offset,
+                       bytes, buf, why);
 }
