@@ -2,7 +2,7 @@
 /*
  * Is the block status of an image true?
  *
- * Invariants: what it says is compared with what is read: zeroes are zeroes,
+ * Invariants: what it states is compared with what is read: zeroes are zeroes,
  * and where an offset is given, the same bytes are there in that node.  It is
  * asked at the begin of each extent and from a place within it on.
  */
@@ -53,29 +53,11 @@ static void compare_with_file(Run *run, const Extent *e, const uint8_t *buf)
     blk_unref(blk);
 }
 
-static void check_extent(Run *run, const Extent *e)
-{
-    g_autofree uint8_t *buf = g_malloc(e->bytes);
-    int ret = run_read(run->blk, e->offset, buf, e->bytes);
-
-    if (ret < 0) {
-        fail_extent(run, e, "it cannot be read");
-    }
-    if (e->status & BDRV_BLOCK_ZERO &&
-        (buf[0] || memcmp(buf, buf + 1, e->bytes - 1))) {
-        fail_extent(run, e, "it is not zero");
-    }
-    /* A zero extent need not look so in the file: nobody reads it there. */
-    if (e->status & BDRV_BLOCK_OFFSET_VALID && e->file &&
-        e->status & BDRV_BLOCK_DATA) {
-        compare_with_file(run, e, buf);
-    }
-}
-
-/* Asks for the status from @offset on and checks it. */
+/* Asks for the status from @offset on and checks it; how much it is of. */
 static int64_t verify_from(Run *run, int64_t offset, int64_t length)
 {
     Extent e = { .offset = offset };
+    g_autofree uint8_t *buf = NULL;
 
     e.status = bdrv_block_status(blk_bs(run->blk), offset, length - offset,
                                  &e.bytes, &e.map, &e.file);
@@ -86,7 +68,19 @@ static int64_t verify_from(Run *run, int64_t offset, int64_t length)
     if (e.bytes <= 0 || e.bytes > length - offset) {
         fail_extent(run, &e, "it does not lie within what was asked for");
     }
-    check_extent(run, &e);
+    buf = g_malloc(e.bytes);
+    if (run_read(run->blk, offset, buf, e.bytes) < 0) {
+        fail_extent(run, &e, "it cannot be read");
+    }
+    if (e.status & BDRV_BLOCK_ZERO &&
+        (buf[0] || memcmp(buf, buf + 1, e.bytes - 1))) {
+        fail_extent(run, &e, "it is not zero");
+    }
+    /* A zero extent need not look so in the file, which is not read there. */
+    if (e.status & BDRV_BLOCK_OFFSET_VALID && e.file &&
+        e.status & BDRV_BLOCK_DATA) {
+        compare_with_file(run, &e, buf);
+    }
     return e.bytes;
 }
 
