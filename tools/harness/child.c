@@ -3,13 +3,15 @@
  * Cases in child processes, with limits on time and memory.
  *
  * Invariants:
- *   - A child talks through its pipe in records: a letter, a length, bytes.  It
- *     holds the only writing end, so the end of the pipe is the end of the
- *     child.
- *   - A case passes only when it says so and its process exits with 0 after it.
+ *   - A child leaves its result in memory that it shares with its parent, where
+ *     a case has failed until it states otherwise: a child that dies without a
+ *     word has not passed.
+ *   - It holds the only writing end of a pipe that nothing is written to, so
+ *     that the end of the pipe is the end of the child.
+ *   - A case passes only when its process exits with 0 after it.
  *   - What it prints goes to a file in memory that is quoted when it fails.
  *   - No child outlives its deadline, nor its parent.
- *   - Hangs do not add up: jobs that wait for their turn when one beside them
+ *   - Hangs do not add up: cases that wait for their turn when one beside them
  *     hangs are not run, and after the first hang no case has much time.
  */
 #include "harness.h"
@@ -27,64 +29,38 @@
 /* So much of what a child has printed is quoted. */
 #define MAX_QUOTE    2000
 
-/* What is left of a case's time after one has hung: so much of it, seconds. */
+/* The part of a case's time that is left to it after one has hung. */
 #define HURRY 15
 
 /* A case has hung. */
 static bool hurry;
 
-struct Case {
-    int fd;
-};
-
-typedef struct Record {
-    char kind;                  /* pass, fail, skip, data */
-    uint32_t bytes;
-} Record;
-
 typedef struct Child {
-    CaseJob *job;               /* NULL: the place is free */
+    CaseResult *result;         /* NULL: the place is free */
     pid_t pid;
     int fd;
     int output;
     int64_t deadline;           /* microseconds, g_get_monotonic_time() */
     unsigned timeout;
-    GByteArray *received;
 } Child;
+
+/* Appends to the message; what is too long for it is cut off. */
+static void GCC_FMT_ATTR(2, 3) add_message(CaseResult *r, const char *fmt, ...)
+{
+    size_t used = strlen(r->message);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(r->message + used, sizeof(r->message) - used, fmt, ap);
+    va_end(ap);
+}
 
 /* ---- in the child ------------------------------------------------------- */
 
-/* Without its parent a child has nothing to live for. */
-static void send_bytes(int fd, const void *data, size_t bytes)
-{
-    const uint8_t *p = data;
-
-    while (bytes) {
-        ssize_t n = write(fd, p, bytes);
-
-        if (n < 0 && errno != EINTR) {
-            _exit(3);
-        }
-        p += MAX(n, 0);
-        bytes -= MAX(n, 0);
-    }
-}
-
-static void send_record(Case *c, char kind, const void *data, size_t bytes)
-{
-    Record record;
-
-    /* What lies between its members is sent, too. */
-    memset(&record, 0, sizeof(record));
-    record.kind = kind;
-    record.bytes = bytes;
-    send_bytes(c->fd, &record, sizeof(record));
-    send_bytes(c->fd, data, bytes);
-}
-
 void case_send(Case *c, const void *data, size_t bytes)
 {
-    send_record(c, 'd', data, bytes);
+    assert(bytes <= sizeof(c->result->data));
+    memcpy(c->result->data, data, bytes);
 }
 
 void case_fail(Case *c, const char *fmt, ...)
@@ -95,31 +71,25 @@ void case_fail(Case *c, const char *fmt, ...)
     va_start(ap, fmt);
     text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    send_record(c, 'f', text, strlen(text));
+    add_message(c->result, "%s%s%s", c->where ? c->where : "",
+                c->where ? ": " : "", text);
     _exit(0);
 }
 
-void case_fail_err(Case *c, Error *err, const char *fmt, ...)
+void case_fail_err(Case *c, Error *err, const char *what)
 {
-    g_autofree char *text = NULL;
-    va_list ap;
-
-    va_start(ap, fmt);
-    text = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    case_fail(c, "%s: %s", text, err ? error_get_pretty(err)
+    case_fail(c, "%s: %s", what, err ? error_get_pretty(err)
                                      : "no reason was given");
 }
 
 void case_skip(Case *c, const char *fmt, ...)
 {
-    g_autofree char *text = NULL;
     va_list ap;
 
     va_start(ap, fmt);
-    text = g_strdup_vprintf(fmt, ap);
+    vsnprintf(c->result->message, sizeof(c->result->message), fmt, ap);
     va_end(ap);
-    send_record(c, 's', text, strlen(text));
+    c->result->status = CASE_SKIP;
     _exit(0);
 }
 
@@ -132,14 +102,14 @@ static void set_limit(int resource, rlim_t limit)
     }
 }
 
-static void child_main(const CaseJob *job, int fd, int output,
+static void child_main(Case *c, CaseFn *fn, const void *opaque, int output,
                        pid_t parent) QEMU_NORETURN;
 
-static void child_main(const CaseJob *job, int fd, int output, pid_t parent)
+static void child_main(Case *c, CaseFn *fn, const void *opaque, int output,
+                       pid_t parent)
 {
-    Case c = { .fd = fd };
-
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* It may have died before that; then no signal would ever come. */
     if (getppid() != parent) {
         _exit(3);
     }
@@ -149,30 +119,26 @@ static void child_main(const CaseJob *job, int fd, int output, pid_t parent)
 #ifndef UNDER_SANITIZER
     set_limit(RLIMIT_DATA, MAX_MEMORY);
 #endif
-    job->fn(&c, job->opaque);
-    send_record(&c, 'p', NULL, 0);
+    fn(c, opaque);
+    c->result->status = CASE_PASS;
     exit(0);
 }
 
 /* ---- in the parent ------------------------------------------------------ */
 
-static unsigned case_timeout(const Harness *h, const CaseJob *job)
+static void start_child(const Harness *h, Child *child, CaseFn *fn,
+                        const void *opaque, CaseResult *result,
+                        unsigned timeout)
 {
     unsigned most = hurry ? MAX(1, h->timeout / HURRY) : h->timeout;
-
-    return job->timeout ? MIN(job->timeout, most) : most;
-}
-
-static void start(const Harness *h, Child *child, CaseJob *job)
-{
+    Case c = { .h = h, .result = result };
     pid_t parent = getpid();
     int fds[2];
 
     *child = (Child) {
-        .job = job,
+        .result = result,
         .output = memfd_create("case", MFD_CLOEXEC),
-        .timeout = case_timeout(h, job),
-        .received = g_byte_array_new(),
+        .timeout = timeout ? MIN(timeout, most) : most,
     };
     if (child->output < 0 || pipe2(fds, O_CLOEXEC) < 0) {
         g_error("no pipe for a case: %s", strerror(errno));
@@ -184,7 +150,7 @@ static void start(const Harness *h, Child *child, CaseJob *job)
     }
     if (child->pid == 0) {
         close(fds[0]);
-        child_main(job, fds[1], child->output, parent);
+        child_main(&c, fn, opaque, child->output, parent);
     }
     close(fds[1]);
     child->fd = fds[0];
@@ -192,64 +158,29 @@ static void start(const Harness *h, Child *child, CaseJob *job)
                       child->timeout * G_USEC_PER_SEC;
 }
 
-/* Takes what the child sent apart. */
-static bool read_records(Child *child)
-{
-    const GByteArray *all = child->received;
-    CaseJob *job = child->job;
-    bool passed = false;
-    Record record;
-
-    for (guint at = 0; at + sizeof(record) <= all->len; at += record.bytes) {
-        const uint8_t *data;
-
-        memcpy(&record, all->data + at, sizeof(record));
-        at += sizeof(record);
-        data = all->data + at;
-        if (record.bytes > all->len - at) {
-            return false;
-        }
-        if (record.kind == 'd') {
-            if (!job->data) {
-                job->data = g_byte_array_new();
-            }
-            g_byte_array_append(job->data, data, record.bytes);
-        } else if (record.kind == 'p') {
-            passed = true;
-        } else {
-            job->status = record.kind == 's' ? CASE_SKIP : CASE_FAIL;
-            job->message = g_strndup((const char *)data, record.bytes);
-            return true;
-        }
-    }
-    job->status = passed ? CASE_PASS : CASE_FAIL;
-    return passed;
-}
-
-/* What the child printed: its beginning, without lines that come again. */
-static char *quote_output(int fd)
+/* Appends what the child printed: its beginning, without repeated lines. */
+static void quote_output(CaseResult *r, int fd)
 {
     g_autofree char *buf = g_malloc(MAX_QUOTE + 1);
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
-    GString *quote = g_string_new("");
     ssize_t n = pread(fd, buf, MAX_QUOTE, 0);
 
     buf[MAX(n, 0)] = '\0';
     text = g_utf8_make_valid(g_strchomp(buf), -1);
     lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line; line++) {
-        if (line == lines || strcmp(line[0], line[-1])) {
-            g_string_append_printf(quote, "%s%s", quote->len ? "\n" : "",
-                                   *line);
+        if (line == lines ? **line : strcmp(line[0], line[-1])) {
+            add_message(r, "\n%s", *line);
         }
     }
-    return g_string_free(quote, FALSE);
 }
 
-/* How the process ended, where that is worth a word. */
+/* How the process ended, where that fails the case whatever it stated. */
 static char *describe_end(const Child *child, int status, bool late)
 {
+    const CaseResult *r = child->result;
+
     if (late) {
         return g_strdup_printf("did not end within %u seconds",
                                child->timeout);
@@ -262,14 +193,14 @@ static char *describe_end(const Child *child, int status, bool late)
     if (WEXITSTATUS(status)) {
         return g_strdup_printf("exited with status %d", WEXITSTATUS(status));
     }
-    return NULL;
+    return r->status == CASE_FAIL && !*r->message
+           ? g_strdup("ended without a word") : NULL;
 }
 
-static void finish(Child *child, bool late)
+static void finish_child(Child *child, bool late)
 {
-    CaseJob *job = child->job;
+    CaseResult *r = child->result;
     g_autofree char *end = NULL;
-    bool told;
     int status = 0;
 
     if (late) {
@@ -278,46 +209,20 @@ static void finish(Child *child, bool late)
     }
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
     }
-    told = read_records(child);
     end = describe_end(child, status, late);
-    if (end || !told) {
-        g_autofree char *before = job->message;
-
-        job->status = CASE_FAIL;
-        job->message = g_strdup_printf("%s%sthe case %s",
-                                       before ? before : "",
-                                       before ? "; " : "",
-                                       end ? end : "ended without a word");
+    if (end) {
+        r->status = CASE_FAIL;
+        add_message(r, "%sthe case %s", *r->message ? "; " : "", end);
     }
-    if (job->status == CASE_FAIL) {
-        g_autofree char *before = job->message;
-        g_autofree char *output = quote_output(child->output);
-
-        job->message = g_strdup_printf("%s%s%s", before, *output ? "\n" : "",
-                                       output);
+    if (r->status == CASE_FAIL) {
+        quote_output(r, child->output);
     }
-    g_byte_array_unref(child->received);
     close(child->fd);
     close(child->output);
-    child->job = NULL;
+    child->result = NULL;
 }
 
-/* Takes what is in the pipe; false at its end. */
-static bool receive(Child *child)
-{
-    uint8_t buf[4096];
-    ssize_t n = read(child->fd, buf, sizeof(buf));
-
-    if (n > 0) {
-        g_byte_array_append(child->received, buf, n);
-    }
-    return n > 0 || (n < 0 && errno == EINTR);
-}
-
-/*
- * Waits until one of @children has something to say or is late; returns whether
- * one was late.
- */
+/* Waits until one of @children ends or is late; whether one was late. */
 static bool wait_children(Child *children, unsigned count)
 {
     bool late = false;
@@ -327,10 +232,10 @@ static bool wait_children(Child *children, unsigned count)
 
     for (unsigned i = 0; i < count; i++) {
         fds[i] = (struct pollfd) {
-            .fd = children[i].job ? children[i].fd : -1,
+            .fd = children[i].result ? children[i].fd : -1,
             .events = POLLIN,
         };
-        if (children[i].job) {
+        if (children[i].result) {
             next = MIN(next, children[i].deadline);
         }
     }
@@ -339,50 +244,65 @@ static bool wait_children(Child *children, unsigned count)
     }
     now = g_get_monotonic_time();
     for (unsigned i = 0; i < count; i++) {
-        if (!children[i].job) {
-            continue;
-        }
-        if (now >= children[i].deadline) {
-            finish(&children[i], true);
-            late = true;
-        } else if (fds[i].revents && !receive(&children[i])) {
-            finish(&children[i], false);
+        bool overdue = now >= children[i].deadline;
+
+        if (children[i].result && (overdue || fds[i].revents)) {
+            finish_child(&children[i], overdue);
+            late |= overdue;
         }
     }
     return late;
 }
 
-static void skip_rest(CaseJob *jobs, unsigned count)
+CaseResult *cases_run(const Harness *h, CaseFn *fn, const void *opaques,
+                      size_t size, unsigned count, unsigned timeout)
 {
-    for (unsigned i = 0; i < count; i++) {
-        jobs[i].status = CASE_SKIP;
-        jobs[i].message = g_strdup("a case beside this one hangs");
-    }
-}
-
-void cases_run(const Harness *h, CaseJob *jobs, unsigned count)
-{
+    CaseResult *results = mmap(NULL, count * sizeof(*results),
+                               PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     unsigned places = CLAMP(g_get_num_processors(), 1, MAX_CHILDREN);
     Child children[MAX_CHILDREN] = { 0 };
     unsigned next = 0, running;
 
+    if (results == MAP_FAILED) {
+        g_error("no memory for cases: %s", strerror(errno));
+    }
     do {
         running = 0;
         for (unsigned i = 0; i < places; i++) {
-            if (!children[i].job && next < count) {
-                start(h, &children[i], &jobs[next++]);
+            if (!children[i].result && next < count) {
+                start_child(h, &children[i], fn,
+                            (const uint8_t *)opaques + next * size,
+                            &results[next], timeout);
+                next++;
             }
-            running += children[i].job != NULL;
+            running += children[i].result != NULL;
         }
         if (running && wait_children(children, places)) {
-            skip_rest(jobs + next, count - next);
-            next = count;
+            for (; next < count; next++) {
+                results[next].status = CASE_SKIP;
+                add_message(&results[next], "a case beside this one hangs");
+            }
         }
     } while (running);
+    return results;
 }
 
-void case_job_clear(CaseJob *job)
+void case_results_free(CaseResult *results, unsigned count)
 {
-    g_clear_pointer(&job->message, g_free);
-    g_clear_pointer(&job->data, g_byte_array_unref);
+    munmap(results, count * sizeof(*results));
+}
+
+CaseStatus case_run(const Harness *h, CaseFn *fn, const void *opaque,
+                    void *answer, size_t bytes, char **message)
+{
+    CaseResult *r = cases_run(h, fn, opaque, 0, 1, 0);
+    CaseStatus status = r->status;
+
+    *message = g_strdup(r->message);
+    if (status == CASE_PASS && bytes) {
+        memcpy(answer, r->data, bytes);
+    }
+    case_results_free(r, 1);
+    return status;
 }

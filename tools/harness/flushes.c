@@ -19,78 +19,65 @@ typedef struct FlushCounts {
     unsigned alternating;       /* overwriting two clusters in turn */
 } FlushCounts;
 
-typedef struct Counter {
-    Case *c;
-    BlockBackend *blk;
-    MemDisk *disk;
-} Counter;
-
-static void write_at(const Counter *counter, int64_t offset)
+/*
+ * Writes so many times, each @step further than before, and from the beginning
+ * again after @wrap of them; the flushes that this took.
+ */
+static unsigned count_flushes(Case *c, BlockBackend *blk, const MemDisk *disk,
+                              unsigned writes, int64_t step, unsigned wrap)
 {
+    unsigned before = mem_disk_count(disk, MEM_FLUSH);
     uint8_t buf[WRITE_BYTES];
 
     memset(buf, 0x11, sizeof(buf));
-    if (blk_pwrite(counter->blk, offset, buf, sizeof(buf), 0) < 0) {
-        case_fail(counter->c, "a write failed");
-    }
-}
-
-/* @count writes, the next one @step further, from the begin after @wrap. */
-static unsigned count(const Counter *counter, unsigned writes, int64_t step,
-                      unsigned wrap)
-{
-    unsigned before = mem_disk_count(counter->disk, MEM_FLUSH);
-
     for (unsigned i = 0; i < writes; i++) {
-        write_at(counter, i % wrap * step);
+        if (blk_pwrite(blk, i % wrap * step, buf, sizeof(buf), 0) < 0) {
+            case_fail(c, "a write failed");
+        }
     }
-    return mem_disk_count(counter->disk, MEM_FLUSH) - before;
+    return mem_disk_count(disk, MEM_FLUSH) - before;
 }
 
-static void count_case(Case *c, void *opaque)
+static void test_flushes(Case *c, const void *opaque)
 {
-    const Harness *h = opaque;
     StackOptions how = { .disk = "flushes", .flags = STACK_RDWR };
-    Counter counter = { .c = c };
     BlockDriverInfo bdi = { 0 };
-    FlushCounts counts;
+    FlushCounts n;
     Error *err = NULL;
+    BlockBackend *blk;
+    MemDisk *disk = stack_create(c->h, how.disk, IMAGE_SIZE, NULL, &err);
     int64_t step;
 
-    counter.disk = stack_create(h, how.disk, IMAGE_SIZE, NULL, &err);
-    counter.blk = counter.disk ? stack_open(h, &how, &err) : NULL;
-    if (!counter.blk) {
-        case_fail_err(c, err, "the image could not be opened");
+    if (!disk) {
+        case_fail_err(c, err, NOT_OPENED);
     }
-    bdrv_get_info(blk_bs(counter.blk), &bdi);
+    blk = case_open(c, &how, NOT_OPENED);
+    bdrv_get_info(blk_bs(blk), &bdi);
     step = bdi.cluster_size > 0 ? bdi.cluster_size : 2 << 20;
-    step = CLAMP(step, WRITE_BYTES, blk_getlength(counter.blk) / 2);
-    counts.writes = MIN(blk_getlength(counter.blk) / step, MAX_WRITES);
-    counts.allocating = count(&counter, counts.writes, step, counts.writes);
-    counts.sequential = count(&counter, OVERWRITES, step, 1);
-    counts.alternating = count(&counter, OVERWRITES, step, 2);
-    blk_unref(counter.blk);
-    mem_disk_free(counter.disk);
-    case_send(c, &counts, sizeof(counts));
+    step = CLAMP(step, WRITE_BYTES, blk_getlength(blk) / 2);
+    n.writes = MIN(blk_getlength(blk) / step, MAX_WRITES);
+    /* The first writes to each cluster; after them all are there. */
+    n.allocating = count_flushes(c, blk, disk, n.writes, step, n.writes);
+    n.sequential = count_flushes(c, blk, disk, OVERWRITES, step, 1);
+    n.alternating = count_flushes(c, blk, disk, OVERWRITES, step, 2);
+    blk_unref(blk);
+    mem_disk_free(disk);
+    case_send(c, &n, sizeof(n));
 }
 
 void harness_count_flushes(Harness *h)
 {
-    CaseJob job = { .fn = count_case, .opaque = h };
-    FlushCounts counts;
+    g_autofree char *message = NULL;
+    FlushCounts n;
 
-    cases_run(h, &job, 1);
-    if (job.status == CASE_PASS && job.data) {
-        memcpy(&counts, job.data->data, sizeof(counts));
-        harness_note("flushes per allocating write: %.2f",
-                     (double)counts.allocating / counts.writes);
-        harness_note("flushes per overwriting write: %.2f at one place, %.2f "
-                     "in two clusters in turn",
-                     (double)counts.sequential / OVERWRITES,
-                     (double)counts.alternating / OVERWRITES);
-    } else {
-        harness_note("flushes were not counted: %s",
-                     job.message ? job.message : "the case said nothing");
+    if (case_run(h, test_flushes, NULL, &n, sizeof(n), &message) !=
+        CASE_PASS) {
+        harness_note("flushes were not counted: %s", message);
+        return;
     }
-    case_job_clear(&job);
+    harness_note("flushes per allocating write: %.2f",
+                 (double)n.allocating / n.writes);
+    harness_note("flushes per overwriting write: %.2f at one place, %.2f in "
+                 "two clusters in turn", (double)n.sequential / OVERWRITES,
+                 (double)n.alternating / OVERWRITES);
 }

@@ -46,7 +46,13 @@ struct HarnessSuite {
     /* Useful with the images of --image for a driver that creates none? */
     bool on_images;
     bool creates;               /* about creation: no use with --from */
+    /*
+     * Either the first runs, or the second once for each image: @path is NULL
+     * for one that the driver creates; @suffix goes after the properties' names
+     * so that they differ.
+     */
     void (*run)(Harness *h);
+    void (*run_image)(Harness *h, const char *path, const char *suffix);
 };
 
 extern const HarnessSuite suite_model;
@@ -62,15 +68,18 @@ uint64_t harness_seed(const Harness *h, const char *what, unsigned index);
 
 /* ---- TAP; in the parent ------------------------------------------------- */
 
-typedef enum CaseStatus { CASE_PASS, CASE_FAIL, CASE_SKIP } CaseStatus;
+/* Zero is a failure, so that a case which states nothing has failed. */
+typedef enum CaseStatus { CASE_FAIL, CASE_PASS, CASE_SKIP } CaseStatus;
 
 /*
- * Reports the property that @fmt names: it holds, is broken, or cannot be tested
- * here.  @text is why: of a skipped one a phrase, of a broken one lines that follow
- * as comments (or NULL).
+ * Reports the property that @fmt names: it holds, is broken, or cannot be
+ * tested here.  @text is why: of a skipped one a phrase, of a broken one lines
+ * that follow as comments (or NULL).
  */
 void harness_report(Harness *h, CaseStatus status, const char *text,
                     const char *fmt, ...) GCC_FMT_ATTR(4, 5);
+void harness_vreport(Harness *h, CaseStatus status, const char *text,
+                     const char *fmt, va_list ap) GCC_FMT_ATTR(4, 0);
 
 /* A comment; @fmt may have several lines. */
 void harness_note(const char *fmt, ...) GCC_FMT_ATTR(1, 2);
@@ -80,46 +89,56 @@ int harness_finish(const Harness *h);
 
 /* ---- cases -------------------------------------------------------------- */
 
-/* In the child: how it talks to its parent. */
-typedef struct Case Case;
+/* How a case went: in memory that the child shares with its parent. */
+typedef struct CaseResult {
+    CaseStatus status;
+    char message[65536];        /* why it failed or was skipped; else empty */
+    uint8_t data[1024];         /* what case_send() sent last; else zeroes */
+} CaseResult;
+
+/* What a case is given, in its child. */
+typedef struct Case {
+    const Harness *h;
+    CaseResult *result;         /* only child.c writes to it */
+    const char *where;          /* begins what is said of a failure, or NULL */
+} Case;
 
 /* The body of a case; it passes when it returns and the child exits well. */
-typedef void CaseFn(Case *c, void *opaque);
-
-typedef struct CaseJob {
-    CaseFn *fn;
-    void *opaque;
-    unsigned timeout;           /* seconds; 0: the run's */
-
-    /* Results. */
-    CaseStatus status;
-    char *message;              /* why it failed or was skipped, or NULL */
-    GByteArray *data;           /* what case_send() sent, or NULL */
-} CaseJob;
+typedef void CaseFn(Case *c, const void *opaque);
 
 /* In a case: it failed, or makes no sense here.  They end the child. */
 void case_fail(Case *c, const char *fmt, ...) GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
 void case_skip(Case *c, const char *fmt, ...) GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
 
-/* In a case: fails with @fmt and the text of @err, which it frees. */
-void case_fail_err(Case *c, Error *err, const char *fmt, ...)
-    GCC_FMT_ATTR(3, 4) QEMU_NORETURN;
+/* In a case: fails with "@what: " and the text of @err, if there is one. */
+void case_fail_err(Case *c, Error *err, const char *what) QEMU_NORETURN;
 
-/* In a case: hands @bytes to the parent, after those sent before. */
+/*
+ * In a case: hands @bytes to the parent, in place of those sent before.  They
+ * arrive even if the case crashes or hangs after it.
+ */
 void case_send(Case *c, const void *data, size_t bytes);
 
 /*
- * Runs @count jobs, several at a time, and fills in their results.  When one
- * hangs, those that have not begun are skipped: they are of one property.
+ * Runs @fn once for each of @count opaques, which are @size bytes each and lie
+ * next to each other, several at a time, none for longer than @timeout seconds
+ * (0: the run's).  When one hangs, those that have not begun are skipped: they
+ * are of one property.  Returns as many results; case_results_free().
  */
-void cases_run(const Harness *h, CaseJob *jobs, unsigned count);
+CaseResult *cases_run(const Harness *h, CaseFn *fn, const void *opaques,
+                      size_t size, unsigned count, unsigned timeout);
+void case_results_free(CaseResult *results, unsigned count);
 
-/* Frees the results. */
-void case_job_clear(CaseJob *job);
+/*
+ * Runs one case.  If it passes, copies the @bytes that it has sent to @answer.
+ * @message is why it did not; g_free().
+ */
+CaseStatus case_run(const Harness *h, CaseFn *fn, const void *opaque,
+                    void *answer, size_t bytes, char **message);
 
 /* One property that is one case: runs @fn and reports. */
-void harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
-    GCC_FMT_ATTR(4, 5);
+void harness_check(Harness *h, CaseFn *fn, const void *opaque,
+                   const char *fmt, ...) GCC_FMT_ATTR(4, 5);
 
 /* ---- the stack; in a case ----------------------------------------------- */
 
@@ -138,7 +157,6 @@ typedef struct StackOptions {
     uint64_t delay_seed;        /* ... as this says */
     const StackFault *fault;    /* or NULL */
     bool volatile_cache;
-    const char *driver;         /* instead of the one under test, or NULL */
 } StackOptions;
 
 /* As users open an image to write to it. */
@@ -159,35 +177,8 @@ typedef struct StackOptions {
 MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
                       const char *more, Error **errp);
 
-/*
- * The same with no options of the suite's; where the driver refuses @size, which
- * may be odd, with the next whole MiB.
- */
-MemDisk *stack_create_near(const Harness *h, const char *name, int64_t size,
-                           Error **errp);
-
 /* Makes the disk @name hold a copy of the file @path. */
 MemDisk *stack_load(const char *name, const char *path, Error **errp);
-
-/* What a suite needs to know of the driver's images to plan. */
-typedef struct ImageFacts {
-    int64_t length;             /* of an image created with the size asked for */
-    int64_t cluster;            /* what it allocates in, or 0: unknown */
-    bool truncate;              /* can it be made longer and shorter? */
-} ImageFacts;
-
-/*
- * Learns them of an image created with @size bytes; reports a property that
- * says whether one can be created, opened, read and closed.  Whether it can.
- * In the parent.
- */
-bool stack_learn(Harness *h, int64_t size, ImageFacts *facts);
-
-/*
- * Tells in comments how many flushes a write that allocates costs, and one that
- * overwrites.  In the parent.
- */
-void harness_count_flushes(Harness *h);
 
 /* Opens the image on a disk; NULL with @errp set. */
 BlockBackend *stack_open(const Harness *h, const StackOptions *how,
@@ -195,5 +186,44 @@ BlockBackend *stack_open(const Harness *h, const StackOptions *how,
 
 /* That node of the stack, which is open; or NULL. */
 BlockDriverState *stack_node(const StackOptions *how, const char *what);
+
+/*
+ * As stack_create() with no options of the suite's; where the driver refuses
+ * @size, which may be odd, with the next whole MiB.  A failure fails the case.
+ */
+void case_create(Case *c, const char *name, int64_t size);
+
+/*
+ * Makes the disk @name hold a copy of the file @path, or where that is NULL an
+ * image of @size bytes.  A failure fails the case.
+ */
+MemDisk *case_image(Case *c, const char *name, const char *path, int64_t size);
+
+/* As stack_open(); a failure fails the case with "@what: " and the reason. */
+BlockBackend *case_open(Case *c, const StackOptions *how, const char *what);
+
+/* What case_open() mostly has for @what. */
+#define NOT_OPENED "the image could not be opened"
+
+/* ---- what is known beforehand; in the parent ---------------------------- */
+
+/* What a suite needs to know of the driver's images to plan. */
+typedef struct ImageFacts {
+    int64_t length;             /* of an image created with the size wanted */
+    int64_t cluster;            /* what it allocates in, or 0: unknown */
+    bool truncate;              /* can it be made longer and shorter? */
+} ImageFacts;
+
+/*
+ * Learns them of an image created with @size bytes; reports a property that
+ * states whether one can be created, opened, read and closed.  Whether it can.
+ */
+bool harness_learn(Harness *h, int64_t size, ImageFacts *facts);
+
+/*
+ * Prints as comments how many flushes a write that allocates costs, and one
+ * that overwrites.
+ */
+void harness_count_flushes(Harness *h);
 
 #endif

@@ -2,49 +2,22 @@
 /*
  * What the suites need to know of a driver's images before they make plans.
  *
- * Invariants: it is learnt in a case, too, so a driver that crashes at once is
- * told of like any other.
+ * Invariants: it is learnt in a case, too, so that a driver which crashes at
+ * once is reported like any other.
  */
 #include "harness.h"
 
-typedef struct Lesson {
-    const Harness *h;
-    int64_t size;
-} Lesson;
-
-static BlockBackend *open_new(Case *c, const Lesson *lesson,
-                              const StackOptions *how)
+static void learn(Case *c, const void *opaque)
 {
-    Error *err = NULL;
-    BlockBackend *blk;
-
-    if (!stack_create_near(lesson->h, how->disk, lesson->size, &err)) {
-        case_fail_err(c, err, "the image could not be created");
-    }
-    blk = stack_open(lesson->h, how, &err);
-    if (!blk) {
-        case_fail_err(c, err, "the image could not be opened");
-    }
-    return blk;
-}
-
-/* Can the image be made longer, then as long as it was? */
-static bool try_truncate(BlockBackend *blk, int64_t length)
-{
-    return blk_truncate(blk, length + 65536, true, PREALLOC_MODE_OFF,
-                        NULL) >= 0 &&
-           blk_truncate(blk, length, true, PREALLOC_MODE_OFF, NULL) >= 0;
-}
-
-static void learn(Case *c, void *opaque)
-{
-    const Lesson *lesson = opaque;
+    const int64_t *size = opaque;
     StackOptions how = { .disk = "learn", .flags = STACK_RDWR };
-    BlockBackend *blk = open_new(c, lesson, &how);
-    ImageFacts facts;
     BlockDriverInfo bdi = { 0 };
+    ImageFacts facts;
+    BlockBackend *blk;
     uint8_t sector[512];
 
+    case_create(c, how.disk, *size);
+    blk = case_open(c, &how, NOT_OPENED);
     memset(&facts, 0, sizeof(facts));
     facts.length = blk_getlength(blk);
     if (facts.length < 512) {
@@ -56,25 +29,22 @@ static void learn(Case *c, void *opaque)
     if (bdrv_get_info(blk_bs(blk), &bdi) >= 0) {
         facts.cluster = bdi.cluster_size;
     }
-    facts.truncate = try_truncate(blk, facts.length);
+    /* Back to the old length, because that is what the lists begin with. */
+    facts.truncate = blk_truncate(blk, facts.length + 65536, true,
+                                  PREALLOC_MODE_OFF, NULL) >= 0 &&
+                     blk_truncate(blk, facts.length, true,
+                                  PREALLOC_MODE_OFF, NULL) >= 0;
     blk_unref(blk);
     mem_disk_free(mem_disk_find(how.disk));
     case_send(c, &facts, sizeof(facts));
 }
 
-bool stack_learn(Harness *h, int64_t size, ImageFacts *facts)
+bool harness_learn(Harness *h, int64_t size, ImageFacts *facts)
 {
-    Lesson lesson = { h, size };
-    CaseJob job = { .fn = learn, .opaque = &lesson };
-    bool good;
+    g_autofree char *message = NULL;
+    CaseStatus status = case_run(h, learn, &size, facts, sizeof(*facts),
+                                 &message);
 
-    cases_run(h, &job, 1);
-    good = job.status == CASE_PASS && job.data &&
-           job.data->len == sizeof(*facts);
-    harness_report(h, good ? CASE_PASS : CASE_FAIL, job.message, "a new image opens");
-    if (good) {
-        memcpy(facts, job.data->data, sizeof(*facts));
-    }
-    case_job_clear(&job);
-    return good;
+    harness_report(h, status, message, "a new image opens");
+    return status == CASE_PASS;
 }

@@ -225,6 +225,20 @@ static void read_cmdline(Cmdline *line, int argc, char **argv)
 
 /* ---- the suites --------------------------------------------------------- */
 
+static void run_on_images(Harness *h, const HarnessSuite *suite)
+{
+    if (h->can_create) {
+        suite->run_image(h, NULL, "");
+    }
+    for (guint i = 0; i < h->images->len; i++) {
+        const char *path = h->images->pdata[i];
+        g_autofree char *name = g_path_get_basename(path);
+        g_autofree char *suffix = g_strconcat(": ", name, NULL);
+
+        suite->run_image(h, path, suffix);
+    }
+}
+
 static void run_suite(Harness *h, const HarnessSuite *suite)
 {
     h->suite = suite->name;
@@ -238,8 +252,10 @@ static void run_suite(Harness *h, const HarnessSuite *suite)
         harness_report(h, CASE_SKIP,
                        "the driver creates no images and there is no --image",
                        "%s", suite->what);
-    } else {
+    } else if (suite->run) {
         suite->run(h);
+    } else {
+        run_on_images(h, suite);
     }
 }
 

@@ -4,7 +4,8 @@
  * as used.
  *
  * Invariants: glibc's own entry points do the work; where a sanitizer or
- * valgrind has the allocator, nothing is counted, but AddressSanitizer is asked.
+ * valgrind has the allocator, nothing is counted, but AddressSanitizer is
+ * asked.
  */
 #include "qemu/osdep.h"
 #include "memory.h"

@@ -183,9 +183,9 @@ int64_t model_length(const Model *model)
 }
 
 /*
- * A truncation begins: from now on what lies between the two lengths may be as
- * it was or zero.  What is new has seen the first record, as all segments have; past the
- * first length that one is zero.
+ * From now on what lies between the two lengths may be as it was or zero.  What
+ * is new has seen the first record, as all segments have, because that one is
+ * zero past the first length.
  */
 static void begin_truncate(Model *model, unsigned handle, int64_t length)
 {

@@ -5,9 +5,9 @@
  * Invariants:
  *   - Time is a counter: each beginning and end of an operation is a moment of
  *     its own.
- *   - A byte may have the value of each operation on it but those that were over
- *     before another one began that has happened for certain: one that
- *     succeeded (for who reads), one that was made durable (after a power cut).
+ *   - A byte may have the value of each operation on it but those that were
+ *     over before another one began that has happened for certain: one that
+ *     succeeded (for a reader), one that was made durable (after a power cut).
  *   - A discard and an operation that failed may have happened or not; they
  *     keep nothing else from being there.
  *   - Nothing is forgotten, so any moment of the past can be asked for.

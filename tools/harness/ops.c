@@ -39,20 +39,7 @@ static bool chance(Maker *m, unsigned percent)
 
 /* ---- making ------------------------------------------------------------- */
 
-static void choose_hot_places(Maker *m)
-{
-    int64_t cluster = m->plan->cluster > 0 ? m->plan->cluster : 64 << 10;
-    int64_t borders = MAX(1, m->length / cluster);
-
-    m->hot[0] = 0;
-    m->hot[1] = m->length;
-    for (int i = 2; i < HOT_PLACES; i++) {
-        m->hot[i] = i % 2 ? (int64_t)rng_below(&m->rng, borders) * cluster
-                          : (int64_t)rng_below(&m->rng, m->length);
-    }
-}
-
-static int64_t choose_bytes(Maker *m)
+static void choose_range(Maker *m, Op *op)
 {
     unsigned dice = rng_below(&m->rng, 100);
     int64_t max = m->plan->max_bytes ? m->plan->max_bytes : 3 << 20;
@@ -61,28 +48,18 @@ static int64_t choose_bytes(Maker *m)
                 : dice < 80 ? 4096 * (1 + rng_below(&m->rng, 16))
                 : dice < 96 ? 1 + rng_below(&m->rng, 256 << 10)
                             : 1 + rng_below(&m->rng, 3 << 20);
-
-    return MIN(n, max);
-}
-
-static int64_t choose_offset(Maker *m, int64_t bytes)
-{
     int64_t at;
 
+    op->bytes = MIN(n, max);
     if (chance(m, 55)) {
+        /* So that the hot place lies near an end of the range, or within it. */
         at = m->hot[rng_below(&m->rng, HOT_PLACES)];
         at += rng_below(&m->rng, 8192);
-        at -= rng_below(&m->rng, 2) ? bytes / 2 + 4096 : bytes;
+        at -= rng_below(&m->rng, 2) ? op->bytes / 2 + 4096 : op->bytes;
     } else {
         at = rng_below(&m->rng, m->length);
     }
-    return CLAMP(at, 0, m->length - 1);
-}
-
-static void choose_range(Maker *m, Op *op)
-{
-    op->bytes = choose_bytes(m);
-    op->offset = choose_offset(m, op->bytes);
+    op->offset = CLAMP(at, 0, m->length - 1);
     if (chance(m, 60)) {
         int64_t align = chance(m, 50) ? 4096 : 512;
 
@@ -92,16 +69,10 @@ static void choose_range(Maker *m, Op *op)
     op->bytes = MIN(op->bytes, m->length - op->offset);
     op->pieces = chance(m, 30) ? 2 + rng_below(&m->rng, OP_MAX_PIECES - 1) : 1;
     op->pieces = MIN((int64_t)op->pieces, op->bytes);
-}
-
-/* Lengths stay within half and one and a half of the first one. */
-static void choose_length(Maker *m, Op *op)
-{
-    int64_t first = m->plan->length;
-    int64_t align = chance(m, 50) ? 512 : 64 << 10;
-    int64_t length = first / 2 + rng_below(&m->rng, MAX(1, first));
-
-    m->length = op->offset = MAX(512, QEMU_ALIGN_DOWN(length, align));
+    if (op->kind != OP_READ && op->kind != OP_WRITE) {
+        /* The dice are thrown all the same: what follows keeps its seed. */
+        op->pieces = 1;
+    }
 }
 
 static OpKind choose_kind(Maker *m)
@@ -109,7 +80,7 @@ static OpKind choose_kind(Maker *m)
     unsigned dice = rng_below(&m->rng, 1000);
 
     if (dice < 20) {
-        return m->plan->truncate ? OP_TRUNCATE : OP_WRITE;
+        return m->plan->facts.truncate ? OP_TRUNCATE : OP_WRITE;
     }
     if (dice < 35) {
         return m->plan->reopen ? OP_REOPEN : OP_READ;
@@ -126,16 +97,17 @@ static Op make_op(Maker *m)
 {
     Op op = { .kind = choose_kind(m), .pieces = 1 };
 
-    switch (op.kind) {
-    case OP_TRUNCATE:
-        choose_length(m, &op);
-        break;
-    case OP_FLUSH:
-    case OP_REOPEN:
-        break;
-    default:
+    if (op.kind == OP_TRUNCATE) {
+        /* From half of the first length to one and a half of it. */
+        int64_t first = m->plan->facts.length;
+        int64_t align = chance(m, 50) ? 512 : 64 << 10;
+        int64_t length = first / 2 + rng_below(&m->rng, MAX(1, first));
+
+        m->length = op.offset = MAX(512, QEMU_ALIGN_DOWN(length, align));
+    } else if (op.kind != OP_FLUSH && op.kind != OP_REOPEN) {
         choose_range(m, &op);
     }
+    /* Never zero, which is what is there where nothing was written. */
     op.pattern = 1 + rng_below(&m->rng, 255);
     op.salted = op.kind == OP_WRITE && chance(m, 50);
     op.unmap = op.kind == OP_ZERO && chance(m, 50);
@@ -146,13 +118,20 @@ static Op make_op(Maker *m)
 GArray *ops_new(const OpsPlan *plan)
 {
     GArray *ops = g_array_sized_new(FALSE, FALSE, sizeof(Op), plan->count);
+    int64_t length = plan->facts.length;
+    int64_t cluster = plan->facts.cluster > 0 ? plan->facts.cluster : 64 << 10;
+    int64_t borders = MAX(1, length / cluster);
     Maker m = {
         .rng.state = plan->seed,
         .plan = plan,
-        .length = plan->length,
+        .length = length,
+        .hot = { 0, length },
     };
 
-    choose_hot_places(&m);
+    for (int i = 2; i < HOT_PLACES; i++) {
+        m.hot[i] = i % 2 ? (int64_t)rng_below(&m.rng, borders) * cluster
+                         : (int64_t)rng_below(&m.rng, length);
+    }
     for (unsigned i = 0; i < plan->count; i++) {
         Op op = make_op(&m);
 
@@ -190,49 +169,26 @@ bool op_writes(const Op *op)
 
 /* ---- printing ----------------------------------------------------------- */
 
-/* The lengths of the pieces, or the whole one. */
-static void print_pieces(GString *text, const Op *op)
-{
-    for (unsigned i = 0; i < op->pieces; i++) {
-        int64_t n = op->bytes / op->pieces;
-
-        if (i == op->pieces - 1) {
-            n = op->bytes - n * i;
-        }
-        g_string_append_printf(text, " %" PRId64, n);
-    }
-}
-
 char *op_print(const Op *op)
 {
     GString *text = g_string_new("");
-    const char *v = op->pieces > 1 ? "v" : "";
+    const char *v = op->pieces > 1 ? "v" : "", *fua = op->fua ? " -f" : "";
 
     switch (op->kind) {
     case OP_READ:
-        g_string_printf(text, "read%s %" PRId64, v, op->offset);
-        print_pieces(text, op);
+        g_string_printf(text, "read%s", v);
         break;
     case OP_WRITE:
-        g_string_printf(text, "write%s%s -P 0x%02x %" PRId64, v,
-                        op->fua ? " -f" : "", op->pattern, op->offset);
-        print_pieces(text, op);
-        if (op->salted) {
-            g_string_append(text, "  # plus the number of the sector");
-        }
+        g_string_printf(text, "write%s%s -P 0x%02x", v, fua, op->pattern);
         break;
     case OP_ZERO:
-        g_string_printf(text, "write%s -z%s %" PRId64 " %" PRId64,
-                        op->fua ? " -f" : "", op->unmap ? " -u" : "",
-                        op->offset, op->bytes);
+        g_string_printf(text, "write%s -z%s", fua, op->unmap ? " -u" : "");
         break;
     case OP_DISCARD:
-        g_string_printf(text, "discard %" PRId64 " %" PRId64, op->offset,
-                        op->bytes);
+        g_string_assign(text, "discard");
         break;
     case OP_STATUS:
-        g_string_printf(text, "alloc %" PRId64 " %" PRId64, op->offset,
-                        op->bytes);
+        g_string_assign(text, "alloc");
         break;
     case OP_TRUNCATE:
         g_string_printf(text, "truncate %" PRId64, op->offset);
@@ -242,6 +198,15 @@ char *op_print(const Op *op)
         break;
     default:
         g_string_assign(text, "flush");
+    }
+    if (op->bytes) {
+        g_string_append_printf(text, " %" PRId64, op->offset);
+        for (unsigned i = 0; i < op->pieces; i++) {
+            g_string_append_printf(text, " %zu", op_piece(op, i));
+        }
+    }
+    if (op->salted) {
+        g_string_append(text, "  # plus the number of the sector");
     }
     return g_string_free(text, FALSE);
 }

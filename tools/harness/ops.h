@@ -36,7 +36,7 @@ typedef struct Op {
     OpKind kind;
     int64_t offset;
     int64_t bytes;
-    unsigned pieces;            /* of the vector; 1 to OP_MAX_PIECES */
+    unsigned pieces;            /* of the vector; 1 but for reads and writes */
     uint8_t pattern;            /* OP_WRITE: of every byte ... */
     bool salted;                /* ... plus the number of its sector */
     bool fua;
@@ -47,11 +47,9 @@ typedef struct Op {
 
 /* What a list is made of. */
 typedef struct OpsPlan {
+    ImageFacts facts;           /* of the image that it is for */
     uint64_t seed;
     unsigned count;
-    int64_t length;             /* of the image, bytes */
-    int64_t cluster;            /* what it allocates in, or 0: unknown */
-    bool truncate;              /* can its length be changed? */
     bool reopen;
     unsigned max_bytes;         /* of a request; 0: as it comes */
 } OpsPlan;
@@ -72,6 +70,14 @@ bool op_writes(const Op *op);
 static inline uint8_t op_byte(const Op *op, int64_t offset)
 {
     return op->pattern + (op->salted ? offset >> 9 : 0);
+}
+
+/* The length of piece @i of its vector; the last one has the remainder. */
+static inline size_t op_piece(const Op *op, unsigned i)
+{
+    size_t n = op->bytes / op->pieces;
+
+    return i == op->pieces - 1 ? op->bytes - n * i : n;
 }
 
 /* The operation as a command of minblk-io; g_free(). */

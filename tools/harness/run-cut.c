@@ -7,110 +7,71 @@
  */
 #include "run.h"
 
-typedef struct Cut {
-    Run *run;
-    const ModelCut *model;
-    StackOptions how;
-} Cut;
-
-static void fail_cut(const Cut *cut, const char *fmt, ...)
-    GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
-
-static void fail_cut(const Cut *cut, const char *fmt, ...)
-{
-    const char *where = cut->run->where;
-    g_autofree char *text = NULL;
-    va_list ap;
-
-    va_start(ap, fmt);
-    text = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    case_fail(cut->run->c, "%s%s%s", where ? where : "", where ? ": " : "",
-              text);
-}
-
-static BlockBackend *open_cut(const Cut *cut, int flags)
-{
-    StackOptions how = cut->how;
-    Error *err = NULL;
-    BlockBackend *blk;
-
-    how.flags |= flags;
-    blk = stack_open(cut->run->h, &how, &err);
-    if (!blk) {
-        fail_cut(cut, "the image could not be opened: %s",
-                 err ? error_get_pretty(err) : "no reason was given");
-    }
-    return blk;
-}
-
-static void verify_content(const Cut *cut, BlockBackend *blk)
-{
-    int64_t length = blk_getlength(blk);
-    g_autoptr(GString) why = g_string_new("");
-    g_autofree uint8_t *buf = NULL;
-    int ret;
-
-    if (!model_cut_check_length(cut->model, length, why)) {
-        fail_cut(cut, "%s", why->str);
-    }
-    buf = g_malloc(length);
-    ret = run_read(blk, 0, buf, length);
-    if (ret < 0) {
-        fail_cut(cut, "the image could not be read: %s", strerror(-ret));
-    }
-    if (!model_cut_check(cut->model, 0, length, buf, why)) {
-        fail_cut(cut, "%s", why->str);
-    }
-}
-
-static BdrvCheckResult check(const Cut *cut, BlockBackend *blk,
-                             BdrvCheckMode fix)
+/* Checks the image with @fix; returns what that found and mended. */
+static BdrvCheckResult check_cut(Case *c, BlockBackend *blk, BdrvCheckMode fix)
 {
     BdrvCheckResult result = { 0 };
     int ret = bdrv_check(blk_bs(blk), &result, fix);
 
     if (ret < 0 || result.check_errors) {
-        fail_cut(cut, "the %s did not come to its end: %s",
-                 fix ? "repair" : "check",
-                 ret < 0 ? strerror(-ret) : "it met errors");
+        case_fail(c, "the %s did not come to its end: %s",
+                  fix ? "repair" : "check",
+                  ret < 0 ? strerror(-ret) : "it met errors");
     }
     return result;
 }
 
-static void repair(const Cut *cut, int corruptions)
+/*
+ * The image opens with @flags, and its length and bytes are what @model allows.
+ * With @check returns how many corruptions it has, otherwise 0.
+ */
+static int verify_cut(Case *c, const char *name, int flags,
+                      const ModelCut *model, bool check)
 {
-    BlockBackend *blk = open_cut(cut, STACK_RDWR | BDRV_O_CHECK);
-    BdrvCheckResult result = check(cut, blk, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS);
+    StackOptions how = { .disk = name, .flags = flags };
+    BlockBackend *blk = case_open(c, &how, NOT_OPENED);
+    int64_t length = blk_getlength(blk);
+    g_autoptr(GString) why = g_string_new("");
+    g_autofree uint8_t *buf = NULL;
+    int corruptions, ret;
 
-    blk_unref(blk);
-    blk = open_cut(cut, 0);
-    verify_content(cut, blk);
-    if (check(cut, blk, 0).corruptions) {
-        fail_cut(cut, "of %d corruptions %d were repaired", corruptions,
-                 result.corruptions_fixed);
+    if (!model_cut_check_length(model, length, why)) {
+        case_fail(c, "%s", why->str);
     }
+    buf = g_malloc(length);
+    ret = run_read(blk, 0, buf, length);
+    if (ret < 0) {
+        case_fail(c, "the image could not be read: %s", strerror(-ret));
+    }
+    if (!model_cut_check(model, 0, length, buf, why)) {
+        case_fail(c, "%s", why->str);
+    }
+    corruptions = check ? check_cut(c, blk, 0).corruptions : 0;
     blk_unref(blk);
+    return corruptions;
 }
 
-void run_verify_cut(Run *run, const char *name, const ModelCut *model,
-                    bool write)
+void run_verify_cut(Case *c, const char *name, const ModelCut *model,
+                    bool write, const char *where)
 {
-    Cut cut = { .run = run, .model = model, .how.disk = name };
-    BlockBackend *blk = open_cut(&cut, 0);
-    int corruptions = 0;
+    StackOptions how = { .disk = name, .flags = STACK_RDWR | BDRV_O_CHECK };
+    int corruptions, fixed;
 
-    verify_content(&cut, blk);
-    if (run->h->can_check) {
-        corruptions = check(&cut, blk, 0).corruptions;
-    }
-    blk_unref(blk);
+    c->where = where;
+    corruptions = verify_cut(c, name, 0, model, c->h->can_check);
     if (corruptions) {
-        repair(&cut, corruptions);
+        BlockBackend *blk = case_open(c, &how, NOT_OPENED);
+
+        fixed = check_cut(c, blk, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS)
+                .corruptions_fixed;
+        blk_unref(blk);
+        if (verify_cut(c, name, 0, model, true)) {
+            case_fail(c, "of %d corruptions %d were repaired", corruptions,
+                      fixed);
+        }
     }
     if (write) {
-        blk = open_cut(&cut, STACK_RDWR);
-        verify_content(&cut, blk);
-        blk_unref(blk);
+        verify_cut(c, name, STACK_RDWR, model, false);
     }
+    c->where = NULL;
 }

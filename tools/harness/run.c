@@ -6,7 +6,7 @@
  *   - Up to `depth` requests are in flight, each in a coroutine of its own;
  *     truncation and reopening wait for all of them and run alone.
  *   - Each piece of a vector is memory of its own, full of rubbish before it is
- *     read into.
+ *     read into, so that bytes which the driver left out are seen.
  */
 #include "run.h"
 
@@ -18,32 +18,29 @@ typedef struct Request {
     unsigned number;
 } Request;
 
-/* Fails the case because of operation @number. */
-static void fail_op(Run *run, unsigned number, const char *fmt, ...)
-    GCC_FMT_ATTR(3, 4) QEMU_NORETURN;
-
-static void fail_op(Run *run, unsigned number, const char *fmt, ...)
+/* What fails from now on is the fault of operation @number. */
+static void blame(Run *run, unsigned number)
 {
-    const Op *op = &g_array_index(run->ops, Op, number);
-    g_autofree char *what = op_print(op);
-    g_autofree char *text = NULL;
-    va_list ap;
+    g_autofree char *what = op_print(&g_array_index(run->ops, Op, number));
 
-    va_start(ap, fmt);
-    text = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    case_fail(run->c, "operation %u (%s): %s", number + 1, what, text);
+    run->c->where = g_strdup_printf("operation %u (%s)", number + 1, what);
 }
 
 /* ---- opening ------------------------------------------------------------ */
 
-void run_create(Run *run, int64_t size)
+Run run_new(Case *c, const ListCase *list, const char *name)
 {
-    Error *err = NULL;
-
-    if (!stack_create_near(run->h, run->how.disk, size, &err)) {
-        case_fail_err(run->c, err, "the image could not be created");
-    }
+    return (Run) {
+        .c = c,
+        .ops = list->ops,
+        .depth = list->depth,
+        .how = {
+            .disk = name,
+            .flags = STACK_RDWR,
+            .delay = list->depth > 1,
+            .delay_seed = list->seed,
+        },
+    };
 }
 
 void run_finish(Run *run)
@@ -54,18 +51,12 @@ void run_finish(Run *run)
 
 void run_open(Run *run)
 {
-    Error *err = NULL;
-
-    run->blk = stack_open(run->h, &run->how, &err);
-    if (!run->blk) {
-        case_fail_err(run->c, err, "the image could not be opened");
-    }
+    run->blk = case_open(run->c, &run->how, NOT_OPENED);
 }
 
 void run_close(Run *run)
 {
-    blk_unref(run->blk);
-    run->blk = NULL;
+    g_clear_pointer(&run->blk, blk_unref);
 }
 
 int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes)
@@ -83,14 +74,15 @@ int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes)
     return 0;
 }
 
-/* All of the image; fails the case where that is not possible. */
-static uint8_t *read_image(Run *run, int64_t length)
+uint8_t *run_read_all(Run *run)
 {
-    uint8_t *buf = g_malloc(length);
+    int64_t length = blk_getlength(run->blk);
+    uint8_t *buf = g_malloc(length + 1);
     int ret;
 
     memset(buf, RUBBISH, length);
     ret = run_read(run->blk, 0, buf, length);
+    /* The failure that was injected may be met only here. */
     if (ret < 0 && run->on_error != RUN_ERRORS_FAIL) {
         ret = run_read(run->blk, 0, buf, length);
     }
@@ -100,24 +92,38 @@ static uint8_t *read_image(Run *run, int64_t length)
     return buf;
 }
 
+void case_check_length(Case *c, BlockBackend *blk, int64_t length)
+{
+    if (blk_getlength(blk) != length) {
+        case_fail(c, "the image is %" PRId64 " bytes long, not %" PRId64,
+                  blk_getlength(blk), length);
+    }
+}
+
+void case_check_zero(Case *c, int64_t offset, const uint8_t *buf,
+                     int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i++) {
+        if (buf[i]) {
+            case_fail(c, "the new image is said to be zero, but byte %" PRId64
+                      " is 0x%02x", offset + i, buf[i]);
+        }
+    }
+}
+
 void run_adopt(Run *run)
 {
     int64_t length = blk_getlength(run->blk);
     g_autofree uint8_t *buf = NULL;
     BlockDriverState *bs = blk_bs(run->blk);
-    bool zero = !run->h->from && bdrv_has_zero_init(bs);
+    bool zero = !run->c->h->from && bdrv_has_zero_init(bs);
 
     if (length <= 0) {
         case_fail(run->c, "the length of the image is %" PRId64, length);
     }
-    buf = read_image(run, length);
+    buf = run_read_all(run);
     if (zero) {
-        for (int64_t i = 0; i < length; i++) {
-            if (buf[i]) {
-                case_fail(run->c, "the new image is said to be zero, but byte "
-                          "%" PRId64 " is 0x%02x", i, buf[i]);
-            }
-        }
+        case_check_zero(run->c, 0, buf, length);
     }
     run->model = model_new(length, zero ? NULL : buf);
     model_set_dirty_growth(run->model, !bdrv_has_zero_init_truncate(bs));
@@ -125,88 +131,62 @@ void run_adopt(Run *run)
 
 /* ---- requests ----------------------------------------------------------- */
 
-/* The length of piece @i of the vector of @op. */
-static size_t piece_length(const Op *op, unsigned i)
-{
-    size_t n = op->bytes / op->pieces;
-
-    return i == op->pieces - 1 ? op->bytes - n * i : n;
-}
-
+/* What @op writes, or memory for what it reads. */
 static void make_vector(QEMUIOVector *qiov, const Op *op)
-{
-    qemu_iovec_init(qiov, op->pieces);
-    for (unsigned i = 0; i < op->pieces; i++) {
-        size_t n = piece_length(op, i);
-
-        qemu_iovec_add(qiov, memset(g_malloc(n), RUBBISH, n), n);
-    }
-}
-
-static void free_vector(QEMUIOVector *qiov)
-{
-    for (int i = 0; i < qiov->niov; i++) {
-        g_free(qiov->iov[i].iov_base);
-    }
-    qemu_iovec_destroy(qiov);
-}
-
-static void fill_vector(QEMUIOVector *qiov, const Op *op)
 {
     int64_t offset = op->offset;
 
-    for (int i = 0; i < qiov->niov; i++) {
-        uint8_t *p = qiov->iov[i].iov_base;
+    qemu_iovec_init(qiov, op->pieces);
+    for (unsigned i = 0; i < op->pieces; i++) {
+        size_t n = op_piece(op, i);
+        uint8_t *p = memset(g_malloc(n), RUBBISH, n);
 
-        for (size_t n = 0; n < qiov->iov[i].iov_len; n++) {
-            p[n] = op_byte(op, offset++);
+        for (size_t at = 0; op->kind == OP_WRITE && at < n; at++) {
+            p[at] = op_byte(op, offset++);
         }
+        qemu_iovec_add(qiov, p, n);
     }
 }
 
-static int coroutine_fn run_write(Run *run, const Op *op)
+static int coroutine_fn transfer_op(const Request *r, BdrvRequestFlags flags)
 {
-    QEMUIOVector qiov;
-    int ret;
-
-    make_vector(&qiov, op);
-    fill_vector(&qiov, op);
-    ret = blk_co_pwritev(run->blk, op->offset, op->bytes, &qiov,
-                         op->fua ? BDRV_REQ_FUA : 0);
-    free_vector(&qiov);
-    return ret;
-}
-
-static int coroutine_fn run_read_op(Run *run, const Op *op, unsigned number)
-{
+    Run *run = r->run;
+    const Op *op = r->op;
     uint64_t since = model_now(run->model);
-    g_autofree uint8_t *buf = NULL;
     g_autoptr(GString) why = g_string_new("");
     QEMUIOVector qiov;
     int ret;
 
     make_vector(&qiov, op);
-    ret = blk_co_preadv(run->blk, op->offset, op->bytes, &qiov, 0);
-    if (ret >= 0) {
-        buf = g_malloc(op->bytes);
+    if (op->kind == OP_WRITE) {
+        ret = blk_co_pwritev(run->blk, op->offset, op->bytes, &qiov, flags);
+    } else {
+        ret = blk_co_preadv(run->blk, op->offset, op->bytes, &qiov, 0);
+    }
+    if (op->kind == OP_READ && ret >= 0) {
+        g_autofree uint8_t *buf = g_malloc(op->bytes);
+
         qemu_iovec_to_buf(&qiov, 0, buf, op->bytes);
         if (!model_check_read(run->model, since, op->offset, op->bytes, buf,
                               why)) {
-            fail_op(run, number, "%s", why->str);
+            blame(run, r->number);
+            case_fail(run->c, "%s", why->str);
         }
     }
-    free_vector(&qiov);
+    for (int i = 0; i < qiov.niov; i++) {
+        g_free(qiov.iov[i].iov_base);
+    }
+    qemu_iovec_destroy(&qiov);
     return ret;
 }
 
-/* All of the range, piece by piece; what it says is checked at the end. */
-static int coroutine_fn run_status_op(Run *run, const Op *op)
+/* All of the range, piece by piece; run_verify_status() checks the answers. */
+static int coroutine_fn status_op(BlockBackend *blk, const Op *op)
 {
     int64_t at = op->offset, end = op->offset + op->bytes, n;
 
     while (at < end) {
-        int ret = bdrv_block_status(blk_bs(run->blk), at, end - at, &n, NULL,
-                                    NULL);
+        int ret = bdrv_block_status(blk_bs(blk), at, end - at, &n, NULL, NULL);
 
         if (ret < 0 || n <= 0) {
             return ret;
@@ -216,113 +196,72 @@ static int coroutine_fn run_status_op(Run *run, const Op *op)
     return 0;
 }
 
-static int coroutine_fn do_request(Run *run, const Op *op, unsigned number)
+static int coroutine_fn do_request(const Request *r)
 {
+    BlockBackend *blk = r->run->blk;
+    const Op *op = r->op;
     BdrvRequestFlags flags = (op->fua ? BDRV_REQ_FUA : 0) |
                              (op->unmap ? BDRV_REQ_MAY_UNMAP : 0);
 
     switch (op->kind) {
     case OP_READ:
-        return run_read_op(run, op, number);
     case OP_WRITE:
-        return run_write(run, op);
+        return transfer_op(r, flags);
     case OP_ZERO:
-        return blk_co_pwrite_zeroes(run->blk, op->offset, op->bytes, flags);
+        return blk_co_pwrite_zeroes(blk, op->offset, op->bytes, flags);
     case OP_STATUS:
-        return run_status_op(run, op);
+        return status_op(blk, op);
     case OP_DISCARD:
-        return blk_co_pdiscard(run->blk, op->offset, op->bytes);
+        return blk_co_pdiscard(blk, op->offset, op->bytes);
+    case OP_TRUNCATE:
+        return blk_truncate(blk, op->offset, true, PREALLOC_MODE_OFF, NULL);
     default:
-        return blk_co_flush(run->blk);
+        return blk_co_flush(blk);
     }
 }
 
-/* One attempt, with the model told. */
-static int coroutine_fn attempt(Run *run, const Op *op, unsigned number)
+/* One attempt.  The model sees its begin and end, but for those of a read. */
+static int coroutine_fn attempt(const Request *r)
 {
+    Run *run = r->run;
     unsigned handle;
     int ret;
 
-    if (op->kind == OP_READ) {
-        return do_request(run, op, number);
+    if (r->op->kind == OP_READ) {
+        return do_request(r);
     }
-    handle = model_begin(run->model, op, number);
-    ret = do_request(run, op, number);
+    handle = model_begin(run->model, r->op, r->number);
+    ret = do_request(r);
     model_end(run->model, handle, ret);
+    if (r->op->kind == OP_TRUNCATE && ret >= 0 &&
+        blk_getlength(run->blk) != r->op->offset) {
+        blame(run, r->number);
+        case_fail(run->c, "the image is %" PRId64 " bytes long",
+                  blk_getlength(run->blk));
+    }
     return ret;
-}
-
-/* An attempt has failed; should it be tried again? */
-static bool note_error(Run *run, unsigned number, int ret)
-{
-    run->errors++;
-    if (run->on_error == RUN_ERRORS_FAIL) {
-        fail_op(run, number, "failed: %s", strerror(-ret));
-    }
-    if (run->on_error == RUN_ERRORS_STOP) {
-        run->stopped = true;
-        return false;
-    }
-    return true;
 }
 
 static void coroutine_fn request_entry(void *opaque)
 {
     g_autofree Request *r = opaque;
     Run *run = r->run;
-    int ret = attempt(run, r->op, r->number);
+    int ret = attempt(r);
 
-    if (ret < 0 && note_error(run, r->number, ret)) {
-        ret = attempt(run, r->op, r->number);
+    if (ret < 0 && run->on_error == RUN_ERRORS_FAIL) {
+        blame(run, r->number);
+        case_fail(run->c, "failed: %s", strerror(-ret));
+    } else if (ret < 0 && run->on_error == RUN_ERRORS_STOP) {
+        run->stopped = true;
+    } else if (ret < 0) {
+        ret = attempt(r);
         if (ret < 0) {
-            fail_op(run, r->number, "failed again when it was retried: %s",
-                    strerror(-ret));
+            blame(run, r->number);
+            case_fail(run->c, "failed again when it was retried: %s",
+                      strerror(-ret));
         }
     }
     run->in_flight--;
-}
-
-/* ---- what runs alone ---------------------------------------------------- */
-
-static int truncate_once(Run *run, const Op *op, unsigned number)
-{
-    unsigned handle = model_begin(run->model, op, number);
-    int ret = blk_truncate(run->blk, op->offset, true, PREALLOC_MODE_OFF,
-                           NULL);
-
-    model_end(run->model, handle, ret);
-    if (ret >= 0 && blk_getlength(run->blk) != op->offset) {
-        fail_op(run, number, "the image is %" PRId64 " bytes long",
-                blk_getlength(run->blk));
-    }
-    return ret;
-}
-
-static void run_truncate(Run *run, const Op *op, unsigned number)
-{
-    int ret = truncate_once(run, op, number);
-
-    if (ret < 0 && note_error(run, number, ret)) {
-        ret = truncate_once(run, op, number);
-        if (ret < 0) {
-            fail_op(run, number, "failed again when it was retried: %s",
-                    strerror(-ret));
-        }
-    }
-}
-
-static void run_alone(Run *run, const Op *op, unsigned number)
-{
-    if (op->kind == OP_TRUNCATE) {
-        run_truncate(run, op, number);
-        return;
-    }
-    run_close(run);
-    run_open(run);
-    if (blk_getlength(run->blk) != model_length(run->model)) {
-        fail_op(run, number, "the image is %" PRId64 " bytes long, not %"
-                PRId64, blk_getlength(run->blk), model_length(run->model));
-    }
 }
 
 static void wait_below(Run *run, unsigned in_flight)
@@ -336,20 +275,29 @@ void run_ops(Run *run)
 {
     for (guint i = 0; i < run->ops->len && !run->stopped; i++) {
         const Op *op = &g_array_index(run->ops, Op, i);
+        bool alone = op->kind == OP_TRUNCATE || op->kind == OP_REOPEN;
         Request *r;
 
-        if (op->kind == OP_TRUNCATE || op->kind == OP_REOPEN) {
-            wait_below(run, 1);
-            if (!run->stopped) {
-                run_alone(run, op, i);
+        wait_below(run, alone ? 1 : run->depth);
+        if (alone && run->stopped) {
+            break;
+        }
+        if (op->kind == OP_REOPEN) {
+            run_close(run);
+            run_open(run);
+            if (blk_getlength(run->blk) != model_length(run->model)) {
+                blame(run, i);
+                case_check_length(run->c, run->blk, model_length(run->model));
             }
             continue;
         }
-        wait_below(run, run->depth);
         r = g_new(Request, 1);
         *r = (Request) { run, op, i };
         run->in_flight++;
         qemu_coroutine_enter(qemu_coroutine_create(request_entry, r));
+        if (alone) {
+            wait_below(run, 1);
+        }
     }
     wait_below(run, 1);
 }
@@ -369,7 +317,6 @@ void run_flush(Run *run)
     if (run->stopped || flush_once(run) >= 0) {
         return;
     }
-    run->errors++;
     if (run->on_error == RUN_ERRORS_FAIL) {
         case_fail(run->c, "the last flush failed");
     }
@@ -386,11 +333,8 @@ void run_verify(Run *run)
     g_autoptr(GString) why = g_string_new("");
     g_autofree uint8_t *buf = NULL;
 
-    if (blk_getlength(run->blk) != length) {
-        case_fail(run->c, "the image is %" PRId64 " bytes long, not %" PRId64,
-                  blk_getlength(run->blk), length);
-    }
-    buf = read_image(run, length);
+    case_check_length(run->c, run->blk, length);
+    buf = run_read_all(run);
     if (!model_check_read(run->model, model_now(run->model), 0, length, buf,
                           why)) {
         case_fail(run->c, "%s", why->str);
@@ -402,7 +346,7 @@ void run_verify_check(Run *run)
     BdrvCheckResult result = { 0 };
     int ret;
 
-    if (!run->h->can_check) {
+    if (!run->c->h->can_check) {
         return;
     }
     ret = bdrv_check(blk_bs(run->blk), &result, 0);

@@ -6,6 +6,7 @@
 #define HARNESS_RUN_H
 
 #include "model.h"
+#include "shrink.h"
 
 /* What to do when a request fails. */
 typedef enum RunErrors {
@@ -14,10 +15,7 @@ typedef enum RunErrors {
     RUN_ERRORS_STOP,            /* the list ends here */
 } RunErrors;
 
-typedef struct Run Run;
-
-struct Run {
-    const Harness *h;
+typedef struct Run {
     Case *c;
     StackOptions how;
     const GArray *ops;          /* Op */
@@ -27,13 +25,14 @@ struct Run {
     BlockBackend *blk;          /* while it is open */
     Model *model;
     unsigned in_flight;
-    unsigned errors;            /* requests that failed */
-    const char *where;          /* begins what is said of a failure, or NULL */
     bool stopped;
-};
+} Run;
 
-/* Makes a disk and creates an image on it; a failure fails the case. */
-void run_create(Run *run, int64_t size);
+/*
+ * A run of @list on the disk @name, writable, where requests overtake each
+ * other if there are several at a time.
+ */
+Run run_new(Case *c, const ListCase *list, const char *name);
 
 /* Opens the image; a failure fails the case. */
 void run_open(Run *run);
@@ -51,13 +50,13 @@ void run_adopt(Run *run);
 /* Runs the list and waits until nothing is in flight. */
 void run_ops(Run *run);
 
-/* A flush behind the list; nothing is in flight. */
+/* A flush after the list; nothing is in flight. */
 void run_flush(Run *run);
 
 /* The length and every byte are what the model allows. */
 void run_verify(Run *run);
 
-/* All that bdrv_block_status() says is true; nothing is in flight. */
+/* All that bdrv_block_status() reports is true; nothing is in flight. */
 void run_verify_status(Run *run);
 
 /* bdrv_check(), where there is one, finds no corruption. */
@@ -65,16 +64,25 @@ void run_verify_check(Run *run);
 
 /*
  * The image on the disk @name is one that a power cut may leave, seen from the
- * moment of @cut: it opens to be read, its length and bytes are what the model
- * allows, its check finds no corruption or repairs all, and then, with @write,
- * it opens to be written to.
+ * moment of @model: it opens to be read, its length and bytes are what the
+ * model allows, its check finds no corruption or repairs all, and then, with
+ * @write, it opens to be written to.  The message of a failure begins with
+ * @where.
  */
-void run_verify_cut(Run *run, const char *name, const ModelCut *model,
-                    bool write);
+void run_verify_cut(Case *c, const char *name, const ModelCut *model,
+                    bool write, const char *where);
 
-/*
- * Reads @bytes at @offset of @blk, in pieces; 0 or -errno.
- */
+/* Reads @bytes at @offset of @blk, in pieces; 0 or -errno. */
 int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes);
+
+/* New memory with all of the open image; a failure fails the case. */
+uint8_t *run_read_all(Run *run);
+
+/* The image at @blk must be @length bytes long; otherwise the case fails. */
+void case_check_length(Case *c, BlockBackend *blk, int64_t length);
+
+/* The first of @bytes at @offset in @buf that is not zero fails the case. */
+void case_check_zero(Case *c, int64_t offset, const uint8_t *buf,
+                     int64_t bytes);
 
 #endif

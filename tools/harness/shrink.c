@@ -4,7 +4,8 @@
  *
  * Invariants:
  *   - A list gets shorter only if what is left of it still fails in a child.
- *   - Shortening takes a bounded time, for one list and in one run.
+ *   - Shortening takes a bounded time, for one list and in one run, because a
+ *     driver with a bug is likely to break many properties.
  */
 #include "shrink.h"
 
@@ -15,7 +16,8 @@
 /* Seconds that a shortened list may take; longer is a failure, too. */
 #define CASE_SECONDS 4
 
-#define CANDIDATES 16
+/* Shortened lists that are tried at a time. */
+#define CANDIDATES 4
 
 typedef struct Shrinker {
     const Harness *h;
@@ -25,18 +27,6 @@ typedef struct Shrinker {
     int64_t deadline;
 } Shrinker;
 
-static GArray *without(const GArray *ops, guint from, guint count)
-{
-    GArray *rest = g_array_new(FALSE, FALSE, sizeof(Op));
-
-    g_array_append_vals(rest, ops->data, from);
-    if (from + count < ops->len) {
-        g_array_append_vals(rest, &g_array_index(ops, Op, from + count),
-                            ops->len - from - count);
-    }
-    return rest;
-}
-
 /*
  * Leaves parts of @part operations out, beginning with the one at *@from, a few
  * of them each in a list of its own.  Returns whether one of these fails, and
@@ -44,40 +34,42 @@ static GArray *without(const GArray *ops, guint from, guint count)
  */
 static bool try_parts(Shrinker *s, guint part, guint *from)
 {
+    GArray *ops = s->list.ops;
     ListCase lists[CANDIDATES];
-    CaseJob jobs[CANDIDATES] = { 0 };
-    unsigned count = 0;
-    bool found = false;
+    CaseResult *results;
+    guint count = 0, i;
+    bool found;
 
-    for (guint at = *from; at < s->list.ops->len &&
-         count < CANDIDATES / 4; at += part) {
-        lists[count] = s->list;
-        lists[count].ops = without(s->list.ops, at, part);
-        ops_clip(lists[count].ops, s->list.length);
-        jobs[count] = (CaseJob) {
-            .fn = s->fn, .opaque = &lists[count], .timeout = CASE_SECONDS,
-        };
-        count++;
+    for (guint at = *from; at < ops->len && count < CANDIDATES; at += part) {
+        ListCase *list = &lists[count++];
+
+        *list = s->list;
+        list->ops = g_array_new(FALSE, FALSE, sizeof(Op));
+        g_array_append_vals(list->ops, ops->data, ops->len);
+        g_array_remove_range(list->ops, at, MIN(part, ops->len - at));
+        /* What is gone may have been what made the image longer. */
+        ops_clip(list->ops, list->length);
     }
-    cases_run(s->h, jobs, count);
-    for (unsigned i = 0; i < count; i++) {
-        if (jobs[i].status == CASE_FAIL && !found) {
-            found = true;
-            g_array_unref(s->list.ops);
-            s->list.ops = g_array_ref(lists[i].ops);
-            g_free(s->message);
-            s->message = g_steal_pointer(&jobs[i].message);
-            *from += i * part;
-        }
-        case_job_clear(&jobs[i]);
+    results = cases_run(s->h, s->fn, lists, sizeof(lists[0]), count,
+                        CASE_SECONDS);
+    for (i = 0; i < count && results[i].status != CASE_FAIL; i++) {
+    }
+    found = i < count;
+    *from += i * part;
+    if (found) {
+        g_free(s->message);
+        s->message = g_strdup(results[i].message);
+        s->list.ops = lists[i].ops;
+        lists[i].ops = ops;
+    }
+    for (i = 0; i < count; i++) {
         g_array_unref(lists[i].ops);
     }
-    if (!found) {
-        *from += count * part;
-    }
+    case_results_free(results, count);
     return found;
 }
 
+/* Halves first, then smaller parts; single ones until none can be left out. */
 static void shrink(Shrinker *s)
 {
     guint part = (s->list.ops->len + 1) / 2;
@@ -100,21 +92,9 @@ static void shrink(Shrinker *s)
     }
 }
 
-/* What is said of a list that fails. */
-static char *describe_failure(const Shrinker *s, guint length)
-{
-    g_autofree char *ops = ops_print(s->list.ops);
-
-    return g_strdup_printf("%s\nseed %" PRIu64 ", depth %u%s%s, %u operations "
-                           "of %u:\n%s", s->message, s->h->seed, s->list.depth,
-                           s->list.what ? ", " : "",
-                           s->list.what ? s->list.what : "",
-                           s->list.ops->len, length, ops);
-}
-
-/* The diagnostic of the case that failed. */
-static char *shorten(const Harness *h, CaseFn *fn, const ListCase *list,
-                     const char *message)
+/* The text for a list that fails with @message: the shortest that does. */
+static char *shrink_failure(const Harness *h, CaseFn *fn, const ListCase *list,
+                            const char *message)
 {
     static int64_t spent;
     int64_t start = g_get_monotonic_time();
@@ -125,54 +105,62 @@ static char *shorten(const Harness *h, CaseFn *fn, const ListCase *list,
         .message = g_strdup(message),
         .deadline = start + MIN(TIME_OF_A_LIST, TIME_OF_A_RUN - spent),
     };
+    g_autofree char *ops = NULL;
     char *text;
 
     g_array_ref(s.list.ops);
     shrink(&s);
-    text = describe_failure(&s, list->ops->len);
+    ops = ops_print(s.list.ops);
+    text = g_strdup_printf("%s\nseed %" PRIu64 ", depth %u%s%s, %u operations "
+                           "of %u:\n%s", s.message, h->seed, list->depth,
+                           list->what ? ", " : "",
+                           list->what ? list->what : "", s.list.ops->len,
+                           list->ops->len, ops);
     g_array_unref(s.list.ops);
     g_free(s.message);
     spent += g_get_monotonic_time() - start;
     return text;
 }
 
-void lists_check(Harness *h, CaseFn *fn, const ListCase *cases, unsigned count,
-                 const char *fmt, ...)
+ListCase list_case_new(const Harness *h, OpsPlan plan, unsigned depth)
 {
-    g_autofree CaseJob *jobs = g_new0(CaseJob, count);
-    g_autofree char *name = NULL;
-    g_autofree char *text = NULL;
-    CaseStatus status = CASE_PASS;
-    unsigned i;
-    va_list ap;
-
-    va_start(ap, fmt);
-    name = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    for (i = 0; i < count; i++) {
-        jobs[i].fn = fn;
-        jobs[i].opaque = (void *)&cases[i];
-    }
-    cases_run(h, jobs, count);
-    for (i = 0; i < count && status != CASE_FAIL; i++) {
-        if (jobs[i].status != CASE_PASS) {
-            status = jobs[i].status;
-            g_free(text);
-            text = status == CASE_FAIL
-                   ? shorten(h, fn, &cases[i], jobs[i].message)
-                   : g_strdup(jobs[i].message);
-        }
-    }
-    harness_report(h, status, text, "%s", name);
-    for (i = 0; i < count; i++) {
-        case_job_clear(&jobs[i]);
-    }
+    plan.count = h->ops ? h->ops : plan.count;
+    return (ListCase) {
+        .ops = ops_new(&plan),
+        .length = plan.facts.length,
+        .depth = depth,
+        .seed = plan.seed,
+    };
 }
 
-void list_cases_clear(ListCase *cases, unsigned count)
+void list_case_clear(ListCase *list)
 {
+    g_array_unref(list->ops);
+    g_free(list->what);
+}
+
+void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
+                 const char *fmt, ...)
+{
+    CaseResult *results = cases_run(h, fn, cases, sizeof(*cases), count, 0);
+    g_autofree char *text = NULL;
+    unsigned which = 0;         /* the first that fails, or any skipped one */
+    va_list ap;
+
+    for (unsigned i = 0; i < count && results[which].status != CASE_FAIL; i++) {
+        if (results[i].status != CASE_PASS) {
+            which = i;
+        }
+    }
+    if (results[which].status == CASE_FAIL) {
+        text = shrink_failure(h, fn, &cases[which], results[which].message);
+    }
+    va_start(ap, fmt);
+    harness_vreport(h, results[which].status,
+                    text ? text : results[which].message, fmt, ap);
+    va_end(ap);
+    case_results_free(results, count);
     for (unsigned i = 0; i < count; i++) {
-        g_array_unref(cases[i].ops);
-        g_free(cases[i].what);
+        list_case_clear(&cases[i]);
     }
 }

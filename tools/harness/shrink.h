@@ -10,23 +10,26 @@
 
 /* The opaque of the cases. */
 typedef struct ListCase {
-    const Harness *h;
     GArray *ops;                /* Op; owned */
     int64_t length;             /* of the image that it begins with */
-    unsigned depth;
+    unsigned depth;             /* requests in flight, at most */
     uint64_t seed;              /* for what else is to be chosen */
-    char *what;                 /* what makes this case special, or NULL; owned */
+    char *what;                 /* makes this case special, or NULL; owned */
+    StackFault fault;           /* what fails, in the failure suite */
     const void *extra;          /* the suite's own; borrowed */
 } ListCase;
 
-/*
- * One property: @fn passes with each of @cases.  Of the first that fails the
- * message and a shortened list are printed.
- */
-void lists_check(Harness *h, CaseFn *fn, const ListCase *cases, unsigned count,
-                 const char *fmt, ...) GCC_FMT_ATTR(5, 6);
+/* A case of a list made by @plan, with --ops operations if that is given. */
+ListCase list_case_new(const Harness *h, OpsPlan plan, unsigned depth);
 
-/* Frees what is in them, not the array. */
-void list_cases_clear(ListCase *cases, unsigned count);
+/* Frees what is in it. */
+void list_case_clear(ListCase *list);
+
+/*
+ * One property: @fn passes with each of @cases, which are cleared.  Of the
+ * first that fails the message and a shortened list are printed.
+ */
+void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
+                 const char *fmt, ...) GCC_FMT_ATTR(5, 6);
 
 #endif

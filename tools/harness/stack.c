@@ -12,39 +12,17 @@
  */
 #include "harness.h"
 
+#include "block/qdict.h"
 #include "qemu/option.h"
 
 /* ---- creation ----------------------------------------------------------- */
-
-static QemuOptsList *create_list(const Harness *h, const char *filename,
-                                 Error **errp)
-{
-    BlockDriver *protocol = bdrv_find_protocol(filename, true, errp);
-    QemuOptsList *list;
-
-    if (!protocol) {
-        return NULL;
-    }
-    list = qemu_opts_append(NULL, bdrv_driver_create_opts(h->drv));
-    return qemu_opts_append(list, bdrv_driver_create_opts(protocol));
-}
-
-/* What the suite wants, what the user wants, the size: the last one counts. */
-static bool parse_options(QemuOpts *opts, const Harness *h, int64_t size,
-                          const char *more, Error **errp)
-{
-    g_autofree char *text = g_strdup_printf("size=%" PRId64, size);
-
-    return (!more || qemu_opts_do_parse(opts, more, NULL, errp)) &&
-           (!h->create ||
-            qemu_opts_do_parse(opts, h->create, NULL, errp)) &&
-           qemu_opts_do_parse(opts, text, NULL, errp);
-}
 
 MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
                       const char *more, Error **errp)
 {
     g_autofree char *filename = g_strdup_printf("mem:%s", name);
+    g_autofree char *last = g_strdup_printf("size=%" PRId64, size);
+    BlockDriver *protocol = bdrv_find_protocol(filename, true, &error_abort);
     QemuOptsList *list;
     MemDisk *disk = NULL;
     QemuOpts *opts;
@@ -52,12 +30,13 @@ MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
     if (h->from) {
         return stack_load(name, h->from, errp);
     }
-    list = create_list(h, filename, errp);
-    if (!list) {
-        return NULL;
-    }
+    list = qemu_opts_append(NULL, bdrv_driver_create_opts(h->drv));
+    list = qemu_opts_append(list, bdrv_driver_create_opts(protocol));
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    if (parse_options(opts, h, size, more, errp) &&
+    /* Of an option that is there several times the last one counts. */
+    if ((!more || qemu_opts_do_parse(opts, more, NULL, errp)) &&
+        (!h->create || qemu_opts_do_parse(opts, h->create, NULL, errp)) &&
+        qemu_opts_do_parse(opts, last, NULL, errp) &&
         bdrv_create(h->drv, filename, opts, errp) >= 0) {
         disk = mem_disk_find(name);
         if (!disk) {
@@ -66,17 +45,6 @@ MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
     }
     qemu_opts_del(opts);
     qemu_opts_free(list);
-    return disk;
-}
-
-MemDisk *stack_create_near(const Harness *h, const char *name, int64_t size,
-                           Error **errp)
-{
-    MemDisk *disk = stack_create(h, name, size, NULL, NULL);
-
-    if (!disk) {
-        disk = stack_create(h, name, QEMU_ALIGN_UP(size, 1 << 20), NULL, errp);
-    }
     return disk;
 }
 
@@ -135,70 +103,51 @@ MemDisk *stack_load(const char *name, const char *path, Error **errp)
 
 /* ---- opening ------------------------------------------------------------ */
 
-/* Puts PREFIX.KEY, or KEY where there is no prefix yet. */
-static void put(QDict *options, const GString *prefix, const char *key,
-                const char *value)
+/* A node of the stack over @child (or NULL), which is its option @key. */
+static QDict *new_node(const StackOptions *how, const char *driver,
+                       const char *what, const char *key, QDict *child)
 {
-    g_autofree char *full = g_strconcat(prefix->str, key, NULL);
+    g_autofree char *name = g_strdup_printf("%s-%s", what, how->disk);
+    QDict *node = qdict_new();
 
-    qdict_put_str(options, full, value);
+    qdict_put_str(node, "driver", driver);
+    qdict_put_str(node, "node-name", name);
+    if (child) {
+        qdict_put(node, key, child);
+    }
+    return node;
 }
 
-/* A node of the stack; what follows is its child. */
-static void put_node(QDict *options, GString *prefix, const char *driver,
-                     const char *disk, const char *what)
-{
-    g_autofree char *name = g_strdup_printf("%s-%s", what, disk);
-
-    put(options, prefix, "driver", driver);
-    put(options, prefix, "node-name", name);
-}
-
-/* It waits for turns of the loop, which are the same in each run. */
-static void put_delay(QDict *options, GString *prefix, const StackOptions *how)
-{
-    g_autofree char *seed = g_strdup_printf("%" PRIu64, how->delay_seed);
-
-    put_node(options, prefix, "delay", how->disk, STACK_DELAY);
-    put(options, prefix, "seed", seed);
-    put(options, prefix, "max-ns", "0");
-    g_string_append(prefix, "file.");
-}
-
-static void put_fault(QDict *options, GString *prefix, const StackOptions *how)
-{
-    const StackFault *fault = how->fault;
-    g_autofree char *skip = g_strdup_printf("%u", fault->skip);
-
-    put_node(options, prefix, "blkdebug", how->disk, STACK_FAULT);
-    put(options, prefix, "inject-error.0.event", "none");
-    put(options, prefix, "inject-error.0.iotype", fault->iotype);
-    put(options, prefix, "inject-error.0.skip", skip);
-    put(options, prefix, "inject-error.0.once", fault->once ? "on" : "off");
-    g_string_append(prefix, "image.");
-}
-
+/* From the disk upwards, since each node is a value in the one above it. */
 static QDict *stack_options(const Harness *h, const StackOptions *how)
 {
-    g_autoptr(GString) prefix = g_string_new("");
-    QDict *options = qdict_new();
+    const StackFault *fault = how->fault;
+    QDict *node = new_node(how, "mem", STACK_DISK, NULL, NULL);
 
-    put_node(options, prefix, how->driver ? how->driver : h->driver, how->disk,
-             STACK_FORMAT);
-    g_string_append(prefix, "file.");
-    if (how->delay) {
-        put_delay(options, prefix, how);
-    }
-    if (how->fault) {
-        put_fault(options, prefix, how);
-    }
+    qdict_put_str(node, "disk", how->disk);
     if (how->volatile_cache) {
-        put_node(options, prefix, "volatile-cache", how->disk, STACK_CACHE);
-        g_string_append(prefix, "file.");
+        node = new_node(how, "volatile-cache", STACK_CACHE, "file", node);
     }
-    put_node(options, prefix, "mem", how->disk, STACK_DISK);
-    put(options, prefix, "disk", how->disk);
-    return options;
+    if (fault) {
+        g_autofree char *skip = g_strdup_printf("%u", fault->skip);
+
+        node = new_node(how, "blkdebug", STACK_FAULT, "image", node);
+        qdict_put_str(node, "inject-error.0.event", "none");
+        qdict_put_str(node, "inject-error.0.iotype", fault->iotype);
+        qdict_put_str(node, "inject-error.0.skip", skip);
+        qdict_put_str(node, "inject-error.0.once", fault->once ? "on" : "off");
+    }
+    if (how->delay) {
+        g_autofree char *seed = g_strdup_printf("%" PRIu64, how->delay_seed);
+
+        /* It waits for turns of the loop, which are the same in each run. */
+        node = new_node(how, "delay", STACK_DELAY, "file", node);
+        qdict_put_str(node, "seed", seed);
+        qdict_put_str(node, "max-ns", "0");
+    }
+    node = new_node(how, h->driver, STACK_FORMAT, "file", node);
+    qdict_flatten(node);
+    return node;
 }
 
 BlockBackend *stack_open(const Harness *h, const StackOptions *how,
@@ -212,4 +161,39 @@ BlockDriverState *stack_node(const StackOptions *how, const char *what)
     g_autofree char *name = g_strdup_printf("%s-%s", what, how->disk);
 
     return bdrv_find_node(name);
+}
+
+/* ---- for cases ---------------------------------------------------------- */
+
+void case_create(Case *c, const char *name, int64_t size)
+{
+    Error *err = NULL;
+
+    if (!stack_create(c->h, name, size, NULL, NULL) &&
+        !stack_create(c->h, name, QEMU_ALIGN_UP(size, 1 << 20), NULL, &err)) {
+        case_fail_err(c, err, "the image could not be created");
+    }
+}
+
+MemDisk *case_image(Case *c, const char *name, const char *path, int64_t size)
+{
+    Error *err = NULL;
+    MemDisk *disk = path ? stack_load(name, path, &err)
+                         : stack_create(c->h, name, size, NULL, &err);
+
+    if (!disk) {
+        case_fail_err(c, err, "there is no image");
+    }
+    return disk;
+}
+
+BlockBackend *case_open(Case *c, const StackOptions *how, const char *what)
+{
+    Error *err = NULL;
+    BlockBackend *blk = stack_open(c->h, how, &err);
+
+    if (!blk) {
+        case_fail_err(c, err, what);
+    }
+    return blk;
 }

@@ -11,7 +11,6 @@
  *   - A case tries so many states at most, chosen by its seed.
  */
 #include "run.h"
-#include "shrink.h"
 
 #include "minblk/volatile-cache.h"
 
@@ -39,6 +38,7 @@ static const CrashPlan plans[] = {
     { "a disk with old bytes past its end", 12, 14, 4, 80, true },
 };
 
+/* The disk, what it had not written yet, and the model's time. */
 typedef struct Moment {
     MemDisk *disk;
     VolatileLog *log;
@@ -51,6 +51,7 @@ typedef struct State {
     PowerCut cut;
 } State;
 
+/* What a case works with. */
 typedef struct Crash {
     Run run;
     GArray *moments;            /* Moment */
@@ -71,28 +72,12 @@ static void note_moment(BlockDriverState *bs, void *opaque)
     g_array_append_val(crash->moments, moment);
 }
 
-static void record_moments(Crash *crash)
+static void clear_moment(void *opaque)
 {
-    Run *run = &crash->run;
-    BlockDriverState *cache;
+    Moment *moment = opaque;
 
-    run_open(run);
-    cache = stack_node(&run->how, STACK_CACHE);
-    volatile_cache_set_hook(cache, note_moment, crash);
-    run_ops(run);
-    note_moment(cache, crash);
-    run_close(run);
-}
-
-static void free_moments(Crash *crash)
-{
-    for (guint i = 0; i < crash->moments->len; i++) {
-        Moment *moment = &g_array_index(crash->moments, Moment, i);
-
-        volatile_log_free(moment->log);
-        mem_disk_free(moment->disk);
-    }
-    g_array_unref(crash->moments);
+    volatile_log_free(moment->log);
+    mem_disk_free(moment->disk);
 }
 
 /* ---- states ------------------------------------------------------------- */
@@ -126,22 +111,6 @@ static void add_moment(Crash *crash, unsigned moment)
     }
 }
 
-/* Leaves @most of the states, any of them. */
-static void choose_states(Crash *crash, unsigned most)
-{
-    GArray *states = crash->states;
-    unsigned n = MIN(states->len, most);
-
-    for (unsigned i = 0; i < n; i++) {
-        unsigned other = i + rng_below(&crash->rng, states->len - i);
-        State state = g_array_index(states, State, i);
-
-        g_array_index(states, State, i) = g_array_index(states, State, other);
-        g_array_index(states, State, other) = state;
-    }
-    g_array_set_size(states, n);
-}
-
 static int compare_states(gconstpointer a, gconstpointer b)
 {
     const State *x = a, *y = b;
@@ -151,12 +120,10 @@ static int compare_states(gconstpointer a, gconstpointer b)
 
 /* ---- trying ------------------------------------------------------------- */
 
-static char *describe_state(const Crash *crash, const State *state)
+static char *describe_state(const Moment *moment, const State *state)
 {
     static const char *const kinds[] = { "first", "any", "torn" };
     static const char *const lengths[] = { "as written", "old", "new" };
-    const Moment *moment = &g_array_index(crash->moments, Moment,
-                                          state->moment);
     g_autofree char *which = NULL;
 
     if (state->cut.kind == POWER_CUT_PREFIX) {
@@ -172,94 +139,106 @@ static char *describe_state(const Crash *crash, const State *state)
 }
 
 /* A disk as the power cut leaves it. */
-static MemDisk *cut_power(Crash *crash, const State *state, const char *name)
+static MemDisk *cut_power(Case *c, const Moment *moment, const PowerCut *cut)
 {
-    const Moment *moment = &g_array_index(crash->moments, Moment,
-                                          state->moment);
-    MemDisk *disk = mem_disk_copy(moment->disk, name);
+    MemDisk *disk = mem_disk_copy(moment->disk, "after");
     QDict *options = qdict_new();
     BlockBackend *blk;
     Error *err = NULL;
     int ret;
 
     qdict_put_str(options, "driver", "mem");
-    qdict_put_str(options, "disk", name);
+    qdict_put_str(options, "disk", "after");
     blk = blk_new_open(NULL, NULL, options, BDRV_O_RDWR | BDRV_O_RESIZE, &err);
     if (!blk) {
-        case_fail_err(crash->run.c, err, "no disk for a power cut");
+        case_fail_err(c, err, "no disk for a power cut");
     }
-    ret = volatile_log_apply(moment->log, &state->cut, blk);
+    ret = volatile_log_apply(moment->log, cut, blk);
     if (ret < 0) {
-        case_fail(crash->run.c, "no power cut: %s", strerror(-ret));
+        case_fail(c, "no power cut: %s", strerror(-ret));
     }
     blk_unref(blk);
     return disk;
 }
 
+/* The states are sorted, so that each moment's model is made once. */
 static void try_states(Crash *crash)
 {
+    Case *c = crash->run.c;
+    const Moment *moment = NULL;
     ModelCut *model = NULL;
-    unsigned moment = UINT_MAX;
 
     for (guint i = 0; i < crash->states->len; i++) {
         const State *state = &g_array_index(crash->states, State, i);
-        g_autofree char *where = describe_state(crash, state);
-        MemDisk *disk = cut_power(crash, state, "after");
+        const Moment *now = &g_array_index(crash->moments, Moment,
+                                           state->moment);
+        g_autofree char *where = describe_state(now, state);
+        MemDisk *disk = cut_power(c, now, &state->cut);
 
-        if (state->moment != moment) {
+        if (now != moment) {
             g_clear_pointer(&model, model_cut_free);
-            moment = state->moment;
-            model = model_cut_new(crash->run.model,
-                                  g_array_index(crash->moments, Moment,
-                                                moment).time);
+            moment = now;
+            model = model_cut_new(crash->run.model, moment->time);
         }
-        crash->run.where = where;
-        run_verify_cut(&crash->run, "after", model, i % 2);
-        crash->run.where = NULL;
+        run_verify_cut(c, "after", model, i % 2, where);
         mem_disk_free(disk);
     }
     g_clear_pointer(&model, model_cut_free);
 }
 
-static void test_crash(Case *c, void *opaque)
+/* Leaves so many of the states, any of them, in the order of their moments. */
+static void choose_states(Crash *crash, unsigned most)
+{
+    GArray *states = crash->states;
+    unsigned n = MIN(states->len, most);
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned other = i + rng_below(&crash->rng, states->len - i);
+        State state = g_array_index(states, State, i);
+
+        g_array_index(states, State, i) = g_array_index(states, State, other);
+        g_array_index(states, State, other) = state;
+    }
+    g_array_set_size(states, n);
+    g_array_sort(states, compare_states);
+}
+
+static void test_crash(Case *c, const void *opaque)
 {
     const ListCase *list = opaque;
     const CrashPlan *plan = list->extra;
     Crash crash = {
-        .run = {
-            .h = list->h,
-            .c = c,
-            .ops = list->ops,
-            .depth = list->depth,
-            .how = {
-                .disk = "crash",
-                .flags = STACK_RDWR,
-                .delay = list->depth > 1,
-                .delay_seed = list->seed,
-            },
-        },
+        .run = run_new(c, list, "crash"),
         .moments = g_array_new(FALSE, FALSE, sizeof(Moment)),
         .states = g_array_new(FALSE, FALSE, sizeof(State)),
         .rng.state = list->seed,
     };
+    Run *run = &crash.run;
+    BlockDriverState *cache;
 
-    run_create(&crash.run, IMAGE_SIZE);
-    mem_disk_set_stale(mem_disk_find(crash.run.how.disk), plan->stale);
-    run_open(&crash.run);
-    run_adopt(&crash.run);
-    run_close(&crash.run);
-    crash.run.how.volatile_cache = true;
-    record_moments(&crash);
+    g_array_set_clear_func(crash.moments, clear_moment);
+    case_create(c, run->how.disk, IMAGE_SIZE);
+    mem_disk_set_stale(mem_disk_find(run->how.disk), plan->stale);
+    run_open(run);
+    run_adopt(run);
+    run_close(run);
+    /* Not earlier: what the model begins with is durable. */
+    run->how.volatile_cache = true;
+    run_open(run);
+    cache = stack_node(&run->how, STACK_CACHE);
+    volatile_cache_set_hook(cache, note_moment, &crash);
+    run_ops(run);
+    note_moment(cache, &crash);
+    run_close(run);
     for (guint i = 0; i < crash.moments->len; i++) {
         add_moment(&crash, i);
     }
-    choose_states(&crash, list->h->ops ? CLAMP(list->h->ops, 8, 2000)
-                                       : plan->states);
-    g_array_sort(crash.states, compare_states);
+    choose_states(&crash, c->h->ops ? CLAMP(c->h->ops, 8, 2000)
+                                    : plan->states);
     try_states(&crash);
-    free_moments(&crash);
+    g_array_unref(crash.moments);
     g_array_unref(crash.states);
-    run_finish(&crash.run);
+    run_finish(run);
 }
 
 /* ---- properties --------------------------------------------------------- */
@@ -271,33 +250,24 @@ static void check_plan(Harness *h, const ImageFacts *facts,
 
     for (unsigned i = 0; i < plan->lists; i++) {
         OpsPlan ops = {
+            .facts = *facts,
             .seed = harness_seed(h, plan->what, i),
-            .count = h->ops ? h->ops : plan->ops,
-            .length = facts->length,
-            .cluster = facts->cluster,
-            .truncate = facts->truncate,
+            .count = plan->ops,
             .max_bytes = MAX_BYTES,
         };
 
-        lists[i] = (ListCase) {
-            .h = h,
-            .ops = ops_new(&ops),
-            .length = facts->length,
-            .depth = plan->depth,
-            .seed = ops.seed,
-            .extra = plan,
-        };
+        lists[i] = list_case_new(h, ops, plan->depth);
+        lists[i].extra = plan;
     }
     lists_check(h, test_crash, lists, plan->lists, "power cuts, %s",
                 plan->what);
-    list_cases_clear(lists, plan->lists);
 }
 
 static void run_crash(Harness *h)
 {
     ImageFacts facts;
 
-    if (!stack_learn(h, IMAGE_SIZE, &facts)) {
+    if (!harness_learn(h, IMAGE_SIZE, &facts)) {
         return;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(plans); i++) {

@@ -9,7 +9,7 @@
  *   - What is refused is refused with a reason.
  *   - QAPI creates exactly the sizes that the options do not round.
  */
-#include "harness.h"
+#include "run.h"
 
 #include "block/qdict.h"
 #include "qapi/qapi-visit-block-core.h"
@@ -22,11 +22,10 @@
 /* How much of each end, and of the middle, is looked at. */
 #define PROBE 4096
 
-static void check_zero(Case *c, BlockBackend *blk, int64_t offset,
-                       int64_t length)
+static void probe(Case *c, BlockBackend *blk, int64_t offset, int64_t length)
 {
     int bytes = MIN(PROBE, length - offset);
-    g_autofree uint8_t *buf = g_malloc(PROBE);
+    uint8_t buf[PROBE];
     int ret;
 
     memset(buf, 0x5e, PROBE);
@@ -35,21 +34,17 @@ static void check_zero(Case *c, BlockBackend *blk, int64_t offset,
         case_fail(c, "%d bytes at %" PRId64 " could not be read: %s", bytes,
                   offset, strerror(-ret));
     }
-    for (int i = 0; bdrv_has_zero_init(blk_bs(blk)) && i < bytes; i++) {
-        if (buf[i]) {
-            case_fail(c, "the new image is said to be zero, but byte %" PRId64
-                      " is 0x%02x", offset + i, buf[i]);
-        }
+    if (bdrv_has_zero_init(blk_bs(blk))) {
+        case_check_zero(c, offset, buf, bytes);
     }
 }
 
 /* The last bytes take a write and have it after reopening. */
-static void check_tail(Case *c, const Harness *h, StackOptions *how,
-                       BlockBackend **blk, int64_t length)
+static void check_last_bytes(Case *c, const StackOptions *how,
+                             BlockBackend **blk, int64_t length)
 {
     int bytes = MIN(700, length);
     uint8_t out[700], in[700] = { 0 };
-    Error *err = NULL;
     int ret;
 
     memset(out, 0xc3, sizeof(out));
@@ -62,10 +57,7 @@ static void check_tail(Case *c, const Harness *h, StackOptions *how,
         case_fail(c, "a write past the end succeeded");
     }
     blk_unref(*blk);
-    *blk = stack_open(h, how, &err);
-    if (!*blk) {
-        case_fail_err(c, err, "the image could not be opened again");
-    }
+    *blk = case_open(c, how, NOT_OPENED " again");
     ret = blk_pread(*blk, length - bytes, in, bytes);
     if (ret < 0 || memcmp(in, out, bytes) != 0) {
         case_fail(c, "the last %d bytes are lost after reopening", bytes);
@@ -73,25 +65,21 @@ static void check_tail(Case *c, const Harness *h, StackOptions *how,
 }
 
 /* Its length. */
-static int64_t check_image(Case *c, const Harness *h, const char *disk)
+static int64_t check_created(Case *c, const char *disk)
 {
     StackOptions how = { .disk = disk, .flags = STACK_RDWR };
-    Error *err = NULL;
-    BlockBackend *blk = stack_open(h, &how, &err);
-    int64_t length;
+    BlockBackend *blk = case_open(c, &how,
+                                  "the new image could not be opened");
+    int64_t length = blk_getlength(blk);
 
-    if (!blk) {
-        case_fail_err(c, err, "the new image could not be opened");
-    }
-    length = blk_getlength(blk);
     if (length < 0) {
         case_fail(c, "the new image has no length: %s", strerror(-length));
     }
     if (length > 0) {
-        check_zero(c, blk, 0, length);
-        check_zero(c, blk, length / 2, length);
-        check_zero(c, blk, MAX(0, length - PROBE), length);
-        check_tail(c, h, &how, &blk, length);
+        probe(c, blk, 0, length);
+        probe(c, blk, length / 2, length);
+        probe(c, blk, MAX(0, length - PROBE), length);
+        check_last_bytes(c, &how, &blk, length);
     }
     blk_unref(blk);
     return length;
@@ -110,28 +98,44 @@ static const int64_t sizes[] = {
 /* A disk in memory is real memory; formats that fill it are not asked to. */
 #define LARGE_ENOUGH (4 * TiB)
 
+/* What was asked for. */
+typedef struct SizeCase {
+    int64_t size;
+    const char *more;           /* options, or NULL */
+    char *name;                 /* begins what is said of it */
+} SizeCase;
+
+/* The text of @err (g_free()), which creation was refused with; frees it. */
+static char *take_reason(Case *c, Error *err)
+{
+    char *why;
+
+    if (!err) {
+        case_fail(c, "creation failed without a reason");
+    }
+    why = g_strdup(error_get_pretty(err));
+    error_free(err);
+    return why;
+}
+
 /*
  * Creates an image on the disk @name; its length, or -1 with @why (g_free())
  * if that was refused.
  */
-static int64_t create_by_options(Case *c, const Harness *h, const char *name,
-                                 int64_t size, const char *more, char **why)
+static int64_t create_by_options(Case *c, const char *name, int64_t size,
+                                 const char *more, char **why)
 {
     Error *err = NULL;
     int64_t length;
 
-    if (!stack_create(h, name, size, more, &err)) {
-        if (!err) {
-            case_fail(c, "creation failed without a reason");
-        }
-        *why = g_strdup(error_get_pretty(err));
+    if (!stack_create(c->h, name, size, more, &err)) {
+        *why = take_reason(c, err);
         if (!**why) {
             case_fail(c, "creation was refused with an empty reason");
         }
-        error_free(err);
         return -1;
     }
-    length = check_image(c, h, name);
+    length = check_created(c, name);
     if (length < size) {
         case_fail(c, "the image is %" PRId64 " bytes long, asked for were %"
                   PRId64, length, size);
@@ -143,14 +147,19 @@ static int64_t create_by_options(Case *c, const Harness *h, const char *name,
 
 /*
  * The user's options, and where these do not say otherwise those of @more (or
- * NULL), under the schema's names; the driver and its file.
+ * NULL), under the schema's names; the driver and its file.  NULL with @errp
+ * set if the schema does not know one of them.
  */
-static QDict *qapi_options(const Harness *h, const char *node, int64_t size,
-                           const char *more)
+static BlockdevCreateOptions *qapi_options(const Harness *h, const char *node,
+                                           int64_t size, const char *more,
+                                           Error **errp)
 {
     QDict *dict = qdict_new();
     g_autofree char *all = g_strconcat(more ? more : "", ",", h->create, NULL);
+    g_autofree char *bytes = g_strdup_printf("%" PRId64, size);
     g_auto(GStrv) words = g_strsplit(all, ",", -1);
+    BlockdevCreateOptions *opts = NULL;
+    Visitor *v;
 
     for (char **word = words; *word; word++) {
         char *value = strchr(*word, '=');
@@ -164,23 +173,10 @@ static QDict *qapi_options(const Harness *h, const char *node, int64_t size,
         g_strdelimit(*word, "_", '-');
         qdict_put_str(dict, *word, value ? value : "on");
     }
-    g_autofree char *bytes = g_strdup_printf("%" PRId64, size);
-
     qdict_put_str(dict, "driver", h->driver);
     qdict_put_str(dict, "file", node);
     qdict_put_str(dict, "size", bytes);
-    return dict;
-}
-
-/* Are the options such as the schema knows? */
-static BlockdevCreateOptions *qapi_parse(const Harness *h, const char *node,
-                                         int64_t size, const char *more,
-                                         Error **errp)
-{
-    QDict *dict = qapi_options(h, node, size, more);
-    BlockdevCreateOptions *opts = NULL;
-    Visitor *v = qobject_input_visitor_new_flat_confused(dict, errp);
-
+    v = qobject_input_visitor_new_flat_confused(dict, errp);
     if (v) {
         visit_type_BlockdevCreateOptions(v, NULL, &opts, errp);
         visit_free(v);
@@ -190,7 +186,7 @@ static BlockdevCreateOptions *qapi_parse(const Harness *h, const char *node,
 }
 
 /* A protocol node over the disk @name, which is made. */
-static BlockDriverState *open_disk(Case *c, const char *name)
+static BlockDriverState *new_disk_node(Case *c, const char *name)
 {
     QDict *options = qdict_new();
     BlockDriverState *bs;
@@ -207,32 +203,24 @@ static BlockDriverState *open_disk(Case *c, const char *name)
     return bs;
 }
 
-/* The schema must know the user's options. */
-static void need_schema(Case *c, const Harness *h, const char *node,
-                        int64_t size)
+/* As create_by_options(), on a protocol node over the disk "qapi". */
+static int64_t create_by_qapi(Case *c, int64_t size, const char *more,
+                              char **why)
 {
-    Error *err = NULL;
-    BlockdevCreateOptions *opts = qapi_parse(h, node, size, NULL, &err);
-
-    if (!opts) {
-        case_skip(c, "the schema has no such images: %s",
-                  error_get_pretty(err));
-    }
-    qapi_free_BlockdevCreateOptions(opts);
-}
-
-/* As create_by_options(), on a protocol node over the disk @name. */
-static int64_t create_by_qapi(Case *c, const Harness *h, const char *name,
-                              int64_t size, const char *more, char **why)
-{
-    BlockDriverState *bs = open_disk(c, name);
+    BlockDriverState *bs = new_disk_node(c, "qapi");
     BlockdevCreateOptions *opts;
     Error *err = NULL;
     int64_t length = -1;
     int ret = -EINVAL;
 
-    need_schema(c, h, name, size);
-    opts = qapi_parse(h, name, size, more, &err);
+    /* Without @more first: the schema must know the user's options. */
+    opts = qapi_options(c->h, "qapi", size, NULL, &err);
+    if (!opts) {
+        case_skip(c, "the schema has no such images: %s",
+                  error_get_pretty(err));
+    }
+    qapi_free_BlockdevCreateOptions(opts);
+    opts = qapi_options(c->h, "qapi", size, more, &err);
     if (opts) {
         ret = bdrv_create_qapi(opts, &err);
         qapi_free_BlockdevCreateOptions(opts);
@@ -243,46 +231,35 @@ static int64_t create_by_qapi(Case *c, const Harness *h, const char *name,
     } else if (ret == -ENOTSUP) {
         case_skip(c, "%s", error_get_pretty(err));
     } else if (ret < 0) {
-        if (!err) {
-            case_fail(c, "creation failed without a reason");
-        }
-        *why = g_strdup(error_get_pretty(err));
-        error_free(err);
+        *why = take_reason(c, err);
     } else {
-        length = check_image(c, h, name);
+        length = check_created(c, "qapi");
     }
-    mem_disk_free(mem_disk_find(name));
+    mem_disk_free(mem_disk_find("qapi"));
     return length;
 }
 
 /* ---- the properties of a size ------------------------------------------- */
 
-typedef struct SizeCase {
-    const Harness *h;
-    int64_t size;
-    const char *more;           /* options, or NULL */
-} SizeCase;
-
-static void size_by_options(Case *c, void *opaque)
+static void size_by_options(Case *c, const void *opaque)
 {
     const SizeCase *s = opaque;
     g_autofree char *why = NULL;
 
-    create_by_options(c, s->h, "created", s->size, s->more, &why);
+    create_by_options(c, "created", s->size, s->more, &why);
     if (mem_disk_find("created")) {
         mem_disk_free(mem_disk_find("created"));
     }
 }
 
-static void size_by_both(Case *c, void *opaque)
+static void size_by_both(Case *c, const void *opaque)
 {
     const SizeCase *s = opaque;
     g_autofree char *why_options = NULL, *why_qapi = NULL;
-    int64_t options, qapi;
+    int64_t qapi = create_by_qapi(c, s->size, NULL, &why_qapi);
+    int64_t options = create_by_options(c, "options", s->size, NULL,
+                                        &why_options);
 
-    qapi = create_by_qapi(c, s->h, "qapi", s->size, NULL, &why_qapi);
-    options = create_by_options(c, s->h, "options", s->size, NULL,
-                                &why_options);
     if (options != s->size && qapi >= 0) {
         case_fail(c, "QAPI made an image of %" PRId64 " bytes; by options it "
                   "is %" PRId64 " (%s)", qapi, options,
@@ -294,25 +271,35 @@ static void size_by_both(Case *c, void *opaque)
     }
 }
 
+/* A new image of @size; a refusal fails the case with @what and the reason. */
+static int64_t must_create(Case *c, const char *name, int64_t size,
+                           const char *what)
+{
+    g_autofree char *why = NULL;
+    int64_t length = create_by_options(c, name, size, NULL, &why);
+
+    if (length < 0) {
+        case_fail(c, "%s%s", what, why);
+    }
+    return length;
+}
+
 /*
  * A value that one way takes the other does too.  QAPI gets the size that the
  * options made of it, with the value or, where that is refused, without it.
  */
-static void value_by_both(Case *c, void *opaque)
+static void value_by_both(Case *c, const void *opaque)
 {
     const SizeCase *s = opaque;
-    g_autofree char *why_options = NULL, *why_qapi = NULL, *why = NULL;
-    int64_t options = create_by_options(c, s->h, "options", s->size, s->more,
+    g_autofree char *why_options = NULL, *why_qapi = NULL;
+    int64_t options = create_by_options(c, "options", s->size, s->more,
                                         &why_options);
     int64_t size = options, qapi;
 
     if (options < 0) {
-        size = create_by_options(c, s->h, "plain", s->size, NULL, &why);
+        size = must_create(c, "plain", s->size, "creation was refused: ");
     }
-    if (size < 0) {
-        case_fail(c, "creation was refused: %s", why);
-    }
-    qapi = create_by_qapi(c, s->h, "qapi", size, s->more, &why_qapi);
+    qapi = create_by_qapi(c, size, s->more, &why_qapi);
     if (qapi != options) {
         case_fail(c, "by options the image has %" PRId64 " bytes (%s), by QAPI "
                   "%" PRId64 " (%s)", options,
@@ -322,80 +309,64 @@ static void value_by_both(Case *c, void *opaque)
 }
 
 /* A new image over an old one has nothing of it. */
-static void create_over(Case *c, void *opaque)
+static void create_over(Case *c, const void *opaque)
 {
-    const SizeCase *s = opaque;
-    g_autofree char *why = NULL;
+    const int64_t *size = opaque;
 
-    for (int i = 0; i < 2; i++) {
-        if (create_by_options(c, s->h, "created", s->size, NULL, &why) < 0) {
-            case_fail(c, "creation was refused: %s", why);
-        }
-    }
+    must_create(c, "created", *size, "creation was refused: ");
+    must_create(c, "created", *size, "creation was refused: ");
 }
 
-/*
- * Of many cases one property; each that fails is told.  @names says what each
- * one is.
- */
-static void check_all(Harness *h, CaseFn *fn, SizeCase *cases, char **names,
+/* Of many cases one property; each that fails is reported. */
+static void check_all(Harness *h, CaseFn *fn, const SizeCase *cases,
                       unsigned count, const char *property)
 {
-    g_autofree CaseJob *jobs = g_new0(CaseJob, count);
+    CaseResult *results = cases_run(h, fn, cases, sizeof(*cases), count, 0);
     g_autoptr(GString) wrong = g_string_new(NULL);
-    const char *skipped = NULL;
-    unsigned passed = 0;
+    CaseStatus status = CASE_SKIP;
+    const char *text = "";
 
     for (unsigned i = 0; i < count; i++) {
-        jobs[i] = (CaseJob) { .fn = fn, .opaque = &cases[i] };
-    }
-    cases_run(h, jobs, count);
-    for (unsigned i = 0; i < count; i++) {
-        if (jobs[i].status == CASE_FAIL) {
-            g_string_append_printf(wrong, "%s: %s\n", names[i],
-                                   jobs[i].message);
-        } else if (jobs[i].status == CASE_SKIP) {
-            skipped = jobs[i].message;
+        if (results[i].status == CASE_FAIL) {
+            g_string_append_printf(wrong, "%s: %s\n", cases[i].name,
+                                   results[i].message);
+        } else if (results[i].status == CASE_PASS) {
+            status = CASE_PASS;
         } else {
-            passed++;
+            text = results[i].message;
         }
     }
-    if (wrong->len) {
-        harness_report(h, CASE_FAIL, wrong->str, "%s", property);
-    } else {
-        harness_report(h, passed || !skipped ? CASE_PASS : CASE_SKIP, skipped,
-                       "%s", property);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        case_job_clear(&jobs[i]);
-    }
+    harness_report(h, wrong->len ? CASE_FAIL : status,
+                   wrong->len ? wrong->str : text, "%s", property);
+    case_results_free(results, count);
 }
 
 static void check_sizes(Harness *h, int64_t most)
 {
     SizeCase cases[G_N_ELEMENTS(sizes)];
-    char *names[G_N_ELEMENTS(sizes)];
     unsigned count = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
         if (sizes[i] <= most || sizes[i] > LARGE_ENOUGH) {
-            cases[count] = (SizeCase) { .h = h, .size = sizes[i] };
-            names[count++] = g_strdup_printf("size %" PRId64, sizes[i]);
+            cases[count++] = (SizeCase) {
+                .size = sizes[i],
+                .name = g_strdup_printf("size %" PRId64, sizes[i]),
+            };
         }
     }
-    check_all(h, size_by_options, cases, names, count,
+    check_all(h, size_by_options, cases, count,
               "sizes at boundaries, by options");
-    check_all(h, size_by_both, cases, names, count,
+    check_all(h, size_by_both, cases, count,
               "options and QAPI accept the same sizes");
     for (unsigned i = 0; i < count; i++) {
-        g_free(names[i]);
+        g_free(cases[i].name);
     }
 }
 
 /* ---- options ------------------------------------------------------------ */
 
 /* Values of an option: those that may mean something, and some that do not. */
-static void add_values(GPtrArray *values, const QemuOptDesc *desc)
+static GPtrArray *option_values(const QemuOptDesc *desc)
 {
     static const char *const bools[] = { "on", "off", NULL };
     static const char *const numbers[] = {
@@ -406,6 +377,7 @@ static void add_values(GPtrArray *values, const QemuOptDesc *desc)
     const char *const *fixed = desc->type == QEMU_OPT_BOOL     ? bools
                                : desc->type == QEMU_OPT_STRING ? strings
                                                                : numbers;
+    GPtrArray *values = g_ptr_array_new_with_free_func(g_free);
 
     for (; *fixed; fixed++) {
         g_ptr_array_add(values, g_strdup(*fixed));
@@ -421,71 +393,53 @@ static void add_values(GPtrArray *values, const QemuOptDesc *desc)
             }
         }
     }
+    return values;
 }
 
 static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
 {
-    g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) values = option_values(desc);
+    g_autofree SizeCase *cases = g_new(SizeCase, values->len);
     g_autofree char *property = g_strdup_printf("the option %s", desc->name);
-    g_autofree char *both = g_strdup_printf("the option %s, by QAPI, too",
-                                            desc->name);
-    g_autofree SizeCase *cases = NULL;
+    g_autofree char *both = g_strconcat(property, ", by QAPI, too", NULL);
 
-    add_values(values, desc);
-    cases = g_new(SizeCase, values->len);
     for (guint i = 0; i < values->len; i++) {
         char *name = g_strdup_printf("%s=%s", desc->name,
                                      (char *)values->pdata[i]);
 
-        g_ptr_array_add(names, name);
-        cases[i] = (SizeCase) { .h = h, .size = size, .more = name };
+        cases[i] = (SizeCase) { .size = size, .more = name, .name = name };
     }
-    check_all(h, size_by_options, cases, (char **)names->pdata, values->len,
-              property);
-    check_all(h, value_by_both, cases, (char **)names->pdata, values->len,
-              both);
+    check_all(h, size_by_options, cases, values->len, property);
+    check_all(h, value_by_both, cases, values->len, both);
+    for (guint i = 0; i < values->len; i++) {
+        g_free(cases[i].name);
+    }
 }
 
 /* ---- the suite ---------------------------------------------------------- */
 
 /* Does an image of a large size fit into memory? */
-static void large_case(Case *c, void *opaque)
+static void create_large(Case *c, const void *opaque)
 {
-    SizeCase *s = opaque;
-    g_autofree char *why = NULL;
-
-    if (create_by_options(c, s->h, "created", s->size, NULL, &why) < 0) {
-        case_fail(c, "%s", why);
-    }
+    must_create(c, "created", 2040 * GiB, "");
 }
 
-static int64_t largest(Harness *h)
+static void check_creation(Harness *h)
 {
-    SizeCase s = { .h = h, .size = 2040 * GiB };
-    CaseJob job = { .fn = large_case, .opaque = &s };
-    bool good;
-
-    cases_run(h, &job, 1);
-    good = job.status == CASE_PASS;
-    if (!good) {
-        harness_note("images larger than 4 GiB are left out: %s", job.message);
-    }
-    case_job_clear(&job);
-    return good ? LARGE_ENOUGH : 4 * GiB + 512;
-}
-
-static void run_create(Harness *h)
-{
-    const QemuOptsList *list = bdrv_driver_create_opts(h->drv);
-    SizeCase small = { .h = h, .size = 10 * MiB };
-    const QemuOptDesc *desc;
+    const QemuOptDesc *desc = bdrv_driver_create_opts(h->drv)->desc;
+    const int64_t small = 10 * MiB;
+    g_autofree char *message = NULL;
+    int64_t most = LARGE_ENOUGH;
 
     harness_check(h, create_over, &small, "a new image over an old one");
-    check_sizes(h, largest(h));
-    for (desc = list->desc; desc->name; desc++) {
+    if (case_run(h, create_large, NULL, NULL, 0, &message) != CASE_PASS) {
+        most = 4 * GiB + 512;
+        harness_note("images larger than 4 GiB are left out: %s", message);
+    }
+    check_sizes(h, most);
+    for (; desc->name; desc++) {
         if (strcmp(desc->name, "size") != 0) {
-            check_option(h, desc, small.size);
+            check_option(h, desc, small);
         }
     }
 }
@@ -494,5 +448,5 @@ const HarnessSuite suite_create = {
     .name = "create",
     .what = "each option and each boundary of the size, by options and by QAPI",
     .creates = true,
-    .run = run_create,
+    .run = check_creation,
 };

@@ -20,50 +20,26 @@
 #define REQUESTS 16
 #define BYTES    5000
 
-typedef struct GraphCase {
-    const Harness *h;
-    const char *path;           /* of an image of --image, or NULL */
-} GraphCase;
+/* The opaque of the cases is the path of an image of --image, or NULL. */
 
-/* ---- images ------------------------------------------------------------- */
-
-static void make_image(Case *c, const GraphCase *g, const char *name)
-{
-    Error *err = NULL;
-    MemDisk *disk = g->path ? stack_load(name, g->path, &err)
-                            : stack_create(g->h, name, IMAGE_SIZE, NULL, &err);
-
-    if (!disk) {
-        case_fail_err(c, err, "there is no image");
-    }
-}
-
-static BlockBackend *open_image(Case *c, const Harness *h,
-                                const StackOptions *how)
-{
-    Error *err = NULL;
-    BlockBackend *blk = stack_open(h, how, &err);
-
-    if (!blk) {
-        case_fail_err(c, err, "the image could not be opened");
-    }
-    return blk;
-}
-
-/* For properties that need to write; skipped for images that are read-only. */
-static BlockBackend *open_to_write(Case *c, const GraphCase *g,
+/*
+ * For properties that need to write; skipped for images that are read-only.
+ * Requests overtake each other as @how->delay_seed says, if it is not 0.
+ */
+static BlockBackend *open_to_write(Case *c, const char *path,
                                    StackOptions *how)
 {
     Error *err = NULL;
     BlockBackend *blk;
 
-    make_image(c, g, how->disk);
+    case_image(c, how->disk, path, IMAGE_SIZE);
     how->flags = STACK_RDWR;
-    blk = stack_open(g->h, how, &err);
-    if (!blk && g->path) {
+    how->delay = how->delay_seed != 0;
+    blk = stack_open(c->h, how, &err);
+    if (!blk && path) {
         case_skip(c, "the image is not writable: %s", error_get_pretty(err));
     } else if (!blk) {
-        case_fail_err(c, err, "the image could not be opened");
+        case_fail_err(c, err, NOT_OPENED);
     }
     if (bdrv_is_read_only(blk_bs(blk))) {
         case_skip(c, "the image is read-only");
@@ -72,6 +48,15 @@ static BlockBackend *open_to_write(Case *c, const GraphCase *g,
         case_skip(c, "the image is too short");
     }
     return blk;
+}
+
+/* Nothing is open, so there must be no node. */
+static void check_no_node(Case *c, const char *when)
+{
+    if (bdrv_next_node(NULL)) {
+        case_fail(c, "the node '%s' is left%s",
+                  bdrv_get_node_name(bdrv_next_node(NULL)), when);
+    }
 }
 
 /* ---- requests in flight ------------------------------------------------- */
@@ -148,32 +133,27 @@ static void check_pattern(Case *c, BlockBackend *blk, uint8_t pattern,
 
 /* ---- close, drain, reopen ----------------------------------------------- */
 
-static void test_close(Case *c, void *opaque)
+static void test_close(Case *c, const void *opaque)
 {
-    const GraphCase *g = opaque;
-    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 1 };
-    BlockBackend *blk = open_to_write(c, g, &how);
+    StackOptions how = { .disk = "graph", .delay_seed = 1 };
+    BlockBackend *blk = open_to_write(c, opaque, &how);
     Flight f;
 
     for (int round = 1; round <= 5; round++) {
         flight_start(&f, blk, round);
         blk_unref(blk);
         flight_check(c, &f, "after the image was closed");
-        if (bdrv_next_node(NULL)) {
-            case_fail(c, "the node '%s' is left after closing",
-                      bdrv_get_node_name(bdrv_next_node(NULL)));
-        }
-        blk = open_image(c, g->h, &how);
+        check_no_node(c, " after closing");
+        blk = case_open(c, &how, NOT_OPENED);
         check_pattern(c, blk, round, "after closing with requests in flight");
     }
     blk_unref(blk);
 }
 
-static void test_drain(Case *c, void *opaque)
+static void test_drain(Case *c, const void *opaque)
 {
-    const GraphCase *g = opaque;
-    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 2 };
-    BlockBackend *blk = open_to_write(c, g, &how);
+    StackOptions how = { .disk = "graph", .delay_seed = 2 };
+    BlockBackend *blk = open_to_write(c, opaque, &how);
     AioContext *ctx = blk_get_aio_context(blk);
     Flight before, during;
 
@@ -199,12 +179,25 @@ static void test_drain(Case *c, void *opaque)
     blk_unref(blk);
 }
 
-static void test_reopen(Case *c, void *opaque)
+/* Fails with @what; a refusal where @may_skip is one by the driver. */
+static void reopen(Case *c, BlockBackend *blk, bool read_only, bool may_skip,
+                   const char *what)
 {
-    const GraphCase *g = opaque;
-    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 3 };
-    BlockBackend *blk = open_to_write(c, g, &how);
-    BlockDriverState *bs = blk_bs(blk);
+    Error *err = NULL;
+
+    if (bdrv_reopen_set_read_only(blk_bs(blk), read_only, &err) >= 0) {
+        return;
+    }
+    if (may_skip) {
+        case_skip(c, "%s", error_get_pretty(err));
+    }
+    case_fail_err(c, err, what);
+}
+
+static void test_reopen(Case *c, const void *opaque)
+{
+    StackOptions how = { .disk = "graph", .delay_seed = 3 };
+    BlockBackend *blk = open_to_write(c, opaque, &how);
     uint8_t byte = 0x77;
     Error *err = NULL;
     Flight f;
@@ -219,19 +212,12 @@ static void test_reopen(Case *c, void *opaque)
             case_fail_err(c, err, "the permission to write could not be given "
                           "back");
         }
-        if (bdrv_reopen_set_read_only(bs, true, &err) < 0) {
-            if (round == 1) {
-                case_skip(c, "%s", error_get_pretty(err));
-            }
-            case_fail_err(c, err, "reopening read-only failed");
-        }
+        reopen(c, blk, true, round == 1, "reopening read-only failed");
         if (blk_pwrite(blk, 0, &byte, 1, 0) >= 0) {
             case_fail(c, "a read-only image took a write");
         }
         check_pattern(c, blk, round, "when it is read-only");
-        if (bdrv_reopen_set_read_only(bs, false, &err) < 0) {
-            case_fail_err(c, err, "reopening read-write failed");
-        }
+        reopen(c, blk, false, false, "reopening read-write failed");
         if (blk_set_perm(blk, BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE |
                          BLK_PERM_RESIZE, BLK_PERM_ALL & ~(BLK_PERM_WRITE |
                          BLK_PERM_RESIZE), &err) < 0) {
@@ -243,22 +229,15 @@ static void test_reopen(Case *c, void *opaque)
 }
 
 /* Reopening with requests in flight: options that change nothing. */
-static void test_reopen_busy(Case *c, void *opaque)
+static void test_reopen_busy(Case *c, const void *opaque)
 {
-    const GraphCase *g = opaque;
-    StackOptions how = { .disk = "graph", .delay = true, .delay_seed = 4 };
-    BlockBackend *blk = open_to_write(c, g, &how);
-    Error *err = NULL;
+    StackOptions how = { .disk = "graph", .delay_seed = 4 };
+    BlockBackend *blk = open_to_write(c, opaque, &how);
     Flight f;
 
     for (int round = 1; round <= 3; round++) {
         flight_start(&f, blk, round);
-        if (bdrv_reopen_set_read_only(blk_bs(blk), false, &err) < 0) {
-            if (round == 1) {
-                case_skip(c, "%s", error_get_pretty(err));
-            }
-            case_fail_err(c, err, "reopening failed");
-        }
+        reopen(c, blk, false, round == 1, "reopening failed");
         blk_drain(blk);
         flight_check(c, &f, "after reopening");
         check_pattern(c, blk, round, "after reopening");
@@ -268,16 +247,15 @@ static void test_reopen_busy(Case *c, void *opaque)
 
 /* ---- permissions -------------------------------------------------------- */
 
-static void test_two_writers(Case *c, void *opaque)
+static void test_two_writers(Case *c, const void *opaque)
 {
-    const GraphCase *g = opaque;
     StackOptions how = { .disk = "graph" };
-    BlockBackend *blk = open_to_write(c, g, &how), *other;
+    BlockBackend *blk = open_to_write(c, opaque, &how), *other;
     g_autofree char *disk = g_strdup_printf("%s-%s", STACK_DISK, how.disk);
     QDict *options = qdict_new();
     Error *err = NULL;
 
-    qdict_put_str(options, "driver", g->h->driver);
+    qdict_put_str(options, "driver", c->h->driver);
     qdict_put_str(options, "file", disk);
     other = blk_new_open(NULL, NULL, options, STACK_RDWR, &err);
     if (other) {
@@ -294,14 +272,13 @@ static void test_two_writers(Case *c, void *opaque)
 }
 
 /* The driver's child is the node that it was told, and goes with it. */
-static void test_children(Case *c, void *opaque)
+static void test_children(Case *c, const void *opaque)
 {
-    const GraphCase *g = opaque;
     StackOptions how = { .disk = "graph" };
     BlockBackend *blk;
 
-    make_image(c, g, how.disk);
-    blk = open_image(c, g->h, &how);
+    case_image(c, how.disk, opaque, IMAGE_SIZE);
+    blk = case_open(c, &how, NOT_OPENED);
     if (stack_node(&how, STACK_FORMAT) != blk_bs(blk)) {
         case_fail(c, "the node is not found by its name");
     }
@@ -309,10 +286,7 @@ static void test_children(Case *c, void *opaque)
         case_fail(c, "the driver has let go of its file");
     }
     blk_unref(blk);
-    if (bdrv_next_node(NULL)) {
-        case_fail(c, "the node '%s' is left after closing",
-                  bdrv_get_node_name(bdrv_next_node(NULL)));
-    }
+    check_no_node(c, " after closing");
 }
 
 /* ---- leaks -------------------------------------------------------------- */
@@ -323,43 +297,26 @@ typedef struct Resources {
     unsigned descriptors;
 } Resources;
 
-static unsigned count_lines(const char *path)
+static Resources count_resources(void)
 {
-    g_autofree char *text = NULL;
-    unsigned n = 0;
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+    g_autofree char *maps = NULL;
+    Resources r = { .blocks = memory_blocks() };
 
-    if (g_file_get_contents(path, &text, NULL, NULL)) {
-        for (const char *p = text; *p; p++) {
-            n += *p == '\n';
-        }
+    g_file_get_contents("/proc/self/maps", &maps, NULL, NULL);
+    for (const char *p = maps; p && *p; p++) {
+        r.mappings += *p == '\n';
     }
-    return n;
-}
-
-static unsigned count_files(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    unsigned n = 0;
-
     while (dir && g_dir_read_name(dir)) {
-        n++;
+        r.descriptors++;
     }
-    return n;
-}
-
-static Resources resources(void)
-{
-    return (Resources) {
-        .blocks = memory_blocks(),
-        .mappings = count_lines("/proc/self/maps"),
-        .descriptors = count_files("/proc/self/fd"),
-    };
+    return r;
 }
 
 /* Opens, reads a little, writes what is there already, closes. */
-static void cycle_use(Case *c, const Harness *h, StackOptions *how)
+static void cycle_use(Case *c, const StackOptions *how)
 {
-    BlockBackend *blk = open_image(c, h, how);
+    BlockBackend *blk = case_open(c, how, NOT_OPENED);
     int64_t length = blk_getlength(blk);
     uint8_t buf[BYTES];
     int bytes = MIN(BYTES, length);
@@ -370,7 +327,7 @@ static void cycle_use(Case *c, const Harness *h, StackOptions *how)
         blk_pwrite(blk, offset, buf, bytes, 0);
         blk_flush(blk);
     }
-    if (bdrv_driver_can_check(h->drv)) {
+    if (c->h->can_check) {
         BdrvCheckResult result = { 0 };
 
         bdrv_check(blk_bs(blk), &result, 0);
@@ -379,37 +336,30 @@ static void cycle_use(Case *c, const Harness *h, StackOptions *how)
 }
 
 /* Opens a file that was cut short, which most drivers refuse. */
-static void cycle_refused(Case *c, const Harness *h, StackOptions *how)
+static void cycle_refused(Case *c, const StackOptions *how)
 {
-    BlockBackend *blk = stack_open(h, how, NULL);
-
-    if (blk) {
-        blk_unref(blk);
-    }
+    blk_unref(stack_open(c->h, how, NULL));
 }
 
-typedef void Cycle(Case *c, const Harness *h, StackOptions *how);
+typedef void Cycle(Case *c, const StackOptions *how);
 
 /* So many times, after so many that fill pools and are not counted. */
 #define WARM_UP 16
 #define ROUNDS  64
 
-static void check_leaks(Case *c, const Harness *h, StackOptions *how,
-                        Cycle *cycle)
+static void check_leaks(Case *c, const StackOptions *how, Cycle *cycle)
 {
     Resources before = { 0 }, after;
 
     for (int i = 0; i < WARM_UP + ROUNDS; i++) {
         if (i == WARM_UP) {
-            before = resources();
+            before = count_resources();
         }
-        cycle(c, h, how);
+        cycle(c, how);
     }
-    after = resources();
-    if (bdrv_next_node(NULL)) {
-        case_fail(c, "the node '%s' is left",
-                  bdrv_get_node_name(bdrv_next_node(NULL)));
-    }
+    after = count_resources();
+    check_no_node(c, "");
+    /* A leak is one in each round; a pool may still grow by a few. */
     if (after.blocks > before.blocks + ROUNDS / 2) {
         case_fail(c, "%" PRId64 " blocks of memory were lost in %d rounds",
                   after.blocks - before.blocks, ROUNDS);
@@ -427,36 +377,28 @@ static void check_leaks(Case *c, const Harness *h, StackOptions *how,
     }
 }
 
-static void test_leaks(Case *c, void *opaque)
+static void test_leaks(Case *c, const void *opaque)
 {
-    const GraphCase *g = opaque;
-    StackOptions how = { .disk = "graph" };
-    Error *err = NULL;
+    StackOptions how = { .disk = "graph", .flags = STACK_RDWR };
     BlockBackend *blk;
 
-    make_image(c, g, how.disk);
-    how.flags = STACK_RDWR;
-    blk = stack_open(g->h, &how, &err);
-    if (blk) {
-        blk_unref(blk);
-    } else {
-        error_free(err);
+    case_image(c, how.disk, opaque, IMAGE_SIZE);
+    blk = stack_open(c->h, &how, NULL);
+    if (!blk) {
         how.flags = 0;
     }
-    check_leaks(c, g->h, &how, cycle_use);
+    blk_unref(blk);
+    check_leaks(c, &how, cycle_use);
 }
 
-static void test_leaks_refused(Case *c, void *opaque)
+static void test_leaks_refused(Case *c, const void *opaque)
 {
-    const GraphCase *g = opaque;
     StackOptions how = { .disk = "graph" };
-    MemDisk *disk;
+    MemDisk *disk = case_image(c, how.disk, opaque, IMAGE_SIZE);
 
-    make_image(c, g, how.disk);
-    disk = mem_disk_find(how.disk);
     for (int sectors = 5; sectors >= 0; sectors--) {
         mem_disk_set_length(disk, sectors * 512);
-        check_leaks(c, g->h, &how, cycle_refused);
+        check_leaks(c, &how, cycle_refused);
     }
 }
 
@@ -476,24 +418,11 @@ static const struct {
     { test_leaks_refused, "opening what is cut short loses nothing" },
 };
 
-static void check_image(Harness *h, const char *path)
+static void run_graph(Harness *h, const char *path, const char *suffix)
 {
-    g_autofree char *name = path ? g_path_get_basename(path) : NULL;
-    GraphCase g = { h, path };
-
     for (size_t i = 0; i < G_N_ELEMENTS(properties); i++) {
-        harness_check(h, properties[i].fn, &g, "%s%s%s", properties[i].what,
-                      name ? ": " : "", name ? name : "");
-    }
-}
-
-static void run_graph(Harness *h)
-{
-    if (h->can_create) {
-        check_image(h, NULL);
-    }
-    for (guint i = 0; i < h->images->len; i++) {
-        check_image(h, h->images->pdata[i]);
+        harness_check(h, properties[i].fn, path, "%s%s", properties[i].what,
+                      suffix);
     }
 }
 
@@ -501,5 +430,5 @@ const HarnessSuite suite_graph = {
     .name = "graph",
     .what = "children, permissions, drain, reopen, close, leaks",
     .on_images = true,
-    .run = run_graph,
+    .run_image = run_graph,
 };

@@ -5,9 +5,10 @@
  * memory beyond what the file is worth.
  *
  * Invariants:
- *   - Each word of the first and last sectors takes each of a set of values that
- *     are worth trying, in both byte orders (words that repeat the one before
- *     them, a few only); each of these sectors is lost; other damage is random.
+ *   - Each word of the first and last sectors takes each of a set of values
+ *     that are worth trying, in both byte orders (words that repeat the one
+ *     before them, a few only); each of these sectors is lost; other damage is
+ *     random.
  *   - Damage is a number: the same number, the same damage.
  *   - A case does many; the one that kills it is told, since each is announced
  *     before it is tried.
@@ -36,8 +37,8 @@
 
 static const uint32_t values[] = {
     0, 1, 2, 3, 4, 5, 7, 8, 0x7f, 0x200, 0xffff, 0x10000, 1u << 20, 1u << 24,
-    1u << 26, 1u << 28, 0x1d000000, 1u << 30, 0x7fffffff, 0x80000000, 0xfffffffe,
-    0xffffffff,
+    1u << 26, 1u << 28, 0x1d000000, 1u << 30, 0x7fffffff, 0x80000000,
+    0xfffffffe, 0xffffffff,
 };
 
 /* For words that are like the one before them. */
@@ -52,7 +53,6 @@ static const uint32_t values[] = {
 #define SECTOR_DAMAGES ((HEAD_SECTORS + TAIL_SECTORS) * WAYS)
 
 typedef struct HostileCase {
-    const Harness *h;
     const char *path;           /* of an image of --image, or NULL */
     unsigned first;             /* damages */
     unsigned count;
@@ -132,37 +132,41 @@ static void damage_at_random(MemDisk *disk, Rng *rng, GString *what)
     int64_t sector = some_sector(rng, disk), other = some_sector(rng, disk);
     int64_t length = mem_disk_length(disk);
     uint8_t buf[512];
+    unsigned kind;
 
     mem_disk_read(disk, sector * 512, buf, 512);
-    switch (rng_below(rng, 6)) {
+    kind = rng_below(rng, 6);
+    switch (kind) {
     case 0:
         length = sector * 512 + rng_below(rng, 2) * rng_below(rng, 512);
-        g_string_printf(what, "cut to %" PRId64 " bytes", length);
+        g_string_append_printf(what, "cut to %" PRId64 " bytes", length);
         mem_disk_set_length(disk, length);
         return;
     case 1:
-        g_string_printf(what, "sector %" PRId64 " is zero", sector);
+        g_string_append_printf(what, "sector %" PRId64 " is zero", sector);
         memset(buf, 0, 512);
         break;
     case 2:
-        g_string_printf(what, "sector %" PRId64 " is a copy of %" PRId64,
-                        sector, other);
+        g_string_append_printf(what, "sector %" PRId64 " is a copy of %" PRId64,
+                               sector, other);
         mem_disk_read(disk, other * 512, buf, 512);
         break;
     case 3:
-        g_string_printf(what, "rubbish behind the end");
-        sector = length / 512 + rng_below(rng, 16);
-        /* fall through */
     case 4:
-        if (!what->len) {
-            g_string_printf(what, "sector %" PRId64 " is rubbish", sector);
+        if (kind == 3) {
+            g_string_append(what, "rubbish behind the end");
+            sector = length / 512 + rng_below(rng, 16);
+        } else {
+            g_string_append_printf(what, "sector %" PRId64 " is rubbish",
+                                   sector);
         }
         for (int i = 0; i < 512; i++) {
             buf[i] = rng_next(rng) >> 32;
         }
         break;
     default:
-        g_string_printf(what, "bits of sector %" PRId64 " are flipped", sector);
+        g_string_append_printf(what, "bits of sector %" PRId64 " are flipped",
+                               sector);
         for (int i = 0; i < 3; i++) {
             buf[rng_below(rng, 512)] ^= 1 << rng_below(rng, 8);
         }
@@ -171,34 +175,26 @@ static void damage_at_random(MemDisk *disk, Rng *rng, GString *what)
     mem_disk_write(disk, sector * 512, buf, 512);
 }
 
-static void damage_twice(const Harness *h, MemDisk *disk, unsigned n,
-                         GString *what)
-{
-    Rng rng = { harness_seed(h, "hostile", n) };
-    unsigned times = 1 + rng_below(&rng, 2);
-    g_autoptr(GString) one = g_string_new(NULL);
-
-    for (unsigned i = 0; i < times; i++) {
-        g_string_truncate(one, 0);
-        damage_at_random(disk, &rng, one);
-        g_string_append_printf(what, "%s%s", i ? "; " : "", one->str);
-    }
-}
-
 /*
- * Does damage number @n to @disk and says in @what what it is; false if it is
- * not worth trying.
+ * Does damage number @n to @disk and says in @what (empty) what it is; false if
+ * it is not worth trying.
  */
 static bool damage(const Harness *h, MemDisk *disk, unsigned n, GString *what)
 {
-    g_string_truncate(what, 0);
+    Rng rng;
+
     if (n < WORD_DAMAGES) {
         return damage_word(disk, n, what);
     }
     if (n < WORD_DAMAGES + SECTOR_DAMAGES) {
         return damage_sector(disk, n - WORD_DAMAGES, what);
     }
-    damage_twice(h, disk, n, what);
+    rng.state = harness_seed(h, "hostile", n);
+    /* Once or twice. */
+    for (unsigned left = 1 + rng_below(&rng, 2); left; left--) {
+        damage_at_random(disk, &rng, what);
+        g_string_append(what, left > 1 ? "; " : "");
+    }
     return true;
 }
 
@@ -207,7 +203,7 @@ static bool damage(const Harness *h, MemDisk *disk, unsigned n, GString *what)
 /* At most so many ranges are asked for. */
 #define MAX_RANGES 2000
 
-static void look_at(Case *c, BlockBackend *blk)
+static void read_damaged(Case *c, BlockBackend *blk)
 {
     int64_t length = blk_getlength(blk), at = 0;
     g_autofree uint8_t *buf = g_malloc(65536);
@@ -239,7 +235,7 @@ static void look_at(Case *c, BlockBackend *blk)
 }
 
 /* Results do not matter: the image is broken. */
-static void write_to(BlockBackend *blk)
+static void write_damaged(BlockBackend *blk)
 {
     int64_t length = blk_getlength(blk);
     uint8_t buf[3000];
@@ -277,11 +273,10 @@ static bool same_content(const MemDisk *a, const MemDisk *b)
 }
 
 /* Opens it; NULL if that was refused with a reason. */
-static BlockBackend *try_open(Case *c, const Harness *h,
-                              const StackOptions *how)
+static BlockBackend *try_open(Case *c, const StackOptions *how)
 {
     Error *err = NULL;
-    BlockBackend *blk = stack_open(h, how, &err);
+    BlockBackend *blk = stack_open(c->h, how, &err);
 
     if (!blk && !err) {
         case_fail(c, "it was refused without a reason");
@@ -293,14 +288,14 @@ static BlockBackend *try_open(Case *c, const Harness *h,
     return blk;
 }
 
-static void try_damaged(Case *c, const Harness *h, MemDisk *disk)
+static void try_damaged(Case *c, MemDisk *disk)
 {
     StackOptions how = { .disk = "damaged" };
     MemDisk *before = mem_disk_copy(disk, "before");
-    BlockBackend *blk = try_open(c, h, &how);
+    BlockBackend *blk = try_open(c, &how);
 
     if (blk) {
-        look_at(c, blk);
+        read_damaged(c, blk);
         blk_unref(blk);
     }
     if (!same_content(before, disk)) {
@@ -308,9 +303,9 @@ static void try_damaged(Case *c, const Harness *h, MemDisk *disk)
     }
     mem_disk_free(before);
     how.flags = STACK_RDWR;
-    blk = try_open(c, h, &how);
+    blk = try_open(c, &how);
     if (blk) {
-        write_to(blk);
+        write_damaged(blk);
         blk_unref(blk);
     }
 }
@@ -328,52 +323,37 @@ static long peak_memory(void)
     return usage.ru_maxrss;
 }
 
-static MemDisk *make_image(Case *c, const HostileCase *hc)
-{
-    Error *err = NULL;
-    StackOptions how = { .disk = "sound", .flags = STACK_RDWR };
-    MemDisk *disk;
-    BlockBackend *blk;
-
-    disk = hc->path ? stack_load(how.disk, hc->path, &err)
-                    : stack_create(hc->h, how.disk, IMAGE_SIZE, NULL, &err);
-    if (!disk) {
-        case_fail_err(c, err, "there is no image");
-    }
-    if (!hc->path) {
-        blk = stack_open(hc->h, &how, &err);
-        if (!blk) {
-            case_fail_err(c, err, "the image could not be opened");
-        }
-        write_to(blk);
-        blk_unref(blk);
-    }
-    return disk;
-}
-
-static void test_damage(Case *c, void *opaque)
+static void test_damage(Case *c, const void *opaque)
 {
     const HostileCase *hc = opaque;
-    MemDisk *sound = make_image(c, hc), *disk;
+    StackOptions how = { .disk = "sound", .flags = STACK_RDWR };
+    MemDisk *sound = case_image(c, how.disk, hc->path, IMAGE_SIZE);
     g_autoptr(GString) what = g_string_new(NULL);
-    int64_t worth = 4 * mem_disk_length(sound);
-    long start = peak_memory();
+    int64_t worth;
+    long start;
 
+    if (!hc->path) {
+        /* So that there is something to be damaged. */
+        BlockBackend *blk = case_open(c, &how, NOT_OPENED);
+
+        write_damaged(blk);
+        blk_unref(blk);
+    }
+    worth = 4 * mem_disk_length(sound);
+    start = peak_memory();
     /* Warnings of drivers are not what is looked for. */
     if (!freopen("/dev/null", "w", stderr)) {
         case_fail(c, "there is no /dev/null");
     }
     for (unsigned i = 0; i < hc->count; i++) {
-        g_autofree char *line = NULL;
+        MemDisk *disk = mem_disk_copy(sound, "damaged");
 
-        disk = mem_disk_copy(sound, "damaged");
-        if (!damage(hc->h, disk, hc->first + i, what)) {
-            mem_disk_free(disk);
-            continue;
+        g_string_truncate(what, 0);
+        if (damage(c->h, disk, hc->first + i, what)) {
+            /* Before it is tried, because that may end the case. */
+            case_send(c, what->str, what->len + 1);
+            try_damaged(c, disk);
         }
-        line = g_strdup_printf("%s\n", what->str);
-        case_send(c, line, strlen(line));
-        try_damaged(c, hc->h, disk);
         mem_disk_free(disk);
         if ((peak_memory() - start) * INT64_C(1024) > MAX_MEMORY + worth) {
             case_fail(c, "it took %ld KiB of memory", peak_memory() - start);
@@ -381,76 +361,51 @@ static void test_damage(Case *c, void *opaque)
     }
 }
 
-/* The damage that a case announced last. */
-static char *last_line(const GByteArray *data)
-{
-    g_autofree char *text = NULL;
-    char *newline;
+/* At most so many findings of one property are reported. */
+#define MAX_REPORTED 8
 
-    if (!data || !data->len) {
-        return g_strdup("before any damage");
-    }
-    text = g_strndup((const char *)data->data, data->len - 1);
-    newline = strrchr(text, '\n');
-    return g_strdup(newline ? newline + 1 : text);
-}
-
-/* At most so many findings of one property are told. */
-#define MAX_TOLD 8
-
-static void check_damages(Harness *h, const char *path, unsigned first,
-                          unsigned count, const char *property)
+static void check_damages(Harness *h, const char *path, const char *suffix,
+                          unsigned first, unsigned count, const char *property)
 {
     unsigned batches = DIV_ROUND_UP(count, BATCH), wrong = 0;
     g_autofree HostileCase *cases = g_new0(HostileCase, batches);
-    g_autofree CaseJob *jobs = g_new0(CaseJob, batches);
-    g_autoptr(GString) told = g_string_new(NULL);
-    g_autofree char *name = path ? g_path_get_basename(path) : NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    CaseResult *results;
 
     for (unsigned i = 0; i < batches; i++) {
-        unsigned done = i * BATCH;
-
-        cases[i] = (HostileCase) { h, path, first + done,
-                                   MIN(BATCH, count - done) };
-        jobs[i] = (CaseJob) { .fn = test_damage, .opaque = &cases[i] };
+        cases[i] = (HostileCase) { path, first + i * BATCH,
+                                   MIN(BATCH, count - i * BATCH) };
     }
-    cases_run(h, jobs, batches);
+    results = cases_run(h, test_damage, cases, sizeof(cases[0]), batches, 0);
     for (unsigned i = 0; i < batches; i++) {
-        if (jobs[i].status == CASE_FAIL && wrong++ < MAX_TOLD) {
-            g_autofree char *damage = last_line(jobs[i].data);
+        const CaseResult *r = &results[i];
 
-            g_string_append_printf(told, "%s: %s\n", damage, jobs[i].message);
+        if (r->status == CASE_FAIL && wrong++ < MAX_REPORTED) {
+            g_string_append_printf(text, "%s: %s\n",
+                                   *r->data ? (const char *)r->data
+                                            : "before any damage", r->message);
         }
-        case_job_clear(&jobs[i]);
     }
-    if (wrong > MAX_TOLD) {
-        g_string_append_printf(told, "and %u more\n", wrong - MAX_TOLD);
+    if (wrong > MAX_REPORTED) {
+        g_string_append_printf(text, "and %u more\n", wrong - MAX_REPORTED);
     }
-    harness_report(h, wrong ? CASE_FAIL : CASE_PASS, told->str, "%s%s%s",
-                   property, name ? ": " : "", name ? name : "");
+    harness_report(h, wrong ? CASE_FAIL : CASE_PASS, text->str, "%s%s",
+                   property, suffix);
+    case_results_free(results, batches);
 }
 
-static void check_image(Harness *h, const char *path)
+static void run_hostile(Harness *h, const char *path, const char *suffix)
 {
-    check_damages(h, path, 0, WORD_DAMAGES, "words of the head and the tail");
-    check_damages(h, path, WORD_DAMAGES,
+    check_damages(h, path, suffix, 0, WORD_DAMAGES,
+                  "words of the head and the tail");
+    check_damages(h, path, suffix, WORD_DAMAGES,
                   SECTOR_DAMAGES + (h->ops ? h->ops : RANDOM),
                   "sectors lost, copied, overwritten, cut off");
-}
-
-static void run_hostile(Harness *h)
-{
-    if (h->can_create) {
-        check_image(h, NULL);
-    }
-    for (guint i = 0; i < h->images->len; i++) {
-        check_image(h, h->images->pdata[i]);
-    }
 }
 
 const HarnessSuite suite_hostile = {
     .name = "hostile",
     .what = "damaged images: no crash, no hang, no memory beyond the file's",
     .on_images = true,
-    .run = run_hostile,
+    .run_image = run_hostile,
 };

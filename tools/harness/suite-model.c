@@ -7,7 +7,6 @@
  * may be refused.
  */
 #include "run.h"
-#include "shrink.h"
 
 #define IMAGE_SIZE ((9 << 20) + 1536)
 
@@ -15,22 +14,11 @@
 #define LIST_OPS 400
 #define LISTS    5
 
-static void model_case(Case *c, const ListCase *list, bool status)
+static void run_and_verify(Case *c, const ListCase *list, bool status)
 {
-    Run run = {
-        .h = list->h,
-        .c = c,
-        .ops = list->ops,
-        .depth = list->depth,
-        .how = {
-            .disk = "model",
-            .flags = STACK_RDWR,
-            .delay = list->depth > 1,
-            .delay_seed = list->seed,
-        },
-    };
+    Run run = run_new(c, list, "model");
 
-    run_create(&run, IMAGE_SIZE);
+    case_create(c, run.how.disk, IMAGE_SIZE);
     run_open(&run);
     run_adopt(&run);
     run_ops(&run);
@@ -41,6 +29,7 @@ static void model_case(Case *c, const ListCase *list, bool status)
     run_verify_check(&run);
     run_close(&run);
 
+    /* Only what the file holds is left now, and nothing can mend it. */
     run.how.flags = 0;
     run_open(&run);
     run_verify(&run);
@@ -51,110 +40,83 @@ static void model_case(Case *c, const ListCase *list, bool status)
     run_finish(&run);
 }
 
-static void test_content(Case *c, void *opaque)
+static void test_requests(Case *c, const void *opaque)
 {
-    model_case(c, opaque, false);
+    run_and_verify(c, opaque, false);
 }
 
-static void test_status(Case *c, void *opaque)
+static void test_requests_status(Case *c, const void *opaque)
 {
-    model_case(c, opaque, true);
-}
-
-/* The image on @how's disk opens and is @length bytes long. */
-static void check_length(Case *c, const Harness *h, const StackOptions *how,
-                         int64_t length)
-{
-    Error *err = NULL;
-    BlockBackend *blk = stack_open(h, how, &err);
-
-    if (!blk) {
-        case_fail_err(c, err, "the image could not be opened again");
-    }
-    if (blk_getlength(blk) != length) {
-        case_fail(c, "the image is %" PRId64 " bytes long, not %" PRId64,
-                  blk_getlength(blk), length);
-    }
-    blk_unref(blk);
+    run_and_verify(c, opaque, true);
 }
 
 /* Also of drivers that only make their images longer. */
-static void test_odd_length(Case *c, void *opaque)
+static void test_odd_length(Case *c, const void *opaque)
 {
-    const Harness *h = opaque;
     StackOptions how = { .disk = "odd", .flags = STACK_RDWR };
-    Error *err = NULL;
-    BlockBackend *blk = NULL;
+    BlockBackend *blk;
     int64_t length, asked;
     int ret;
 
-    if (stack_create_near(h, how.disk, IMAGE_SIZE, &err)) {
-        blk = stack_open(h, &how, &err);
-    }
-    if (!blk) {
-        case_fail_err(c, err, "there is no image");
-    }
+    case_create(c, how.disk, IMAGE_SIZE);
+    blk = case_open(c, &how, NOT_OPENED);
     length = blk_getlength(blk);
     asked = length + 700;
-    ret = blk_truncate(blk, asked, true, PREALLOC_MODE_OFF, &err);
+    ret = blk_truncate(blk, asked, true, PREALLOC_MODE_OFF, NULL);
     if (ret >= 0) {
+        /* Drivers may round it up. */
         length = blk_getlength(blk);
         if (length < asked) {
             case_fail(c, "the image is %" PRId64 " bytes long, asked for were "
                       "%" PRId64, length, asked);
         }
     }
-    error_free(err);
     blk_unref(blk);
-    check_length(c, h, &how, length);
+    blk = case_open(c, &how, NOT_OPENED " again");
+    case_check_length(c, blk, length);
+    blk_unref(blk);
     mem_disk_free(mem_disk_find(how.disk));
     if (ret < 0) {
         case_skip(c, "the driver refuses it");
     }
 }
 
-static void make_lists(Harness *h, const ImageFacts *facts, unsigned depth,
-                       ListCase *lists)
+/* One property: @fn passes with random lists, @depth requests at a time. */
+static void check_lists(Harness *h, const ImageFacts *facts, CaseFn *fn,
+                        unsigned depth, const char *property)
 {
+    ListCase lists[LISTS];
+
     for (unsigned i = 0; i < LISTS; i++) {
         OpsPlan plan = {
+            .facts = *facts,
             .seed = harness_seed(h, "model", depth * 1000 + i),
-            .count = h->ops ? h->ops : LIST_OPS,
-            .length = facts->length,
-            .cluster = facts->cluster,
-            .truncate = facts->truncate,
+            .count = LIST_OPS,
             .reopen = true,
         };
 
-        lists[i] = (ListCase) {
-            .h = h,
-            .ops = ops_new(&plan),
-            .length = facts->length,
-            .depth = depth,
-            .seed = plan.seed,
-        };
+        lists[i] = list_case_new(h, plan, depth);
     }
+    lists_check(h, fn, lists, LISTS, "%s", property);
 }
 
 static void run_model(Harness *h)
 {
     static const unsigned depths[] = { 1, 4, 16, 64 };
-    ListCase lists[LISTS];
     ImageFacts facts;
 
-    if (!stack_learn(h, IMAGE_SIZE, &facts)) {
+    if (!harness_learn(h, IMAGE_SIZE, &facts)) {
         return;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(depths); i++) {
-        make_lists(h, &facts, depths[i], lists);
-        lists_check(h, test_content, lists, LISTS,
-                    "random requests, %u at a time", depths[i]);
-        list_cases_clear(lists, LISTS);
+        g_autofree char *property =
+            g_strdup_printf("random requests, %u at a time", depths[i]);
+
+        check_lists(h, &facts, test_requests, depths[i], property);
     }
-    make_lists(h, &facts, 3, lists);
-    lists_check(h, test_status, lists, LISTS, "the block status is true");
-    list_cases_clear(lists, LISTS);
-    harness_check(h, test_odd_length, h,
+    check_lists(h, &facts, test_requests_status, 3,
+                "the block status is true");
+    harness_check(h, test_odd_length, NULL,
                   "a new length that is no multiple of 512");
 }
 

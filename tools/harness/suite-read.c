@@ -9,7 +9,6 @@
  *   - An image that cannot be opened to be written to is only read.
  */
 #include "run.h"
-#include "shrink.h"
 
 /* Longer images are not read wholly. */
 #define MAX_LENGTH (256 << 20)
@@ -18,15 +17,11 @@
 #define MAX_BYTES  (256 << 10)
 #define SOME_READS 200
 
-/* What is known of one image. */
-typedef struct Image {
-    const Harness *h;
-    const char *path;
-} Image;
+/* The opaque of the cases is the path of an image. */
 
-static Run open_copy(Case *c, const Harness *h, const char *path, int flags)
+static Run open_copy(Case *c, const char *path, int flags)
 {
-    Run run = { .h = h, .c = c, .how = { .disk = "image", .flags = flags } };
+    Run run = { .c = c, .how = { .disk = "image", .flags = flags } };
     Error *err = NULL;
 
     if (!stack_load(run.how.disk, path, &err)) {
@@ -46,73 +41,69 @@ static void close_copy(Run *run)
     run_finish(run);
 }
 
-static uint8_t *read_whole(Run *run)
+/* Its length; skips what is too long. */
+static int64_t short_length(Case *c, BlockBackend *blk, int64_t min)
 {
-    int64_t length = blk_getlength(run->blk);
-    uint8_t *buf;
-    int ret;
+    int64_t length = blk_getlength(blk);
 
-    if (length > MAX_LENGTH) {
-        case_skip(run->c, "the image is %" PRId64 " bytes long", length);
+    if (length < min || length > MAX_LENGTH) {
+        case_skip(c, "the image is %" PRId64 " bytes long", length);
     }
-    buf = g_malloc(MAX(length, 1));
-    ret = run_read(run->blk, 0, buf, length);
-    if (ret < 0) {
-        case_fail(run->c, "the image could not be read: %s", strerror(-ret));
-    }
-    return buf;
+    return length;
+}
+
+/* What NAME.content holds, or NULL without one; g_free(). */
+static uint8_t *read_content(const char *path, gsize *bytes)
+{
+    g_autofree char *name = g_strconcat(path, ".content", NULL);
+    char *content = NULL;
+
+    g_file_get_contents(name, &content, bytes, NULL);
+    return (uint8_t *)content;
 }
 
 /* ---- what it holds ------------------------------------------------------ */
 
-static void test_content(Case *c, void *opaque)
+static void test_content(Case *c, const void *opaque)
 {
-    const Image *image = opaque;
-    g_autofree char *path = g_strconcat(image->path, ".content", NULL);
-    g_autofree char *expected = NULL;
-    g_autofree uint8_t *buf = NULL;
+    const char *path = opaque;
     gsize bytes;
+    g_autofree uint8_t *expected = read_content(path, &bytes);
+    g_autofree uint8_t *buf = NULL;
     Run run;
 
-    if (!g_file_get_contents(path, &expected, &bytes, NULL)) {
+    if (!expected) {
         case_skip(c, "there is no file that says what it holds");
     }
-    run = open_copy(c, image->h, image->path, 0);
-    buf = read_whole(&run);
-    if (blk_getlength(run.blk) != (int64_t)bytes) {
-        case_fail(c, "the image is %" PRId64 " bytes long, not %zu",
-                  blk_getlength(run.blk), bytes);
-    }
+    run = open_copy(c, path, 0);
+    short_length(c, run.blk, 0);
+    buf = run_read_all(&run);
+    case_check_length(c, run.blk, bytes);
     for (gsize i = 0; i < bytes; i++) {
-        if (buf[i] != (uint8_t)expected[i]) {
+        if (buf[i] != expected[i]) {
             case_fail(c, "byte %zu is 0x%02x, not 0x%02x", i, buf[i],
-                      (uint8_t)expected[i]);
+                      expected[i]);
         }
     }
     close_copy(&run);
 }
 
-static void test_status(Case *c, void *opaque)
+static void test_status(Case *c, const void *opaque)
 {
-    const Image *image = opaque;
-    Run run = open_copy(c, image->h, image->path, 0);
+    Run run = open_copy(c, opaque, 0);
 
-    if (blk_getlength(run.blk) > MAX_LENGTH) {
-        case_skip(c, "the image is %" PRId64 " bytes long",
-                  blk_getlength(run.blk));
-    }
+    short_length(c, run.blk, 0);
     run_verify_status(&run);
     close_copy(&run);
 }
 
 /* Any part reads as it does in the whole. */
-static void test_reads(Case *c, void *opaque)
+static void test_parts(Case *c, const void *opaque)
 {
-    const Image *image = opaque;
-    Run run = open_copy(c, image->h, image->path, 0);
-    int64_t length = blk_getlength(run.blk);
-    g_autofree uint8_t *whole = read_whole(&run);
-    Rng rng = { harness_seed(image->h, "read", 0) };
+    Run run = open_copy(c, opaque, 0);
+    int64_t length = short_length(c, run.blk, 0);
+    g_autofree uint8_t *whole = run_read_all(&run);
+    Rng rng = { harness_seed(c->h, "read", 0) };
 
     for (unsigned i = 0; length && i < SOME_READS; i++) {
         int64_t at = rng_below(&rng, length);
@@ -134,55 +125,40 @@ static void test_reads(Case *c, void *opaque)
 /* ---- writing to it ------------------------------------------------------ */
 
 /* Can it be written to, and how long is it?  Sends the length. */
-static void learn_length(Case *c, void *opaque)
+static void learn_length(Case *c, const void *opaque)
 {
-    const Image *image = opaque;
     StackOptions how = { .disk = "image", .flags = STACK_RDWR };
     Error *err = NULL;
     BlockBackend *blk;
     int64_t length;
 
-    if (!stack_load(how.disk, image->path, &err)) {
+    if (!stack_load(how.disk, opaque, &err)) {
         case_fail_err(c, err, "no copy");
     }
-    blk = stack_open(image->h, &how, &err);
+    blk = stack_open(c->h, &how, &err);
     if (!blk) {
         case_skip(c, "it cannot be written to: %s", error_get_pretty(err));
     }
-    length = blk_getlength(blk);
-    if (length < 512 || length > MAX_LENGTH) {
-        case_skip(c, "the image is %" PRId64 " bytes long", length);
-    }
+    length = short_length(c, blk, 512);
     blk_unref(blk);
     mem_disk_free(mem_disk_find(how.disk));
     case_send(c, &length, sizeof(length));
 }
 
-/* What NAME.content says, where there is one of the right length. */
-static uint8_t *known_content(Run *run, const char *image)
-{
-    g_autofree char *path = g_strconcat(image, ".content", NULL);
-    g_autofree char *expected = NULL;
-    uint8_t *whole = read_whole(run);
-    gsize bytes;
-
-    if (g_file_get_contents(path, &expected, &bytes, NULL) &&
-        (int64_t)bytes == blk_getlength(run->blk)) {
-        memcpy(whole, expected, bytes);
-    }
-    return whole;
-}
-
-static void test_writes(Case *c, void *opaque)
+static void test_writes(Case *c, const void *opaque)
 {
     const ListCase *list = opaque;
-    Run run = open_copy(c, list->h, list->extra, STACK_RDWR);
-    int64_t length = blk_getlength(run.blk);
-    g_autofree uint8_t *whole = known_content(&run, list->extra);
+    Run run = open_copy(c, list->extra, STACK_RDWR);
+    int64_t length = short_length(c, run.blk, 0);
+    gsize bytes;
+    g_autofree uint8_t *whole = run_read_all(&run);
+    g_autofree uint8_t *expected = read_content(list->extra, &bytes);
 
     run.ops = list->ops;
     run.depth = list->depth;
-    run.model = model_new(length, whole);
+    /* One of another length says nothing of the image; test_content does. */
+    run.model = model_new(length, expected && (int64_t)bytes == length
+                                  ? expected : whole);
     run_ops(&run);
     run_verify(&run);
     run_verify_status(&run);
@@ -193,32 +169,27 @@ static void test_writes(Case *c, void *opaque)
     close_copy(&run);
 }
 
-static void check_writes(Harness *h, const Image *image, const char *name)
+static void check_writes(Harness *h, const char *path, const char *name)
 {
-    CaseJob job = { .fn = learn_length, .opaque = (void *)image };
     OpsPlan plan = {
         .seed = harness_seed(h, name, 1),
-        .count = h->ops ? h->ops : LIST_OPS,
+        .count = LIST_OPS,
         .max_bytes = MAX_BYTES,
     };
+    g_autofree char *message = NULL;
+    CaseStatus status = case_run(h, learn_length, path, &plan.facts.length,
+                                 sizeof(int64_t), &message);
 
-    cases_run(h, &job, 1);
-    if (job.status == CASE_PASS && job.data) {
-        ListCase list = {
-            .h = h, .depth = 4, .seed = plan.seed, .extra = image->path,
-        };
+    if (status == CASE_PASS) {
+        ListCase list = list_case_new(h, plan, 4);
 
-        memcpy(&plan.length, job.data->data, sizeof(plan.length));
-        list.length = plan.length;
-        list.ops = ops_new(&plan);
+        list.extra = path;
         lists_check(h, test_writes, &list, 1, "%s keeps what is not written",
                     name);
-        list_cases_clear(&list, 1);
     } else {
-        harness_report(h, job.status, job.message,
-                       "%s keeps what is not written", name);
+        harness_report(h, status, message, "%s keeps what is not written",
+                       name);
     }
-    case_job_clear(&job);
 }
 
 static void run_images(Harness *h)
@@ -228,16 +199,14 @@ static void run_images(Harness *h)
                        "images that others have made");
     }
     for (guint i = 0; i < h->images->len; i++) {
-        Image image = { h, h->images->pdata[i] };
-        g_autofree char *name = g_path_get_basename(image.path);
+        const char *path = h->images->pdata[i];
+        g_autofree char *name = g_path_get_basename(path);
 
-        harness_check(h, test_content, &image, "%s holds what it should",
+        harness_check(h, test_content, path, "%s holds what it should", name);
+        harness_check(h, test_parts, path, "%s reads the same in parts", name);
+        harness_check(h, test_status, path, "%s has a true block status",
                       name);
-        harness_check(h, test_reads, &image, "%s reads the same in parts",
-                      name);
-        harness_check(h, test_status, &image, "%s has a true block status",
-                      name);
-        check_writes(h, &image, name);
+        check_writes(h, path, name);
     }
 }
 

@@ -23,9 +23,8 @@ static void print_comments(const char *text)
     }
 }
 
-static void GCC_FMT_ATTR(4, 0)
-report(Harness *h, CaseStatus status, const char *text, const char *fmt,
-       va_list ap)
+void harness_vreport(Harness *h, CaseStatus status, const char *text,
+                     const char *fmt, va_list ap)
 {
     g_autofree char *what = g_strdup_vprintf(fmt, ap);
     g_autofree char *line = g_strdup_printf("%s: %s", h->suite, what);
@@ -51,7 +50,7 @@ void harness_report(Harness *h, CaseStatus status, const char *text,
     va_list ap;
 
     va_start(ap, fmt);
-    report(h, status, text, fmt, ap);
+    harness_vreport(h, status, text, fmt, ap);
     va_end(ap);
 }
 
@@ -79,14 +78,14 @@ int harness_finish(const Harness *h)
     return h->failed ? 1 : 0;
 }
 
-void harness_check(Harness *h, CaseFn *fn, void *opaque, const char *fmt, ...)
+void harness_check(Harness *h, CaseFn *fn, const void *opaque,
+                   const char *fmt, ...)
 {
-    CaseJob job = { .fn = fn, .opaque = opaque };
+    g_autofree char *message = NULL;
+    CaseStatus status = case_run(h, fn, opaque, NULL, 0, &message);
     va_list ap;
 
-    cases_run(h, &job, 1);
     va_start(ap, fmt);
-    report(h, job.status, job.message, fmt, ap);
+    harness_vreport(h, status, message, fmt, ap);
     va_end(ap);
-    case_job_clear(&job);
 }
