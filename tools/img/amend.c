@@ -70,7 +70,7 @@ static const CmdOption amend_options[] = {
     IMG_FORMAT(AmendArgs, how.format),
     { 'o', NULL, "OPTIONS", "changes; '-o help' lists the possible ones",
       img_set_list, offsetof(AmendArgs, options), .required = true },
-    IMG_CACHE('t', AmendArgs, how.cache),
+    IMG_CACHE('t', AmendArgs, how),
     { 0, "force", NULL, "make changes, too, that guests may fail over",
       cmd_set_true, offsetof(AmendArgs, force) },
     { 'p' },
@@ -84,9 +84,7 @@ static int amend_run(int argc, char **argv)
     AmendArgs args = { .how.flags = BDRV_O_RDWR | BDRV_O_RESIZE };
     g_autoptr(BlockBackend) blk = NULL;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
     if (!args.options) {
         img_usage_error("Must specify options (-o)");
     }
@@ -99,16 +97,8 @@ static int amend_run(int argc, char **argv)
         }
         return amend_print_help(drv);
     }
-    if (optind != argc - 1) {
-        img_fail("Expecting one image file name");
-    }
-    if (!img_check_open(&args.how, "cache")) {
-        return 1;
-    }
-    blk = img_open(argv[optind], &args.how);
-    if (!blk) {
-        return 1;
-    }
+    img_fail_if(optind != argc - 1, "Expecting one image file name");
+    blk = img_open_operand(&args.how, argc, argv);
     return has_help_option(args.options)
                ? amend_print_help(bdrv_get_driver(blk_bs(blk)))
                : amend_node(blk_bs(blk), &args);

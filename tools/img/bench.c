@@ -208,20 +208,17 @@ static bool bench_image(Bench *b)
     return good;
 }
 
-static int bench(const BenchArgs *args, const char *filename)
+static int bench(const BenchArgs *args, BlockBackend *blk, const char *filename)
 {
     Bench b = {
         .args = args,
+        .blk = blk,
         .offset = args->offset,
         .left = args->count,
         .flushed = args->count,
     };
     bool good;
 
-    b.blk = img_open(filename, &args->how);
-    if (!b.blk) {
-        return 1;
-    }
     qemu_co_queue_init(&b.queue);
     b.length = blk_getlength(b.blk);
     good = b.length >= 0;
@@ -237,7 +234,7 @@ static int bench(const BenchArgs *args, const char *filename)
 
 /* ---- the command line --------------------------------------------------- */
 
-/* A number of min to max.  Reports. */
+/* A number of min to max; bad usage when it is none. */
 static bool bench_set_number(void *member, const CmdOption *option,
                              const char *text)
 {
@@ -245,32 +242,8 @@ static bool bench_set_number(void *member, const CmdOption *option,
 
     if (qemu_strtoi(text, NULL, 0, n) < 0 || *n < option->min ||
         *n > option->max) {
-        error_report("Invalid %s specified", option->what);
-        return false;
+        img_fail("Invalid %s specified", option->what);
     }
-    return true;
-}
-
-/* Checks the options together; reports. */
-static bool bench_check(BenchArgs *args)
-{
-    if (!args->write && args->flush_interval) {
-        error_report("--flush-interval is only available in write tests");
-        return false;
-    }
-    if (args->flush_interval && args->flush_interval < args->depth) {
-        error_report("Flush interval can't be smaller than depth");
-        return false;
-    }
-    if (args->how.cache && bdrv_parse_cache_mode(args->how.cache,
-                                                 &args->how.flags,
-                                                 &args->how.writethrough) < 0) {
-        error_report("Invalid cache mode");
-        return false;
-    }
-    img_check_image_opts(&args->how);
-    args->how.flags |= args->write ? BDRV_O_RDWR : 0;
-    args->step = args->step ? args->step : args->size;
     return true;
 }
 
@@ -302,7 +275,7 @@ static const CmdOption bench_options[] = {
       cmd_set_aio, offsetof(BenchArgs, how.flags) },
     { 'n', NULL, NULL, "the same as -i native", cmd_set_bits,
       offsetof(BenchArgs, how.flags), .max = BDRV_O_NATIVE_AIO },
-    IMG_CACHE('t', BenchArgs, how.cache),
+    IMG_CACHE('t', BenchArgs, how),
     { 'q', NULL, NULL, "print nothing but errors and the result" },
     IMG_IMAGE_OPTS(BenchArgs, how.image_opts),
     IMG_FORCE_SHARE(BenchArgs, how.force_share),
@@ -315,13 +288,19 @@ static int bench_command(int argc, char **argv)
         .count = BENCH_COUNT, .depth = BENCH_DEPTH, .size = BENCH_SIZE,
     };
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    if (argc - optind != 1) {
-        img_usage_error("Expecting one image file name");
-    }
-    return bench_check(&args) ? bench(&args, argv[optind]) : 1;
+    img_read_options(&args, argc, argv);
+    img_read_image(argc, argv);
+    img_fail_if(args.flush_interval && !args.write,
+                "--flush-interval is only available in write tests");
+    img_fail_if(args.flush_interval && args.flush_interval < args.depth,
+                "Flush interval can't be smaller than depth");
+    img_fail_if(args.how.cache &&
+                bdrv_parse_cache_mode(args.how.cache, &args.how.flags,
+                                      &args.how.writethrough) < 0,
+                "Invalid cache mode");
+    args.how.flags |= args.write ? BDRV_O_RDWR : 0;
+    args.step = args.step ? args.step : args.size;
+    return bench(&args, img_open_operand(&args.how, argc, argv), argv[optind]);
 }
 
 const ImgCommand img_bench = {

@@ -300,7 +300,7 @@ static const CmdOption check_options[] = {
     { 'r', "repair", "leaks|all",
       "leaks: free what nothing uses; all: repair corruptions, too",
       check_set_repair, offsetof(CheckArgs, fix) },
-    IMG_CACHE('T', CheckArgs, how.cache),
+    IMG_CACHE('T', CheckArgs, how),
     IMG_QUIET(CheckArgs, quiet),
     IMG_IMAGE_OPTS(CheckArgs, how.image_opts),
     IMG_FORCE_SHARE(CheckArgs, how.force_share),
@@ -312,18 +312,11 @@ static int check_run(int argc, char **argv)
     CheckArgs args = { .how.flags = BDRV_O_CHECK };
     g_autoptr(BlockBackend) blk = NULL;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    args.filename = img_read_image(argc, argv);
-    if (args.fix) {
-        args.how.flags |= BDRV_O_RDWR;
-    }
-    if (!img_check_open(&args.how, "source cache")) {
-        return 1;
-    }
-    blk = img_open(args.filename, &args.how);
-    return blk ? check_node(blk_bs(blk), &args) : 1;
+    img_read_options(&args, argc, argv);
+    args.how.flags |= args.fix ? BDRV_O_RDWR : 0;
+    blk = img_open_operand(&args.how, argc, argv);
+    args.filename = argv[optind];
+    return check_node(blk_bs(blk), &args);
 }
 
 const ImgCommand img_check = {

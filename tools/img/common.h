@@ -73,12 +73,15 @@ int img_usage_status(void);
 #define img_fail(...) \
     (error_report(__VA_ARGS__), exit(img_usage_status()))
 
+/* The same when @wrong, as a rule that options break together. */
+void img_fail_if(bool wrong, const char *message);
+
 /*
  * Reads the options of the current command into @args; operands are moved after
- * them.  --help prints the help and exits 0; an unknown option or a missing
- * argument is bad usage.  Reports, and returns false, when a value is invalid.
+ * them.  --help prints the help and exits 0; an unknown option, a missing
+ * argument and an invalid value are bad usage.
  */
-bool img_read_options(void *args, int argc, char **argv);
+void img_read_options(void *args, int argc, char **argv);
 
 /* The only operand; exits when there is none, or another one. */
 const char *img_read_image(int argc, char **argv);
@@ -86,9 +89,10 @@ const char *img_read_image(int argc, char **argv);
 /*
  * Setters: whether --output asks for JSON, a bool; a size of min to max bytes,
  * or with max 0 of any, an int64_t; an option list, a const char *, to which a
- * repeated option adds, and which is kept until the process ends.
+ * repeated option adds, and which is kept until the process ends; the cache
+ * mode of an ImgOpen.
  */
-CmdSet img_set_json, img_set_size, img_set_list, img_set_help;
+CmdSet img_set_json, img_set_size, img_set_list, img_set_cache, img_set_help;
 
 /* Rows for arguments of type @T with the member @m. */
 #define IMG_FORMAT(T, m) \
@@ -100,7 +104,7 @@ CmdSet img_set_json, img_set_size, img_set_list, img_set_help;
       cmd_set_string, offsetof(T, m) }
 #define IMG_CACHE(letter, T, m) \
     { letter, NULL, "CACHE", "cache mode (default: writeback)", \
-      cmd_set_string, offsetof(T, m) }
+      img_set_cache, offsetof(T, m) }
 #define IMG_OUTPUT(T, m) \
     { 0, "output", "human|json", "form of the output (default: human)", \
       img_set_json, offsetof(T, m) }
@@ -121,7 +125,7 @@ CmdSet img_set_json, img_set_size, img_set_list, img_set_help;
 
 /*
  * A size of @min to @max bytes given as @text, @what naming it in the message.
- * Reports, and returns a negative number, when it is none.
+ * Bad usage when it is none.
  */
 int64_t img_parse_size(const char *what, const char *text, int64_t min,
                        int64_t max);
@@ -134,6 +138,7 @@ typedef struct ImgOpen {
     bool image_opts;        /* the name is a list of options */
     bool force_share;       /* -U */
     const char *cache;      /* NULL: writeback */
+    bool source_cache;      /* messages say so: it came from -T */
     bool writethrough;      /* from img_check_open() */
     int flags;              /* BDRV_O_* */
 } ImgOpen;
@@ -144,18 +149,23 @@ typedef struct ImgOpen {
  */
 void img_check_image_opts(const ImgOpen *how);
 
-/*
- * The same, and makes flags of the cache mode.  Reports and returns false when
- * there is no such mode: "Invalid @what option: MODE", where @what is "cache"
- * or "source cache".
- */
-bool img_check_open(ImgOpen *how, const char *what);
+/* The same, and makes flags of the cache mode; exits when there is none such. */
+void img_check_open(ImgOpen *how);
 
 /*
- * Opens @name; reports and returns NULL when that fails.  The caller owns the
+ * Opens @name; NULL and an error when that fails.  The caller owns the
  * BlockBackend.
  */
+BlockBackend *img_try_open(const char *name, const ImgOpen *how, Error **errp);
+
+/* The same; reports, naming the image. */
 BlockBackend *img_open(const char *name, const ImgOpen *how);
+
+/*
+ * Checks @how, then opens the only operand.  Exits when that fails: to be
+ * called before anything else is open.
+ */
+BlockBackend *img_open_operand(ImgOpen *how, int argc, char **argv);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, blk_unref)
 

@@ -19,7 +19,8 @@ enum {
 };
 
 typedef struct CompareArgs {
-    ImgOpen how[2];
+    ImgOpen how[2];             /* the second: but for the format the first */
+    const char *format;         /* of the second */
     const char *name[2];
     bool strict;
     bool progress;
@@ -115,10 +116,10 @@ static const CmdOption compare_options[] = {
     { 'f', NULL, "FMT", "format of the first image",
       cmd_set_string, offsetof(CompareArgs, how[0].format) },
     { 'F', NULL, "FMT", "format of the second image",
-      cmd_set_string, offsetof(CompareArgs, how[1].format) },
+      cmd_set_string, offsetof(CompareArgs, format) },
     { 's', NULL, NULL, "sizes and block status have to be the same, too",
       cmd_set_true, offsetof(CompareArgs, strict) },
-    IMG_CACHE('T', CompareArgs, how[0].cache),
+    IMG_CACHE('T', CompareArgs, how[0]),
     IMG_PROGRESS(CompareArgs, progress),
     IMG_QUIET(CompareArgs, quiet),
     IMG_IMAGE_OPTS(CompareArgs, how[0].image_opts),
@@ -132,20 +133,15 @@ static int compare_command(int argc, char **argv)
     CompareJob job = { 0 };
     int i, status = STATUS_OPEN_ERROR;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return STATUS_OPEN_ERROR;
-    }
+    img_read_options(&args, argc, argv);
     if (argc - optind != 2) {
         img_usage_error("Expecting two image file names");
     }
-    args.how[1].cache = args.how[0].cache;
-    args.how[1].image_opts = args.how[0].image_opts;
-    args.how[1].force_share = args.how[0].force_share;
+    args.how[1] = args.how[0];
+    args.how[1].format = args.format;
     for (i = 0; i < 2; i++) {
         args.name[i] = argv[optind + i];
-        if (!img_check_open(&args.how[i], "source cache")) {
-            return STATUS_OPEN_ERROR;
-        }
+        img_check_open(&args.how[i]);
     }
     job.strict = args.strict;
     img_progress_begin(args.progress && !args.quiet);

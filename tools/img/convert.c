@@ -168,26 +168,23 @@ static bool convert_copy(const ConvertArgs *args, CopyImages *images)
 
 /* ---- the command line --------------------------------------------------- */
 
-/* -S: 0, or a multiple of 512 up to SPARSE_MAX.  Reports. */
+/* -S: 0, or a multiple of 512 up to SPARSE_MAX. */
 static bool convert_set_sparse(void *member, const CmdOption *option,
                                const char *text)
 {
     int64_t *sparse = member;
 
-    if (!img_set_size(member, option, text)) {
-        return false;
-    }
+    img_set_size(member, option, text);
     if (*sparse % BDRV_SECTOR_SIZE || *sparse > SPARSE_MAX) {
-        error_report("Invalid buffer size for sparse output specified. Valid "
-                     "sizes are multiples of %llu up to %d. Select 0 to "
-                     "disable sparse detection (fully allocates output).",
-                     BDRV_SECTOR_SIZE, SPARSE_MAX);
-        return false;
+        img_fail("Invalid buffer size for sparse output specified. Valid "
+                 "sizes are multiples of %llu up to %d. Select 0 to "
+                 "disable sparse detection (fully allocates output).",
+                 BDRV_SECTOR_SIZE, SPARSE_MAX);
     }
     return true;
 }
 
-/* -m.  Reports. */
+/* -m. */
 static bool convert_set_coroutines(void *member, const CmdOption *option,
                                    const char *text)
 {
@@ -195,61 +192,42 @@ static bool convert_set_coroutines(void *member, const CmdOption *option,
 
     if (qemu_strtoi(text, NULL, 0, n) < 0 || *n < 1 ||
         *n > COPY_COROUTINES_MAX) {
-        error_report("Invalid number of coroutines. Allowed number of "
-                     "coroutines is between 1 and %d", COPY_COROUTINES_MAX);
-        return false;
+        img_fail("Invalid number of coroutines. Allowed number of "
+                 "coroutines is between 1 and %d", COPY_COROUTINES_MAX);
     }
     return true;
 }
 
-/* Why options cannot go together; NULL: they can. */
-static const char *convert_conflict(const ConvertArgs *args)
+/* Checks the options together. */
+static void convert_check(ConvertArgs *args)
 {
-    if (args->copy_range && args->sparse >= 0) {
-        return "Cannot enable copy offloading when -S is used";
-    }
-    if (args->copy_range && args->compress) {
-        return "Cannot enable copy offloading when -c is used";
-    }
-    if (args->target.image_opts && !args->existing) {
-        return "--target-image-opts requires use of -n flag";
-    }
-    if (args->target_is_zero && !args->existing) {
-        return "--target-is-zero requires use of -n flag";
-    }
-    if (args->target_is_zero && args->backing) {
-        return "Cannot use --target-is-zero when the destination image has a "
-               "backing file";
-    }
-    if (args->salvage && args->copy_range) {
-        return "Cannot use copy offloading in salvaging mode";
-    }
-    if (args->existing && args->options) {
-        return "-o has no effect when skipping image creation";
-    }
-    return args->snapshot ? "Failed to load snapshot: no format here supports "
-                            "loading internal snapshots" : NULL;
-}
-
-/* Checks the options together; reports. */
-static bool convert_check(ConvertArgs *args)
-{
-    const char *conflict = convert_conflict(args);
-
-    if (conflict) {
-        error_report("%s", conflict);
-        return false;
-    }
-    img_check_image_opts(&args->source);
-    img_check_image_opts(&args->target);
+    img_fail_if(args->copy_range && args->sparse >= 0,
+                "Cannot enable copy offloading when -S is used");
+    img_fail_if(args->copy_range && args->compress,
+                "Cannot enable copy offloading when -c is used");
+    img_fail_if(args->target.image_opts && !args->existing,
+                "--target-image-opts requires use of -n flag");
+    img_fail_if(args->target_is_zero && !args->existing,
+                "--target-is-zero requires use of -n flag");
+    img_fail_if(args->target_is_zero && args->backing,
+                "Cannot use --target-is-zero when the destination image has a "
+                "backing file");
+    img_fail_if(args->salvage && args->copy_range,
+                "Cannot use copy offloading in salvaging mode");
+    img_fail_if(args->existing && args->options,
+                "-o has no effect when skipping image creation");
+    img_fail_if(args->snapshot, "Failed to load snapshot: no format here "
+                                "supports loading internal snapshots");
     if (!args->target.format && !args->target.image_opts) {
         args->target.format = IMG_DEFAULT_FORMAT;
     }
     args->target.flags = BDRV_O_RDWR | (args->sparse ? BDRV_O_UNMAP : 0);
     /* A damaged image is to be opened, and read as far as it can be. */
     args->source.flags = args->salvage ? BDRV_O_CHECK : 0;
-    return img_check_open(&args->target, "cache") &&
-           img_check_open(&args->source, "source cache");
+    /* In this order, because it decides which of two messages is printed. */
+    img_check_image_opts(&args->source);
+    img_check_open(&args->target);
+    img_check_open(&args->source);
 }
 
 static const CmdOption convert_options[] = {
@@ -277,9 +255,9 @@ static const CmdOption convert_options[] = {
     { 'r', NULL, "RATE", "bytes a second at most",
       img_set_size, offsetof(ConvertArgs, rate), "rate limit" },
     { 't', NULL, "CACHE", "cache mode of the target (default: unsafe)",
-      cmd_set_string, offsetof(ConvertArgs, target.cache) },
+      img_set_cache, offsetof(ConvertArgs, target) },
     { 'T', NULL, "CACHE", "cache mode of the sources (default: writeback)",
-      cmd_set_string, offsetof(ConvertArgs, source.cache) },
+      img_set_cache, offsetof(ConvertArgs, source) },
     IMG_PROGRESS(ConvertArgs, progress),
     IMG_QUIET(ConvertArgs, quiet),
     { 'c', .set = cmd_set_true, .offset = offsetof(ConvertArgs, compress) },
@@ -308,9 +286,7 @@ static int convert_run(int argc, char **argv)
     CopyImages images = { 0 };
     bool good;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
     if (args.options && has_help_option(args.options)) {
         return img_print_create_help(
             optind < argc ? argv[argc - 1] : NULL,
@@ -320,9 +296,7 @@ static int convert_run(int argc, char **argv)
         img_fail("Must specify image file name");
     }
     args.filename = argv[argc - 1];
-    if (!convert_check(&args)) {
-        return 1;
-    }
+    convert_check(&args);
     images.quiet = args.quiet;
     img_progress_begin(args.progress && !args.quiet);
     img_progress_set(0, 1);

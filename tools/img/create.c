@@ -27,13 +27,10 @@ static int64_t create_backing_size(const CreateArgs *args, Error **errp)
 {
     g_autofree char *path = path_combine(args->filename, args->backing);
     g_autoptr(BlockBackend) blk = NULL;
-    QDict *options = qdict_new();
+    ImgOpen how = { .format = args->backing_format };
     int64_t size;
 
-    if (args->backing_format) {
-        qdict_put_str(options, "driver", args->backing_format);
-    }
-    blk = blk_new_open(path, NULL, options, 0, errp);
+    blk = img_try_open(path, &how, errp);
     if (!blk) {
         error_prepend(errp, "Could not open backing file: ");
         return -EINVAL;
@@ -151,9 +148,7 @@ static int create_run(int argc, char **argv)
     CreateArgs args = { .format = IMG_DEFAULT_FORMAT, .size = -1 };
     Error *err = NULL;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
     if (args.options && has_help_option(args.options)) {
         return img_print_create_help(optind < argc ? argv[optind] : NULL,
                                      args.format);
@@ -164,9 +159,6 @@ static int create_run(int argc, char **argv)
     args.filename = argv[optind++];
     if (optind < argc) {
         args.size = img_parse_size("image size", argv[optind++], 0, INT64_MAX);
-        if (args.size < 0) {
-            return 1;
-        }
     }
     if (optind < argc) {
         img_usage_error("Unexpected argument: %s", argv[optind]);

@@ -137,9 +137,7 @@ static int dd_command(int argc, char **argv)
     CopyImages images = { 0 };
     bool good;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
     for (; optind < argc; optind++) {
         int ret = cmdline_read_operand(dd_options, &args, argv[optind]);
 
@@ -149,9 +147,8 @@ static int dd_command(int argc, char **argv)
             return 1;
         }
     }
-    if (!args.input || !args.output) {
-        img_fail("Must specify both input and output files");
-    }
+    img_fail_if(!args.input || !args.output,
+                "Must specify both input and output files");
     img_check_image_opts(&args.how);
     good = copy_images_open(&images, (char *[]){ (char *)args.input }, 1,
                             &args.how, true) &&

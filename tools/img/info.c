@@ -194,17 +194,9 @@ static int info_run(int argc, char **argv)
     InfoArgs args = { 0 };
     Error *err = NULL;
     BlockDriverState *bs;
-    const char *filename;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    filename = img_read_image(argc, argv);
-    img_check_image_opts(&args.how);
-    blk = img_open(filename, &args.how);
-    if (!blk) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
+    blk = img_open_operand(&args.how, argc, argv);
     bs = blk_bs(blk);
     do {
         ImageInfo *one = info_query(bs, &err);

@@ -168,13 +168,10 @@ static int map_run(int argc, char **argv)
     MapArgs args = { .max_length = -1 };
     g_autoptr(BlockBackend) blk = NULL;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    args.filename = img_read_image(argc, argv);
-    img_check_image_opts(&args.how);
-    blk = img_open(args.filename, &args.how);
-    return blk ? map_backend(blk, &args) : 1;
+    img_read_options(&args, argc, argv);
+    blk = img_open_operand(&args.how, argc, argv);
+    args.filename = argv[optind];
+    return map_backend(blk, &args);
 }
 
 const ImgCommand img_map = {

@@ -101,25 +101,19 @@ static int measure_run(int argc, char **argv)
 {
     MeasureArgs args = { .format = IMG_DEFAULT_FORMAT, .size = -1 };
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
     if (args.options && has_help_option(args.options)) {
         return img_print_create_help(NULL, args.format);
     }
     args.filename = optind < argc ? argv[optind] : NULL;
-    if (argc - optind > 1) {
-        img_fail("At most one filename argument is allowed.");
-    }
-    if (!args.filename && (args.how.image_opts || args.how.format)) {
-        img_fail("--image-opts, -f, and -l require a filename argument.");
-    }
-    if (!args.filename && args.size < 0) {
-        img_fail("Either --size N or one filename must be specified.");
-    }
-    if (args.filename && args.size >= 0) {
-        img_fail("--size N cannot be used together with a filename.");
-    }
+    img_fail_if(argc - optind > 1,
+                "At most one filename argument is allowed.");
+    img_fail_if(!args.filename && (args.how.image_opts || args.how.format),
+                "--image-opts, -f, and -l require a filename argument.");
+    img_fail_if(!args.filename && args.size < 0,
+                "Either --size N or one filename must be specified.");
+    img_fail_if(args.filename && args.size >= 0,
+                "--size N cannot be used together with a filename.");
     img_check_image_opts(&args.how);
     return measure(&args);
 }

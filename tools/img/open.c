@@ -9,6 +9,15 @@
 #include "common.h"
 #include "minblk/keyval.h"
 
+bool img_set_cache(void *member, const CmdOption *option, const char *value)
+{
+    ImgOpen *how = member;
+
+    how->cache = value;
+    how->source_cache = option->letter == 'T';
+    return true;
+}
+
 void img_check_image_opts(const ImgOpen *how)
 {
     if (how->image_opts && how->format) {
@@ -16,39 +25,59 @@ void img_check_image_opts(const ImgOpen *how)
     }
 }
 
-bool img_check_open(ImgOpen *how, const char *what)
+void img_check_open(ImgOpen *how)
 {
     img_check_image_opts(how);
     if (how->cache && bdrv_parse_cache_mode(how->cache, &how->flags,
                                             &how->writethrough) < 0) {
-        error_report("Invalid %s option: %s", what, how->cache);
-        return false;
+        img_fail("Invalid %scache option: %s",
+                 how->source_cache ? "source " : "", how->cache);
     }
-    return true;
+}
+
+BlockBackend *img_try_open(const char *name, const ImgOpen *how, Error **errp)
+{
+    BlockBackend *blk;
+    QDict *options = how->image_opts ? keyval_parse_flat(name, "file", errp)
+                                     : qdict_new();
+
+    if (!options) {
+        return NULL;
+    }
+    if (how->format) {
+        qdict_put_str(options, "driver", how->format);
+    }
+    if (how->force_share) {
+        qdict_put_bool(options, BDRV_OPT_FORCE_SHARE, true);
+    }
+    blk = blk_new_open(how->image_opts ? NULL : name, NULL, options, how->flags,
+                       errp);
+    if (blk) {
+        blk_set_enable_write_cache(blk, !how->writethrough);
+    }
+    return blk;
 }
 
 BlockBackend *img_open(const char *name, const ImgOpen *how)
 {
     Error *err = NULL;
-    QDict *options;
-    BlockBackend *blk = NULL;
+    BlockBackend *blk = img_try_open(name, how, &err);
 
-    options = how->image_opts ? keyval_parse_flat(name, "file", &err)
-                              : qdict_new();
-    if (options && how->format) {
-        qdict_put_str(options, "driver", how->format);
-    }
-    if (options && how->force_share) {
-        qdict_put_bool(options, BDRV_OPT_FORCE_SHARE, true);
-    }
-    if (options) {
-        blk = blk_new_open(how->image_opts ? NULL : name, NULL, options,
-                           how->flags, &err);
-    }
     if (!blk) {
         error_reportf_err(err, "Could not open '%s': ", name);
-        return NULL;
     }
-    blk_set_enable_write_cache(blk, !how->writethrough);
+    return blk;
+}
+
+BlockBackend *img_open_operand(ImgOpen *how, int argc, char **argv)
+{
+    const char *name = img_read_image(argc, argv);
+    BlockBackend *blk;
+
+    img_check_open(how);
+    blk = img_open(name, how);
+    if (!blk) {
+        exit(img_usage_status());
+    }
     return blk;
 }

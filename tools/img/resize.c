@@ -148,9 +148,7 @@ static int resize_run(int argc, char **argv)
     const char *size = resize_take_negative(&argc, argv);
     g_autoptr(BlockBackend) blk = NULL;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
     if (argc + (size != NULL) < 3) {
         img_usage_error("Not enough arguments");
     }

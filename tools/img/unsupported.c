@@ -25,16 +25,12 @@ typedef struct UnsupportedArgs {
 #define QUIET { 'q', NULL, NULL, "print nothing but errors" }
 #define PROGRESS { 'p', NULL, NULL, "show progress" }
 
-/* Reports, with the name of its format, that it lacks @thing.  Always 1. */
-static int unsupported_by(const char *name, const ImgOpen *how,
-                          const char *thing)
+/* Reports, with the name of the image's format, that it lacks @thing. */
+static int unsupported_by(BlockBackend *blk, const char *thing)
 {
-    g_autoptr(BlockBackend) blk = img_open(name, how);
-
-    if (blk) {
-        error_report("%s not supported by format '%s'", thing,
-                     bdrv_get_format_name(blk_bs(blk)));
-    }
+    error_report("%s not supported by format '%s'", thing,
+                 bdrv_get_format_name(blk_bs(blk)));
+    blk_unref(blk);
     return 1;
 }
 
@@ -66,27 +62,18 @@ static int bitmap_run(int argc, char **argv)
 {
     UnsupportedArgs args = { 0 };
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    if (!args.actions) {
-        img_fail("Need at least one of --add, --remove, --clear, --enable, "
-                 "--disable, or --merge");
-    }
-    if (args.number && !(args.actions & BITMAP_ADD)) {
-        img_fail("granularity only supported with --add");
-    }
-    if (args.backing_how.format && !args.backing) {
-        img_fail("-F only supported with -b");
-    }
-    if (args.backing && !(args.actions & BITMAP_MERGE)) {
-        img_fail("Merge bitmap source file only supported with --merge");
-    }
-    if (argc - optind != 2) {
-        img_fail("Expecting filename and bitmap name");
-    }
-    img_check_image_opts(&args.how);
-    return unsupported_by(argv[optind], &args.how, "Bitmaps are");
+    img_read_options(&args, argc, argv);
+    img_fail_if(!args.actions, "Need at least one of --add, --remove, --clear, "
+                               "--enable, --disable, or --merge");
+    img_fail_if(args.number && !(args.actions & BITMAP_ADD),
+                "granularity only supported with --add");
+    img_fail_if(args.backing_how.format && !args.backing,
+                "-F only supported with -b");
+    img_fail_if(args.backing && !(args.actions & BITMAP_MERGE),
+                "Merge bitmap source file only supported with --merge");
+    img_fail_if(argc - optind != 2, "Expecting filename and bitmap name");
+    return unsupported_by(img_open_operand(&args.how, argc - 1, argv),
+                          "Bitmaps are");
 }
 
 const ImgCommand img_bitmap = {
@@ -103,7 +90,7 @@ const ImgCommand img_bitmap = {
 
 static const CmdOption commit_options[] = {
     IMG_FORMAT(UnsupportedArgs, how.format),
-    IMG_CACHE('t', UnsupportedArgs, how.cache),
+    IMG_CACHE('t', UnsupportedArgs, how),
     { 'b', NULL, "BASE", "the image of the chain to move it into",
       cmd_set_string, MEMBER(backing) },
     { 'd', NULL, NULL, "leave the image as it is afterwards" },
@@ -118,25 +105,15 @@ static int commit_run(int argc, char **argv)
 {
     UnsupportedArgs args = { .how.flags = BDRV_O_RDWR };
     g_autoptr(BlockBackend) blk = NULL;
-    const char *name;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    name = img_read_image(argc, argv);
-    if (!img_check_open(&args.how, "cache")) {
-        return 1;
-    }
-    blk = img_open(name, &args.how);
-    if (!blk) {
-        return 1;
-    }
+    img_read_options(&args, argc, argv);
+    blk = img_open_operand(&args.how, argc, argv);
     if (bdrv_backing_bs(blk_bs(blk))) {
-        error_report("Committing is not supported by format '%s'",
-                     bdrv_get_format_name(blk_bs(blk)));
-    } else if (args.backing) {
+        return unsupported_by(g_steal_pointer(&blk), "Committing is");
+    }
+    if (args.backing) {
         error_report("Did not find '%s' in the backing chain of '%s'",
-                     args.backing, name);
+                     args.backing, argv[optind]);
     } else {
         error_report("Image does not have a backing file");
     }
@@ -161,60 +138,42 @@ static const CmdOption rebase_options[] = {
     { 'u', NULL, NULL, "change only the name, do not look at contents",
       cmd_set_true, MEMBER(unsafe) },
     IMG_FORMAT(UnsupportedArgs, how.format),
-    IMG_CACHE('t', UnsupportedArgs, how.cache),
+    IMG_CACHE('t', UnsupportedArgs, how),
     { 'T', NULL, "CACHE", "cache mode of the backing images",
-      cmd_set_string, MEMBER(backing_how.cache) },
+      img_set_cache, MEMBER(backing_how) },
     PROGRESS, QUIET,
     IMG_IMAGE_OPTS(UnsupportedArgs, how.image_opts),
     IMG_FORCE_SHARE(UnsupportedArgs, how.force_share),
     IMG_END
 };
 
-/* Can the new backing image be opened?  Reports when not. */
-static bool rebase_check_backing(const UnsupportedArgs *args)
-{
-    g_autoptr(BlockBackend) blk = NULL;
-    QDict *options = qdict_new();
-    Error *err = NULL;
-
-    if (args->backing_how.format) {
-        qdict_put_str(options, "driver", args->backing_how.format);
-    }
-    if (args->how.force_share) {
-        qdict_put_bool(options, BDRV_OPT_FORCE_SHARE, true);
-    }
-    blk = blk_new_open(args->backing, NULL, options, args->backing_how.flags,
-                       &err);
-    if (!blk) {
-        error_reportf_err(err, "Could not open new backing file '%s': ",
-                          args->backing);
-    }
-    return blk;
-}
-
 static int rebase_run(int argc, char **argv)
 {
     UnsupportedArgs args = { .how.flags = BDRV_O_RDWR };
     g_autoptr(BlockBackend) blk = NULL;
-    const char *name;
+    Error *err = NULL;
     bool named;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    name = img_read_image(argc, argv);
+    img_read_options(&args, argc, argv);
+    img_read_image(argc, argv);
     if (!args.unsafe && !args.backing) {
         img_usage_error("Must specify backing file (-b) or use unsafe mode "
                         "(-u)");
     }
-    if (!img_check_open(&args.how, "cache") ||
-        !img_check_open(&args.backing_how, "source cache")) {
-        return 1;
-    }
-    blk = img_open(name, &args.how);
+    img_check_open(&args.how);
+    img_check_open(&args.backing_how);
+    blk = img_open_operand(&args.how, argc, argv);
     named = args.backing && *args.backing;
-    if (!blk || (!args.unsafe && named && !rebase_check_backing(&args))) {
-        return 1;
+    if (named && !args.unsafe) {
+        g_autoptr(BlockBackend) backing = NULL;
+
+        args.backing_how.force_share = args.how.force_share;
+        backing = img_try_open(args.backing, &args.backing_how, &err);
+        if (!backing) {
+            error_reportf_err(err, "Could not open new backing file '%s': ",
+                              args.backing);
+            return 1;
+        }
     }
     error_report("Could not change the backing file to '%s': %s",
                  named ? args.backing : "",
@@ -264,14 +223,10 @@ static const CmdOption snapshot_options[] = {
 static int snapshot_run(int argc, char **argv)
 {
     UnsupportedArgs args = { 0 };
-    const char *name;
 
-    if (!img_read_options(&args, argc, argv)) {
-        return 1;
-    }
-    name = img_read_image(argc, argv);
-    img_check_image_opts(&args.how);
-    return unsupported_by(name, &args.how, "Snapshots inside an image are");
+    img_read_options(&args, argc, argv);
+    return unsupported_by(img_open_operand(&args.how, argc, argv),
+                          "Snapshots inside an image are");
 }
 
 const ImgCommand img_snapshot = {

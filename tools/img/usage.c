@@ -58,7 +58,14 @@ static const char *refused_word(int argc, char **argv)
     return word;
 }
 
-bool img_read_options(void *args, int argc, char **argv)
+void img_fail_if(bool wrong, const char *message)
+{
+    if (wrong) {
+        img_fail("%s", message);
+    }
+}
+
+void img_read_options(void *args, int argc, char **argv)
 {
     int ret = cmdline_read(":", current->options, args, argc, argv);
 
@@ -66,8 +73,9 @@ bool img_read_options(void *args, int argc, char **argv)
         img_usage_error("missing argument for option '%s'", argv[optind - 1]);
     } else if (ret == '?') {
         img_usage_error("unrecognized option '%s'", refused_word(argc, argv));
+    } else if (ret < 0) {
+        exit(img_usage_status());
     }
-    return ret == 0;
 }
 
 const char *img_read_image(int argc, char **argv)
@@ -98,25 +106,21 @@ int64_t img_parse_size(const char *what, const char *text, int64_t min,
     if (ret < 0 && ret != -ERANGE) {
         error_report("Invalid %s specified. You may use k, M, G, T, P or E "
                      "suffixes for", what);
-        error_report("kilobytes, megabytes, gigabytes, terabytes, petabytes "
-                     "and exabytes.");
-        return ret;
+        img_fail("kilobytes, megabytes, gigabytes, terabytes, petabytes "
+                 "and exabytes.");
     }
-    if (ret == 0 && value <= (uint64_t)max && (int64_t)value >= min) {
-        return value;
-    }
-    error_report("Invalid %s specified. Must be between %" PRId64 " and "
+    if (ret < 0 || value > (uint64_t)max || (int64_t)value < min) {
+        img_fail("Invalid %s specified. Must be between %" PRId64 " and "
                  "%" PRId64 ".", what, min, max);
-    return -ERANGE;
+    }
+    return value;
 }
 
 bool img_set_size(void *member, const CmdOption *option, const char *value)
 {
-    int64_t *size = member;
-
-    *size = img_parse_size(option->what, value, option->min,
-                           option->max ? option->max : INT64_MAX);
-    return *size >= 0;
+    *(int64_t *)member = img_parse_size(option->what, value, option->min,
+                                        option->max ? option->max : INT64_MAX);
+    return true;
 }
 
 bool img_set_list(void *member, const CmdOption *option, const char *value)
@@ -126,8 +130,7 @@ bool img_set_list(void *member, const CmdOption *option, const char *value)
     char *old = joined;
 
     if (!is_valid_option_list(value)) {
-        error_report("Invalid option list: %s", value);
-        return false;
+        img_fail("Invalid option list: %s", value);
     }
     joined = old ? g_strconcat(old, ",", value, NULL) : g_strdup(value);
     g_free(old);
