@@ -14,56 +14,35 @@ typedef struct AmendArgs {
 } AmendArgs;
 
 /*
- * The options that can be changed: the driver's list for it, or else that of
- * creation.  Free with qemu_opts_free().  NULL, and reported, for a format
- * whose images cannot be amended.
+ * Changes @bs, or with the help option prints what can be changed of images of
+ * @drv: the options of the driver's list for it, or else those of creation.
+ * Returns the exit status.
  */
-static QemuOptsList *amend_list(BlockDriver *drv)
+static int amend(BlockDriver *drv, BlockDriverState *bs, const AmendArgs *args)
 {
     QemuOptsList *own = bdrv_driver_amend_opts(drv);
+    g_autoptr(QemuOptsList) list = NULL;
+    g_autoptr(QemuOpts) opts = NULL;
+    Error *err = NULL;
 
     if (!bdrv_driver_can_amend(drv)) {
         error_report("Format driver '%s' does not support option amendment",
                      bdrv_driver_name(drv));
-        return NULL;
-    }
-    return qemu_opts_append(NULL, own ? own : bdrv_driver_create_opts(drv));
-}
-
-static int amend_print_help(BlockDriver *drv)
-{
-    QemuOptsList *list = amend_list(drv);
-
-    if (!list) {
         return 1;
     }
-    printf("Amend options for '%s':\n", bdrv_driver_name(drv));
-    qemu_opts_print_help(list, false);
-    qemu_opts_free(list);
-    return 0;
-}
-
-static int amend_node(BlockDriverState *bs, const AmendArgs *args)
-{
-    QemuOptsList *list = amend_list(bdrv_get_driver(bs));
-    Error *err = NULL;
-    QemuOpts *opts;
-    bool ok;
-
-    if (!list) {
-        return 1;
+    list = qemu_opts_append(NULL, own ? own : bdrv_driver_create_opts(drv));
+    if (has_help_option(args->options)) {
+        printf("Amend options for '%s':\n", bdrv_driver_name(drv));
+        qemu_opts_print_help(list, false);
+        return 0;
     }
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    ok = qemu_opts_do_parse(opts, args->options, NULL, &err) &&
-         bdrv_amend_options(bs, opts, args->force, &err) >= 0;
-    if (!ok) {
+    if (!qemu_opts_do_parse(opts, args->options, NULL, &err) ||
+        bdrv_amend_options(bs, opts, args->force, &err) < 0) {
         error_report_err(err);
-    } else {
-        ok = bdrv_flush_report(bs) == 0;
+        return 1;
     }
-    qemu_opts_del(opts);
-    qemu_opts_free(list);
-    return ok ? 0 : 1;
+    return bdrv_flush_report(bs) < 0 ? 1 : 0;
 }
 
 static const CmdOption amend_options[] = {
@@ -83,25 +62,24 @@ static int amend_run(int argc, char **argv)
 {
     AmendArgs args = { .how.flags = BDRV_O_RDWR | BDRV_O_RESIZE };
     g_autoptr(BlockBackend) blk = NULL;
+    Error *err = NULL;
 
     img_read_options(&args, argc, argv);
     if (!args.options) {
         img_usage_error("Must specify options (-o)");
     }
     if (args.how.format && has_help_option(args.options)) {
-        BlockDriver *drv = bdrv_find_format(args.how.format);
+        BlockDriver *drv = img_find_format(args.how.format, &err);
 
         if (!drv) {
-            error_report("Unknown file format '%s'", args.how.format);
+            error_report_err(err);
             return 1;
         }
-        return amend_print_help(drv);
+        return amend(drv, NULL, &args);
     }
     img_fail_if(optind != argc - 1, "Expecting one image file name");
     blk = img_open_operand(&args.how, argc, argv);
-    return has_help_option(args.options)
-               ? amend_print_help(bdrv_get_driver(blk_bs(blk)))
-               : amend_node(blk_bs(blk), &args);
+    return amend(bdrv_get_driver(blk_bs(blk)), blk_bs(blk), &args);
 }
 
 const ImgCommand img_amend = {

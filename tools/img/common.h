@@ -168,8 +168,14 @@ BlockBackend *img_open(const char *name, const ImgOpen *how);
 BlockBackend *img_open_operand(ImgOpen *how, int argc, char **argv);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, blk_unref)
+/* Declare the list first, because its set has to be freed before it. */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOptsList, qemu_opts_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOpts, qemu_opts_del)
 
 /* ---- creating images ---------------------------------------------------- */
+
+/* The driver of the format @name; NULL and an error when there is none. */
+BlockDriver *img_find_format(const char *name, Error **errp);
 
 /*
  * The options of a creation of @filename by @drv: the format's and its
@@ -179,16 +185,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, blk_unref)
 QemuOptsList *img_create_list(BlockDriver *drv, const char *filename,
                               Error **errp);
 
-/* Has @list an option @name? */
-bool img_list_has(const QemuOptsList *list, const char *name);
-
 /*
- * Sets the backing image and its format (NULL: none) among the options of a
- * creation.  False and an error when the format @drv has no place for one.
+ * A new set on @list of the options in @text, and of the backing image and its
+ * format; each may be NULL.  The caller frees it with qemu_opts_del().  NULL
+ * and an error when @text is wrong or the format @drv knows no backing images.
  */
-bool img_set_backing(QemuOpts *opts, BlockDriver *drv,
-                     const QemuOptsList *list, const char *backing,
-                     const char *format, Error **errp);
+QemuOpts *img_parse_create(QemuOptsList *list, BlockDriver *drv,
+                           const char *text, const char *backing,
+                           const char *backing_format, Error **errp);
 
 /*
  * Prints the options that creating @filename (or NULL) as @format takes.

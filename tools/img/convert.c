@@ -42,13 +42,13 @@ typedef struct ConvertArgs {
 /* Reports. */
 static bool convert_create(ConvertArgs *args, int64_t size)
 {
-    BlockDriver *drv = bdrv_find_format(args->target.format);
     g_autofree char *task = NULL;
     CopyTarget target;
     Error *err = NULL;
+    BlockDriver *drv = img_find_format(args->target.format, &err);
 
     if (!drv) {
-        error_report("Unknown file format '%s'", args->target.format);
+        error_report_err(err);
         return false;
     }
     args->target.format = bdrv_driver_name(drv);

@@ -218,27 +218,23 @@ const CopyOps copy_images_ops = {
 
 bool copy_images_create(const CopyTarget *target, Error **errp)
 {
-    QemuOptsList *list = img_create_list(target->drv, target->filename, errp);
-    QemuOpts *opts;
-    bool good;
+    g_autoptr(QemuOptsList) list =
+        img_create_list(target->drv, target->filename, errp);
+    g_autoptr(QemuOpts) opts = NULL;
 
-    if (!list) {
+    if (list) {
+        opts = img_parse_create(list, target->drv, target->options,
+                                target->backing, target->backing_format, errp);
+    }
+    if (!opts || !qemu_opt_set_number(opts, "size", target->size, errp)) {
         return false;
     }
-    opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    good = (!target->options ||
-            qemu_opts_do_parse(opts, target->options, NULL, errp)) &&
-           qemu_opt_set_number(opts, "size", target->size, errp) &&
-           img_set_backing(opts, target->drv, list, target->backing,
-                           target->backing_format, errp);
-    if (good && bdrv_create(target->drv, target->filename, opts, errp) < 0) {
+    if (bdrv_create(target->drv, target->filename, opts, errp) < 0) {
         error_prepend(errp, "%s: error while %s: ", target->filename,
                       target->task);
-        good = false;
+        return false;
     }
-    qemu_opts_del(opts);
-    qemu_opts_free(list);
-    return good;
+    return true;
 }
 
 /* ---- interrupts --------------------------------------------------------- */

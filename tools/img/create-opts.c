@@ -7,11 +7,20 @@
 #include "qemu/osdep.h"
 #include "common.h"
 
+BlockDriver *img_find_format(const char *name, Error **errp)
+{
+    BlockDriver *drv = bdrv_find_format(name);
+
+    if (!drv) {
+        error_setg(errp, "Unknown file format '%s'", name);
+    }
+    return drv;
+}
+
 QemuOptsList *img_create_list(BlockDriver *drv, const char *filename,
                               Error **errp)
 {
     BlockDriver *protocol = NULL;
-    QemuOptsList *list;
 
     if (!bdrv_driver_can_create(drv)) {
         error_setg(errp, "Format driver '%s' does not support image creation",
@@ -29,14 +38,12 @@ QemuOptsList *img_create_list(BlockDriver *drv, const char *filename,
             return NULL;
         }
     }
-    list = qemu_opts_append(NULL, bdrv_driver_create_opts(drv));
-    if (protocol) {
-        list = qemu_opts_append(list, bdrv_driver_create_opts(protocol));
-    }
-    return list;
+    return qemu_opts_append(
+        qemu_opts_append(NULL, bdrv_driver_create_opts(drv)),
+        protocol ? bdrv_driver_create_opts(protocol) : NULL);
 }
 
-bool img_list_has(const QemuOptsList *list, const char *name)
+static bool list_has(const QemuOptsList *list, const char *name)
 {
     const QemuOptDesc *desc = list->desc;
 
@@ -46,36 +53,40 @@ bool img_list_has(const QemuOptsList *list, const char *name)
     return desc->name != NULL;
 }
 
-bool img_set_backing(QemuOpts *opts, BlockDriver *drv,
-                     const QemuOptsList *list, const char *backing,
-                     const char *format, Error **errp)
+QemuOpts *img_parse_create(QemuOptsList *list, BlockDriver *drv,
+                           const char *text, const char *backing,
+                           const char *backing_format, Error **errp)
 {
-    const char *missing = backing && !img_list_has(list, "backing_file")
+    g_autoptr(QemuOpts) opts = qemu_opts_create(list, NULL, 0, &error_abort);
+    const char *missing = backing && !list_has(list, "backing_file")
                               ? "Backing file"
-                          : format && !img_list_has(list, "backing_fmt")
+                          : backing_format && !list_has(list, "backing_fmt")
                               ? "Backing file format"
                               : NULL;
 
+    if (text && !qemu_opts_do_parse(opts, text, NULL, errp)) {
+        return NULL;
+    }
     if (missing) {
         error_setg(errp, "%s not supported for file format '%s'", missing,
                    bdrv_driver_name(drv));
-        return false;
+        return NULL;
     }
-    return (!backing || qemu_opt_set(opts, "backing_file", backing, errp)) &&
-           (!format || qemu_opt_set(opts, "backing_fmt", format, errp));
+    if ((backing && !qemu_opt_set(opts, "backing_file", backing, errp)) ||
+        (backing_format &&
+         !qemu_opt_set(opts, "backing_fmt", backing_format, errp))) {
+        return NULL;
+    }
+    return g_steal_pointer(&opts);
 }
 
 int img_print_create_help(const char *filename, const char *format)
 {
-    BlockDriver *drv = bdrv_find_format(format);
     Error *err = NULL;
-    QemuOptsList *list;
+    BlockDriver *drv = img_find_format(format, &err);
+    g_autoptr(QemuOptsList) list =
+        drv ? img_create_list(drv, filename, &err) : NULL;
 
-    if (!drv) {
-        error_report("Unknown file format '%s'", format);
-        return 1;
-    }
-    list = img_create_list(drv, filename, &err);
     if (!list) {
         error_report_err(err);
         return 1;
@@ -86,7 +97,6 @@ int img_print_create_help(const char *filename, const char *format)
         printf("Supported %s options:\n", bdrv_driver_name(drv));
     }
     qemu_opts_print_help(list, false);
-    qemu_opts_free(list);
     if (!filename) {
         printf("\nThe protocol level may support further options.\n"
                "Specify the target filename to include those options.\n");
@@ -96,18 +106,16 @@ int img_print_create_help(const char *filename, const char *format)
 
 void img_note_rounding(BlockDriver *drv, const char *filename, int64_t asked)
 {
+    ImgOpen how = { .format = bdrv_driver_name(drv) };
     g_autoptr(BlockBackend) blk = NULL;
-    QDict *options;
     int64_t length;
 
     /* Only a format with this option rounds sizes. */
     if (!isatty(STDERR_FILENO) ||
-        !img_list_has(bdrv_driver_create_opts(drv), "force_size")) {
+        !list_has(bdrv_driver_create_opts(drv), "force_size")) {
         return;
     }
-    options = qdict_new();
-    qdict_put_str(options, "driver", bdrv_driver_name(drv));
-    blk = blk_new_open(filename, NULL, options, 0, NULL);
+    blk = img_try_open(filename, &how, NULL);
     length = blk ? blk_getlength(blk) : -ENOENT;
     if (length > 0 && length != asked) {
         info_report("the size of '%s' was rounded from %" PRId64 " to %" PRId64

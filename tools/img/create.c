@@ -22,43 +22,30 @@ typedef struct CreateArgs {
     bool unsafe;                    /* do not open the backing image */
 } CreateArgs;
 
-/* The size of the backing image in bytes, negative with an error. */
-static int64_t create_backing_size(const CreateArgs *args, Error **errp)
-{
-    g_autofree char *path = path_combine(args->filename, args->backing);
-    g_autoptr(BlockBackend) blk = NULL;
-    ImgOpen how = { .format = args->backing_format };
-    int64_t size;
-
-    blk = img_try_open(path, &how, errp);
-    if (!blk) {
-        error_prepend(errp, "Could not open backing file: ");
-        return -EINVAL;
-    }
-    size = blk_getlength(blk);
-    if (size < 0) {
-        error_setg_errno(errp, -size, "Could not get size of '%s'", path);
-    }
-    return size;
-}
-
-/* Makes sure that the size is there, once. */
+/* Makes sure that the size is there, once: without one the backing image's. */
 static bool create_set_size(QemuOpts *opts, const CreateArgs *args,
                             Error **errp)
 {
     int64_t size = args->size;
-    bool given = qemu_opt_find(opts, "size") != NULL;
 
-    if (size >= 0 && given) {
-        error_setg(errp, "The image size must be specified only once");
-        return false;
-    }
-    if (given) {
-        return true;
+    if (qemu_opt_find(opts, "size")) {
+        if (size >= 0) {
+            error_setg(errp, "The image size must be specified only once");
+        }
+        return size < 0;
     }
     if (size < 0 && args->backing && !args->unsafe) {
-        size = create_backing_size(args, errp);
+        g_autofree char *path = path_combine(args->filename, args->backing);
+        ImgOpen how = { .format = args->backing_format };
+        g_autoptr(BlockBackend) blk = img_try_open(path, &how, errp);
+
+        if (!blk) {
+            error_prepend(errp, "Could not open backing file: ");
+            return false;
+        }
+        size = blk_getlength(blk);
         if (size < 0) {
+            error_setg_errno(errp, -size, "Could not get size of '%s'", path);
             return false;
         }
     }
@@ -100,32 +87,22 @@ static bool create_image(BlockDriver *drv, QemuOpts *opts,
     return true;
 }
 
+/* Every error that it returns is about the image that is to be. */
 static bool create(CreateArgs *args, Error **errp)
 {
-    BlockDriver *drv = bdrv_find_format(args->format);
-    QemuOptsList *list;
-    QemuOpts *opts;
-    bool ok;
+    BlockDriver *drv = img_find_format(args->format, errp);
+    g_autoptr(QemuOptsList) list =
+        drv ? img_create_list(drv, args->filename, errp) : NULL;
+    g_autoptr(QemuOpts) opts = NULL;
 
-    if (!drv) {
-        error_setg(errp, "Unknown file format '%s'", args->format);
-        return false;
-    }
-    args->format = bdrv_driver_name(drv);
-    list = img_create_list(drv, args->filename, errp);
     if (!list) {
         return false;
     }
-    opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    ok = (!args->options ||
-          qemu_opts_do_parse(opts, args->options, NULL, errp)) &&
-         img_set_backing(opts, drv, list, args->backing, args->backing_format,
-                         errp) &&
-         create_set_size(opts, args, errp) &&
-         create_image(drv, opts, args, errp);
-    qemu_opts_del(opts);
-    qemu_opts_free(list);
-    return ok;
+    args->format = bdrv_driver_name(drv);
+    opts = img_parse_create(list, drv, args->options, args->backing,
+                            args->backing_format, errp);
+    return opts && create_set_size(opts, args, errp) &&
+           create_image(drv, opts, args, errp);
 }
 
 static const CmdOption create_options[] = {

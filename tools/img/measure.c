@@ -19,24 +19,31 @@ typedef struct MeasureArgs {
     bool json;
 } MeasureArgs;
 
-/* Measures by the options @opts; an exit status. */
-static int measure_opts(BlockDriver *drv, QemuOpts *opts,
-                        const MeasureArgs *args)
+/* The arguments fit together; returns the exit status. */
+static int measure(const MeasureArgs *args)
 {
-    g_autoptr(BlockBackend) source = NULL;
     Error *err = NULL;
-    BlockMeasureInfo *info;
+    BlockDriver *drv = img_find_format(args->format, &err);
+    /* Any local name will do: its protocol is that of plain files. */
+    g_autoptr(QemuOptsList) list =
+        drv ? img_create_list(drv, "measured", &err) : NULL;
+    g_autoptr(QemuOpts) opts = NULL;
+    g_autoptr(BlockBackend) source = NULL;
+    BlockMeasureInfo *info = NULL;
 
-    if (args->options &&
-        !qemu_opts_do_parse(opts, args->options, NULL, &err)) {
+    if (list) {
+        opts = img_parse_create(list, drv, args->options, NULL, NULL, &err);
+    }
+    if (!opts) {
         error_report_err(err);
-        error_report("Invalid options for file format '%s'", args->format);
+        if (list) {
+            error_report("Invalid options for file format '%s'", args->format);
+        }
         return 1;
     }
     if (args->size >= 0) {
         qemu_opt_set_number(opts, "size", args->size, &error_abort);
-    }
-    if (args->filename) {
+    } else {
         source = img_open(args->filename, &args->how);
         if (!source) {
             return 1;
@@ -56,31 +63,6 @@ static int measure_opts(BlockDriver *drv, QemuOpts *opts,
     }
     qapi_free_BlockMeasureInfo(info);
     return 0;
-}
-
-static int measure(const MeasureArgs *args)
-{
-    BlockDriver *drv = bdrv_find_format(args->format);
-    Error *err = NULL;
-    QemuOptsList *list;
-    QemuOpts *opts;
-    int status;
-
-    if (!drv) {
-        error_report("Unknown file format '%s'", args->format);
-        return 1;
-    }
-    /* Any local name will do: its protocol is that of plain files. */
-    list = img_create_list(drv, "measured", &err);
-    if (!list) {
-        error_report_err(err);
-        return 1;
-    }
-    opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    status = measure_opts(drv, opts, args);
-    qemu_opts_del(opts);
-    qemu_opts_free(list);
-    return status;
 }
 
 static const CmdOption measure_options[] = {
