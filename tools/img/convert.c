@@ -19,10 +19,7 @@
 typedef struct ConvertArgs {
     ImgOpen source;
     ImgOpen target;             /* format NULL: not given */
-    const char *filename;       /* of the target */
-    const char *options;        /* -o, joined; NULL: none */
-    const char *backing;
-    const char *backing_format;
+    CopyTarget made;            /* how the target is to be made */
     const char *snapshot;
     int64_t sparse;             /* negative: not given */
     int64_t rate;
@@ -39,11 +36,10 @@ typedef struct ConvertArgs {
 
 /* ---- the target --------------------------------------------------------- */
 
-/* Reports. */
+/* Makes the target.  Reports. */
 static bool convert_create(ConvertArgs *args, int64_t size)
 {
     g_autofree char *task = NULL;
-    CopyTarget target;
     Error *err = NULL;
     BlockDriver *drv = img_find_format(args->target.format, &err);
 
@@ -56,22 +52,12 @@ static bool convert_create(ConvertArgs *args, int64_t size)
         error_report("Compression not supported for this file format");
         return false;
     }
-    task = g_strdup_printf("converting %s", bdrv_driver_name(drv));
-    target = (CopyTarget) {
-        .drv = drv,
-        .filename = args->filename,
-        .size = size,
-        .options = args->options,
-        .backing = args->backing,
-        .backing_format = args->backing_format,
-        .task = task,
-    };
-    if (!copy_images_create(&target, &err)) {
-        error_report_err(err);
+    task = g_strdup_printf("converting %s", args->target.format);
+    if (!copy_images_create(&args->made, drv, size, task)) {
         return false;
     }
     if (!args->quiet) {
-        img_note_rounding(drv, args->filename, size);
+        img_note_rounding(drv, args->made.filename, size);
     }
     return true;
 }
@@ -82,11 +68,11 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
     int64_t size = copy_images_length(images);
     int64_t target_size;
 
-    copy_interrupt_begin(args->filename);
+    copy_interrupt_begin(args->made.filename);
     if (!args->existing && !convert_create(args, size)) {
         return false;
     }
-    images->target = img_open(args->filename, &args->target);
+    images->target = img_open(args->made.filename, &args->target);
     if (!images->target) {
         return false;
     }
@@ -105,38 +91,18 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
 
 /* ---- copying ------------------------------------------------------------ */
 
-static void convert_report_failure(const CopyResult *result)
-{
-    const char *reason = strerror(-result->ret);
-
-    switch (result->step) {
-    case COPY_STATUS:
-        error_report("error while reading block status at offset %" PRId64
-                     ": %s", result->offset, reason);
-        break;
-    case COPY_READ:
-        error_report("error while reading at byte %" PRId64 ": %s",
-                     result->offset, reason);
-        break;
-    case COPY_WRITE:
-        error_report("error while writing at byte %" PRId64 ": %s",
-                     result->offset, reason);
-        break;
-    case COPY_NOTHING:
-        copy_interrupt_report();
-        break;
-    }
-}
-
 /* Reports. */
 static bool convert_copy(const ConvertArgs *args, CopyImages *images)
 {
+    static const char *const steps[] = {
+        [COPY_STATUS] = "reading block status at offset",
+        [COPY_READ] = "reading at byte",
+        [COPY_WRITE] = "writing at byte",
+    };
     BlockDriverState *target = blk_bs(images->target);
     BlockDriverInfo info = { 0 };
     CopyResult result;
     CopyJob job = {
-        .ops = &copy_images_ops,
-        .opaque = images,
         .size = copy_images_length(images),
         .coroutines = args->coroutines,
         .out_of_order = args->out_of_order,
@@ -147,19 +113,16 @@ static bool convert_copy(const ConvertArgs *args, CopyImages *images)
         .salvage = args->salvage,
         .sparse = args->sparse < 0 ? COPY_SPARSE_DEFAULT : args->sparse,
         .rate = args->rate,
-        .alignment = bdrv_opt_mem_align(NULL),
-        .interrupted = copy_interrupted,
     };
 
     if (bdrv_get_info(target, &info) >= 0) {
         job.cluster = info.cluster_size;
     }
-    copy_interrupt_note();
-    if (!copy_run(&job, &result)) {
-        convert_report_failure(&result);
-        return false;
-    }
-    if (bdrv_flush_report(target) < 0) {
+    if (!copy_images_run(images, &job, &result)) {
+        if (result.step != COPY_NOTHING) {
+            error_report("error while %s %" PRId64 ": %s", steps[result.step],
+                         result.offset, strerror(-result.ret));
+        }
         return false;
     }
     img_progress_set(job.size, job.size);
@@ -209,12 +172,12 @@ static void convert_check(ConvertArgs *args)
                 "--target-image-opts requires use of -n flag");
     img_fail_if(args->target_is_zero && !args->existing,
                 "--target-is-zero requires use of -n flag");
-    img_fail_if(args->target_is_zero && args->backing,
+    img_fail_if(args->target_is_zero && args->made.backing,
                 "Cannot use --target-is-zero when the destination image has a "
                 "backing file");
     img_fail_if(args->salvage && args->copy_range,
                 "Cannot use copy offloading in salvaging mode");
-    img_fail_if(args->existing && args->options,
+    img_fail_if(args->existing && args->made.options,
                 "-o has no effect when skipping image creation");
     img_fail_if(args->snapshot, "Failed to load snapshot: no format here "
                                 "supports loading internal snapshots");
@@ -236,13 +199,13 @@ static const CmdOption convert_options[] = {
     { 'O', NULL, "FMT", "format of the target (default: raw)",
       cmd_set_string, offsetof(ConvertArgs, target.format) },
     { 'o', NULL, "OPTIONS", "options of the target; '-o help' lists them",
-      img_set_list, offsetof(ConvertArgs, options) },
+      img_set_list, offsetof(ConvertArgs, made.options) },
     { 'n', NULL, NULL, "the target exists already and is written to",
       cmd_set_true, offsetof(ConvertArgs, existing) },
     { 'B', NULL, "BACKING", "backing image of the target",
-      cmd_set_string, offsetof(ConvertArgs, backing) },
+      cmd_set_string, offsetof(ConvertArgs, made.backing) },
     { 'F', NULL, "FMT", "format of the backing image",
-      cmd_set_string, offsetof(ConvertArgs, backing_format) },
+      cmd_set_string, offsetof(ConvertArgs, made.backing_format) },
     { 'S', NULL, "SIZE", "so many bytes of zeroes become a hole (default: 4k);"
       "\n0: the target is allocated throughout", convert_set_sparse,
       offsetof(ConvertArgs, sparse), "buffer size for sparse output" },
@@ -287,7 +250,7 @@ static int convert_run(int argc, char **argv)
     bool good;
 
     img_read_options(&args, argc, argv);
-    if (args.options && has_help_option(args.options)) {
+    if (args.made.options && has_help_option(args.made.options)) {
         return img_print_create_help(
             optind < argc ? argv[argc - 1] : NULL,
             args.target.format ? args.target.format : IMG_DEFAULT_FORMAT);
@@ -295,7 +258,7 @@ static int convert_run(int argc, char **argv)
     if (argc - optind < 2) {
         img_fail("Must specify image file name");
     }
-    args.filename = argv[argc - 1];
+    args.made.filename = argv[argc - 1];
     convert_check(&args);
     images.quiet = args.quiet;
     img_progress_begin(args.progress && !args.quiet);

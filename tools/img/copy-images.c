@@ -205,7 +205,7 @@ static void images_warn(void *opaque, CopyStep step, int64_t offset, int ret)
     }
 }
 
-const CopyOps copy_images_ops = {
+static const CopyOps images_ops = {
     .status = images_status,
     .read = images_read,
     .write = images_write,
@@ -216,22 +216,23 @@ const CopyOps copy_images_ops = {
 
 /* ---- the target --------------------------------------------------------- */
 
-bool copy_images_create(const CopyTarget *target, Error **errp)
+bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
+                        int64_t size, const char *task)
 {
-    g_autoptr(QemuOptsList) list =
-        img_create_list(target->drv, target->filename, errp);
+    Error *err = NULL;
+    g_autoptr(QemuOptsList) list = img_create_list(drv, target->filename, &err);
     g_autoptr(QemuOpts) opts = NULL;
 
     if (list) {
-        opts = img_parse_create(list, target->drv, target->options,
-                                target->backing, target->backing_format, errp);
+        opts = img_parse_create(list, drv, target->options, target->backing,
+                                target->backing_format, &err);
     }
-    if (!opts || !qemu_opt_set_number(opts, "size", target->size, errp)) {
+    if (!opts || !qemu_opt_set_number(opts, "size", size, &err)) {
+        error_report_err(err);
         return false;
     }
-    if (bdrv_create(target->drv, target->filename, opts, errp) < 0) {
-        error_prepend(errp, "%s: error while %s: ", target->filename,
-                      target->task);
+    if (bdrv_create(drv, target->filename, opts, &err) < 0) {
+        error_reportf_err(err, "%s: error while %s: ", target->filename, task);
         return false;
     }
     return true;
@@ -247,7 +248,7 @@ static char *interrupt_line;
 static void end_process(int signal_number)
 {
     if (write(STDERR_FILENO, interrupt_line, strlen(interrupt_line)) < 0) {
-        /* No one reads it; there is nothing else to do. */
+        /* No reader is left; there is nothing else to do. */
     }
     _exit(1);
 }
@@ -275,18 +276,26 @@ void copy_interrupt_begin(const char *target)
     catch_interrupts(end_process, 0);
 }
 
-void copy_interrupt_note(void)
-{
-    interrupt_context = qemu_get_current_aio_context();
-    catch_interrupts(note_interrupt, SA_RESTART | SA_RESETHAND);
-}
-
-bool copy_interrupted(void)
+static bool interrupted(void)
 {
     return interrupt_seen;
 }
 
-void copy_interrupt_report(void)
+/* ---- the run ------------------------------------------------------------ */
+
+bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result)
 {
-    error_printf("%s", interrupt_line);
+    job->ops = &images_ops;
+    job->opaque = images;
+    job->alignment = bdrv_opt_mem_align(NULL);
+    job->interrupted = interrupted;
+    interrupt_context = qemu_get_current_aio_context();
+    catch_interrupts(note_interrupt, SA_RESTART | SA_RESETHAND);
+    if (copy_run(job, result)) {
+        return bdrv_flush_report(blk_bs(images->target)) == 0;
+    }
+    if (result->step == COPY_NOTHING) {
+        error_printf("%s", interrupt_line);
+    }
+    return false;
 }

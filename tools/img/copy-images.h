@@ -29,8 +29,6 @@ typedef struct CopyImages {
     bool quiet;             /* no warnings of what is lost */
 } CopyImages;
 
-extern const CopyOps copy_images_ops;
-
 /*
  * Opens the @n files @names, to be released with copy_images_close() also after
  * a failure.  Reports, and returns false, when one cannot be opened.  Nobody
@@ -49,28 +47,31 @@ void copy_images_close(CopyImages *images);
 
 /* What target to create. */
 typedef struct CopyTarget {
-    BlockDriver *drv;
     const char *filename;
-    int64_t size;               /* bytes */
     const char *options;        /* a comma list; NULL: none */
     const char *backing;        /* NULL: none */
     const char *backing_format; /* NULL: not given */
-    const char *task;           /* what an error of creating it interrupts */
 } CopyTarget;
 
-/* Creates it.  False and an error when that fails. */
-bool copy_images_create(const CopyTarget *target, Error **errp);
+/*
+ * Creates it with @size bytes.  Reports, and returns false, when that fails;
+ * @task is what the driver's errors interrupt.
+ */
+bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
+                        int64_t size, const char *task);
 
 /*
- * What SIGINT and SIGTERM do from here on: while the target is being made they
- * end the process at once, saying that it is incomplete.
+ * To be called before the target is made: until it is being filled, SIGINT and
+ * SIGTERM end the process at once, which prints that @target is incomplete.
  */
 void copy_interrupt_begin(const char *target);
-/* While it is being filled they are noted; a second one ends the process. */
-void copy_interrupt_note(void);
-/* Was one noted? */
-bool copy_interrupted(void);
-/* Reports it. */
-void copy_interrupt_report(void);
+
+/*
+ * Runs @job, whose size and manner the caller has set, and puts the target on
+ * the disk.  The first interrupt stops it, the second ends the process.
+ * Reports, but for errors of copying: these are in *@result, whose step is
+ * COPY_NOTHING otherwise.  Returns whether all was done.
+ */
+bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result);
 
 #endif

@@ -17,7 +17,7 @@ typedef struct DdArgs {
     ImgOpen how;                /* of the input */
     const char *format;         /* of the output */
     const char *input;
-    const char *output;
+    CopyTarget output;
     int64_t block_size;         /* bytes */
     int64_t count;              /* blocks; negative: not given */
     int64_t skip;               /* blocks */
@@ -34,53 +34,15 @@ static int64_t dd_bytes(const DdArgs *args, int64_t blocks)
                ? INT64_MAX : bytes;
 }
 
-/* Opens the image that was just made, and copies @size bytes.  Reports. */
-static bool dd_copy(const DdArgs *args, BlockDriver *drv, CopyImages *images,
-                    int64_t size)
-{
-    ImgOpen how = {
-        .format = bdrv_driver_name(drv), .flags = BDRV_O_RDWR | BDRV_O_RESIZE,
-    };
-    CopyJob job = {
-        .ops = &copy_images_ops,
-        .opaque = images,
-        .size = size,
-        .coroutines = COPY_COROUTINES_DEFAULT,
-        .alignment = bdrv_opt_mem_align(NULL),
-        .interrupted = copy_interrupted,
-    };
-    CopyResult result;
-
-    images->target = img_open(args->output, &how);
-    if (!images->target) {
-        return false;
-    }
-    copy_interrupt_note();
-    if (!copy_run(&job, &result)) {
-        if (result.step == COPY_NOTHING) {
-            copy_interrupt_report();
-        } else {
-            error_report("error while %s image file: %s",
-                         result.step == COPY_WRITE ? "writing to output"
-                                                   : "reading from input",
-                         strerror(-result.ret));
-        }
-        return false;
-    }
-    return bdrv_flush_report(blk_bs(images->target)) == 0;
-}
-
 /* The input is open.  Reports. */
-static bool dd_images(DdArgs *args, CopyImages *images)
+static bool dd_images(const DdArgs *args, CopyImages *images)
 {
     BlockDriver *drv = bdrv_find_format(args->format);
     int64_t end = copy_images_length(images);
-    CopyTarget target = {
-        .drv = drv,
-        .filename = args->output,
-        .task = "creating output image",
-    };
-    Error *err = NULL;
+    ImgOpen how = { .flags = BDRV_O_RDWR | BDRV_O_RESIZE };
+    CopyJob job = { .coroutines = COPY_COROUTINES_DEFAULT };
+    CopyResult result;
+    bool good;
 
     if (!drv) {
         error_report("Unknown file format");
@@ -90,18 +52,28 @@ static bool dd_images(DdArgs *args, CopyImages *images)
     if (args->count >= 0) {
         end = MIN(end, dd_bytes(args, args->count));
     }
-    if (images->skip <= end) {
-        target.size = end - images->skip;
-    }
-    copy_interrupt_begin(args->output);
-    if (!copy_images_create(&target, &err)) {
-        error_report_err(err);
+    job.size = MAX(end - images->skip, 0);
+    copy_interrupt_begin(args->output.filename);
+    if (!copy_images_create(&args->output, drv, job.size,
+                            "creating output image")) {
         return false;
     }
     if (images->skip > end) {
         error_report("%s: cannot skip to specified offset", args->input);
     }
-    return dd_copy(args, drv, images, target.size);
+    how.format = bdrv_driver_name(drv);
+    images->target = img_open(args->output.filename, &how);
+    if (!images->target) {
+        return false;
+    }
+    good = copy_images_run(images, &job, &result);
+    if (!good && result.step != COPY_NOTHING) {
+        error_report("error while %s image file: %s",
+                     result.step == COPY_WRITE ? "writing to output"
+                                               : "reading from input",
+                     strerror(-result.ret));
+    }
+    return good;
 }
 
 /* ---- the command line --------------------------------------------------- */
@@ -123,7 +95,7 @@ static const CmdOption dd_options[] = {
     { CMD_OPERAND, "if", "IN", "the image to read",
       cmd_set_string, offsetof(DdArgs, input), .required = true },
     { CMD_OPERAND, "of", "OUT", "the image to make",
-      cmd_set_string, offsetof(DdArgs, output), .required = true },
+      cmd_set_string, offsetof(DdArgs, output.filename), .required = true },
     IMG_END
 };
 
@@ -147,7 +119,7 @@ static int dd_command(int argc, char **argv)
             return 1;
         }
     }
-    img_fail_if(!args.input || !args.output,
+    img_fail_if(!args.input || !args.output.filename,
                 "Must specify both input and output files");
     img_check_image_opts(&args.how);
     good = copy_images_open(&images, (char *[]){ (char *)args.input }, 1,
