@@ -5,18 +5,17 @@
  * Invariants:
  *   - Chunks are taken under the lock in ascending order; each gets the next
  *     ticket.
- *   - They are judged, and the progress is told, in the order of the tickets;
- *     the first finding ends the comparison.
- *   - A slot of the waiting line belongs to one ticket: no more tickets are out
- *     than there are coroutines.
+ *   - Their findings count, and the progress moves, in the order of the
+ *     tickets; the first finding ends the comparison, and with it the turns.
  */
 #include "qemu/osdep.h"
 #include "comparer.h"
 #include "progress.h"
 #include "qemu/cutils.h"
 #include "qemu/lockable.h"
+#include "workers.h"
 
-/* The progress is told at each so many bytes of what must be read. */
+/* The progress moves with each so many bytes of what must be read. */
 #define REQUEST_MAX (2 * 1024 * 1024)
 /*
  * The most that is read at once: a processor's cache still holds it when it is
@@ -38,11 +37,9 @@ typedef struct Comparer {
     Extent extent[2];
     int64_t request_end;        /* where the present request ends */
     uint64_t next_ticket;
-    uint64_t turn;              /* the ticket that is judged next */
-    CoQueue turns[WORKERS];
+    ImgTurns turns;
     CompareFinding finding;
     uint64_t total;             /* of the progress */
-    int running;
 } Comparer;
 
 typedef struct Worker {
@@ -70,7 +67,7 @@ static void found(Worker *w, CompareKind kind, int64_t offset, int image,
 /* ---- what to read ------------------------------------------------------- */
 
 /* Makes sure that the extent of image @i holds at pos.  False: an error. */
-static bool coroutine_fn refresh_extent(Worker *w, int i)
+static bool coroutine_fn comparer_refresh(Worker *w, int i)
 {
     Comparer *c = w->comparer;
     Extent *extent = &c->extent[i];
@@ -100,7 +97,7 @@ static bool coroutine_fn refresh_extent(Worker *w, int i)
  * Takes the next chunk; one that need not be read may have any length.  The
  * status may be what is found.  False: there is no more.
  */
-static bool coroutine_fn next_chunk(Worker *w)
+static bool coroutine_fn comparer_next_chunk(Worker *w)
 {
     Comparer *c = w->comparer;
     int i;
@@ -113,7 +110,7 @@ static bool coroutine_fn next_chunk(Worker *w)
     w->finding = (CompareFinding) { .kind = COMPARE_EQUAL };
     w->offset = c->pos;
     w->ticket = c->next_ticket++;
-    if (!refresh_extent(w, 0) || !refresh_extent(w, 1)) {
+    if (!comparer_refresh(w, 0) || !comparer_refresh(w, 1)) {
         c->pos = c->end;
         return true;
     }
@@ -137,9 +134,9 @@ static bool coroutine_fn next_chunk(Worker *w)
     return true;
 }
 
-/* ---- reading ------------------------------------------------------------ */
+/* ---- comparing ---------------------------------------------------------- */
 
-static int coroutine_fn read_image(Worker *w, int i)
+static int coroutine_fn comparer_read(Worker *w, int i)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, w->buf[i], w->bytes);
 
@@ -148,36 +145,15 @@ static int coroutine_fn read_image(Worker *w, int i)
                                       w->bytes, &qiov, 0);
 }
 
-static void coroutine_fn read_second(void *opaque)
+static void coroutine_fn comparer_read_second(void *opaque)
 {
     Worker *w = opaque;
 
-    w->ret = read_image(w, 1);
+    w->ret = comparer_read(w, 1);
     w->reading = false;
     if (w->waiting) {
         qemu_coroutine_enter(w->waiting);
     }
-}
-
-/* Reads both at the same time.  False: an error. */
-static bool coroutine_fn read_both(Worker *w)
-{
-    int ret;
-
-    w->reading = true;
-    qemu_coroutine_enter(qemu_coroutine_create(read_second, w));
-    ret = read_image(w, 0);
-    if (w->reading) {
-        w->waiting = qemu_coroutine_self();
-        qemu_coroutine_yield();
-        w->waiting = NULL;
-    }
-    if (ret < 0) {
-        found(w, COMPARE_READ_ERROR, w->offset, 0, ret);
-    } else if (w->ret < 0) {
-        found(w, COMPARE_READ_ERROR, w->offset, 1, w->ret);
-    }
-    return ret >= 0 && w->ret >= 0;
 }
 
 /* Are the @n bytes at @at of the chunk the same? */
@@ -189,59 +165,55 @@ static bool same_bytes(const Worker *w, int64_t at, int64_t n)
     return memcmp(w->buf[0] + at, w->buf[1] + at, n) == 0;
 }
 
-static void compare_chunk(Worker *w)
+/* Reads both at the same time and compares them. */
+static void coroutine_fn comparer_compare(Worker *w)
 {
     int64_t at = 0;
+    int ret;
 
-    if (same_bytes(w, 0, w->bytes)) {
-        return;
+    w->reading = true;
+    qemu_coroutine_enter(qemu_coroutine_create(comparer_read_second, w));
+    ret = comparer_read(w, 0);
+    if (w->reading) {
+        w->waiting = qemu_coroutine_self();
+        qemu_coroutine_yield();
+        w->waiting = NULL;
     }
-    while (same_bytes(w, at, MIN(w->bytes - at, (int64_t)BDRV_SECTOR_SIZE))) {
-        at += BDRV_SECTOR_SIZE;
-    }
-    found(w, COMPARE_CONTENT, w->offset + at, 0, 0);
-}
-
-/* ---- judging ------------------------------------------------------------ */
-
-/* Waits for the turn of the chunk; then it counts, unless all is over. */
-static void coroutine_fn judge(Worker *w)
-{
-    Comparer *c = w->comparer;
-    int i;
-
-    while (c->turn != w->ticket && c->finding.kind == COMPARE_EQUAL) {
-        qemu_co_queue_wait(&c->turns[w->ticket % WORKERS], NULL);
-    }
-    if (c->finding.kind != COMPARE_EQUAL) {
-        return;
-    }
-    c->finding = w->finding;
-    if (c->finding.kind != COMPARE_EQUAL) {
-        for (i = 0; i < WORKERS; i++) {
-            qemu_co_queue_restart_all(&c->turns[i]);
+    if (ret < 0) {
+        found(w, COMPARE_READ_ERROR, w->offset, 0, ret);
+    } else if (w->ret < 0) {
+        found(w, COMPARE_READ_ERROR, w->offset, 1, w->ret);
+    } else if (!same_bytes(w, 0, w->bytes)) {
+        while (same_bytes(w, at, MIN(w->bytes - at,
+                                     (int64_t)BDRV_SECTOR_SIZE))) {
+            at += BDRV_SECTOR_SIZE;
         }
-        return;
+        found(w, COMPARE_CONTENT, w->offset + at, 0, 0);
     }
-    if (w->last) {
-        img_progress_set(w->offset + w->bytes, c->total);
-    }
-    c->turn++;
-    qemu_co_queue_next(&c->turns[c->turn % WORKERS]);
 }
 
-static void coroutine_fn work(void *opaque)
+static void coroutine_fn comparer_work(void *opaque)
 {
     Worker *w = opaque;
+    Comparer *c = w->comparer;
 
-    while (next_chunk(w)) {
-        if (w->finding.kind == COMPARE_EQUAL && !(w->zero[0] && w->zero[1]) &&
-            read_both(w)) {
-            compare_chunk(w);
+    while (comparer_next_chunk(w)) {
+        if (w->finding.kind == COMPARE_EQUAL && !(w->zero[0] && w->zero[1])) {
+            comparer_compare(w);
         }
-        judge(w);
+        if (!img_turns_wait(&c->turns, w->ticket)) {
+            break;
+        }
+        if (w->finding.kind != COMPARE_EQUAL) {
+            c->finding = w->finding;
+            img_turns_end(&c->turns);
+            break;
+        }
+        if (w->last) {
+            img_progress_set(w->offset + w->bytes, c->total);
+        }
+        img_turns_pass(&c->turns);
     }
-    w->comparer->running--;
 }
 
 CompareFinding compare_run(const CompareJob *job, int64_t start, int64_t end)
@@ -257,17 +229,13 @@ CompareFinding compare_run(const CompareJob *job, int64_t start, int64_t end)
     int i;
 
     qemu_co_mutex_init(&c.lock);
+    img_turns_init(&c.turns);
     for (i = 0; i < WORKERS; i++) {
-        qemu_co_queue_init(&c.turns[i]);
         workers[i].comparer = &c;
         workers[i].buf[0] = qemu_memalign(align, CHUNK_MAX);
         workers[i].buf[1] = qemu_memalign(align, CHUNK_MAX);
     }
-    for (i = 0; i < WORKERS; i++) {
-        c.running++;
-        qemu_coroutine_enter(qemu_coroutine_create(work, &workers[i]));
-    }
-    AIO_WAIT_WHILE(qemu_get_current_aio_context(), c.running > 0);
+    img_run_workers(comparer_work, workers, sizeof(*workers), WORKERS);
     for (i = 0; i < WORKERS; i++) {
         qemu_vfree(workers[i].buf[0]);
         qemu_vfree(workers[i].buf[1]);

@@ -8,7 +8,7 @@
  *     reads end in; the progress is that of all that lies before.
  *   - Where both images are known to be zero nothing is read; where one is, the
  *     other is.
- *   - Behind its end an image counts as zero.
+ *   - After its end an image counts as zero.
  */
 #ifndef TOOLS_IMG_COMPARER_H
 #define TOOLS_IMG_COMPARER_H
@@ -37,8 +37,8 @@ typedef struct CompareJob {
 } CompareJob;
 
 /*
- * Compares [@start, @end) of the images; the progress is told in bytes of the
- * longer image.  Outside coroutines.
+ * Compares [@start, @end) of the images; the progress counts bytes of the longer
+ * image.  Outside coroutines.
  */
 CompareFinding compare_run(const CompareJob *job, int64_t start, int64_t end);
 
