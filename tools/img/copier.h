@@ -5,7 +5,7 @@
  * (order, holes, sparseness, rate, what to do about errors) is the copier's.
  *
  * Invariants:
- *   - A request is 2 MiB at most, and the progress is told when it is done; a
+ *   - A request is 2 MiB at most, and the progress moves when it is done; a
  *     request that only writes zeroes may be larger.
  *   - Without out_of_order, one write at a time is under way, in ascending
  *     order, whatever order the reads end in.
@@ -17,10 +17,10 @@
 #define TOOLS_IMG_COPIER_H
 
 #include "qemu/osdep.h"
-#include "qemu/coroutine.h"
+#include "workers.h"
 
 #define COPY_REQUEST_MAX (2 * 1024 * 1024)
-#define COPY_COROUTINES_MAX 16
+#define COPY_COROUTINES_MAX IMG_WORKERS_MAX
 #define COPY_COROUTINES_DEFAULT 8
 #define COPY_SPARSE_DEFAULT 4096
 
@@ -82,8 +82,8 @@ typedef struct CopyResult {
 } CopyResult;
 
 /*
- * Copies the run, telling the progress.  Returns whether all of it was copied;
- * *@result tells what happened.  Outside coroutines.
+ * Copies the run and shows the progress.  Returns whether all of it was copied;
+ * *@result has what happened.  Outside coroutines.
  */
 bool copy_run(const CopyJob *job, CopyResult *result);
 
