@@ -3,10 +3,9 @@
  * bench: measures how long a run of requests takes.
  *
  * Invariants:
- *   - Each of the requests in parallel is a coroutine, made before the clock
- *     starts.  They share one buffer, as those of qemu-img do: what is measured
- *     is the way to the image, not the memory behind it, and what is read is
- *     not looked at.
+ *   - Each of the requests in parallel is a coroutine.  They share one buffer,
+ *     as those of qemu-img do, because what is measured is the way to the
+ *     image, not memory; what is read is not looked at.
  *   - Requests begin in ascending order of their number; after the end of the
  *     image they go on at its beginning.
  */
@@ -14,6 +13,7 @@
 #include "common.h"
 #include "qemu/cutils.h"
 #include "qemu/timer.h"
+#include "workers.h"
 
 #define BENCH_COUNT 75000
 #define BENCH_DEPTH 64
@@ -42,7 +42,6 @@ typedef struct Bench {
     int flushed;                /* requests left at the last flush */
     bool flushing;
     CoQueue queue;              /* of requests that wait for a flush */
-    int running;
     int ret;                    /* the first error */
 } Bench;
 
@@ -60,25 +59,10 @@ static void bench_fail(Bench *b, int ret)
     }
 }
 
-static int64_t bench_next_offset(Bench *b)
-{
-    int64_t offset = b->offset;
-
-    b->offset += b->args->step;
-    if (b->length > 0) {
-        b->offset %= b->length;
-    }
-    return offset;
-}
-
-static bool bench_flush_is_due(const Bench *b)
-{
-    return b->args->flush_interval > 0 && b->left < b->flushed &&
-           b->left % b->args->flush_interval == 0;
-}
-
-/* Flushes when nothing is in flight; else waits, after which all is to be
- * checked anew. */
+/*
+ * Flushes when nothing is in flight; else waits, after which all is to be
+ * checked anew, because another worker may have flushed or failed meanwhile.
+ */
 static void coroutine_fn bench_flush(Bench *b)
 {
     int left = b->left;
@@ -99,78 +83,89 @@ static void coroutine_fn bench_flush(Bench *b)
     qemu_co_queue_restart_all(&b->queue);
 }
 
-/* Waits until a request may begin.  False: there is none, or an error. */
-static bool coroutine_fn bench_may_begin(Bench *b)
-{
-    while (b->left > 0 && b->ret == 0 && bench_flush_is_due(b)) {
-        bench_flush(b);
-    }
-    return b->left > 0 && b->ret == 0;
-}
-
-static void coroutine_fn bench_request(BenchWorker *w)
-{
-    Bench *b = w->bench;
-    int64_t offset = bench_next_offset(b);
-
-    b->left--;
-    b->in_flight++;
-    bench_fail(b, b->args->write
-                ? blk_co_pwritev(b->blk, offset, b->args->size, &w->qiov, 0)
-                : blk_co_preadv(b->blk, offset, b->args->size, &w->qiov, 0));
-    b->in_flight--;
-    if (b->in_flight == 0) {
-        qemu_co_queue_restart_all(&b->queue);
-    }
-}
-
 static void coroutine_fn bench_work(void *opaque)
 {
     BenchWorker *w = opaque;
+    Bench *b = w->bench;
+    const BenchArgs *args = b->args;
 
-    while (bench_may_begin(w->bench)) {
-        bench_request(w);
+    while (b->left > 0 && b->ret == 0) {
+        int64_t offset = b->offset;
+
+        if (args->flush_interval > 0 && b->left < b->flushed &&
+            b->left % args->flush_interval == 0) {
+            bench_flush(b);
+            continue;
+        }
+        b->offset += args->step;
+        if (b->length > 0) {
+            b->offset %= b->length;
+        }
+        b->left--;
+        b->in_flight++;
+        bench_fail(b, args->write
+                   ? blk_co_pwritev(b->blk, offset, args->size, &w->qiov, 0)
+                   : blk_co_preadv(b->blk, offset, args->size, &w->qiov, 0));
+        b->in_flight--;
+        if (b->in_flight == 0) {
+            qemu_co_queue_restart_all(&b->queue);
+        }
     }
-    w->bench->running--;
 }
 
 /* ---- the run ------------------------------------------------------------ */
 
-/* Gives all workers one buffer, which the caller frees.  NULL: reported. */
-static void *bench_make_buffer(Bench *b, BenchWorker *workers, int n)
+/* The image is open.  Reports. */
+static bool bench_image(Bench *b)
 {
     const BenchArgs *args = b->args;
+    int n = MIN(args->depth, args->count);
+    g_autofree BenchWorker *workers = g_new0(BenchWorker, n);
     void *buf = blk_try_blockalign(b->blk, args->size);
-    int i;
+    int64_t start, ns;
 
     if (!buf) {
         error_report("Could not allocate the buffer");
-        return NULL;
+        return false;
     }
     memset(buf, args->pattern, args->size);
-    for (i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++) {
         workers[i].bench = b;
         qemu_iovec_init_buf(&workers[i].qiov, buf, args->size);
     }
-    return buf;
-}
-
-/* Returns the time in nanoseconds. */
-static int64_t bench_run_workers(Bench *b, BenchWorker *workers, int n)
-{
-    int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    int i;
-
-    b->running = n;
-    for (i = 0; i < n; i++) {
-        qemu_coroutine_enter(qemu_coroutine_create(bench_work, &workers[i]));
+    start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    img_run_workers(bench_work, workers, sizeof(*workers), n);
+    /* The time is that of the requests, as qemu-img's is: no flush is in it. */
+    ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start;
+    qemu_vfree(buf);
+    if (b->ret < 0) {
+        error_report("Failed request: %s", strerror(-b->ret));
+        return false;
     }
-    AIO_WAIT_WHILE(qemu_get_current_aio_context(), b->running > 0);
-    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start;
+    if (bdrv_flush_report(blk_bs(b->blk)) < 0) {
+        return false;
+    }
+    printf("Run completed in %.3f seconds.\n", ns / 1e9);
+    return true;
 }
 
-static void bench_print_plan(const BenchArgs *args)
+static int bench(const BenchArgs *args, BlockBackend *blk, const char *filename)
 {
+    Bench b = {
+        .args = args,
+        .blk = blk,
+        .length = blk_getlength(blk),
+        .offset = args->offset,
+        .left = args->count,
+        .flushed = args->count,
+    };
+
+    if (b.length < 0) {
+        error_report("Could not get the size of '%s': %s", filename,
+                     strerror(-b.length));
+        return 1;
+    }
+    qemu_co_queue_init(&b.queue);
     printf("Sending %d %s requests, %" PRId64 " bytes each, %d in parallel "
            "(starting at offset %" PRId64 ", step size %" PRId64 ")\n",
            args->count, args->write ? "write" : "read", args->size,
@@ -179,57 +174,7 @@ static void bench_print_plan(const BenchArgs *args)
         printf("Sending flush every %d requests\n", args->flush_interval);
     }
     fflush(stdout);
-}
-
-/* The image is open.  Reports. */
-static bool bench_image(Bench *b)
-{
-    int n = MIN(b->args->depth, b->args->count);
-    g_autofree BenchWorker *workers = g_new0(BenchWorker, n);
-    void *buf;
-    bool good;
-
-    bench_print_plan(b->args);
-    buf = bench_make_buffer(b, workers, n);
-    good = buf != NULL;
-    if (good) {
-        int64_t ns = bench_run_workers(b, workers, n);
-
-        if (b->ret < 0) {
-            error_report("Failed request: %s", strerror(-b->ret));
-        }
-        /* The time is that of the requests, as qemu-img's is. */
-        good = b->ret == 0 && bdrv_flush_report(blk_bs(b->blk)) == 0;
-        if (good) {
-            printf("Run completed in %.3f seconds.\n", ns / 1e9);
-        }
-    }
-    qemu_vfree(buf);
-    return good;
-}
-
-static int bench(const BenchArgs *args, BlockBackend *blk, const char *filename)
-{
-    Bench b = {
-        .args = args,
-        .blk = blk,
-        .offset = args->offset,
-        .left = args->count,
-        .flushed = args->count,
-    };
-    bool good;
-
-    qemu_co_queue_init(&b.queue);
-    b.length = blk_getlength(b.blk);
-    good = b.length >= 0;
-    if (good) {
-        good = bench_image(&b);
-    } else {
-        error_report("Could not get the size of '%s': %s", filename,
-                     strerror(-b.length));
-    }
-    blk_unref(b.blk);
-    return good ? 0 : 1;
+    return bench_image(&b) ? 0 : 1;
 }
 
 /* ---- the command line --------------------------------------------------- */
@@ -287,6 +232,7 @@ static int bench_command(int argc, char **argv)
     BenchArgs args = {
         .count = BENCH_COUNT, .depth = BENCH_DEPTH, .size = BENCH_SIZE,
     };
+    g_autoptr(BlockBackend) blk = NULL;
 
     img_read_options(&args, argc, argv);
     img_read_image(argc, argv);
@@ -300,7 +246,8 @@ static int bench_command(int argc, char **argv)
                 "Invalid cache mode");
     args.how.flags |= args.write ? BDRV_O_RDWR : 0;
     args.step = args.step ? args.step : args.size;
-    return bench(&args, img_open_operand(&args.how, argc, argv), argv[optind]);
+    blk = img_open_operand(&args.how, argc, argv);
+    return bench(&args, blk, argv[optind]);
 }
 
 const ImgCommand img_bench = {
