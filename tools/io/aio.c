@@ -15,87 +15,66 @@
 
 #include "qemu/timer.h"
 
-/* One request in flight. */
-typedef struct IoAio {
-    IoSession *session;
-    IoRequest req;
-    QEMUIOVector qiov;
-    void *buf;            /* NULL with -z */
-    IoWords w;
-} IoAio;
-
-static IoAio *aio_new(IoSession *s, IoOp op)
-{
-    IoAio *aio = g_new0(IoAio, 1);
-
-    aio->session = s;
-    aio->req.op = op;
-    aio->req.blk = s->blk;
-    aio->req.opaque = aio;
-    return aio;
-}
-
-static void aio_free(IoAio *aio)
-{
-    if (aio->buf) {
-        qemu_iovec_destroy(&aio->qiov);
-        io_free_buffer(aio->session, aio->buf);
-    }
-    g_free(aio);
-}
-
 static void aio_complete(IoRequest *req)
 {
-    IoAio *aio = req->opaque;
-    bool reads = req->op == IO_OP_READ;
+    IoWords *w = req->opaque;
 
-    if (req->ret < 0) {
-        io_report_failure(reads ? "readv" : "aio_write", req->ret);
-    } else if (reads) {
-        io_words_finish_read(&aio->w, aio->buf);
-    } else {
-        io_report(&aio->w.report, req->offset, req->bytes);
-    }
-    aio->session->in_flight--;
-    aio_free(aio);
+    io_words_finish(w, req->op == IO_OP_READ ? "readv" : "aio_write");
+    w->session->in_flight--;
+    g_free(w);
 }
 
-static void aio_start(IoAio *aio)
+/* Reads the words after the options; reports which is wrong. */
+static int aio_parse(IoWords *w, int argc, char **argv)
 {
-    IoWords *w = &aio->w;
+    if (w->zeroes && optind != argc - 2) {
+        printf("-z supports only a single length parameter\n");
+        return -EINVAL;
+    }
+    if (w->invalid) {
+        /* No request is made of the words, so any will do. */
+        return 0;
+    }
+    if ((w->req.flags & BDRV_REQ_MAY_UNMAP) && !w->zeroes) {
+        printf("-u requires -z to be specified\n");
+        return -EINVAL;
+    }
+    if (w->zeroes) {
+        w->req.op = IO_OP_WRITE_ZEROES;
+        return io_words_range(w, argv + optind, INT64_MAX);
+    }
+    return io_words_vector(w, argc, argv);
+}
 
-    aio->req.offset = w->offset;
-    aio->req.bytes = w->bytes;
-    aio->req.flags = w->flags;
-    aio->req.qiov = aio->buf ? &aio->qiov : NULL;
-    aio->req.complete = aio_complete;
-    aio->session->in_flight++;
+/* Begins the request of @cmd. */
+static int aio_run(IoSession *s, const IoCommand *cmd, int argc, char **argv)
+{
+    IoWords *w = g_new0(IoWords, 1);
+
+    if (io_words_options(w, s, cmd, argc, argv, INT_MAX) < 0 ||
+        aio_parse(w, argc, argv) < 0) {
+        g_free(w);
+        return -EINVAL;
+    }
+    if (w->invalid) {
+        printf("injecting invalid %s request\n",
+               w->req.op == IO_OP_READ ? "read" : "write");
+        g_free(w);
+        return 0;
+    }
+    w->req.complete = aio_complete;
+    w->req.opaque = w;
+    s->in_flight++;
     w->report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    io_request_start(&aio->req);
+    io_request_start(&w->req);
+    return 0;
 }
 
 /* ---- aio_read ----------------------------------------------------------- */
 
 static int run_aio_read(IoSession *s, int argc, char **argv)
 {
-    IoAio *aio = aio_new(s, IO_OP_READ);
-    int ret = io_words_options(&aio->w, argc, argv, &io_aio_read, INT_MAX);
-
-    if (ret == 0 && aio->w.invalid) {
-        printf("injecting invalid read request\n");
-        aio_free(aio);
-        return 0;
-    }
-    if (ret == 0) {
-        aio->buf = io_words_vector(s, &aio->w, &aio->qiov, argc, argv,
-                                   IO_READ_FILL);
-    }
-    if (!aio->buf) {
-        aio_free(aio);
-        return -EINVAL;
-    }
-    aio_start(aio);
-    return 0;
+    return aio_run(s, &io_aio_read, argc, argv);
 }
 
 static const CmdOption aio_read_options[] = {
@@ -129,48 +108,9 @@ const IoCommand io_aio_read = {
 
 /* ---- aio_write ---------------------------------------------------------- */
 
-/* Reads the words of aio_write; reports which is wrong. */
-static int aio_write_words(IoAio *aio, int argc, char **argv)
-{
-    IoWords *w = &aio->w;
-
-    if (io_words_options(w, argc, argv, &io_aio_write, INT_MAX) < 0) {
-        return -EINVAL;
-    }
-    if (w->zeroes && optind != argc - 2) {
-        printf("-z supports only a single length parameter\n");
-        return -EINVAL;
-    }
-    if (w->invalid) {
-        return 0;
-    }
-    if ((w->flags & BDRV_REQ_MAY_UNMAP) && !w->zeroes) {
-        printf("-u requires -z to be specified\n");
-        return -EINVAL;
-    }
-    if (w->zeroes) {
-        aio->req.op = IO_OP_WRITE_ZEROES;
-        return io_words_range(w, argv + optind, true);
-    }
-    aio->buf = io_words_vector(aio->session, w, &aio->qiov, argc, argv,
-                               w->pattern.byte);
-    return aio->buf ? 0 : -EINVAL;
-}
-
 static int run_aio_write(IoSession *s, int argc, char **argv)
 {
-    IoAio *aio = aio_new(s, IO_OP_WRITE);
-    int ret = aio_write_words(aio, argc, argv);
-
-    if (ret == 0 && !aio->w.invalid) {
-        aio_start(aio);
-        return 0;
-    }
-    if (ret == 0) {
-        printf("injecting invalid write request\n");
-    }
-    aio_free(aio);
-    return ret;
+    return aio_run(s, &io_aio_write, argc, argv);
 }
 
 static const CmdOption aio_write_options[] = {

@@ -96,16 +96,11 @@ typedef struct IoPattern {
     int byte;
 } IoPattern;
 
-/* Setters: an IoPattern, a size as an int64_t. */
-CmdSet io_set_pattern, io_set_size;
-
 /*
- * @words as the lengths of a vector, whose elements are put into *@qiov and
- * share one new buffer filled with @fill.  Returns the buffer, to be freed
- * with io_free_buffer() after qemu_iovec_destroy(), or NULL having reported.
+ * Setters: an IoPattern, a size as an int64_t; neither looks at the option,
+ * which may be NULL.
  */
-void *io_parse_vector(IoSession *s, QEMUIOVector *qiov, char **words,
-                      int n_words, int fill);
+CmdSet io_set_pattern, io_set_size;
 
 /* ---- opening ------------------------------------------------------------ */
 
@@ -152,7 +147,7 @@ typedef enum IoOp {
 typedef struct IoRequest {
     BlockBackend *blk;
     IoOp op;
-    BdrvRequestFlags flags;
+    int flags;           /* BDRV_REQ_* */
     int64_t offset;
     int64_t bytes;       /* 0 to INT64_MAX; of a vector, its size */
     QEMUIOVector *qiov;  /* of reads and writes */

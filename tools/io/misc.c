@@ -10,7 +10,7 @@
 
 #include <getopt.h>
 
-static int run_flush(IoSession *s, int argc, char **argv)
+static int misc_flush(IoSession *s, int argc, char **argv)
 {
     IoRequest req = { .blk = s->blk, .op = IO_OP_FLUSH };
     int ret = io_request_run(&req);
@@ -21,32 +21,21 @@ static int run_flush(IoSession *s, int argc, char **argv)
 const IoCommand io_flush = {
     .name = "flush",
     .alias = "f",
-    .run = run_flush,
+    .run = misc_flush,
     .oneline = "flush all in-core file state to disk",
 };
 
-static int run_discard(IoSession *s, int argc, char **argv)
+static int misc_discard(IoSession *s, int argc, char **argv)
 {
     IoWords w = { 0 };
-    IoRequest req = { .op = IO_OP_DISCARD };
-    int ret;
 
-    if (io_words_options(&w, argc, argv, &io_discard, 2) < 0 ||
-        io_words_range(&w, argv + optind, true) < 0) {
+    if (io_words_options(&w, s, &io_discard, argc, argv, 2) < 0) {
         return -EINVAL;
     }
-    if (w.bytes > BDRV_REQUEST_MAX_BYTES) {
-        printf("length cannot exceed %d, given %s\n", BDRV_REQUEST_MAX_BYTES,
-               argv[optind + 1]);
-        return -EINVAL;
-    }
+    w.req.op = IO_OP_DISCARD;
     w.report.verb = "discard";
-    ret = io_words_run(s, &w, &req);
-    if (ret < 0) {
-        return io_report_failure("discard", ret);
-    }
-    io_report(&w.report, w.offset, w.bytes);
-    return 0;
+    return io_words_range(&w, argv + optind, BDRV_REQUEST_MAX_BYTES) < 0
+               ? -EINVAL : io_words_run(&w, "discard");
 }
 
 static const CmdOption discard_options[] = { IO_MACHINE, IO_QUIET, CMD_END };
@@ -54,7 +43,7 @@ static const CmdOption discard_options[] = { IO_MACHINE, IO_QUIET, CMD_END };
 const IoCommand io_discard = {
     .name = "discard",
     .alias = "d",
-    .run = run_discard,
+    .run = misc_discard,
     .min_args = 2,
     .max_args = -1,
     .perm = BLK_PERM_WRITE,
@@ -75,7 +64,7 @@ static const CmdOption truncate_options[] = {
     { 'm', .arg = "prealloc_mode", .set = cmd_set_prealloc }, CMD_END
 };
 
-static int run_truncate(IoSession *s, int argc, char **argv)
+static int misc_truncate(IoSession *s, int argc, char **argv)
 {
     PreallocMode prealloc = PREALLOC_MODE_OFF;
     Error *err = NULL;
@@ -103,7 +92,7 @@ static int run_truncate(IoSession *s, int argc, char **argv)
 const IoCommand io_truncate = {
     .name = "truncate",
     .alias = "t",
-    .run = run_truncate,
+    .run = misc_truncate,
     .min_args = 1,
     .max_args = 3,
     .perm = BLK_PERM_WRITE | BLK_PERM_RESIZE,

@@ -9,7 +9,6 @@
 #include "qemu/osdep.h"
 #include "io.h"
 
-#include "minblk/checked.h"
 #include "qemu/cutils.h"
 
 char **io_split_words(const char *line)
@@ -65,54 +64,4 @@ bool io_set_pattern(void *member, const CmdOption *option, const char *word)
     }
     pattern->byte = value;
     return true;
-}
-
-/* Reads the lengths into @lengths and adds them up; -1 having reported. */
-static int64_t parse_lengths(char **words, int n_words, size_t *lengths)
-{
-    int64_t sum = 0;
-
-    for (int i = 0; i < n_words; i++) {
-        int64_t len = io_parse_size(words[i]);
-
-        if (len < 0) {
-            return -1;
-        }
-        if (len > BDRV_REQUEST_MAX_BYTES) {
-            printf("Argument '%s' exceeds maximum size %d\n", words[i],
-                   BDRV_REQUEST_MAX_BYTES);
-            return -1;
-        }
-        if (sum > BDRV_REQUEST_MAX_BYTES - len) {
-            printf("The total number of bytes exceed the maximum size %d\n",
-                   BDRV_REQUEST_MAX_BYTES);
-            return -1;
-        }
-        lengths[i] = len;
-        sum += len;
-    }
-    return sum;
-}
-
-void *io_parse_vector(IoSession *s, QEMUIOVector *qiov, char **words,
-                      int n_words, int fill)
-{
-    g_autofree size_t *lengths = g_new(size_t, n_words);
-    int64_t sum = parse_lengths(words, n_words, lengths);
-    char *buf, *at;
-
-    if (sum < 0) {
-        return NULL;
-    }
-    buf = at = io_alloc_buffer(s, sum, fill);
-    if (!buf) {
-        io_report_failure("allocation", -ENOMEM);
-        return NULL;
-    }
-    qemu_iovec_init(qiov, n_words);
-    for (int i = 0; i < n_words; i++) {
-        qemu_iovec_add(qiov, at, lengths[i]);
-        at += lengths[i];
-    }
-    return buf;
 }

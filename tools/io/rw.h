@@ -2,6 +2,9 @@
 /*
  * The words of the commands that read, write and discard, and their requests.
  *
+ * Such a command fills in an IoWords, in this order: the options; the range, or
+ * a vector; a buffer; then the request is run, or started, and finished.
+ *
  * Invariants: a field that no option of the command sets stays as it was, so
  * that all commands share what is made of the fields.
  */
@@ -11,26 +14,26 @@
 #include "io.h"
 
 typedef struct IoWords {
+    IoSession *session;
+    IoRequest req;            /* its range and flags are words, too */
+    QEMUIOVector qiov;        /* of the buffer */
+    void *buf;                /* NULL: the request has none, or not yet */
     IoReport report;
-    int64_t offset;
-    int64_t bytes;
-    IoPattern pattern;        /* -P; IO_WRITE_PATTERN if not given */
+    IoPattern pattern;        /* -P; if not given, what a buffer begins with */
     int64_t pattern_offset;   /* -s of read; negative: not given */
     int64_t pattern_bytes;    /* -l; the same */
     const char *source;       /* -s of write: a file */
     bool vmstate;             /* -b */
-    bool compressed;          /* -c */
     bool zeroes;              /* -z */
     bool dump;                /* -v */
     bool invalid;             /* -i */
-    int flags;                /* -f -u -n: BDRV_REQ_* */
 } IoWords;
 
 /* Rows for the commands' tables of options. */
 #define IO_FLAG(letter, help, m) \
     { letter, NULL, NULL, help, cmd_set_true, offsetof(IoWords, m) }
 #define IO_BITS(letter, help, bits) \
-    { letter, NULL, NULL, help, cmd_set_bits, offsetof(IoWords, flags), \
+    { letter, NULL, NULL, help, cmd_set_bits, offsetof(IoWords, req.flags), \
       .max = bits }
 #define IO_PATTERN(help) \
     { 'P', NULL, "pattern", help, io_set_pattern, offsetof(IoWords, pattern) }
@@ -49,36 +52,34 @@ typedef struct IoWords {
 #define IO_IGNORED { 'p', NULL, NULL, "ignored for backwards compatibility" }
 
 /*
- * Reads the options of @cmd, after which there are 2 to @max_words words; a
- * command that needs no permission to write reads.  Reports and returns a
- * negative number when one is wrong.
+ * Reads the options of @cmd, after which there are 2 to @max_words words.  The
+ * operation is a write if @cmd needs the permission, else a read.  Reports and
+ * returns a negative number when one is wrong.
  */
-int io_words_options(IoWords *w, int argc, char **argv, const IoCommand *cmd,
-                     int max_words);
+int io_words_options(IoWords *w, IoSession *s, const IoCommand *cmd, int argc,
+                     char **argv, int max_words);
 
 /*
- * The offset, the first of @words, and with @has_bytes the length, the second
- * one.  Reports and returns a negative number when one is wrong.
+ * The offset and the length, of which @words are the first two.  Reports and
+ * returns a negative number when one is wrong, or the length larger than @max.
  */
-int io_words_range(IoWords *w, char **words, bool has_bytes);
+int io_words_range(IoWords *w, char **words, int64_t max);
 
 /*
- * The offset and the lengths, words from optind on, of a vector whose buffer is
- * filled with @fill.  Returns the buffer as io_parse_vector() does, or NULL.
+ * The offset and the lengths, words from optind on, of a vector; its elements
+ * share one new buffer.  Reports and returns a negative number when one is
+ * wrong.
  */
-void *io_words_vector(IoSession *s, IoWords *w, QEMUIOVector *qiov, int argc,
-                      char **argv, int fill);
+int io_words_vector(IoWords *w, int argc, char **argv);
+
+/* Runs the request and finishes it. */
+int io_words_run(IoWords *w, const char *what);
 
 /*
- * Runs @req, whose operation and vector are set, for the range and the flags of
- * @w and notes when it began; returns its result.
+ * Of a request that is done: reports a failure as "@what failed", or else
+ * verifies, dumps and reports; then frees the buffer.  Returns the result, or a
+ * negative number when what was read is not what -P asks for.
  */
-int io_words_run(IoSession *s, IoWords *w, IoRequest *req);
-
-/*
- * Verifies, dumps and reports what was read into @buf.  A negative number when
- * it is not what -P asks for.
- */
-int io_words_finish_read(const IoWords *w, const void *buf);
+int io_words_finish(IoWords *w, const char *what);
 
 #endif

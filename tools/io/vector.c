@@ -3,45 +3,88 @@
  * readv and writev: one request with several buffers, that the command waits
  * for.
  *
- * Invariants: the buffers of a vector lie side by side, in one piece of memory.
+ * Invariants: the buffers of a vector lie side by side, in one piece of memory,
+ * so that it is verified and dumped as if it were one buffer.  Nothing is
+ * allocated for it before all of its words were read.
  */
 #include "qemu/osdep.h"
 #include "rw.h"
 
-static int run_vector(IoSession *s, const IoCommand *cmd, IoOp op, int argc,
-                      char **argv)
+#include <getopt.h>
+
+/* Reads the lengths into @lengths and adds them up; -1 having reported. */
+static int64_t vector_parse_lengths(char **words, int n_words, size_t *lengths)
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < n_words; i++) {
+        int64_t len = io_parse_size(words[i]);
+
+        if (len < 0) {
+            return -1;
+        }
+        if (len > BDRV_REQUEST_MAX_BYTES) {
+            printf("Argument '%s' exceeds maximum size %d\n", words[i],
+                   BDRV_REQUEST_MAX_BYTES);
+            return -1;
+        }
+        if (sum > BDRV_REQUEST_MAX_BYTES - len) {
+            printf("The total number of bytes exceed the maximum size %d\n",
+                   BDRV_REQUEST_MAX_BYTES);
+            return -1;
+        }
+        lengths[i] = len;
+        sum += len;
+    }
+    return sum;
+}
+
+int io_words_vector(IoWords *w, int argc, char **argv)
+{
+    g_autofree size_t *lengths = NULL;
+    int n;
+    char *at;
+
+    if (!io_set_size(&w->req.offset, NULL, argv[optind++])) {
+        return -EINVAL;
+    }
+    n = argc - optind;
+    lengths = g_new(size_t, n);
+    w->req.bytes = vector_parse_lengths(argv + optind, n, lengths);
+    if (w->req.bytes < 0) {
+        return -EINVAL;
+    }
+    w->buf = at = io_alloc_buffer(w->session, w->req.bytes,
+                                  w->req.op == IO_OP_READ ? IO_READ_FILL
+                                                          : w->pattern.byte);
+    if (!at) {
+        return io_report_failure("allocation", -ENOMEM);
+    }
+    qemu_iovec_init(&w->qiov, n);
+    for (int i = 0; i < n; i++) {
+        qemu_iovec_add(&w->qiov, at, lengths[i]);
+        at += lengths[i];
+    }
+    w->req.qiov = &w->qiov;
+    w->pattern_offset = 0;
+    w->pattern_bytes = w->req.bytes;
+    return 0;
+}
+
+static int run_vector(IoSession *s, const IoCommand *cmd, int argc, char **argv)
 {
     IoWords w = { 0 };
-    IoRequest req = { .op = op };
-    QEMUIOVector qiov;
-    void *buf;
-    int ret;
 
-    if (io_words_options(&w, argc, argv, cmd, INT_MAX) < 0) {
+    if (io_words_options(&w, s, cmd, argc, argv, INT_MAX) < 0 ||
+        io_words_vector(&w, argc, argv) < 0) {
         return -EINVAL;
     }
-    buf = io_words_vector(s, &w, &qiov, argc, argv,
-                          op == IO_OP_READ ? IO_READ_FILL : w.pattern.byte);
-    if (!buf) {
-        return -EINVAL;
-    }
-    req.qiov = &qiov;
-    ret = io_words_run(s, &w, &req);
-    if (ret < 0) {
-        io_report_failure(argv[0], ret);
-    } else if (req.op == IO_OP_READ) {
-        ret = io_words_finish_read(&w, buf);
-    } else {
-        io_report(&w.report, w.offset, w.bytes);
-    }
-    qemu_iovec_destroy(&qiov);
-    io_free_buffer(s, buf);
-    return ret;
+    return io_words_run(&w, cmd->name);
 }
 
 static int run_readv(IoSession *s, int argc, char **argv)
 {
-    return run_vector(s, &io_readv, IO_OP_READ, argc, argv);
+    return run_vector(s, &io_readv, argc, argv);
 }
 
 static const CmdOption readv_options[] = {
@@ -70,7 +113,7 @@ const IoCommand io_readv = {
 
 static int run_writev(IoSession *s, int argc, char **argv)
 {
-    return run_vector(s, &io_writev, IO_OP_WRITE, argc, argv);
+    return run_vector(s, &io_writev, argc, argv);
 }
 
 static const CmdOption writev_options[] = {
