@@ -59,94 +59,80 @@ static void check_note_finding(const BdrvCheckFinding *found, void *opaque)
     findings->next = &item->next;
 }
 
-/* Those that were not repaired go: a second check finds them again. */
-static void keep_fixed(Findings *findings)
+/* Those that were not repaired go, because a second check finds them again. */
+static void check_keep_fixed(Findings *findings)
 {
-    ImageCheckFindingList **item = &findings->first;
+    ImageCheckFindingList *item = findings->first;
 
-    while (*item) {
-        ImageCheckFindingList *this = *item;
+    *findings = (Findings) { .next = &findings->first };
+    while (item) {
+        ImageCheckFindingList *next = item->next;
 
-        if (this->value->fixed) {
-            item = &this->next;
-            continue;
+        item->next = NULL;
+        if (item->value->fixed) {
+            *findings->next = item;
+            findings->next = &item->next;
+        } else {
+            qapi_free_ImageCheckFindingList(item);
         }
-        *item = this->next;
-        this->next = NULL;
-        qapi_free_ImageCheckFindingList(this);
+        item = next;
     }
-    findings->next = item;
 }
 
 /* ---- printing ----------------------------------------------------------- */
 
-static const char *grade_word(ImageCheckGrade grade)
+/* A line each; no value has several lines. */
+static void check_print_findings(const Findings *findings)
 {
-    switch (grade) {
-    case IMAGE_CHECK_GRADE_CORRUPTION:
-        return "Corruption";
-    case IMAGE_CHECK_GRADE_LEAK:
-        return "Leak";
-    default:
-        return "Warning";
-    }
-}
-
-/* One line; values of several lines there are none. */
-static void print_finding(const ImageCheckFinding *f)
-{
-    printf("%s at offset %" PRId64 ": %s is %s, expected %s",
-           grade_word(f->grade), f->offset, f->field, f->value, f->expected);
-    if (f->has_guest_length) {
-        printf(" (repaired: bytes %" PRId64 " to %" PRId64 " of the disk read "
-               "as zeroes)", f->guest_offset,
-               f->guest_offset + f->guest_length - 1);
-    } else if (f->fixed) {
-        printf(" (repaired)");
-    }
-    printf("\n");
-}
-
-static void print_findings(const Findings *findings)
-{
-    for (ImageCheckFindingList *item = findings->first; item;
+    for (const ImageCheckFindingList *item = findings->first; item;
          item = item->next) {
-        print_finding(item->value);
+        const ImageCheckFinding *f = item->value;
+        const char *grade = ImageCheckGrade_str(f->grade);
+
+        printf("%c%s at offset %" PRId64 ": %s is %s, expected %s",
+               g_ascii_toupper(*grade), grade + 1, f->offset, f->field,
+               f->value, f->expected);
+        if (f->has_guest_length) {
+            printf(" (repaired: bytes %" PRId64 " to %" PRId64 " of the disk "
+                   "read as zeroes)", f->guest_offset,
+                   f->guest_offset + f->guest_length - 1);
+        } else if (f->fixed) {
+            printf(" (repaired)");
+        }
+        printf("\n");
     }
 }
 
-static void print_counts(const BdrvCheckResult *result)
+/* Returns whether there was anything to be printed. */
+static bool check_print_count(int n, const char *what)
 {
-    if (result->corruptions) {
-        printf("\n%d errors were found on the image.\n"
-               "Data may be corrupted, or further writes to the image may "
-               "corrupt it.\n", result->corruptions);
+    if (n) {
+        printf("\n%d %s\n", n, what);
     }
-    if (result->leaks) {
-        printf("\n%d leaked clusters were found on the image.\n"
-               "This means waste of disk space, but no harm to data.\n",
-               result->leaks);
-    }
-    if (result->check_errors) {
-        printf("\n%d internal errors have occurred during the check.\n",
-               result->check_errors);
-    }
-    if (result->given_up) {
-        printf("\n%d clusters were given up: they read as zeroes now.\n"
-               "What the file holds of their data is kept; copy the file "
-               "before another repair frees it.\n", result->given_up);
-    }
-    if (!result->corruptions && !result->leaks && !result->check_errors &&
-        !result->given_up) {
-        printf("No errors were found on the image.\n");
-    }
+    return n;
 }
 
 static void check_print_human(const BdrvCheckResult *result)
 {
     const BlockFragInfo *bfi = &result->bfi;
+    bool any = false;
 
-    print_counts(result);
+    any |= check_print_count(result->corruptions,
+        "errors were found on the image.\n"
+        "Data may be corrupted, or further writes to the image may corrupt "
+        "it.");
+    any |= check_print_count(result->leaks,
+        "leaked clusters were found on the image.\n"
+        "This means waste of disk space, but no harm to data.");
+    any |= check_print_count(result->check_errors,
+        "internal errors have occurred during the check.");
+    any |= check_print_count(result->given_up,
+        "clusters were given up: they read as zeroes now.\n"
+        "What the file holds of their data is kept; copy the file before "
+        "another repair frees it.");
+    if (!any) {
+        printf("No errors were found on the image.\n");
+    }
     if (bfi->total_clusters && bfi->allocated_clusters) {
         printf("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% "
                "fragmented, %0.2f%% compressed clusters\n",
@@ -160,53 +146,45 @@ static void check_print_human(const BdrvCheckResult *result)
     }
 }
 
-static void set_count(bool *has, int64_t *member, int64_t value)
+/* The schema leaves out what is zero. */
+static void check_set_count(bool *has, int64_t *member, int64_t value)
 {
     *has = value != 0;
     *member = value;
-}
-
-/* The findings as the schema has them; all in it is borrowed. */
-static void check_describe(ImageCheck *check, const CheckArgs *args,
-                           const char *format, const BdrvCheckResult *result,
-                           const Findings *findings)
-{
-    const BlockFragInfo *bfi = &result->bfi;
-
-    check->filename = (char *)args->filename;
-    check->format = (char *)format;
-    check->check_errors = result->check_errors;
-    set_count(&check->has_image_end_offset, &check->image_end_offset,
-              result->image_end_offset);
-    set_count(&check->has_corruptions, &check->corruptions,
-              result->corruptions);
-    set_count(&check->has_corruptions_fixed, &check->corruptions_fixed,
-              result->corruptions_fixed);
-    set_count(&check->has_clusters_given_up, &check->clusters_given_up,
-              result->given_up);
-    set_count(&check->has_leaks, &check->leaks, result->leaks);
-    set_count(&check->has_leaks_fixed, &check->leaks_fixed,
-              result->leaks_fixed);
-    set_count(&check->has_total_clusters, &check->total_clusters,
-              bfi->total_clusters);
-    set_count(&check->has_allocated_clusters, &check->allocated_clusters,
-              bfi->allocated_clusters);
-    set_count(&check->has_fragmented_clusters, &check->fragmented_clusters,
-              bfi->fragmented_clusters);
-    set_count(&check->has_compressed_clusters, &check->compressed_clusters,
-              bfi->compressed_clusters);
-    check->has_findings = findings->first;
-    check->findings = findings->first;
 }
 
 static void check_print_json(const CheckArgs *args, const char *format,
                              const BdrvCheckResult *result,
                              const Findings *findings)
 {
-    ImageCheck check = { 0 }, *p = &check;
+    const BlockFragInfo *bfi = &result->bfi;
+    /* All in it is borrowed, so nothing of it is freed. */
+    ImageCheck check = {
+        .filename = (char *)args->filename,
+        .format = (char *)format,
+        .check_errors = result->check_errors,
+        .has_findings = findings->first,
+        .findings = findings->first,
+    }, *c = &check;
 
-    check_describe(&check, args, format, result, findings);
-    img_print_json(img_to_qobject(ImageCheck, p));
+    check_set_count(&c->has_image_end_offset, &c->image_end_offset,
+                    result->image_end_offset);
+    check_set_count(&c->has_corruptions, &c->corruptions, result->corruptions);
+    check_set_count(&c->has_corruptions_fixed, &c->corruptions_fixed,
+                    result->corruptions_fixed);
+    check_set_count(&c->has_clusters_given_up, &c->clusters_given_up,
+                    result->given_up);
+    check_set_count(&c->has_leaks, &c->leaks, result->leaks);
+    check_set_count(&c->has_leaks_fixed, &c->leaks_fixed, result->leaks_fixed);
+    check_set_count(&c->has_total_clusters, &c->total_clusters,
+                    bfi->total_clusters);
+    check_set_count(&c->has_allocated_clusters, &c->allocated_clusters,
+                    bfi->allocated_clusters);
+    check_set_count(&c->has_fragmented_clusters, &c->fragmented_clusters,
+                    bfi->fragmented_clusters);
+    check_set_count(&c->has_compressed_clusters, &c->compressed_clusters,
+                    bfi->compressed_clusters);
+    img_print_json(img_to_qobject(ImageCheck, c));
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -218,9 +196,9 @@ static int check_again(BlockDriverState *bs, const CheckArgs *args,
     BdrvCheckResult second;
     int ret;
 
-    keep_fixed(findings);
+    check_keep_fixed(findings);
     if (!args->json && !args->quiet) {
-        print_findings(findings);
+        check_print_findings(findings);
         printf("The following inconsistencies were found and repaired:\n\n"
                "    %d leaked clusters\n"
                "    %d corruptions\n\n"
@@ -235,17 +213,6 @@ static int check_again(BlockDriverState *bs, const CheckArgs *args,
     second.corruptions_fixed = result->corruptions_fixed;
     *result = second;
     return ret;
-}
-
-static int exit_status(int ret, const BdrvCheckResult *result)
-{
-    if (ret < 0 || result->check_errors) {
-        return 1;
-    }
-    if (result->corruptions || result->given_up) {
-        return CHECK_CORRUPTIONS;
-    }
-    return result->leaks ? CHECK_LEAKS : 0;
 }
 
 static int check_node(BlockDriverState *bs, const CheckArgs *args)
@@ -267,17 +234,23 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
     }
     if (ret < 0) {
         if (!args->json && !args->quiet) {
-            print_findings(&findings);
+            check_print_findings(&findings);
         }
         error_report("Check failed: %s", strerror(-ret));
     } else if (args->json && !args->quiet) {
         check_print_json(args, bdrv_get_format_name(bs), &result, &findings);
     } else if (!args->quiet) {
-        print_findings(&findings);
+        check_print_findings(&findings);
         check_print_human(&result);
     }
     qapi_free_ImageCheckFindingList(findings.first);
-    return exit_status(ret, &result);
+    if (ret < 0 || result.check_errors) {
+        return 1;
+    }
+    if (result.corruptions || result.given_up) {
+        return CHECK_CORRUPTIONS;
+    }
+    return result.leaks ? CHECK_LEAKS : 0;
 }
 
 /* The value of -r as BDRV_FIX_*; exits when it is none. */

@@ -56,16 +56,28 @@ static bool create_set_size(QemuOpts *opts, const CreateArgs *args,
     return qemu_opt_set_number(opts, "size", size, errp);
 }
 
-/* Prints what is about to be done, does it, and reports rounding. */
-static bool create_image(BlockDriver *drv, QemuOpts *opts,
-                         const CreateArgs *args, Error **errp)
+/* Every error that it returns is about the image that is to be. */
+static bool create(const CreateArgs *args, Error **errp)
 {
-    int64_t asked = qemu_opt_get_size(opts, "size", 0);
+    BlockDriver *drv = img_find_format(args->format, errp);
+    g_autoptr(QemuOptsList) list =
+        drv ? img_create_list(drv, args->filename, errp) : NULL;
+    g_autoptr(QemuOpts) opts = NULL;
     Error *err = NULL;
+    int64_t asked;
     int ret;
 
+    if (list) {
+        opts = img_parse_create(list, drv, args->options, args->backing,
+                                args->backing_format, errp);
+    }
+    if (!opts || !create_set_size(opts, args, errp)) {
+        return false;
+    }
+    asked = qemu_opt_get_size(opts, "size", 0);
     if (!args->quiet) {
-        printf("Formatting '%s', fmt=%s ", args->filename, args->format);
+        printf("Formatting '%s', fmt=%s ", args->filename,
+               bdrv_driver_name(drv));
         qemu_opts_print(opts, " ");
         printf("\n");
         fflush(stdout);
@@ -74,35 +86,14 @@ static bool create_image(BlockDriver *drv, QemuOpts *opts,
     if (ret == -EFBIG) {
         error_free(err);
         error_setg(errp, "The image size is too large for file format '%s'",
-                   args->format);
+                   bdrv_driver_name(drv));
         return false;
     }
-    if (ret < 0) {
-        error_propagate(errp, err);
-        return false;
-    }
-    if (!args->quiet) {
+    error_propagate(errp, err);
+    if (ret >= 0 && !args->quiet) {
         img_note_rounding(drv, args->filename, asked);
     }
-    return true;
-}
-
-/* Every error that it returns is about the image that is to be. */
-static bool create(CreateArgs *args, Error **errp)
-{
-    BlockDriver *drv = img_find_format(args->format, errp);
-    g_autoptr(QemuOptsList) list =
-        drv ? img_create_list(drv, args->filename, errp) : NULL;
-    g_autoptr(QemuOpts) opts = NULL;
-
-    if (!list) {
-        return false;
-    }
-    args->format = bdrv_driver_name(drv);
-    opts = img_parse_create(list, drv, args->options, args->backing,
-                            args->backing_format, errp);
-    return opts && create_set_size(opts, args, errp) &&
-           create_image(drv, opts, args, errp);
+    return ret >= 0;
 }
 
 static const CmdOption create_options[] = {

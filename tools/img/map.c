@@ -32,10 +32,10 @@ typedef struct Extent {
 /* ---- printing ----------------------------------------------------------- */
 
 /*
- * A line of the table, or with @json an object with a blank after its brace.
- * False, and reported, when the table has no way to show @x.
+ * A line of the table, or with @json an object with a blank after its brace,
+ * and @end.  False, and reported, when the table has no way to show @x.
  */
-static bool map_print_extent(Extent *x, bool json, bool last)
+static bool map_print_extent(Extent *x, bool json, const char *end)
 {
     MapEntry *e = &x->entry;
 
@@ -43,7 +43,7 @@ static bool map_print_extent(Extent *x, bool json, bool last)
         QObject *obj = img_to_qobject(MapEntry, e);
         QString *text = qobject_to_json(obj);
 
-        printf("{ %s%s", qstring_get_str(text) + 1, last ? "" : ",\n");
+        printf("{ %s%s", qstring_get_str(text) + 1, end);
         qobject_unref(text);
         qobject_unref(obj);
     } else if (e->data && !e->has_offset) {
@@ -100,15 +100,25 @@ static bool map_goes_on(const Extent *x, const Extent *next)
            (!a->has_offset || a->offset + a->length == b->offset);
 }
 
-/* Maps [@args->start, @end); an exit status. */
-static int map_range(BlockDriverState *bs, const MapArgs *args, int64_t end)
+/* The image is open; returns the exit status. */
+static int map_backend(BlockBackend *blk, const MapArgs *args)
 {
     Extent cur = { .entry.start = args->start };
+    int64_t end = blk_getlength(blk);
     int64_t offset = args->start;
 
+    if (end < 0) {
+        error_report("Failed to get size for '%s'", args->filename);
+        return 1;
+    }
+    if (args->max_length >= 0 && args->max_length < end - args->start) {
+        end = args->start + args->max_length;
+    }
+    printf("%s", args->json ? "[" : "Offset          Length          "
+           "Mapped to       File\n");
     while (offset < end) {
         Extent next;
-        int ret = map_get_extent(bs, offset, end - offset, &next);
+        int ret = map_get_extent(blk_bs(blk), offset, end - offset, &next);
 
         if (ret < 0) {
             error_report("Failed to read image metadata: %s", strerror(-ret));
@@ -120,35 +130,12 @@ static int map_range(BlockDriverState *bs, const MapArgs *args, int64_t end)
             continue;
         }
         if (cur.entry.length > 0 &&
-            !map_print_extent(&cur, args->json, false)) {
+            !map_print_extent(&cur, args->json, ",\n")) {
             return 1;
         }
         cur = next;
     }
-    return map_print_extent(&cur, args->json, true) ? 0 : 1;
-}
-
-/* ---- the command -------------------------------------------------------- */
-
-static int map_backend(BlockBackend *blk, const MapArgs *args)
-{
-    int64_t length = blk_getlength(blk);
-    int status;
-
-    if (length < 0) {
-        error_report("Failed to get size for '%s'", args->filename);
-        return 1;
-    }
-    if (args->max_length >= 0 && args->max_length < length - args->start) {
-        length = args->start + args->max_length;
-    }
-    printf("%s", args->json ? "[" : "Offset          Length          "
-           "Mapped to       File\n");
-    status = map_range(blk_bs(blk), args, length);
-    if (status == 0 && args->json) {
-        printf("]\n");
-    }
-    return status;
+    return map_print_extent(&cur, args->json, "]\n") ? 0 : 1;
 }
 
 static const CmdOption map_options[] = {

@@ -21,27 +21,27 @@ typedef struct ResizeArgs {
     bool quiet;
 } ResizeArgs;
 
-/* @text with an optional sign; false when reported. */
-static bool resize_parse(ResizeArgs *args, const char *text)
+/* @text with an optional sign; bad usage when it is none. */
+static void resize_parse(ResizeArgs *args, const char *text)
 {
     int ret;
 
     args->sign = *text == '+' ? 1 : *text == '-' ? -1 : 0;
-    ret = qemu_strtosz(text + (args->sign != 0), NULL, &args->size);
+    text += args->sign != 0;
+    ret = qemu_strtosz(text, NULL, &args->size);
     if (ret == -ERANGE) {
-        error_report("Value '%s' is out of range for parameter 'size'",
-                     text + (args->sign != 0));
+        img_fail("Value '%s' is out of range for parameter 'size'", text);
     } else if (ret < 0) {
         error_report("Parameter 'size' expects a non-negative number below "
                      "2^64");
         error_printf("Optional suffix k, M, G, T, P or E means kilo-, mega-, "
                      "giga-, tera-, peta-\n"
                      "and exabytes, respectively.\n");
+        exit(1);
     }
-    return ret == 0;
 }
 
-/* The size to be in bytes; 0 or less when there is none such. */
+/* The size to be in bytes.  Reports, and returns -1, when it is not allowed. */
 static int64_t resize_target(const ResizeArgs *args, int64_t current)
 {
     uint64_t size = args->size;
@@ -53,30 +53,25 @@ static int64_t resize_target(const ResizeArgs *args, int64_t current)
         fits = size <= (uint64_t)current;
         size = current - size;
     }
-    return fits && size <= INT64_MAX ? (int64_t)size : -1;
-}
-
-/* May the size become @size?  Reports when not. */
-static bool resize_allowed(const ResizeArgs *args, int64_t current, int64_t size)
-{
-    if (size <= 0) {
+    if (!fits || size == 0 || size > INT64_MAX) {
         error_report("New image size must be positive");
-        return false;
+        return -1;
     }
-    if (size <= current && args->prealloc != PREALLOC_MODE_OFF) {
+    if (size <= (uint64_t)current && args->prealloc != PREALLOC_MODE_OFF) {
         error_report("Preallocation can only be used for growing images");
-        return false;
+        return -1;
     }
-    if (size < current && !args->shrink) {
+    if (size < (uint64_t)current && !args->shrink) {
         error_report("Use the --shrink option to perform a shrink operation.");
         warn_report("Shrinking an image will delete all data beyond the "
                     "shrunken image's end. Before performing such an "
                     "operation, make sure there is no important data there.");
-        return false;
+        return -1;
     }
-    return true;
+    return size;
 }
 
+/* The image is open; returns the exit status. */
 static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
 {
     Error *err = NULL;
@@ -89,7 +84,7 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
         return 1;
     }
     size = resize_target(args, current);
-    if (!resize_allowed(args, current, size)) {
+    if (size < 0) {
         return 1;
     }
     if (blk_truncate(blk, size, false, args->prealloc, &err) < 0) {
@@ -156,11 +151,9 @@ static int resize_run(int argc, char **argv)
         img_usage_error("Expecting image file name and size");
     }
     img_check_image_opts(&args.how);
-    if (!resize_parse(&args, size ? size : argv[optind + 1])) {
-        return 1;
-    }
-    blk = img_open(argv[optind], &args.how);
-    return blk ? resize_backend(blk, &args) : 1;
+    resize_parse(&args, size ? size : argv[optind + 1]);
+    blk = img_open_operand(&args.how, optind + 1, argv);
+    return resize_backend(blk, &args);
 }
 
 const ImgCommand img_resize = {
