@@ -42,7 +42,7 @@ static const char general_help[] =
     "'COMMAND --help' explains a command's options.\n"
     "\n";
 
-static bool main_set_help(void *member, const CmdOption *option,
+static bool img_main_help(void *member, const CmdOption *option,
                           const char *value)
 {
     size_t i;
@@ -61,7 +61,7 @@ static bool main_set_help(void *member, const CmdOption *option,
     exit(img_finish_output(0));
 }
 
-static bool main_set_version(void *member, const CmdOption *option,
+static bool img_main_version(void *member, const CmdOption *option,
                              const char *value)
 {
     cmdline_print_version();
@@ -70,8 +70,8 @@ static bool main_set_version(void *member, const CmdOption *option,
 
 /* The options before the command. */
 static const CmdOption main_options[] = {
-    { 'h', "help", .set = main_set_help },
-    { 'V', "version", .set = main_set_version },
+    { 'h', "help", .set = img_main_help },
+    { 'V', "version", .set = img_main_version },
     CMD_END
 };
 

@@ -29,17 +29,17 @@ typedef struct IoCmdline {
     GPtrArray *commands;  /* -c, borrowed strings */
 } IoCmdline;
 
-static bool main_set_help(void *member, const CmdOption *option,
+static bool io_set_help(void *member, const CmdOption *option,
                           const char *value);
 
-static bool main_set_version(void *member, const CmdOption *option,
+static bool io_set_version(void *member, const CmdOption *option,
                              const char *value)
 {
     cmdline_print_version();
     exit(0);
 }
 
-static bool main_add_command(void *member, const CmdOption *option,
+static bool io_add_command(void *member, const CmdOption *option,
                              const char *value)
 {
     g_ptr_array_add(*(GPtrArray **)member, (char *)value);
@@ -52,7 +52,7 @@ static const CmdOption main_options[] = {
     { 0, "image-opts", NULL, "the file is a list of options",
       cmd_set_true, MEMBER(image_opts) },
     { 'c', "cmd", "STRING", "run this command; may be repeated",
-      main_add_command, MEMBER(commands) },
+      io_add_command, MEMBER(commands) },
     { 'f', "format", "FMT", "the image's format, instead of probing",
       cmd_set_string, MEMBER(format) },
     { 'r', "read-only", NULL, "open read-only",
@@ -75,12 +75,12 @@ static const CmdOption main_options[] = {
       io_set_discard, MEMBER(how) },
     { 'U', "force-share", NULL, "share the image with its writers; needs -r",
       cmd_set_true, MEMBER(how.force_share) },
-    { 'h', "help", NULL, "print this and exit", main_set_help },
-    { 'V', "version", NULL, "print the version and exit", main_set_version },
+    { 'h', "help", NULL, "print this and exit", io_set_help },
+    { 'V', "version", NULL, "print the version and exit", io_set_version },
     CMD_END
 };
 
-static bool main_set_help(void *member, const CmdOption *option,
+static bool io_set_help(void *member, const CmdOption *option,
                           const char *value)
 {
     const char *prog = error_get_progname();
@@ -93,26 +93,6 @@ static bool main_set_help(void *member, const CmdOption *option,
            "Supported formats:", prog);
     cmdline_print_formats();
     exit(0);
-}
-
-/* Exits on bad usage. */
-static void read_cmdline(IoCmdline *line, int argc, char **argv)
-{
-    int ret = cmdline_read(":", main_options, line, argc, argv);
-
-    if (ret > 0) {
-        cmdline_refuse(1, ret, argv);
-    } else if (ret < 0) {
-        exit(1);
-    }
-    if (optind < argc - 1) {
-        cmdline_error(1, "unexpected argument '%s'", argv[optind + 1]);
-    }
-    line->file = argv[optind];
-    if (line->format && line->image_opts) {
-        error_report("--image-opts and -f are mutually exclusive");
-        exit(1);
-    }
 }
 
 /* Opens the image that the command line names, if it names one. */
@@ -140,11 +120,25 @@ int main(int argc, char **argv)
     IoSession s = { 0 };
     IoCmdline line = { .commands = g_ptr_array_new() };
     bool good;
+    int ret;
 
     cmdline_init(argv[0]);
     io_open_defaults(&line.how);
     bdrv_init();
-    read_cmdline(&line, argc, argv);
+    ret = cmdline_read(":", main_options, &line, argc, argv);
+    if (ret > 0) {
+        cmdline_refuse(1, ret, argv);
+    } else if (ret < 0) {
+        exit(1);
+    }
+    if (optind < argc - 1) {
+        cmdline_error(1, "unexpected argument '%s'", argv[optind + 1]);
+    }
+    line.file = argv[optind];
+    if (line.format && line.image_opts) {
+        error_report("--image-opts and -f are mutually exclusive");
+        exit(1);
+    }
     s.misalign = line.misalign;
     good = open_file(&line, &s) == 0;
     if (good && line.commands->len == 0) {

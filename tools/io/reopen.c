@@ -79,51 +79,38 @@ static bool merge_words(IoReopen *r)
     return true;
 }
 
-/* A reader needs no writer's permission; giving up cannot fail. */
-static void drop_write_permission(BlockBackend *blk)
-{
-    uint64_t perm, shared;
-
-    blk_get_perm(blk, &perm, &shared);
-    perm &= ~(BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED | BLK_PERM_RESIZE);
-    blk_set_perm(blk, perm, shared, &error_abort);
-}
-
-static int do_reopen(IoSession *s, IoReopen *r)
-{
-    BlockReopenQueue *queue;
-    QDict *options = r->how.options;
-    Error *err = NULL;
-
-    io_wait_for_requests(s);
-    if (r->has_mode && r->read_only) {
-        drop_write_permission(s->blk);
-    }
-    r->how.options = NULL;
-    queue = bdrv_reopen_queue(NULL, blk_bs(s->blk), options, true);
-    if (bdrv_reopen_multiple(queue, &err) < 0) {
-        error_report_err(err);
-        return -EINVAL;
-    }
-    if (r->has_cache) {
-        blk_set_enable_write_cache(s->blk, !r->how.writethrough);
-    }
-    return 0;
-}
-
 static int run_reopen(IoSession *s, int argc, char **argv)
 {
     IoReopen r = { .how.options = qdict_new() };
+    BlockReopenQueue *queue;
+    Error *err = NULL;
     int ret = io_read_options(&io_reopen, &r, argc, argv);
 
     if (ret == 0 && optind != argc) {
         ret = io_usage(&io_reopen);
     }
-    if (ret == 0) {
-        ret = merge_words(&r) ? do_reopen(s, &r) : -EINVAL;
+    if (ret < 0 || !merge_words(&r)) {
+        qobject_unref(r.how.options);
+        return -EINVAL;
     }
-    qobject_unref(r.how.options);
-    return ret;
+    io_wait_for_requests(s);
+    if (r.has_mode && r.read_only) {
+        uint64_t perm, shared;
+
+        /* A reader needs no writer's permission; giving up cannot fail. */
+        blk_get_perm(s->blk, &perm, &shared);
+        perm &= ~(BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED | BLK_PERM_RESIZE);
+        blk_set_perm(s->blk, perm, shared, &error_abort);
+    }
+    queue = bdrv_reopen_queue(NULL, blk_bs(s->blk), r.how.options, true);
+    if (bdrv_reopen_multiple(queue, &err) < 0) {
+        error_report_err(err);
+        return -EINVAL;
+    }
+    if (r.has_cache) {
+        blk_set_enable_write_cache(s->blk, !r.how.writethrough);
+    }
+    return 0;
 }
 
 const IoCommand io_reopen = {

@@ -11,26 +11,6 @@
 #include "io.h"
 #include "minblk/block-extra.h"
 
-static int coroutine_fn io_co_request(IoRequest *req)
-{
-    switch (req->op) {
-    case IO_OP_READ:
-        return blk_co_preadv(req->blk, req->offset, req->bytes, req->qiov,
-                             req->flags);
-    case IO_OP_WRITE:
-        return blk_co_pwritev(req->blk, req->offset, req->bytes, req->qiov,
-                              req->flags);
-    case IO_OP_WRITE_ZEROES:
-        return blk_co_zero_range(req->blk, req->offset, req->bytes,
-                                 req->flags);
-    case IO_OP_DISCARD:
-        return blk_co_pdiscard(req->blk, req->offset, req->bytes);
-    case IO_OP_FLUSH:
-        return blk_co_flush(req->blk);
-    }
-    g_assert_not_reached();
-}
-
 static void io_request_complete_bh(void *opaque)
 {
     IoRequest *req = opaque;
@@ -42,7 +22,26 @@ static void coroutine_fn io_request_entry(void *opaque)
 {
     IoRequest *req = opaque;
 
-    req->ret = io_co_request(req);
+    switch (req->op) {
+    case IO_OP_READ:
+        req->ret = blk_co_preadv(req->blk, req->offset, req->bytes, req->qiov,
+                                 req->flags);
+        break;
+    case IO_OP_WRITE:
+        req->ret = blk_co_pwritev(req->blk, req->offset, req->bytes, req->qiov,
+                                  req->flags);
+        break;
+    case IO_OP_WRITE_ZEROES:
+        req->ret = blk_co_zero_range(req->blk, req->offset, req->bytes,
+                                     req->flags);
+        break;
+    case IO_OP_DISCARD:
+        req->ret = blk_co_pdiscard(req->blk, req->offset, req->bytes);
+        break;
+    case IO_OP_FLUSH:
+        req->ret = blk_co_flush(req->blk);
+        break;
+    }
     req->done = true;
     if (req->complete) {
         aio_bh_schedule_oneshot(blk_get_aio_context(req->blk),
@@ -70,7 +69,7 @@ int io_request_run(IoRequest *req)
 void io_wait_for_requests(IoSession *s)
 {
     if (s->blk && s->in_flight > 0) {
-        /* Nobody could resume what is stopped at a breakpoint meanwhile. */
+        /* No command could resume what is stopped at a breakpoint meanwhile. */
         blk_drain(s->blk);
         AIO_WAIT_WHILE(blk_get_aio_context(s->blk), s->in_flight > 0);
     }

@@ -245,8 +245,9 @@ static const char *rw_write_conflict(const IoWords *w)
 static int rw_run_write(IoSession *s, int argc, char **argv)
 {
     IoWords w = { 0 };
-    char **words;
     const char *conflict;
+    char **words;
+    int64_t max;
 
     if (io_words_options(&w, s, &io_write, argc, argv, 2) < 0) {
         return -EINVAL;
@@ -257,8 +258,9 @@ static int rw_run_write(IoSession *s, int argc, char **argv)
         printf("%s\n", conflict);
         return -EINVAL;
     }
-    if (io_words_range(&w, words, w.req.flags & BDRV_REQ_NO_FALLBACK
-                                      ? INT64_MAX : BDRV_REQUEST_MAX_BYTES) < 0) {
+    max = w.req.flags & BDRV_REQ_NO_FALLBACK ? INT64_MAX
+                                             : BDRV_REQUEST_MAX_BYTES;
+    if (io_words_range(&w, words, max) < 0) {
         return -EINVAL;
     }
     if ((w.vmstate || (w.req.flags & BDRV_REQ_WRITE_COMPRESSED)) &&

@@ -120,55 +120,35 @@ const IoCommand io_map = {
     .oneline = "prints the allocated areas of a file",
 };
 
-/* The bytes of the range, cut off at the image's end, that are allocated. */
-static int64_t count_allocated(BlockDriverState *bs, int64_t offset,
-                               int64_t bytes)
-{
-    int64_t sum = 0, done = 0;
-
-    while (done < bytes) {
-        int64_t n = 0;
-        int ret = bdrv_is_allocated(bs, offset + done, bytes - done, &n);
-
-        if (ret < 0) {
-            return ret;
-        }
-        if (n <= 0) {
-            break;
-        }
-        sum += ret ? n : 0;
-        done += n;
-    }
-    return sum;
-}
-
 static int run_alloc(IoSession *s, int argc, char **argv)
 {
-    int64_t offset = io_parse_size(argv[1]);
     int64_t bytes = BDRV_SECTOR_SIZE;
-    int64_t length, allocated;
+    int64_t offset, n, sum = 0;
     g_autofree char *at = NULL;
 
-    if (offset < 0) {
+    if (!io_set_size(&offset, NULL, argv[1]) ||
+        (argc == 3 && !io_set_size(&bytes, NULL, argv[2]))) {
         return -EINVAL;
     }
-    if (argc == 3) {
-        bytes = io_parse_size(argv[2]);
-        if (bytes < 0) {
-            return -EINVAL;
+    n = blk_getlength(s->blk);
+    bytes = MIN(bytes, MAX(n - offset, 0));
+    for (int64_t done = 0; n >= 0 && done < bytes; done += n) {
+        int allocated;
+
+        n = same_allocation(blk_bs(s->blk), offset + done, bytes - done,
+                            &allocated);
+        if (n == 0) {
+            break;
         }
+        sum += allocated && n > 0 ? n : 0;
     }
-    length = blk_getlength(s->blk);
-    bytes = MIN(bytes, MAX(length - offset, 0));
-    allocated = length < 0 ? length
-                           : count_allocated(blk_bs(s->blk), offset, bytes);
-    if (allocated < 0) {
-        printf("is_allocated failed: %s\n", strerror(-allocated));
-        return allocated;
+    if (n < 0) {
+        printf("is_allocated failed: %s\n", strerror(-n));
+        return n;
     }
     at = io_size_str(offset);
-    printf("%" PRId64 "/%" PRId64 " bytes allocated at offset %s\n", allocated,
-           bytes, at);
+    printf("%" PRId64 "/%" PRId64 " bytes allocated at offset %s\n", sum, bytes,
+           at);
     return 0;
 }
 
