@@ -46,12 +46,12 @@ static int aio_parse(IoWords *w, int argc, char **argv)
     return io_words_vector(w, argc, argv);
 }
 
-/* Begins the request of @cmd. */
-static int aio_run(IoSession *s, const IoCommand *cmd, int argc, char **argv)
+/* aio_read and aio_write: begins the request. */
+static int aio_run(IoSession *s, int argc, char **argv)
 {
     IoWords *w = g_new0(IoWords, 1);
 
-    if (io_words_options(w, s, cmd, argc, argv, INT_MAX) < 0 ||
+    if (io_words_options(w, s, argc, argv, INT_MAX) < 0 ||
         aio_parse(w, argc, argv) < 0) {
         g_free(w);
         return -EINVAL;
@@ -72,18 +72,13 @@ static int aio_run(IoSession *s, const IoCommand *cmd, int argc, char **argv)
 
 /* ---- aio_read ----------------------------------------------------------- */
 
-static int run_aio_read(IoSession *s, int argc, char **argv)
-{
-    return aio_run(s, &io_aio_read, argc, argv);
-}
-
 static const CmdOption aio_read_options[] = {
     IO_MACHINE, IO_VERIFY, IO_INVALID, IO_DUMP, IO_QUIET, CMD_END
 };
 
 const IoCommand io_aio_read = {
     .name = "aio_read",
-    .run = run_aio_read,
+    .run = aio_run,
     .min_args = 2,
     .max_args = -1,
     .args = "[-Ciqv] [-P pattern] off len [len..]",
@@ -108,11 +103,6 @@ const IoCommand io_aio_read = {
 
 /* ---- aio_write ---------------------------------------------------------- */
 
-static int run_aio_write(IoSession *s, int argc, char **argv)
-{
-    return aio_run(s, &io_aio_write, argc, argv);
-}
-
 static const CmdOption aio_write_options[] = {
     IO_FILL, IO_MACHINE, IO_FUA, IO_INVALID, IO_QUIET, IO_UNMAP,
     IO_FLAG('z', "write zeroes using blk_aio_pwrite_zeroes", zeroes),
@@ -121,7 +111,7 @@ static const CmdOption aio_write_options[] = {
 
 const IoCommand io_aio_write = {
     .name = "aio_write",
-    .run = run_aio_write,
+    .run = aio_run,
     .min_args = 2,
     .max_args = -1,
     .perm = BLK_PERM_WRITE,

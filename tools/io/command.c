@@ -41,17 +41,17 @@ static void print_usage(const IoCommand *cmd, const char *name)
     printf("-- %s\n", cmd->oneline);
 }
 
-int io_usage(const IoCommand *cmd)
+int io_usage(IoSession *s)
 {
-    print_usage(cmd, cmd->name);
+    print_usage(s->command, s->command->name);
     return -EINVAL;
 }
 
-int io_read_options(const IoCommand *cmd, void *args, int argc, char **argv)
+int io_read_options(IoSession *s, void *args, int argc, char **argv)
 {
-    int ret = cmdline_read("", cmd->options, args, argc, argv);
+    int ret = cmdline_read("", s->command->options, args, argc, argv);
 
-    return ret > 0 ? io_usage(cmd) : ret;
+    return ret > 0 ? io_usage(s) : ret;
 }
 
 /* ---- running ------------------------------------------------------------ */
@@ -94,10 +94,24 @@ static bool take_permissions(IoSession *s, const IoCommand *cmd)
     return true;
 }
 
-static int run_words(IoSession *s, int argc, char **argv)
+int io_run_line(IoSession *s, const char *line)
 {
-    const IoCommand *cmd = find_command(argv[0]);
+    g_auto(GStrv) parts = g_strsplit_set(line, " \t", -1);
+    /* Not @parts, because getopt() sorts what it is given. */
+    g_autofree char **argv = g_new(char *, g_strv_length(parts) + 1);
+    const IoCommand *cmd;
+    int argc = 0;
 
+    for (char **part = parts; *part; part++) {
+        if (**part) {
+            argv[argc++] = *part;
+        }
+    }
+    argv[argc] = NULL;
+    if (argc == 0) {
+        return 0;
+    }
+    cmd = find_command(argv[0]);
     if (!cmd) {
         fprintf(stderr, "command \"%s\" not found\n", argv[0]);
         return -EINVAL;
@@ -110,20 +124,10 @@ static int run_words(IoSession *s, int argc, char **argv)
         (cmd->perm && !take_permissions(s, cmd))) {
         return -EINVAL;
     }
+    s->command = cmd;
     optind = 0;
     opterr = 1;
     return cmd->run(s, argc, argv);
-}
-
-int io_run_line(IoSession *s, const char *line)
-{
-    g_auto(GStrv) words = io_split_words(line);
-    int argc = g_strv_length(words);
-    g_autofree char **argv = g_new(char *, argc + 1);
-
-    /* getopt() sorts the words: the array that owns them stays as it is. */
-    memcpy(argv, words, sizeof(*argv) * (argc + 1));
-    return argc > 0 ? run_words(s, argc, argv) : 0;
 }
 
 /* ---- help --------------------------------------------------------------- */

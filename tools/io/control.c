@@ -126,9 +126,9 @@ const IoCommand io_quit = {
 
 static int run_sigraise(IoSession *s, int argc, char **argv)
 {
-    int64_t number = io_parse_size(argv[1]);
+    int64_t number;
 
-    if (number < 0) {
+    if (!io_set_size(&number, NULL, argv[1])) {
         return -EINVAL;
     }
     if (number > NSIG) {

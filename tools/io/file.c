@@ -144,21 +144,21 @@ static int run_open(IoSession *s, int argc, char **argv)
     int ret;
 
     io_open_defaults(&how);
-    ret = io_read_options(&io_open, &how, argc, argv);
+    ret = io_read_options(s, &how, argc, argv);
     if (ret == 0 && optind < argc - 1) {
-        ret = io_usage(&io_open);
-    }
-    if (ret < 0) {
-        qobject_unref(how.options);
-        return ret;
+        ret = io_usage(s);
     }
     how.filename = argv[optind];
-    if (!how.filename && (!how.options || qdict_size(how.options) == 0)) {
+    if (ret == 0 && !how.filename &&
+        (!how.options || qdict_size(how.options) == 0)) {
         error_report("can't open: Must specify either driver or file");
-        qobject_unref(how.options);
-        return -EINVAL;
+        ret = -EINVAL;
     }
-    return io_open_image(s, &how, NULL);
+    if (ret == 0) {
+        return io_open_image(s, &how, NULL);
+    }
+    qobject_unref(how.options);
+    return ret;
 }
 
 const IoCommand io_open = {

@@ -32,6 +32,7 @@
 /* ---- the session -------------------------------------------------------- */
 
 typedef struct IoSession {
+    const struct IoCommand *command;    /* that runs */
     BlockBackend *blk;  /* the open image, or NULL */
     bool misalign;      /* -m */
     bool quit;          /* no more commands */
@@ -71,24 +72,16 @@ int io_run_line(IoSession *s, const char *line);
  */
 bool io_run_stdin(IoSession *s);
 
-/* Prints the usage line of @cmd; returns -EINVAL. */
-int io_usage(const IoCommand *cmd);
+/* Prints the usage line of the command that runs; returns -EINVAL. */
+int io_usage(IoSession *s);
 
 /*
- * Reads the options of @cmd into @args.  0, or -EINVAL having reported.
+ * Reads the options of the command that runs into @args.  0, or -EINVAL having
+ * reported.
  */
-int io_read_options(const IoCommand *cmd, void *args, int argc, char **argv);
+int io_read_options(IoSession *s, void *args, int argc, char **argv);
 
 /* ---- words and numbers -------------------------------------------------- */
-
-/* The words of @line, divided by blanks and tabs; free with g_strfreev(). */
-char **io_split_words(const char *line);
-
-/*
- * A size in bytes.  When @word is none, reports it and returns a negative
- * number.
- */
-int64_t io_parse_size(const char *word);
 
 /* A byte that was given, or not. */
 typedef struct IoPattern {
@@ -97,8 +90,8 @@ typedef struct IoPattern {
 } IoPattern;
 
 /*
- * Setters: an IoPattern, a size as an int64_t; neither looks at the option,
- * which may be NULL.
+ * Setters: an IoPattern; a size of 0 to INT64_MAX bytes as an int64_t.  Neither
+ * looks at the option, which is NULL for a word that is none.
  */
 CmdSet io_set_pattern, io_set_size;
 

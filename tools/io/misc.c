@@ -29,7 +29,7 @@ static int misc_discard(IoSession *s, int argc, char **argv)
 {
     IoWords w = { 0 };
 
-    if (io_words_options(&w, s, &io_discard, argc, argv, 2) < 0) {
+    if (io_words_options(&w, s, argc, argv, 2) < 0) {
         return -EINVAL;
     }
     w.req.op = IO_OP_DISCARD;
@@ -69,16 +69,15 @@ static int misc_truncate(IoSession *s, int argc, char **argv)
     PreallocMode prealloc = PREALLOC_MODE_OFF;
     Error *err = NULL;
     int64_t size;
-    int ret = io_read_options(&io_truncate, &prealloc, argc, argv);
+    int ret = io_read_options(s, &prealloc, argc, argv);
 
     if (ret < 0) {
         return ret;
     }
     if (optind >= argc) {
-        return io_usage(&io_truncate);
+        return io_usage(s);
     }
-    size = io_parse_size(argv[optind]);
-    if (size < 0) {
+    if (!io_set_size(&size, NULL, argv[optind])) {
         return -EINVAL;
     }
     ret = blk_truncate(s->blk, size, false, prealloc, &err);

@@ -84,10 +84,10 @@ static int run_reopen(IoSession *s, int argc, char **argv)
     IoReopen r = { .how.options = qdict_new() };
     BlockReopenQueue *queue;
     Error *err = NULL;
-    int ret = io_read_options(&io_reopen, &r, argc, argv);
+    int ret = io_read_options(s, &r, argc, argv);
 
     if (ret == 0 && optind != argc) {
-        ret = io_usage(&io_reopen);
+        ret = io_usage(s);
     }
     if (ret < 0 || !merge_words(&r)) {
         qobject_unref(r.how.options);

@@ -12,10 +12,10 @@
 
 #include "qemu/timer.h"
 
-int io_words_options(IoWords *w, IoSession *s, const IoCommand *cmd, int argc,
-                     char **argv, int max_words)
+int io_words_options(IoWords *w, IoSession *s, int argc, char **argv,
+                     int max_words)
 {
-    bool writes = cmd->perm & BLK_PERM_WRITE;
+    bool writes = s->command->perm & BLK_PERM_WRITE;
     int ret;
 
     w->session = s;
@@ -24,9 +24,9 @@ int io_words_options(IoWords *w, IoSession *s, const IoCommand *cmd, int argc,
     w->report.verb = writes ? "wrote" : "read";
     w->pattern.byte = IO_WRITE_PATTERN;
     w->pattern_offset = w->pattern_bytes = -1;
-    ret = io_read_options(cmd, w, argc, argv);
+    ret = io_read_options(s, w, argc, argv);
     if (ret == 0 && (argc - optind < 2 || argc - optind > max_words)) {
-        ret = io_usage(cmd);
+        ret = io_usage(s);
     }
     return ret;
 }
@@ -158,7 +158,7 @@ static int rw_check_read(IoWords *w, char **words)
     int64_t bytes = w->req.bytes;
 
     if (!w->pattern.given && MAX(w->pattern_bytes, w->pattern_offset) >= 0) {
-        return io_usage(&io_read);
+        return io_usage(w->session);
     }
     w->pattern_offset = MAX(w->pattern_offset, 0);
     if (w->pattern_bytes < 0) {
@@ -176,7 +176,7 @@ static int rw_run_read(IoSession *s, int argc, char **argv)
 {
     IoWords w = { 0 };
 
-    if (io_words_options(&w, s, &io_read, argc, argv, 2) < 0 ||
+    if (io_words_options(&w, s, argc, argv, 2) < 0 ||
         io_words_range(&w, argv + optind, BDRV_REQUEST_MAX_BYTES) < 0 ||
         rw_check_read(&w, argv + optind) < 0) {
         return -EINVAL;
@@ -249,7 +249,7 @@ static int rw_run_write(IoSession *s, int argc, char **argv)
     char **words;
     int64_t max;
 
-    if (io_words_options(&w, s, &io_write, argc, argv, 2) < 0) {
+    if (io_words_options(&w, s, argc, argv, 2) < 0) {
         return -EINVAL;
     }
     words = argv + optind;

@@ -18,9 +18,9 @@ static int64_t vector_parse_lengths(char **words, int n_words, size_t *lengths)
     int64_t sum = 0;
 
     for (int i = 0; i < n_words; i++) {
-        int64_t len = io_parse_size(words[i]);
+        int64_t len;
 
-        if (len < 0) {
+        if (!io_set_size(&len, NULL, words[i])) {
             return -1;
         }
         if (len > BDRV_REQUEST_MAX_BYTES) {
@@ -71,20 +71,15 @@ int io_words_vector(IoWords *w, int argc, char **argv)
     return 0;
 }
 
-static int run_vector(IoSession *s, const IoCommand *cmd, int argc, char **argv)
+static int run_vector(IoSession *s, int argc, char **argv)
 {
     IoWords w = { 0 };
 
-    if (io_words_options(&w, s, cmd, argc, argv, INT_MAX) < 0 ||
+    if (io_words_options(&w, s, argc, argv, INT_MAX) < 0 ||
         io_words_vector(&w, argc, argv) < 0) {
         return -EINVAL;
     }
-    return io_words_run(&w, cmd->name);
-}
-
-static int run_readv(IoSession *s, int argc, char **argv)
-{
-    return run_vector(s, &io_readv, argc, argv);
+    return io_words_run(&w, s->command->name);
 }
 
 static const CmdOption readv_options[] = {
@@ -93,7 +88,7 @@ static const CmdOption readv_options[] = {
 
 const IoCommand io_readv = {
     .name = "readv",
-    .run = run_readv,
+    .run = run_vector,
     .min_args = 2,
     .max_args = -1,
     .args = "[-Cqv] [-P pattern] off len [len..]",
@@ -111,18 +106,13 @@ const IoCommand io_readv = {
     .options = readv_options,
 };
 
-static int run_writev(IoSession *s, int argc, char **argv)
-{
-    return run_vector(s, &io_writev, argc, argv);
-}
-
 static const CmdOption writev_options[] = {
     IO_FILL, IO_MACHINE, IO_FUA, IO_QUIET, CMD_END
 };
 
 const IoCommand io_writev = {
     .name = "writev",
-    .run = run_writev,
+    .run = run_vector,
     .min_args = 2,
     .max_args = -1,
     .perm = BLK_PERM_WRITE,
