@@ -14,22 +14,6 @@
 #include "qapi/error.h"
 #include "check.h"
 
-static void check_init(VpcCheck *c, BlockDriverState *bs)
-{
-    VpcState *s = bs->opaque;
-
-    *c = (VpcCheck) {
-        .bs = bs,
-        .findings = g_array_new(false, false, sizeof(VpcFinding)),
-        .file_end = s->file_end,
-        .block_bytes = (uint64_t)s->bitmap_size + s->block_size,
-        .drops = g_array_new(false, false, sizeof(VpcDrop)),
-        .moves = g_array_new(false, false, sizeof(VpcMove)),
-        .cuts = g_array_new(false, false, sizeof(VpcRange)),
-        .lost = g_array_new(false, false, sizeof(VpcRange)),
-    };
-}
-
 static void check_clear(VpcCheck *c)
 {
     vpc_findings_clear(c);
@@ -41,13 +25,15 @@ static void check_clear(VpcCheck *c)
     g_free(c->map);
 }
 
-static int look(VpcCheck *c)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VpcCheck, check_clear)
+
+/* Fills in findings and plan.  0, or -errno when the check cannot be made. */
+static int check_look(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     int ret = vpc_check_ends(c);
 
     if (ret < 0 || s->type == VPC_TYPE_FIXED) {
-        c->tail_offset = s->footer_offset;
         return ret;
     }
     ret = vpc_check_blocks(c);
@@ -60,89 +46,68 @@ static int look(VpcCheck *c)
     return ret;
 }
 
-/* ---- repair ------------------------------------------------------------- */
-
-static int repair_errors(VpcCheck *c)
+/* Errors or lost space, never both in one run: see the invariants. */
+static int check_repair(VpcCheck *c, BdrvCheckMode fix)
 {
     VpcState *s = c->bs->opaque;
-    int ret = s->type == VPC_TYPE_FIXED ? 0 : vpc_check_place(c);
+    BdrvCheckMode mode = fix & c->repairable & BDRV_FIX_ERRORS
+                         ?: fix & c->repairable & BDRV_FIX_LEAKS;
+    int ret = 0;
 
+    /*
+     * A header with a wrong checksum in a file with lost space may be wrong about
+     * where the BAT is: then another BAT names the blocks, and each repair by
+     * this one would damage them.
+     */
+    if (!mode || c->contrary || (c->write_header && c->lost->len) ||
+        (mode == BDRV_FIX_LEAKS && c->corrupt)) {
+        return 0;
+    }
+    if (mode == BDRV_FIX_ERRORS && s->type != VPC_TYPE_FIXED) {
+        ret = vpc_check_place(c);
+    }
     if (ret == 0) {
-        ret = vpc_repair_errors(c);
+        ret = mode == BDRV_FIX_ERRORS ? vpc_repair_errors(c)
+                                      : vpc_repair_leaks(c);
     }
     if (ret == 0) {
         ret = vpc_reload(c->bs, NULL);
     }
     if (ret == 0) {
-        vpc_findings_mark_fixed(c, BDRV_FIX_ERRORS);
+        vpc_findings_mark_fixed(c, mode);
     }
     return ret;
-}
-
-static int repair_leaks(VpcCheck *c)
-{
-    int ret;
-
-    if (vpc_findings_corrupt(c)) {
-        return 0;
-    }
-    ret = vpc_repair_leaks(c);
-    if (ret == 0) {
-        ret = vpc_reload(c->bs, NULL);
-    }
-    if (ret == 0) {
-        vpc_findings_mark_fixed(c, BDRV_FIX_LEAKS);
-    }
-    return ret;
-}
-
-/*
- * Does the header say where the table is, though its checksum is wrong and space
- * is lost?  Then that may be what is damaged in it, and another table names the
- * blocks.
- */
-static bool header_in_doubt(const VpcCheck *c)
-{
-    return c->write_header && c->lost->len;
-}
-
-static int repair(VpcCheck *c, BdrvCheckMode fix)
-{
-    bool errors = fix & BDRV_FIX_ERRORS &&
-                  vpc_findings_to_repair(c, BDRV_FIX_ERRORS);
-
-    if (c->contrary || header_in_doubt(c)) {
-        vpc_findings_leave_all(c);
-        return 0;
-    }
-    if (errors) {
-        return repair_errors(c);
-    }
-    return fix & BDRV_FIX_LEAKS && c->lost->len ? repair_leaks(c) : 0;
 }
 
 int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
 {
-    VpcState *s;
-    VpcCheck c;
-    int ret;
+    VpcState *s = bs->opaque;
+    g_auto(VpcCheck) c = {
+        .bs = bs,
+        .findings = g_array_new(false, false, sizeof(VpcFinding)),
+        .file_end = s->file_end,
+        .block_bytes = (uint64_t)s->bitmap_size + s->block_size,
+        .tail_offset = s->footer_offset,
+        .drops = g_array_new(false, false, sizeof(VpcDrop)),
+        .moves = g_array_new(false, false, sizeof(VpcMove)),
+        .cuts = g_array_new(false, false, sizeof(VpcRange)),
+        .lost = g_array_new(false, false, sizeof(VpcRange)),
+    };
+    int ret = check_look(&c);
 
-    check_init(&c, bs);
-    ret = look(&c);
     if (ret == 0) {
         if (fix && !c.errors) {
-            ret = repair(&c, fix);
+            ret = check_repair(&c, fix);
         }
         /* A repair that failed may have changed what its findings name. */
         vpc_findings_report(&c, result);
     }
-    s = bs->opaque;
+    s = bs->opaque;             /* a repair has made it anew */
     if (s->type != VPC_TYPE_FIXED) {
         result->bfi = c.bfi;
     }
     result->image_end_offset = vpc_layout_after_footer(
         s->type == VPC_TYPE_FIXED ? s->footer_offset : vpc_space_footer(s));
-    check_clear(&c);
     return ret;
 }
 

@@ -64,6 +64,8 @@ typedef struct VpcDrop {
 typedef struct VpcCheck {
     BlockDriverState *bs;
     GArray *findings;           /* VpcFinding */
+    int repairable;             /* BdrvCheckMode: those with a finding */
+    bool corrupt;               /* there is a BDRV_FINDING_CORRUPTION */
     BlockFragInfo bfi;
     int errors;                 /* reads that failed */
     uint64_t file_end;          /* as s->file_end before any repair */
@@ -104,14 +106,9 @@ void vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
 void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
                       uint32_t block, uint32_t count, uint32_t entry,
                       uint32_t other);
-/* Is there one that this mode repairs? */
-bool vpc_findings_to_repair(const VpcCheck *c, BdrvCheckMode mode);
-/* Is there a corruption that is not repaired? */
-bool vpc_findings_corrupt(const VpcCheck *c);
-/* No repair is safe. */
-void vpc_findings_leave_all(VpcCheck *c);
+/* The repairs of @mode are done. */
 void vpc_findings_mark_fixed(VpcCheck *c, BdrvCheckMode mode);
-/* Counts them in @result, and tells its listener. */
+/* Counts them in @result, and hands each to its listener. */
 void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result);
 void vpc_findings_clear(VpcCheck *c);
 

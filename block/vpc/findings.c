@@ -3,94 +3,58 @@
  * The list of findings of a check, and their words.
  *
  * Invariant: findings about blocks are kept as numbers, and become words one by
- * one, when they are told.
+ * one, when they are reported, because a BAT can have millions of them.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "check.h"
 
+static void findings_add(VpcCheck *c, VpcFinding finding)
+{
+    c->repairable |= finding.repair;
+    c->corrupt |= finding.grade == BDRV_FINDING_CORRUPTION;
+    g_array_append_val(c->findings, finding);
+}
+
 void vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
                uint64_t offset, const char *field, char *value,
                char *expected)
 {
-    VpcFinding finding = {
+    findings_add(c, (VpcFinding) {
         .grade = grade,
         .repair = repair,
         .offset = offset,
         .field = field,
         .value = value,
         .expected = expected,
-    };
-
-    g_array_append_val(c->findings, finding);
-}
-
-static bool extend_last(VpcCheck *c, VpcFault fault, uint32_t block,
-                        uint32_t count, uint32_t entry)
-{
-    VpcFinding *last;
-
-    if (!c->findings->len) {
-        return false;
-    }
-    last = &g_array_index(c->findings, VpcFinding, c->findings->len - 1);
-    if (last->fault != fault || last->entry != entry ||
-        last->block + last->count != block) {
-        return false;
-    }
-    last->count += count;
-    return true;
+    });
 }
 
 void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
                       uint32_t block, uint32_t count, uint32_t entry,
                       uint32_t other)
 {
-    VpcFinding finding = {
-        .grade = fault == VPC_FAULT_STALE ? BDRV_FINDING_WARNING
-                                          : BDRV_FINDING_CORRUPTION,
-        .repair = fault == VPC_FAULT_STALE ? 0 : BDRV_FIX_ERRORS,
+    bool stale = fault == VPC_FAULT_STALE;
+    VpcFinding *last = c->findings->len
+                       ? &g_array_index(c->findings, VpcFinding,
+                                        c->findings->len - 1) : NULL;
+
+    /* Blocks without a place may be millions, where the BAT is a hole. */
+    if (!vpc_fault_has_place(fault) && last && last->fault == fault &&
+        last->entry == entry && last->block + last->count == block) {
+        last->count += count;
+        return;
+    }
+    findings_add(c, (VpcFinding) {
+        .grade = stale ? BDRV_FINDING_WARNING : BDRV_FINDING_CORRUPTION,
+        .repair = stale ? 0 : BDRV_FIX_ERRORS,
         .fault = fault,
         .offset = offset,
         .block = block,
         .count = count,
         .entry = entry,
         .other = other,
-    };
-    bool alone = fault == VPC_FAULT_OUTSIDE || fault == VPC_FAULT_OVER;
-
-    if (!alone || !extend_last(c, fault, block, count, entry)) {
-        g_array_append_val(c->findings, finding);
-    }
-}
-
-bool vpc_findings_to_repair(const VpcCheck *c, BdrvCheckMode mode)
-{
-    for (guint i = 0; i < c->findings->len; i++) {
-        if (g_array_index(c->findings, VpcFinding, i).repair & mode) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool vpc_findings_corrupt(const VpcCheck *c)
-{
-    for (guint i = 0; i < c->findings->len; i++) {
-        const VpcFinding *f = &g_array_index(c->findings, VpcFinding, i);
-
-        if (f->grade == BDRV_FINDING_CORRUPTION && !f->fixed) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void vpc_findings_leave_all(VpcCheck *c)
-{
-    for (guint i = 0; i < c->findings->len; i++) {
-        g_array_index(c->findings, VpcFinding, i).repair = 0;
-    }
+    });
 }
 
 void vpc_findings_mark_fixed(VpcCheck *c, BdrvCheckMode mode)
@@ -117,34 +81,15 @@ void vpc_findings_clear(VpcCheck *c)
 
 /* ---- words -------------------------------------------------------------- */
 
-static char *block_field(const VpcFinding *f)
+/*
+ * @what a finding about blocks names, its @value if that is not the entry, and
+ * what was expected, which g_free() frees.
+ */
+static char *findings_expected(const VpcCheck *c, const VpcFinding *f,
+                               const char **what, const char **value)
 {
-    const char *what = f->fault == VPC_FAULT_STALE ? "unused sectors"
-                       : f->fault == VPC_FAULT_BATMAP ? "batmap bit"
-                       : "table entry";
-
-    if (f->count > 1) {
-        return g_strdup_printf("%s of each of the blocks %" PRIu32 " to %"
-                               PRIu32, what, f->block,
-                               f->block + f->count - 1);
-    }
-    return g_strdup_printf("%s of block %" PRIu32, what, f->block);
-}
-
-static char *block_value(const VpcFinding *f)
-{
-    if (f->fault == VPC_FAULT_STALE) {
-        return g_strdup("data");
-    }
-    if (f->fault == VPC_FAULT_BATMAP) {
-        return g_strdup("1");
-    }
-    return g_strdup_printf("0x%08" PRIx32 " (offset %" PRIu64 ")", f->entry,
-                           (uint64_t)f->entry * VPC_SECTOR);
-}
-
-static char *block_expected(const VpcCheck *c, const VpcFinding *f)
-{
+    *what = "table entry";
+    *value = NULL;
     switch (f->fault) {
     case VPC_FAULT_OUTSIDE:
         return g_strdup_printf("0xffffffff, or a sector before the end at "
@@ -162,25 +107,22 @@ static char *block_expected(const VpcCheck *c, const VpcFinding *f)
         return g_strdup_printf("space of its own, which that of the block at "
                                "0x%08" PRIx32 " does not overlap", f->other);
     case VPC_FAULT_STALE:
+        *what = "unused sectors";
+        *value = "data";
         return g_strdup("zeroes where the bits of the sector bitmap are "
                         "clear");
     default:
+        *what = "batmap bit";
+        *value = "1";
         return g_strdup("0, as the sector bitmap is not full");
     }
 }
 
-/* Was the entry of these blocks given up? */
-static bool is_given_up(const VpcFinding *f)
-{
-    return f->fixed && (f->fault == VPC_FAULT_OUTSIDE ||
-                        f->fault == VPC_FAULT_OVER);
-}
-
 /*
- * What of a block's data was not in its place, from the first such byte to the
- * last one: it was past the end, or other structures had it.
+ * The part of a block's data that was not in its place, from the first such byte
+ * to the last one: it was past the end, or other structures had it.
  */
-static VpcRange missing_data(const VpcCheck *c, const VpcFinding *f)
+static VpcRange findings_missing_data(const VpcCheck *c, const VpcFinding *f)
 {
     VpcState *s = c->bs->opaque;
     uint64_t data = vpc_data_offset(s, f->entry);
@@ -202,48 +144,61 @@ static VpcRange missing_data(const VpcCheck *c, const VpcFinding *f)
                         missing.end - data };
 }
 
-/* What of the disk reads as zeroes since the repair of @f. */
-static VpcRange zeroed_range(const VpcCheck *c, const VpcFinding *f)
+/* Sets the part of the disk that reads as zeroes since the repair of @f. */
+static void findings_set_zeroed(const VpcCheck *c, const VpcFinding *f,
+                                BdrvCheckFinding *finding)
 {
     VpcState *s = c->bs->opaque;
     uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
     uint64_t start = (uint64_t)f->block << s->block_shift;
     VpcRange range = { 0, 0 };
 
-    if (is_given_up(f)) {
+    if (!vpc_fault_has_place(f->fault)) {
         range.end = (uint64_t)f->count << s->block_shift;
-    } else if (f->fixed && (f->fault == VPC_FAULT_TRUNCATED ||
-                            f->fault == VPC_FAULT_INTO)) {
-        range = missing_data(c, f);
+    } else if (f->fault == VPC_FAULT_TRUNCATED || f->fault == VPC_FAULT_INTO) {
+        range = findings_missing_data(c, f);
     }
+    /* The last block may go on after the end of the disk. */
     range.end = MIN(start + range.end, size);
-    range.start = MIN(start + range.start, range.end);
-    return range;
+    finding->guest_offset = MIN(start + range.start, range.end);
+    finding->guest_bytes = range.end - finding->guest_offset;
 }
 
-static void tell(const VpcCheck *c, const VpcFinding *f,
-                 BdrvCheckResult *result)
+static void findings_report_one(const VpcCheck *c, const VpcFinding *f,
+                                BdrvCheckResult *result)
 {
-    bool words = f->fault == VPC_FAULT_NONE;
-    VpcRange zeroed = zeroed_range(c, f);
-    g_autofree char *field = words ? NULL : block_field(f);
-    g_autofree char *value = words ? NULL : block_value(f);
-    g_autofree char *expected = words ? NULL : block_expected(c, f);
+    g_autofree char *field = NULL, *value = NULL, *expected = NULL;
     BdrvCheckFinding finding = {
         .grade = f->grade,
         .offset = f->offset,
-        .field = words ? f->field : field,
-        .value = words ? f->value : value,
-        .expected = words ? f->expected : expected,
         .fixed = f->fixed,
-        .guest_offset = zeroed.start,
-        .guest_bytes = zeroed.end - zeroed.start,
     };
 
+    if (f->fault == VPC_FAULT_NONE) {
+        finding.field = f->field;
+        finding.value = f->value;
+        finding.expected = f->expected;
+    } else {
+        finding.expected = expected =
+            findings_expected(c, f, &finding.field, &finding.value);
+        finding.field = field = f->count > 1
+            ? g_strdup_printf("%s of each of the blocks %" PRIu32 " to %"
+                              PRIu32, finding.field, f->block,
+                              f->block + f->count - 1)
+            : g_strdup_printf("%s of block %" PRIu32, finding.field, f->block);
+        if (!finding.value) {
+            finding.value = value = g_strdup_printf(
+                "0x%08" PRIx32 " (offset %" PRIu64 ")", f->entry,
+                (uint64_t)f->entry * VPC_SECTOR);
+        }
+        if (f->fixed) {
+            findings_set_zeroed(c, f, &finding);
+        }
+    }
     result->listener(&finding, result->listener_opaque);
 }
 
-static void count(int *total, const VpcFinding *f)
+static void findings_count(int *total, const VpcFinding *f)
 {
     uint32_t n = f->fault == VPC_FAULT_NONE ? 1 : f->count;
 
@@ -256,16 +211,17 @@ void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result)
         const VpcFinding *f = &g_array_index(c->findings, VpcFinding, i);
 
         if (f->grade == BDRV_FINDING_CORRUPTION) {
-            count(f->fixed ? &result->corruptions_fixed
-                           : &result->corruptions, f);
-            if (is_given_up(f)) {
-                count(&result->given_up, f);
+            findings_count(f->fixed ? &result->corruptions_fixed
+                                    : &result->corruptions, f);
+            if (f->fixed && !vpc_fault_has_place(f->fault)) {
+                findings_count(&result->given_up, f);
             }
         } else if (f->grade == BDRV_FINDING_LEAK) {
-            count(f->fixed ? &result->leaks_fixed : &result->leaks, f);
+            findings_count(f->fixed ? &result->leaks_fixed : &result->leaks,
+                           f);
         }
         if (result->listener) {
-            tell(c, f, result);
+            findings_report_one(c, f, result);
         }
     }
     result->check_errors = c->errors;
