@@ -151,13 +151,13 @@ int vpc_check_place(VpcCheck *c)
     if (content < 0) {
         return content;
     }
-    c->tail_offset = vpc_layout_footer(c->data_end);
+    c->new_footer = vpc_layout_footer(c->data_end);
     if (content == VPC_CONTENT_DATA) {
-        c->tail_offset = !s->tail_lost ? s->footer_offset
+        c->new_footer = !s->footer_lost ? s->footer_offset
                          : last_is_free ? s->file_length - VPC_SECTOR
                          : ROUND_UP(s->exact_length, VPC_SECTOR);
     }
-    c->write_tail |= s->tail_lost || c->tail_offset != s->footer_offset;
-    c->cut = c->write_tail && c->tail_offset != s->footer_offset;
+    c->write_footer |= s->footer_lost || c->new_footer != s->footer_offset;
+    c->cut = c->write_footer && c->new_footer != s->footer_offset;
     return 0;
 }

@@ -106,7 +106,7 @@ static void judge_rest(VpcCheck *c, uint64_t end)
     if (!s->file_grows_zeroed || footer >= s->exact_length) {
         return;                 /* a device: the rest may hold anything */
     }
-    if (s->tail_lost) {
+    if (s->footer_lost) {
         ret = vpc_content_after(c->bs, end, &last_is_free);
         ret = ret < 0 ? ret : ret == VPC_CONTENT_DATA;
     } else if (s->footer_offset == footer) {
@@ -122,7 +122,7 @@ static void judge_rest(VpcCheck *c, uint64_t end)
     if (ret < 0) {
         c->errors++;
     } else if (ret) {
-        found_lost(c, rest, s->tail_lost || s->footer_offset == footer
+        found_lost(c, rest, s->footer_lost || s->footer_offset == footer
                             ? s->file_length : s->footer_offset);
     }
 }

@@ -31,7 +31,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VpcCheck, check_clear)
 static int check_look(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    int ret = vpc_check_ends(c);
+    int ret = vpc_check_headers(c);
 
     if (ret < 0 || s->type == VPC_TYPE_FIXED) {
         return ret;
@@ -87,7 +87,7 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
         .findings = g_array_new(false, false, sizeof(VpcFinding)),
         .file_end = s->file_end,
         .block_bytes = (uint64_t)s->bitmap_size + s->block_size,
-        .tail_offset = s->footer_offset,
+        .new_footer = s->footer_offset,
         .drops = g_array_new(false, false, sizeof(VpcDrop)),
         .moves = g_array_new(false, false, sizeof(VpcMove)),
         .cuts = g_array_new(false, false, sizeof(VpcRange)),

@@ -3,7 +3,7 @@
  * What the files of check and repair share.
  *
  *   check.c          the course of a check, with its repairs
- *   check-head.c     footers and header
+ *   check-headers.c   footers and header
  *   check-blocks.c   the table, overlaps
  *   check-bitmaps.c  sector bitmaps, XenServer's batmap
  *   check-space.c    space that nothing refers to
@@ -73,12 +73,12 @@ typedef struct VpcCheck {
 
     /* the ends */
     bool contrary;              /* two footers, neither to be trusted */
-    bool write_head;            /* with s->footer */
-    bool write_tail;            /* at tail_offset */
+    bool write_copy;            /* with s->footer */
+    bool write_footer;            /* at new_footer */
     bool write_header;          /* with its checksum */
     uint64_t further[2];        /* offsets of other footers to be written */
     unsigned further_count;
-    uint64_t tail_offset;
+    uint64_t new_footer;
     bool cut;                   /* the file after it */
     uint64_t data_end;          /* of all that the image will hold */
 
@@ -113,7 +113,7 @@ void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result);
 void vpc_findings_clear(VpcCheck *c);
 
 /* Each fills in its part of the check; 0, or -errno when it cannot be made. */
-int vpc_check_ends(VpcCheck *c);
+int vpc_check_headers(VpcCheck *c);
 int vpc_check_blocks(VpcCheck *c);
 int vpc_check_bitmaps(VpcCheck *c);
 /* Reads that fail are counted. */

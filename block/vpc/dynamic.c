@@ -247,10 +247,10 @@ static void find_lost_tail(BlockDriverState *bs)
     if (limit != UINT64_MAX) {
         limit -= MIN(limit, 4 * KiB);
     }
-    if (!vpc_find_tail(bs, MAX(vpc_structures_end(s, true), s->census.end),
+    if (!vpc_footer_after(bs, MAX(vpc_structures_end(s, true), s->census.end),
                        limit) &&
-        !vpc_find_tail(bs, MAX(vpc_structures_end(s, false), s->census.end),
-                       limit) && s->tail_lost) {
+        !vpc_footer_after(bs, MAX(vpc_structures_end(s, false), s->census.end),
+                       limit) && s->footer_lost) {
         s->footer_offset = s->file_end;
     }
 }
@@ -282,7 +282,7 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
     int ret;
 
     /* Half a sector is none: the layer takes it for one that ends with zeroes. */
-    s->file_end = s->tail_lost ? QEMU_ALIGN_DOWN(s->exact_length, VPC_SECTOR)
+    s->file_end = s->footer_lost ? QEMU_ALIGN_DOWN(s->exact_length, VPC_SECTOR)
                                : s->footer_offset;
     ret = read_header(bs, errp);
     if (ret == 0) {

@@ -105,8 +105,8 @@ static void compare_with_head(VpcState *s, const Candidate *head,
 /* The tail is none of this image; why, is told when it is not found elsewhere. */
 static void lose_tail(VpcState *s, const Candidate *tail)
 {
-    s->tail_lost = true;
-    s->tail_problem = tail->error
+    s->footer_lost = true;
+    s->footer_problem = tail->error
         ? g_strdup(error_get_pretty(tail->error))
         : g_strdup_printf("it is that of a disk of %" PRIu64 " bytes of type "
                           "%" PRIu32, be64_to_cpu(tail->footer.current_size),
@@ -211,7 +211,7 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
     return 0;
 }
 
-bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit)
+bool vpc_footer_after(BlockDriverState *bs, uint64_t end, uint64_t limit)
 {
     VpcState *s = bs->opaque;
     uint64_t places[VPC_FOOTER_PLACES];
@@ -222,9 +222,9 @@ bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit)
         if (places[i] < limit &&
             vpc_layout_after_footer(places[i]) <= s->exact_length + 1 &&
             vpc_is_footer_at(bs, places[i]) > 0) {
-            if (s->tail_lost) {
+            if (s->footer_lost) {
                 s->file_end = places[i];
-                s->tail_lost = false;
+                s->footer_lost = false;
             }
             s->footer_offset = places[i];
             return true;
@@ -246,7 +246,7 @@ int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS])
         offsets[0] = s->footer_offset;
         return MIN(length, 1);
     }
-    footer = s->tail_lost ? 0 : vpc_space_footer(s);
+    footer = s->footer_lost ? 0 : vpc_space_footer(s);
     last = MAX(length, VPC_SECTOR) - VPC_SECTOR;
     offsets[n++] = 0;
     if (footer) {
@@ -346,7 +346,7 @@ bool vpc_restore_footer(BlockDriverState *bs)
     }
     s->footer_offset = offset;
     s->file_length = MAX(s->file_length, vpc_layout_after_footer(offset));
-    s->tail_lost = false;
+    s->footer_lost = false;
     warn_report("'%s': the footer at the end of the file was missing, and has "
                 "been written again at offset %" PRIu64, bs->filename, offset);
     return true;

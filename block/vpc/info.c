@@ -95,7 +95,7 @@ static void tell_blocks(ImageInfoSpecificVpc *info, const VpcState *s)
 /* Bytes of the file that are nobody's. */
 static uint64_t unused_space(const VpcState *s)
 {
-    uint64_t used = s->tail_lost ? 0 : sizeof(s->footer);
+    uint64_t used = s->footer_lost ? 0 : sizeof(s->footer);
 
     if (s->type == VPC_TYPE_FIXED) {
         /* check-arithmetic: off, opening found that the disk is in the file */
@@ -115,7 +115,7 @@ static uint64_t unused_space(const VpcState *s)
 
 static void tell_layout(ImageInfoSpecificVpc *info, const VpcState *s)
 {
-    if (!s->tail_lost) {
+    if (!s->footer_lost) {
         SET(info, footer_offset, s->type == VPC_TYPE_FIXED
                                  ? s->footer_offset : vpc_space_footer(s));
     }

@@ -65,9 +65,9 @@ static char *why_read_only(const VpcState *s, bool ignore_saved_state)
 
 static void note_lost_footer(VpcState *s)
 {
-    if (s->tail_lost) {
+    if (s->footer_lost) {
         vpc_refuse_writing(s, "the footer at the end of the file is missing or "
-                           "damaged (%s)", s->tail_problem);
+                           "damaged (%s)", s->footer_problem);
     }
 }
 
@@ -82,7 +82,7 @@ static int check_writable(BlockDriverState *bs, Error **errp)
     if (s->lenient) {
         return 0;
     }
-    if (s->tail_lost &&
+    if (s->footer_lost &&
         (reason || bdrv_is_read_only(bs) || !vpc_restore_footer(bs))) {
         note_lost_footer(s);
         g_free(reason);
@@ -190,7 +190,7 @@ static void clear_state(VpcState *s)
     qemu_vfree(s->ones);
     vpc_space_close(&s->space);
     g_array_free(s->exposed, true);
-    g_free(s->tail_problem);
+    g_free(s->footer_problem);
     g_free(s->read_only_reason);
 }
 

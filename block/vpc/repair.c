@@ -66,31 +66,31 @@ static int put_header(const VpcCheck *c)
     return put(c, s->header_offset, &header, VPC_SECTOR);
 }
 
-static bool tail_moves(const VpcCheck *c)
+static bool footer_moves(const VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
 
-    return s->tail_lost || c->tail_offset != s->footer_offset;
+    return s->footer_lost || c->new_footer != s->footer_offset;
 }
 
 static int repair_ends(const VpcCheck *c)
 {
-    bool tail = c->write_tail && !tail_moves(c);
+    bool tail = c->write_footer && !footer_moves(c);
     int ret = 0;
 
-    if (c->write_head) {
+    if (c->write_copy) {
         ret = vpc_put_footer(c->bs, 0);
     }
     if (ret == 0 && c->write_header) {
         ret = put_header(c);
     }
     if (ret == 0 && tail) {
-        ret = vpc_put_footer(c->bs, c->tail_offset);
+        ret = vpc_put_footer(c->bs, c->new_footer);
     }
     for (unsigned i = 0; i < c->further_count && ret == 0; i++) {
         ret = vpc_put_footer(c->bs, c->further[i]);
     }
-    return c->write_head || c->write_header || tail || c->further_count
+    return c->write_copy || c->write_header || tail || c->further_count
            ? flush(c, ret) : ret;
 }
 
@@ -201,10 +201,10 @@ static int copy_blocks(const VpcCheck *c)
     g_autofree uint8_t *buf = c->moves->len ? g_malloc(COPY_BYTES) : NULL;
     int ret = 0;
 
-    if (!c->write_tail || !tail_moves(c)) {
+    if (!c->write_footer || !footer_moves(c)) {
         return 0;
     }
-    ret = vpc_put_footer(c->bs, c->tail_offset);
+    ret = vpc_put_footer(c->bs, c->new_footer);
     for (guint i = 0; i < c->moves->len && ret == 0; i++) {
         ret = copy_block(c, &g_array_index(c->moves, VpcMove, i), buf);
     }
@@ -262,7 +262,7 @@ static int repair_table(const VpcCheck *c)
 static int cut_after_footer(const VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    uint64_t end = vpc_layout_after_footer(c->tail_offset);
+    uint64_t end = vpc_layout_after_footer(c->new_footer);
 
     if (!c->cut || s->file_length <= end ||
         bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF, NULL) == 0) {

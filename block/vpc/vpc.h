@@ -26,12 +26,11 @@
  *      guest wrote and zeroes elsewhere; it reaches the disk only behind a
  *      flush of the file that came after that.  So no entry on the disk ever
  *      points at stale bytes.
- *   2. The same holds for the bits of a sector bitmap.
- *      Closing an image that cannot be flushed writes both all the same, because
- *      otherwise all of it would be lost; but no entry of a block in space that
- *      may hold another block's bytes.  A power cut after it may leave a block
- *      of zeroes or one that is cut off, or show what another program left
- *      under clear bits.
+ *   2. The same holds for the bits of a sector bitmap.  Closing an image that
+ *      cannot be flushed writes both all the same, because otherwise all of it
+ *      would be lost; but no entry of a block in space that may hold another
+ *      block's bytes.  A power cut after it may leave a block of zeroes or one
+ *      that is cut off, or show what another program left under clear bits.
  *   3. A footer stands after the last block of any BAT that a power cut may
  *      leave, since each block after the last one has its own, and no footer
  *      that is on the disk is written over.
@@ -71,8 +70,8 @@ typedef struct VpcPlaced {
 
 struct VpcState {
     VpcFooter footer;           /* as it is (to be) on the disk */
-    bool tail_lost;             /* it is the copy at offset 0 */
-    char *tail_problem;         /* then: what is wrong with the tail */
+    bool footer_lost;           /* it is the copy at offset 0 */
+    char *footer_problem;       /* then: why that at the end is not the one */
     VpcDynHeader header;
     uint32_t type;              /* VPC_TYPE_* */
     uint64_t size;              /* bytes */
@@ -94,7 +93,7 @@ struct VpcState {
     VpcRange reserved[VPC_MAX_RESERVED];
     unsigned reserved_count;
     bool locator_placed[VPC_LOCATORS]; /* its path is one of them */
-    VpcRange rooms[VPC_LOCATORS]; /* for longer paths: no new block goes there */
+    VpcRange rooms[VPC_LOCATORS]; /* for longer paths: kept free of blocks */
     uint64_t file_end;          /* no block lies behind it: the footer, or the
                                    end of a file that lost it */
 
@@ -138,23 +137,27 @@ int vpc_put_footer(BlockDriverState *bs, uint64_t offset);
 /* Is the footer at @offset on the disk?  1, 0 or -errno.  Mixed. */
 int vpc_is_footer_at(BlockDriverState *bs, uint64_t offset);
 /*
- * Finds the footer that counts: s->footer, footer_offset (of the tail),
- * tail_lost, file_length.  Mixed.
+ * Finds the footer that counts: s->footer, footer_offset (of that at the end),
+ * footer_lost, file_length.  Mixed.
  */
 int vpc_find_footer(BlockDriverState *bs, Error **errp);
 /*
- * Looks for a lost tail after the data, which ends at @end: a footer before @limit
- * that equals the head counts as one.  Was it found?  Mixed.
+ * Looks for a footer after the data, which ends at @end, because a longer file
+ * or a device has others in its last sector or none: one before @limit that
+ * equals the copy at 0 counts.  Was it found?  Mixed.
  */
-bool vpc_find_tail(BlockDriverState *bs, uint64_t end, uint64_t limit);
-/* Are @bytes (of 512, or all that the file has left) the footer, but for damage? */
+bool vpc_footer_after(BlockDriverState *bs, uint64_t end, uint64_t limit);
+/*
+ * Are @bytes (of 512, or all that the file has left) the footer, but for
+ * damage?
+ */
 bool vpc_resembles_footer(const VpcState *s, const uint8_t *sector,
                           uint64_t bytes);
 /*
  * What the file holds after the last block or structure, which ends at
- * @data_end: VpcContent, where a damaged footer at the file's end counts as one;
- * -errno.  *@last_is_free: of the last sector, zeroes or such a footer may be
- * written over.  Mixed.
+ * @data_end: VpcContent, where a damaged footer at the file's end counts as
+ * one; -errno.  *@last_is_free: of the last sector, zeroes or such a footer may
+ * be written over.  Mixed.
  */
 int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
                       bool *last_is_free);

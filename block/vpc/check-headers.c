@@ -109,7 +109,7 @@ static void found_differences(VpcCheck *c, uint64_t offset,
             vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
                       offset + f->offset, f->name, show(copy, f),
                       g_strdup_printf("%s, as in the footer at offset %" PRIu64,
-                                      value, s->tail_lost ? 0
+                                      value, s->footer_lost ? 0
                                              : s->footer_offset));
         }
     }
@@ -180,7 +180,7 @@ static int check_further_footer(VpcCheck *c, uint64_t offset, uint64_t limit)
     VpcFooter footer;
     int ret;
 
-    if (s->tail_lost || offset == s->footer_offset ||
+    if (s->footer_lost || offset == s->footer_offset ||
         vpc_layout_after_footer(offset) > limit) {
         return 0;
     }
@@ -208,7 +208,7 @@ static int check_footers(VpcCheck *c)
     VpcState *s = c->bs->opaque;
     bool dynamic = s->type != VPC_TYPE_FIXED;
     VpcFooter head = s->footer, tail = s->footer;
-    uint64_t tail_at = s->tail_lost ? s->file_length - VPC_SECTOR
+    uint64_t tail_at = s->footer_lost ? s->file_length - VPC_SECTOR
                                     : s->footer_offset;
     Copy h, t;
     int ret = bdrv_pread(c->bs->file, tail_at, &tail, sizeof(tail));
@@ -223,16 +223,16 @@ static int check_footers(VpcCheck *c)
     t = compare(s, &tail);
     c->contrary = (h == COPY_CONTRARY && t == COPY_STALE) ||
                   (t == COPY_CONTRARY && h == COPY_STALE);
-    c->write_head = judge_copy(c, h, 0, &head);
-    if (s->tail_lost && t == COPY_DIFFERENT) {
+    c->write_copy = judge_copy(c, h, 0, &head);
+    if (s->footer_lost && t == COPY_DIFFERENT) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, tail_at,
-                  "footer at the end of the file", g_strdup(s->tail_problem),
+                  "footer at the end of the file", g_strdup(s->footer_problem),
                   g_strdup("that of this disk"));
-        c->write_tail = true;
+        c->write_footer = true;
     } else {
-        c->write_tail = judge_copy(c, t, tail_at, &tail) || s->tail_lost;
+        c->write_footer = judge_copy(c, t, tail_at, &tail) || s->footer_lost;
     }
-    judge_footer(c, s->tail_lost ? 0 : tail_at);
+    judge_footer(c, s->footer_lost ? 0 : tail_at);
     return dynamic ? check_further_footers(c) : 0;
 }
 
@@ -333,7 +333,7 @@ static int check_header(VpcCheck *c)
     return 0;
 }
 
-int vpc_check_ends(VpcCheck *c)
+int vpc_check_headers(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     int ret = check_footers(c);
