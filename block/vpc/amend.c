@@ -2,8 +2,9 @@
 /*
  * Changing fields of the footer.
  *
- * Invariant: all values are checked before the first write; the footer in memory
- * changes when all on the disk have, so that an error leaves both as they were.
+ * Invariant: all values are checked before the first write; the footer in
+ * memory changes when all on the disk have, so that an error leaves both as
+ * they were.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"

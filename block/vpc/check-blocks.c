@@ -128,8 +128,8 @@ static int place_moves(VpcCheck *c)
 }
 
 /*
- * The footer goes directly after the data, and the file ends with it, unless the
- * file holds more there: then that stays before it.
+ * The footer goes directly after the data, and the file ends with it, unless
+ * the file holds more there: then that stays before it.
  */
 int vpc_check_place(VpcCheck *c)
 {

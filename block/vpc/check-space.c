@@ -12,8 +12,8 @@
  *     left one, and when blocks are unmapped, several are in one gap.
  *   - After the last block only its footer may stand, because QEMU takes what
  *     comes there for free and zero; but zeroes, or the ones that pad a BAT,
- *     before a footer near by, as Windows and Virtual PC leave them.  The rest of
- *     a device or a longer file is not the image's while it is zero.
+ *     before a footer near by, as Windows and Virtual PC leave them.  The rest
+ *     of a device or a longer file is not the image's while it is zero.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
@@ -34,7 +34,7 @@ static void found_lost(VpcCheck *c, uint64_t start, uint64_t end)
 
     vpc_found(c, BDRV_FINDING_LEAK, BDRV_FIX_LEAKS, start, "lost space",
               g_strdup_printf("%" PRIu64 " bytes with data", end - start),
-              g_strdup("something that refers to it"));
+              "something that refers to it");
     g_array_append_val(c->lost, lost);
 }
 
@@ -66,9 +66,9 @@ static int is_padding(VpcCheck *c, uint64_t start, uint64_t end)
 }
 
 /*
- * Is there what a session left that was killed, or a repair, after the footer at
- * @footer?  Then a footer ends the file, which is not only the second one of a
- * longer file.  1, 0 or -errno.
+ * Is there what a session left that was killed, or a repair, after the footer
+ * at @footer?  Then a footer ends the file, which is not only the second one of
+ * a longer file.  1, 0 or -errno.
  */
 static int rest_is_used(VpcCheck *c, uint64_t footer)
 {
@@ -86,7 +86,7 @@ static int rest_is_used(VpcCheck *c, uint64_t footer)
     if (ret != VPC_CONTENT_FOOTERS) {
         return MIN(ret, 0);
     }
-    /* Where the next block's would be, it is that of a block without an entry. */
+    /* Where the next block's would be: that of a block without an entry. */
     if ((last - footer) % stride == 0) {
         return 1;
     }

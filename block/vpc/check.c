@@ -3,8 +3,8 @@
  * The course of a check: look at everything, then repair what was asked for.
  *
  * Invariants:
- *   - A repair begins when the check has come to its end, and only of what needs
- *     no guess.
+ *   - A repair begins when the check has come to its end, and only of what
+ *     needs no guess.
  *   - Lost space is given up only by a run that finds nothing corrupt: what a
  *     damaged entry, header or footer has lost might lie there, and a guest's
  *     data is in the file only once.
@@ -55,9 +55,9 @@ static int check_repair(VpcCheck *c, BdrvCheckMode fix)
     int ret = 0;
 
     /*
-     * A header with a wrong checksum in a file with lost space may be wrong about
-     * where the BAT is: then another BAT names the blocks, and each repair by
-     * this one would damage them.
+     * A header with a wrong checksum in a file with lost space may be wrong
+     * about where the BAT is: then another BAT names the blocks, and each
+     * repair by this one would damage them.
      */
     if (!mode || c->contrary || (c->write_header && c->lost->len) ||
         (mode == BDRV_FIX_LEAKS && c->corrupt)) {

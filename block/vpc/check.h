@@ -3,7 +3,7 @@
  * What the files of check and repair share.
  *
  *   check.c          the course of a check, with its repairs
- *   check-headers.c   footers and header
+ *   check-headers.c  footers and header
  *   check-blocks.c   the table, overlaps
  *   check-bitmaps.c  sector bitmaps, XenServer's batmap
  *   check-space.c    space that nothing refers to
@@ -11,12 +11,12 @@
  *   repair.c         writing what a check has planned
  *
  * All of it looks at the disk, through bs->file, and at what opening made of
- * it: nothing in memory may be ahead of the disk, and no request in flight.  All
- * functions are mixed.
+ * it: nothing in memory may be ahead of the disk, and no request in flight.
+ * All functions are mixed.
  *
  * Invariants:
- *   - A check only reads.  What is to be repaired stands in its plan when it has
- *     come to its end.
+ *   - A check only reads, and puts into its plan what is to be repaired,
+ *     because a repair may need what the check finds last.
  *   - Memory: 4 bytes for a block with space, 48 for a finding; equal entries
  *     that follow each other are one finding, so that the holes of a file cost
  *     nothing.
@@ -71,14 +71,14 @@ typedef struct VpcCheck {
     uint64_t file_end;          /* as s->file_end before any repair */
     uint64_t block_bytes;       /* of a block with its bitmap */
 
-    /* the ends */
+    /* footers and header */
     bool contrary;              /* two footers, neither to be trusted */
-    bool write_copy;            /* with s->footer */
-    bool write_footer;            /* at new_footer */
+    bool write_copy;            /* of s->footer, at offset 0 */
+    bool write_footer;          /* at new_footer */
     bool write_header;          /* with its checksum */
     uint64_t further[2];        /* offsets of other footers to be written */
     unsigned further_count;
-    uint64_t new_footer;
+    uint64_t new_footer;        /* offset at which it is to be */
     bool cut;                   /* the file after it */
     uint64_t data_end;          /* of all that the image will hold */
 
@@ -90,18 +90,17 @@ typedef struct VpcCheck {
 
     /* XenServer's map, when there is one that can be used */
     VpcBatmapHeader batmap;
-    uint64_t batmap_header;     /* bytes */
     uint8_t *map;
-    uint32_t map_bytes;
     bool write_batmap;
 
     GArray *lost;               /* VpcRange, ascending */
 } VpcCheck;
 
-/* A finding in words; takes @value and @expected. */
-void vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
-               uint64_t offset, const char *field, char *value,
-               char *expected);
+/* A finding in words; takes @value.  Values of the format @expected follow. */
+void GCC_FMT_ATTR(7, 8)
+vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
+          uint64_t offset, const char *field, char *value,
+          const char *expected, ...);
 /* One of @count blocks from @block on, whose entry is @entry. */
 void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
                       uint32_t block, uint32_t count, uint32_t entry,

@@ -8,9 +8,9 @@
 #include "plan.h"
 
 /*
- * The schema's description of the image that @opts, of the list
- * vpc_create_opts and perhaps of others, ask for, with a disk of @size bytes
- * unless negative.  Its file is a reference to no node yet.  NULL with an error;
+ * The schema's description of the image that @opts, of the list vpc_create_opts
+ * and perhaps of others, ask for, with a disk of @size bytes unless negative.
+ * Its file is a reference to no node yet.  NULL with an error;
  * qapi_free_BlockdevCreateOptions().
  */
 BlockdevCreateOptions *vpc_parse_create_opts(QemuOpts *opts, int64_t size,

@@ -118,10 +118,10 @@ static uint64_t claimed_space(const VpcParentLocator *l)
 }
 
 /*
- * The room that each locator claims for a longer path, up to what follows: other
- * programs put one there.  It counts although the file may end in it, because
- * otherwise a block that was put there would be in it as soon as the file is
- * longer.  A block that is there already stays what it is.
+ * The room that each locator claims for a longer path, up to what follows:
+ * other programs put one there.  It counts although the file may end in it,
+ * because otherwise a block that was put there would be in it as soon as the
+ * file is longer.  A block that is there already stays what it is.
  */
 static void claim_rooms(VpcState *s, const GArray *starts)
 {
@@ -236,8 +236,8 @@ static void judge_table(VpcState *s)
 }
 
 /*
- * A footer in a block that was cut off, or in the page before it, is not that of
- * the image: it stood between two blocks.
+ * A footer in a block that was cut off, or in the page before it, is not that
+ * of the image: it stood between two blocks.
  */
 static void find_lost_tail(BlockDriverState *bs)
 {
@@ -248,9 +248,9 @@ static void find_lost_tail(BlockDriverState *bs)
         limit -= MIN(limit, 4 * KiB);
     }
     if (!vpc_footer_after(bs, MAX(vpc_structures_end(s, true), s->census.end),
-                       limit) &&
+                          limit) &&
         !vpc_footer_after(bs, MAX(vpc_structures_end(s, false), s->census.end),
-                       limit) && s->footer_lost) {
+                          limit) && s->footer_lost) {
         s->footer_offset = s->file_end;
     }
 }
@@ -281,9 +281,9 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
     VpcState *s = bs->opaque;
     int ret;
 
-    /* Half a sector is none: the layer takes it for one that ends with zeroes. */
+    /* Half a sector is none: the layer completes it with zeroes. */
     s->file_end = s->footer_lost ? QEMU_ALIGN_DOWN(s->exact_length, VPC_SECTOR)
-                               : s->footer_offset;
+                                 : s->footer_offset;
     ret = read_header(bs, errp);
     if (ret == 0) {
         ret = open_table(bs, errp);

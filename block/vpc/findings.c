@@ -18,16 +18,20 @@ static void findings_add(VpcCheck *c, VpcFinding finding)
 
 void vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
                uint64_t offset, const char *field, char *value,
-               char *expected)
+               const char *expected, ...)
 {
+    va_list ap;
+
+    va_start(ap, expected);
     findings_add(c, (VpcFinding) {
         .grade = grade,
         .repair = repair,
         .offset = offset,
         .field = field,
         .value = value,
-        .expected = expected,
+        .expected = g_strdup_vprintf(expected, ap),
     });
+    va_end(ap);
 }
 
 void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
@@ -119,8 +123,8 @@ static char *findings_expected(const VpcCheck *c, const VpcFinding *f,
 }
 
 /*
- * The part of a block's data that was not in its place, from the first such byte
- * to the last one: it was past the end, or other structures had it.
+ * The part of a block's data that was not in its place, from the first such
+ * byte to the last one: it was past the end, or other structures had it.
  */
 static VpcRange findings_missing_data(const VpcCheck *c, const VpcFinding *f)
 {

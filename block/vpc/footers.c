@@ -3,8 +3,8 @@
  * Which footer counts: the one at the end of the file, or its copy at offset 0.
  *
  * Invariants:
- *   - What a guest wrote never decides what a fixed disk is: its footer at the
- *     end is looked at first.
+ *   - A guest's data never decide what a fixed disk is: its footer at the end
+ *     is looked at first, because offset 0 is where such a guest writes.
  *   - A footer with a wrong checksum counts only in an image that is opened to
  *     be checked, when no other does, all of its values are valid, and (fixed)
  *     it fits the file exactly.
@@ -18,7 +18,7 @@
 #include "qemu/error-report.h"
 #include "vpc.h"
 
-/* What stands at one end of the file. */
+/* The sector at one end of the file. */
 typedef struct Candidate {
     VpcFooter footer;
     Error *error;               /* NULL: it is a footer */
@@ -32,7 +32,7 @@ static void candidate_clear(Candidate *c)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Candidate, candidate_clear)
 
-static int read_candidate(BlockDriverState *bs, uint64_t offset, Candidate *c,
+static int candidate_read(BlockDriverState *bs, uint64_t offset, Candidate *c,
                           Error **errp)
 {
     int ret = bdrv_pread(bs->file, offset, &c->footer, sizeof(c->footer));
@@ -47,134 +47,86 @@ static int read_candidate(BlockDriverState *bs, uint64_t offset, Candidate *c,
     return 0;
 }
 
-static bool is_fixed(const Candidate *c)
+static bool candidate_is_fixed(const Candidate *c)
 {
     return be32_to_cpu(c->footer.type) == VPC_TYPE_FIXED;
 }
 
-/* Does a dynamic header stand where the candidate says? */
-static bool has_dynamic_header(BlockDriverState *bs, const Candidate *c)
+/* Is there a dynamic header at the offset that the candidate has for it? */
+static bool candidate_has_header(BlockDriverState *bs, const Candidate *c)
 {
     uint64_t offset = be64_to_cpu(c->footer.data_offset);
     char cookie[8];
 
-    return !is_fixed(c) && offset <= INT64_MAX / 2 &&
+    return !candidate_is_fixed(c) && offset <= INT64_MAX / 2 &&
            bdrv_pread(bs->file, offset, cookie, sizeof(cookie)) >= 0 &&
            memcmp(cookie, VPC_HEADER_COOKIE, sizeof(cookie)) == 0;
 }
 
 /*
- * A footer of 511 bytes was read with the zero that it lacks; one of less was
- * cut off.
+ * Does a fixed disk's footer fit the file exactly?  One that a guest wrote to
+ * the end of a dynamic disk hardly does.
  */
-static void judge_length(const VpcState *s, Candidate *tail)
+static bool candidate_fills_file(const VpcState *s, const Candidate *c)
 {
-    uint64_t bytes = s->exact_length - MIN(s->exact_length, s->footer_offset);
-
-    if (!tail->error && bytes < VPC_SECTOR - 1) {
-        error_setg(&tail->error, "The footer at offset %" PRIu64 " has %" PRIu64
-                   " bytes only", s->footer_offset, bytes);
-        tail->usable = false;
-    }
-}
-
-/* Does a fixed disk's footer fit the file exactly? */
-static bool fills_file(const VpcState *s, const Candidate *tail)
-{
-    return be64_to_cpu(tail->footer.current_size) ==
-           s->file_length - VPC_SECTOR;
-}
-
-static void compare_with_head(VpcState *s, const Candidate *head,
-                              const Candidate *tail)
-{
-    if (is_fixed(tail)) {
-        return;
-    }
-    if (head->error) {
-        vpc_refuse_writing(s, "the footer's copy at offset 0 is damaged (%s)",
-                           error_get_pretty(head->error));
-    } else if (memcmp(&head->footer, &tail->footer, VPC_SECTOR)) {
-        vpc_refuse_writing(s, "the footer and its copy at offset 0 differ, "
-                           "first in their %s",
-                           vpc_footer_difference(&head->footer,
-                                                 &tail->footer));
-    }
-}
-
-/* The tail is none of this image; why, is told when it is not found elsewhere. */
-static void lose_tail(VpcState *s, const Candidate *tail)
-{
-    s->footer_lost = true;
-    s->footer_problem = tail->error
-        ? g_strdup(error_get_pretty(tail->error))
-        : g_strdup_printf("it is that of a disk of %" PRIu64 " bytes of type "
-                          "%" PRIu32, be64_to_cpu(tail->footer.current_size),
-                          be32_to_cpu(tail->footer.type));
+    return candidate_is_fixed(c) &&
+           be64_to_cpu(c->footer.current_size) == s->file_length - VPC_SECTOR;
 }
 
 /*
- * The tail counts.  The head does where the tail is no footer, where it is one
- * of a dynamic disk whose header is not there while the head's is, or where it
+ * The footer counts.  Its copy does where the footer is none, where it is one
+ * of a dynamic disk whose header is not there while the copy's is, or where it
  * looks like a fixed disk's that does not belong to a file of this length: then
- * it is what a guest wrote to the end of a dynamic disk whose own footer is lost.
+ * it is what a guest wrote to the end of a dynamic disk whose own footer is
+ * lost.
  */
-static const Candidate *choose_valid(BlockDriverState *bs,
-                                     const Candidate *head,
-                                     const Candidate *tail)
-{
-    VpcState *s = bs->opaque;
-    bool has_head = !head->error && has_dynamic_header(bs, head);
-
-    if (!tail->error &&
-        (!has_head || (is_fixed(tail) ? fills_file(s, tail)
-                                      : has_dynamic_header(bs, tail)))) {
-        return tail;
-    }
-    if (tail->usable && is_fixed(tail) && fills_file(s, tail)) {
-        return NULL;            /* damaged; the head is a guest's */
-    }
-    return !head->error && !is_fixed(head) ? head : NULL;
-}
-
-/* One with a wrong checksum, to be checked and repaired. */
-static const Candidate *choose_usable(BlockDriverState *bs,
-                                      const Candidate *head,
-                                      const Candidate *tail)
+static const Candidate *footers_choose(BlockDriverState *bs,
+                                       const Candidate *copy,
+                                       const Candidate *footer)
 {
     VpcState *s = bs->opaque;
 
+    if (!footer->error &&
+        (copy->error || !candidate_has_header(bs, copy) ||
+         candidate_fills_file(s, footer) || candidate_has_header(bs, footer))) {
+        return footer;
+    }
+    /* Where a damaged footer fills the file, a guest wrote the copy. */
+    if (!(footer->usable && candidate_fills_file(s, footer)) &&
+        !copy->error && !candidate_is_fixed(copy)) {
+        return copy;
+    }
+    /* From here on one with a wrong checksum, to be checked and repaired. */
     if (!s->lenient) {
         return NULL;
     }
-    if (tail->usable && (has_dynamic_header(bs, tail) ||
-                         (is_fixed(tail) && fills_file(s, tail)))) {
-        return tail;
+    if (footer->usable && (candidate_has_header(bs, footer) ||
+                           candidate_fills_file(s, footer))) {
+        return footer;
     }
-    return head->usable && has_dynamic_header(bs, head) ? head : NULL;
+    return copy->usable && candidate_has_header(bs, copy) ? copy : NULL;
 }
 
-/* Tells what is wrong with the one that looks like a footer. */
-static void tell_why_not(Candidate *head, Candidate *tail, Error **errp)
+/* States what is wrong with the one that looks like a footer. */
+static void footers_set_error(Candidate *copy, Candidate *footer, Error **errp)
 {
-    if (tail->error && (vpc_has_footer_cookie(&tail->footer) ||
-                        !vpc_has_footer_cookie(&head->footer))) {
-        error_propagate(errp, g_steal_pointer(&tail->error));
-    } else if (head->error) {
-        error_propagate(errp, g_steal_pointer(&head->error));
+    if (footer->error && (vpc_has_footer_cookie(&footer->footer) ||
+                          !vpc_has_footer_cookie(&copy->footer))) {
+        error_propagate(errp, g_steal_pointer(&footer->error));
+    } else if (copy->error) {
+        error_propagate(errp, g_steal_pointer(&copy->error));
     } else {
         error_setg(errp, "invalid VPC image: the footer of a fixed disk is at "
                    "offset 0, but not at the end of the file");
     }
 }
 
-int vpc_find_footer(BlockDriverState *bs, Error **errp)
+static int footers_read(BlockDriverState *bs, Candidate *copy,
+                        Candidate *footer, Error **errp)
 {
     VpcState *s = bs->opaque;
-    g_auto(Candidate) head = { .error = NULL };
-    g_auto(Candidate) tail = { .error = NULL };
-    const Candidate *chosen;
     int64_t length = bdrv_getlength(bs->file->bs);
+    uint64_t bytes;
     int ret;
 
     if (length < 0) {
@@ -184,18 +136,37 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
     s->file_length = length;
     s->exact_length = bdrv_exact_length(bs->file->bs);
     s->footer_offset = MAX(length, VPC_SECTOR) - VPC_SECTOR;
-    ret = read_candidate(bs, 0, &head, errp);
+    ret = candidate_read(bs, 0, copy, errp);
     if (ret == 0) {
-        ret = read_candidate(bs, s->footer_offset, &tail, errp);
+        ret = candidate_read(bs, s->footer_offset, footer, errp);
     }
+    /*
+     * A footer of 511 bytes, as old programs wrote it, was read with the zero
+     * that it lacks; a shorter one was cut off.
+     */
+    bytes = s->exact_length - MIN(s->exact_length, s->footer_offset);
+    if (ret == 0 && !footer->error && bytes < VPC_SECTOR - 1) {
+        error_setg(&footer->error, "The footer at offset %" PRIu64 " has %"
+                   PRIu64 " bytes only", s->footer_offset, bytes);
+        footer->usable = false;
+    }
+    return ret;
+}
+
+int vpc_find_footer(BlockDriverState *bs, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    g_auto(Candidate) copy = { .error = NULL };
+    g_auto(Candidate) footer = { .error = NULL };
+    const Candidate *chosen;
+    int ret = footers_read(bs, &copy, &footer, errp);
+
     if (ret < 0) {
         return ret;
     }
-    judge_length(s, &tail);
-
-    chosen = choose_valid(bs, &head, &tail) ?: choose_usable(bs, &head, &tail);
+    chosen = footers_choose(bs, &copy, &footer);
     if (!chosen) {
-        tell_why_not(&head, &tail, errp);
+        footers_set_error(&copy, &footer, errp);
         return -EINVAL;
     }
     s->footer = chosen->footer;
@@ -203,10 +174,25 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
         vpc_refuse_writing(s, "%s", error_get_pretty(chosen->error));
     }
     vpc_footer_seal(&s->footer);
-    if (chosen == &tail) {
-        compare_with_head(s, &head, &tail);
-    } else {
-        lose_tail(s, &tail);
+    if (chosen == &copy) {
+        /* Reported only when the footer is not found elsewhere. */
+        s->footer_lost = true;
+        s->footer_problem = footer.error
+            ? g_strdup(error_get_pretty(footer.error))
+            : g_strdup_printf("it is that of a disk of %" PRIu64 " bytes of "
+                              "type %" PRIu32,
+                              be64_to_cpu(footer.footer.current_size),
+                              be32_to_cpu(footer.footer.type));
+    } else if (!candidate_is_fixed(&footer) && copy.error) {
+        vpc_refuse_writing(s, "the footer's copy at offset 0 is damaged (%s)",
+                           error_get_pretty(copy.error));
+    } else if (!candidate_is_fixed(&footer) &&
+               memcmp(&copy.footer, &footer.footer, VPC_SECTOR)) {
+        const VpcFooterField *f = vpc_footer_difference(&copy.footer,
+                                                        &footer.footer, NULL);
+
+        vpc_refuse_writing(s, "the footer and its copy at offset 0 differ, "
+                           "first in their %s", f ? f->name : "checksum");
     }
     return 0;
 }
@@ -308,7 +294,7 @@ int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
 }
 
 /* Is a damaged footer at @offset, a whole one?  Then none is missing. */
-static bool is_damaged_at(BlockDriverState *bs, uint64_t offset)
+static bool footers_damaged_at(BlockDriverState *bs, uint64_t offset)
 {
     VpcState *s = bs->opaque;
     uint8_t sector[VPC_SECTOR];
@@ -328,8 +314,8 @@ bool vpc_restore_footer(BlockDriverState *bs)
     bool last_is_free;
     int ret = vpc_content_after(bs, data_end, &last_is_free);
 
-    if (ret < 0 || is_damaged_at(bs, place) ||
-        is_damaged_at(bs, s->file_length - VPC_SECTOR)) {
+    if (ret < 0 || footers_damaged_at(bs, place) ||
+        footers_damaged_at(bs, s->file_length - VPC_SECTOR)) {
         return false;
     }
     if (s->exact_length <= vpc_layout_after_footer(place) &&

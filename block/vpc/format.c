@@ -313,9 +313,10 @@ void vpc_new_header(VpcDynHeader *header, uint64_t table_offset,
 /* ---- comparing footers --------------------------------------------------- */
 
 #define FOOTER_FIELD(name, member, text)                                       \
-    { name, offsetof(VpcFooter, member), sizeof(((VpcFooter *)0)->member), text }
+    { name, offsetof(VpcFooter, member), sizeof(((VpcFooter *)0)->member),     \
+      text }
 
-const VpcFooterField vpc_footer_fields[VPC_FOOTER_FIELDS] = {
+static const VpcFooterField footer_fields[] = {
     FOOTER_FIELD("features", features, false),
     FOOTER_FIELD("version", version, false),
     FOOTER_FIELD("data offset", data_offset, false),
@@ -335,15 +336,18 @@ const VpcFooterField vpc_footer_fields[VPC_FOOTER_FIELDS] = {
     FOOTER_FIELD("reserved bytes", reserved, false),
 };
 
-const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b)
+const VpcFooterField *vpc_footer_difference(const VpcFooter *a,
+                                            const VpcFooter *b,
+                                            const VpcFooterField *after)
 {
-    for (size_t i = 0; i < VPC_FOOTER_FIELDS; i++) {
-        const VpcFooterField *f = &vpc_footer_fields[i];
+    const VpcFooterField *f = after ? after + 1 : footer_fields;
 
+    while (f < footer_fields + ARRAY_SIZE(footer_fields)) {
         if (memcmp((const uint8_t *)a + f->offset,
                    (const uint8_t *)b + f->offset, f->bytes)) {
-            return f->name;
+            return f;
         }
+        f++;
     }
-    return "checksum";
+    return NULL;
 }

@@ -36,8 +36,8 @@
     ((uint64_t)VPC_CHS_MAX_C * VPC_CHS_MAX_H * VPC_CHS_MAX_S)
 
 /*
- * Versions of the creator `tap`, XenServer: from the first on an image may have a
- * batmap, from the second on it has one.
+ * Versions of the creator `tap`, XenServer: from the first on an image may have
+ * a batmap, from the second on it has one.
  */
 #define VPC_TAP_MAY_HAVE_BATMAP 0x00010001u
 #define VPC_TAP_HAS_BATMAP 0x00010002u
@@ -149,13 +149,15 @@ typedef struct VpcFooterField {
     bool text;
 } VpcFooterField;
 
-#define VPC_FOOTER_FIELDS 17
-extern const VpcFooterField vpc_footer_fields[VPC_FOOTER_FIELDS];
+/*
+ * The first field, or the first one @after that, in which they differ, with the
+ * name that users know; NULL: none but perhaps cookie and checksum.
+ */
+const VpcFooterField *vpc_footer_difference(const VpcFooter *a,
+                                            const VpcFooter *b,
+                                            const VpcFooterField *after);
 
-/* The first field in which they differ, as users know it. */
-const char *vpc_footer_difference(const VpcFooter *a, const VpcFooter *b);
-
-/* @size bytes for a message: printable as they are, others as \xNN; g_free(). */
+/* @size bytes for a message, unprintable ones as \xNN; g_free(). */
 char *vpc_printable(const char *chars, size_t size);
 
 /*
@@ -170,8 +172,8 @@ bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp);
 bool vpc_header_valid(const VpcDynHeader *header, Error **errp);
 
 /*
- * The specification's geometry for a disk of @total_sectors; C*H*S <= that.  All
- * zero for an empty disk.
+ * The specification's geometry for a disk of @total_sectors; C*H*S <= that.
+ * All zero for an empty disk.
  */
 VpcGeometry vpc_geometry(uint64_t total_sectors);
 uint64_t vpc_geometry_sectors(VpcGeometry geometry);

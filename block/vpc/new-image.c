@@ -5,9 +5,9 @@
  * Invariants:
  *   - Any image that the node held before is invalidated first.
  *   - Everything but the footers is on the disk before the footer at the end is
- *     written, and that one before the copy at offset 0: a creation that was cut
- *     off leaves nothing that looks like an image.  That copy is on the disk
- *     before the creation succeeds.
+ *     written, and that one before the copy at offset 0: a creation that was
+ *     cut off leaves nothing that looks like an image.  That copy is on the
+ *     disk before the creation succeeds.
  *   - Memory is bounded whatever the sizes of the disk and of its blocks.
  */
 #include "qemu/osdep.h"

@@ -227,6 +227,7 @@ static int put_entries(const VpcCheck *c, uint32_t block, uint32_t count,
 
 static int repair_table(const VpcCheck *c)
 {
+    VpcState *s = c->bs->opaque;
     int ret = 0;
 
     for (guint i = 0; i < c->drops->len && ret == 0; i++) {
@@ -246,9 +247,10 @@ static int repair_table(const VpcCheck *c)
         ret = put_entries(c, m->block, 1, m->to);
     }
     if (ret == 0 && c->write_batmap) {
-        ret = put(c, be64_to_cpu(c->batmap.offset), c->map, c->map_bytes);
+        ret = put(c, be64_to_cpu(c->batmap.offset), c->map, s->batmap.bytes);
         if (ret == 0) {
-            ret = put(c, c->batmap_header, &c->batmap, sizeof(c->batmap));
+            ret = put(c, s->batmap.header_offset, &c->batmap,
+                      sizeof(c->batmap));
         }
     }
     return c->drops->len || c->moves->len || c->write_batmap ? flush(c, ret)
