@@ -20,27 +20,22 @@
 
 #define CHUNK (256 * KiB)
 
-static int write_all(BlockBackend *blk, uint64_t offset, const void *buf,
-                     uint64_t bytes)
-{
-    int ret = blk_pwrite(blk, offset, buf, bytes, 0);
-
-    return ret < 0 ? ret : 0;
-}
-
 /* ---- the node that the image is written to ------------------------------ */
 
 /*
  * The node gets @length bytes, or keeps more where it cannot shrink, as devices
  * cannot.
  */
-static int set_length(BlockBackend *blk, uint64_t length, PreallocMode prealloc,
-                      Error **errp)
+static int new_set_length(BlockBackend *blk, uint64_t length,
+                          PreallocMode prealloc, Error **errp)
 {
+    /* "metadata" gives all blocks a place, but the file no space for them. */
+    PreallocMode mode = prealloc == PREALLOC_MODE_METADATA ? PREALLOC_MODE_OFF
+                                                           : prealloc;
     Error *err = NULL;
-    int ret = blk_truncate(blk, length, false, prealloc, &err);
+    int ret = blk_truncate(blk, length, false, mode, &err);
 
-    if (ret == -ENOTSUP && prealloc == PREALLOC_MODE_OFF &&
+    if (ret == -ENOTSUP && mode == PREALLOC_MODE_OFF &&
         blk_getlength(blk) >= (int64_t)length) {
         error_free(err);
         return 0;
@@ -49,16 +44,11 @@ static int set_length(BlockBackend *blk, uint64_t length, PreallocMode prealloc,
     return ret;
 }
 
-/* Both places where a footer could be. */
-static int zero_ends(BlockBackend *blk, uint64_t length)
-{
-    uint64_t last = length - MIN(length, VPC_SECTOR);
-    int ret = blk_zero_range(blk, 0, MIN(length, VPC_SECTOR), 0);
-
-    return ret < 0 ? ret : blk_zero_range(blk, last, length - last, 0);
-}
-
-static int erase(BlockBackend *blk, Error **errp)
+/*
+ * Invalidates any old image: the node becomes empty, or, where it cannot
+ * shrink, both places where a footer could be become zero.
+ */
+static int new_erase(BlockBackend *blk, Error **errp)
 {
     int64_t length = blk_getlength(blk);
     int ret;
@@ -66,12 +56,20 @@ static int erase(BlockBackend *blk, Error **errp)
     if (length == 0) {
         return 0;
     }
-    ret = set_length(blk, 0, PREALLOC_MODE_OFF, errp);
+    ret = new_set_length(blk, 0, PREALLOC_MODE_OFF, errp);
     if (ret < 0) {
         return ret;
     }
     length = blk_getlength(blk);
-    ret = length < 0 ? length : zero_ends(blk, length);
+    ret = MIN(length, 0);
+    if (length > 0) {
+        int64_t bytes = MIN(length, VPC_SECTOR);
+
+        ret = blk_zero_range(blk, 0, bytes, 0);
+        if (ret == 0) {
+            ret = blk_zero_range(blk, length - bytes, bytes, 0);
+        }
+    }
     if (ret == 0) {
         ret = blk_flush(blk);
     }
@@ -81,178 +79,156 @@ static int erase(BlockBackend *blk, Error **errp)
     return ret;
 }
 
-/* ---- blocks that have their place from the beginning -------------------- */
+/* ---- BAT and batmap ----------------------------------------------------- */
 
-/* Space for all of them, which reads as zeroes. */
-static int allocate_blocks(BlockBackend *blk, const VpcPlan *plan, bool zeroed,
-                           Error **errp)
+/* Blocks that have their space from the beginning. */
+static uint32_t new_blocks(const VpcPlan *plan)
 {
-    const VpcLayout *l = &plan->layout;
-    PreallocMode mode = plan->prealloc == PREALLOC_MODE_METADATA
-                        ? PREALLOC_MODE_OFF : plan->prealloc;
-    int ret = set_length(blk, vpc_plan_length(plan, l->blocks), mode, errp);
-
-    if (ret == 0 && !zeroed) {
-        ret = blk_zero_range(blk, l->first_block,
-                             vpc_layout_nth_footer(l, l->blocks) -
-                             l->first_block, 0);
-        if (ret < 0) {
-            error_setg_errno(errp, -ret, "Could not clear the blocks");
-        }
-    }
-    return ret;
+    return vpc_plan_has_all_blocks(plan) ? plan->layout.blocks : 0;
 }
 
-static int write_bitmaps(BlockBackend *blk, const VpcLayout *l, void *buf)
+/* Fills @buf with @bytes of a structure, from byte @first of it on. */
+typedef void NewFill(const VpcPlan *plan, uint64_t first, void *buf,
+                     uint64_t bytes);
+
+static void new_fill_bat(const VpcPlan *plan, uint64_t first, void *buf,
+                         uint64_t bytes)
 {
-    int ret = 0;
+    uint32_t *entries = buf;
+    uint64_t block = first / sizeof(*entries);
+    uint64_t blocks = new_blocks(plan);
 
-    memset(buf, 0xff, l->bitmap_size);
-    for (uint32_t i = 0; i < l->blocks && ret == 0; i++) {
-        ret = write_all(blk, vpc_layout_nth_block(l, i), buf, l->bitmap_size);
-    }
-    return ret;
-}
-
-/* ---- table and batmap --------------------------------------------------- */
-
-/* Entries from @first on; those of no block are unused. */
-static void fill_table(const VpcPlan *plan, uint64_t first, uint32_t *buf,
-                       uint64_t count)
-{
-    memset(buf, 0xff, count * sizeof(*buf));
-    for (uint64_t i = 0; vpc_plan_has_all_blocks(plan) && i < count &&
-                         first + i < plan->layout.blocks; i++) {
-        buf[i] = cpu_to_be32(vpc_layout_nth_block(&plan->layout, first + i) /
-                             VPC_SECTOR);
+    memset(buf, 0xff, bytes);
+    for (uint64_t i = 0; i < bytes / sizeof(*entries) && block + i < blocks;
+         i++) {
+        entries[i] = cpu_to_be32(
+            vpc_layout_nth_block(&plan->layout, block + i) / VPC_SECTOR);
     }
 }
 
-static int write_table(BlockBackend *blk, const VpcPlan *plan, void *buf)
+/* A bit for each block that has space, because its bitmap is full. */
+static void new_fill_batmap(const VpcPlan *plan, uint64_t first, void *buf,
+                            uint64_t bytes)
 {
-    uint64_t bytes = plan->layout.bat_bytes;
-    int ret = 0;
-
-    for (uint64_t done = 0; done < bytes && ret == 0; done += CHUNK) {
-        uint64_t chunk = MIN(CHUNK, bytes - done);
-
-        fill_table(plan, done / 4, buf, chunk / 4);
-        ret = write_all(blk, VPC_BAT_OFFSET + done, buf, chunk);
-    }
-    return ret;
-}
-
-/* Bytes of the batmap from @first on: a bit for each block that has space. */
-static void fill_batmap(const VpcPlan *plan, uint64_t first, uint8_t *buf,
-                        uint64_t bytes)
-{
-    uint64_t bits = vpc_plan_has_all_blocks(plan) ? plan->layout.blocks : 0;
+    uint64_t bits = new_blocks(plan);
     uint64_t left = bits - MIN(bits, first * 8);
     uint64_t whole = MIN(left / 8, bytes);
 
     memset(buf, 0, bytes);
     memset(buf, 0xff, whole);
     if (whole < bytes && left % 8) {
-        buf[whole] = 0xff << (8 - left % 8);
+        ((uint8_t *)buf)[whole] = 0xff << (8 - left % 8);
     }
 }
 
-static int write_batmap(BlockBackend *blk, const VpcPlan *plan, uint8_t *buf)
+/* In chunks, because a BAT may have 2 GiB. */
+static int new_write_filled(BlockBackend *blk, const VpcPlan *plan,
+                            uint64_t offset, uint64_t bytes, NewFill *fill,
+                            void *buf)
 {
-    uint64_t bytes = plan->layout.batmap_bytes;
-    uint64_t map = plan->layout.batmap_header + sizeof(VpcBatmapHeader);
-    VpcBatmapHeader header = {
-        .cookie = VPC_BATMAP_COOKIE,
-        .offset = cpu_to_be64(map),
-        .sectors = cpu_to_be32(bytes / VPC_SECTOR),
-        .version = cpu_to_be32(VPC_BATMAP_VERSION),
-    };
-    uint32_t sum = 0;
     int ret = 0;
 
-    for (uint64_t done = 0; done < bytes && ret == 0; done += CHUNK) {
+    for (uint64_t done = 0; done < bytes && ret >= 0; done += CHUNK) {
         uint64_t chunk = MIN(CHUNK, bytes - done);
 
-        fill_batmap(plan, done, buf, chunk);
-        for (uint64_t i = 0; i < chunk; i++) {
-            sum += buf[i];
-        }
-        ret = write_all(blk, map + done, buf, chunk);
-    }
-    header.checksum = cpu_to_be32(~sum);
-    return ret < 0 ? ret : write_all(blk, plan->layout.batmap_header, &header,
-                                     sizeof(header));
-}
-
-/* ---- the two kinds of image --------------------------------------------- */
-
-/* All that stands between the footers but the blocks' data. */
-static int write_structures(BlockBackend *blk, const VpcPlan *plan)
-{
-    g_autofree void *buf = g_try_malloc(CHUNK);
-    int ret = buf ? 0 : -ENOMEM;
-
-    if (ret == 0) {
-        ret = write_table(blk, plan, buf);
-    }
-    if (ret == 0 && plan->layout.batmap_header) {
-        ret = write_batmap(blk, plan, buf);
-    }
-    if (ret == 0 && vpc_plan_has_all_blocks(plan)) {
-        ret = write_bitmaps(blk, &plan->layout, buf);
-    }
-    if (ret == 0) {
-        ret = write_all(blk, VPC_HEADER_OFFSET, &plan->header,
-                        sizeof(plan->header));
+        fill(plan, done, buf, chunk);
+        ret = blk_pwrite(blk, offset + done, buf, chunk, 0);
     }
     return ret;
 }
 
-static int write_footer(BlockBackend *blk, const VpcPlan *plan, uint64_t offset)
+static int new_write_batmap(BlockBackend *blk, const VpcPlan *plan, void *buf)
+{
+    const VpcLayout *l = &plan->layout;
+    uint32_t bits = new_blocks(plan);
+    VpcBatmapHeader header = {
+        .cookie = VPC_BATMAP_COOKIE,
+        .offset = cpu_to_be64(l->batmap_header + sizeof(header)),
+        .sectors = cpu_to_be32(l->batmap_bytes / VPC_SECTOR),
+        .version = cpu_to_be32(VPC_BATMAP_VERSION),
+        /* The sum of the bytes that new_fill_batmap() makes. */
+        .checksum = cpu_to_be32(
+            ~(bits / 8 * 0xff + (uint8_t)(0xff00 >> bits % 8))),
+    };
+    int ret = new_write_filled(blk, plan, l->batmap_header + sizeof(header),
+                               l->batmap_bytes, new_fill_batmap, buf);
+
+    return ret < 0 ? ret : blk_pwrite(blk, l->batmap_header, &header,
+                                      sizeof(header), 0);
+}
+
+/* ---- the two kinds of image --------------------------------------------- */
+
+/* All that is between the footers but the blocks' data. */
+static int new_write_structures(BlockBackend *blk, const VpcPlan *plan)
+{
+    const VpcLayout *l = &plan->layout;
+    g_autofree void *buf = g_try_malloc(CHUNK);
+    int ret;
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    ret = new_write_filled(blk, plan, VPC_BAT_OFFSET, l->bat_bytes,
+                           new_fill_bat, buf);
+    if (ret >= 0 && l->batmap_header) {
+        ret = new_write_batmap(blk, plan, buf);
+    }
+    memset(buf, 0xff, l->bitmap_size);
+    for (uint32_t i = 0; i < new_blocks(plan) && ret >= 0; i++) {
+        ret = blk_pwrite(blk, vpc_layout_nth_block(l, i), buf, l->bitmap_size,
+                         0);
+    }
+    return ret < 0 ? ret : blk_pwrite(blk, VPC_HEADER_OFFSET, &plan->header,
+                                      sizeof(plan->header), 0);
+}
+
+/* After a flush, because nothing may look like an image that is not one yet. */
+static int new_write_footer(BlockBackend *blk, const VpcPlan *plan,
+                            uint64_t offset)
 {
     int ret = blk_flush(blk);
 
-    return ret < 0 ? ret : write_all(blk, offset, &plan->footer,
-                                     sizeof(plan->footer));
+    return ret < 0 ? ret : blk_pwrite(blk, offset, &plan->footer,
+                                      sizeof(plan->footer), 0);
 }
 
-/*
- * The footer after all else, and where the node goes on, as a device does, a
- * second one in its last sector; then the copy.
- */
-static int write_footers(BlockBackend *blk, const VpcPlan *plan,
-                         uint64_t offset)
+static int new_write_dynamic(BlockBackend *blk, const VpcPlan *plan,
+                             Error **errp)
 {
+    const VpcLayout *l = &plan->layout;
+    uint32_t blocks = new_blocks(plan);
+    uint64_t footer = vpc_layout_nth_footer(l, blocks);
     int64_t length = blk_getlength(blk);
-    int ret = MIN(length, 0);
+    bool zeroed = length == 0 && bdrv_has_zero_init_truncate(blk_bs(blk));
+    int ret = blocks ? new_set_length(blk, vpc_plan_length(plan, blocks),
+                                      plan->prealloc, errp) : 0;
 
-    if (ret == 0 &&
-        length - VPC_SECTOR >= (int64_t)vpc_layout_after_footer(offset)) {
-        ret = write_footer(blk, plan, length - VPC_SECTOR);
+    if (ret < 0) {
+        return ret;
     }
-    if (ret == 0) {
-        ret = write_footer(blk, plan, offset);
-    }
-    return ret < 0 ? ret : write_footer(blk, plan, 0);
-}
-
-static int write_dynamic(BlockBackend *blk, const VpcPlan *plan, Error **errp)
-{
-    uint32_t blocks = vpc_plan_has_all_blocks(plan) ? plan->layout.blocks : 0;
-    bool zeroed = blk_getlength(blk) == 0 &&
-                  bdrv_has_zero_init_truncate(blk_bs(blk));
-    int ret = 0;
-
-    if (blocks) {
-        ret = allocate_blocks(blk, plan, zeroed, errp);
+    if (blocks && !zeroed) {
+        ret = blk_zero_range(blk, l->first_block, footer - l->first_block, 0);
         if (ret < 0) {
+            error_setg_errno(errp, -ret, "Could not clear the blocks");
             return ret;
         }
     }
-    ret = write_structures(blk, plan);
-    if (ret == 0) {
-        ret = write_footers(blk, plan,
-                            vpc_layout_nth_footer(&plan->layout, blocks));
+    ret = new_write_structures(blk, plan);
+    length = blk_getlength(blk);
+    if (ret >= 0) {
+        ret = MIN(length, 0);
+    }
+    /* A device goes on after it: then one is in its last sector, too. */
+    if (ret >= 0 &&
+        length - VPC_SECTOR >= (int64_t)vpc_layout_after_footer(footer)) {
+        ret = new_write_footer(blk, plan, length - VPC_SECTOR);
+    }
+    if (ret >= 0) {
+        ret = new_write_footer(blk, plan, footer);
+    }
+    if (ret >= 0) {
+        ret = new_write_footer(blk, plan, 0);
     }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not write the image's headers");
@@ -261,31 +237,20 @@ static int write_dynamic(BlockBackend *blk, const VpcPlan *plan, Error **errp)
 }
 
 /* All of a fixed disk's metadata are its footer. */
-static int write_fixed(BlockBackend *blk, const VpcPlan *plan, Error **errp)
+static int new_write_fixed(BlockBackend *blk, const VpcPlan *plan, Error **errp)
 {
-    PreallocMode mode = plan->prealloc == PREALLOC_MODE_METADATA
-                        ? PREALLOC_MODE_OFF : plan->prealloc;
-    int ret = set_length(blk, vpc_plan_length(plan, 0), mode, errp);
+    int ret = new_set_length(blk, vpc_plan_length(plan, 0), plan->prealloc,
+                             errp);
     int64_t length;
 
     if (ret < 0) {
         return ret;
     }
     length = blk_getlength(blk);
-    ret = length < 0 ? length : write_footer(blk, plan, length - VPC_SECTOR);
+    ret = length < 0 ? length
+                     : new_write_footer(blk, plan, length - VPC_SECTOR);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not write the footer");
-    }
-    return ret;
-}
-
-/* The closing of the node could not return the error to who creates. */
-static int flush_footer(BlockBackend *blk, Error **errp)
-{
-    int ret = blk_flush(blk);
-
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not flush the new image");
     }
     return ret;
 }
@@ -300,14 +265,19 @@ int coroutine_fn vpc_write_new(BlockDriverState *bs, const VpcPlan *plan,
 
     if (ret == 0) {
         blk_set_allow_write_beyond_eof(blk, true);
-        ret = erase(blk, errp);
+        ret = new_erase(blk, errp);
     }
     if (ret == 0) {
-        ret = plan->type == VPC_TYPE_FIXED ? write_fixed(blk, plan, errp)
-                                           : write_dynamic(blk, plan, errp);
+        ret = plan->type == VPC_TYPE_FIXED
+              ? new_write_fixed(blk, plan, errp)
+              : new_write_dynamic(blk, plan, errp);
     }
-    if (ret == 0) {
-        ret = flush_footer(blk, errp);
+    if (ret >= 0) {
+        /* Closing the node could not return the error to who creates. */
+        ret = blk_flush(blk);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Could not flush the new image");
+        }
     }
     blk_unref(blk);
     return ret;
