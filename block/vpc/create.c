@@ -5,7 +5,8 @@
  * Invariants:
  *   - Options become the description first, so that both mean the same; only
  *     sizes that options round are refused in a description.
- *   - All options are judged before the file is touched.
+ *   - All options are checked before the file is touched, so that a mistake in
+ *     them costs no old image.
  */
 #include "qemu/osdep.h"
 #include "block/qdict.h"
@@ -62,24 +63,26 @@ QemuOptsList vpc_create_opts = {
     },
 };
 
+/* Writes the image to @bs, if that could be opened; @bs is given up. */
+static int coroutine_fn create_on(BlockDriverState *bs, const VpcPlan *plan,
+                                  Error **errp)
+{
+    int ret = bs ? vpc_write_new(bs, plan, errp) : -EIO;
+
+    bdrv_unref(bs);
+    return ret;
+}
+
 int coroutine_fn vpc_co_create(BlockdevCreateOptions *opts, Error **errp)
 {
-    BlockDriverState *bs;
     VpcPlan plan;
     int ret;
 
     assert(opts->driver == BLOCKDEV_DRIVER_VPC);
     ret = vpc_plan(&opts->u.vpc, false, &plan, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    bs = bdrv_open_blockdev_ref(opts->u.vpc.file, errp);
-    if (!bs) {
-        return -EIO;
-    }
-    ret = vpc_write_new(bs, &plan, errp);
-    bdrv_unref(bs);
-    return ret;
+    return ret < 0 ? ret
+                   : create_on(bdrv_open_blockdev_ref(opts->u.vpc.file, errp),
+                               &plan, errp);
 }
 
 BlockdevCreateOptions *vpc_parse_create_opts(QemuOpts *opts, int64_t size,
@@ -115,26 +118,6 @@ BlockdevCreateOptions *vpc_parse_create_opts(QemuOpts *opts, int64_t size,
     return options;
 }
 
-/* The options' image on a new file; those of the file are what is left. */
-static int coroutine_fn create_file(const char *filename, QemuOpts *opts,
-                                    const VpcPlan *plan, Error **errp)
-{
-    BlockDriverState *bs;
-    int ret = bdrv_create_file(filename, opts, errp);
-
-    if (ret < 0) {
-        return ret;
-    }
-    bs = bdrv_open(filename, NULL, NULL,
-                   BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_PROTOCOL, errp);
-    if (!bs) {
-        return -EIO;
-    }
-    ret = vpc_write_new(bs, plan, errp);
-    bdrv_unref(bs);
-    return ret;
-}
-
 int coroutine_fn vpc_co_create_opts(BlockDriver *drv, const char *filename,
                                     QemuOpts *opts, Error **errp)
 {
@@ -147,7 +130,13 @@ int coroutine_fn vpc_co_create_opts(BlockDriver *drv, const char *filename,
     }
     ret = vpc_plan(&options->u.vpc, true, &plan, errp);
     if (ret == 0) {
-        ret = create_file(filename, opts, &plan, errp);
+        /* Of the options, those of the file are what is left. */
+        ret = bdrv_create_file(filename, opts, errp);
+    }
+    if (ret >= 0) {
+        ret = create_on(bdrv_open(filename, NULL, NULL,
+                                  BDRV_O_RDWR | BDRV_O_RESIZE |
+                                  BDRV_O_PROTOCOL, errp), &plan, errp);
     }
     qapi_free_BlockdevCreateOptions(options);
     return ret;

@@ -2,7 +2,7 @@
 /*
  * The VHD format: checksums, validity, geometry, sizes.
  *
- * Invariant: a function that judges reads nothing but its argument, and no
+ * Invariant: a function that validates reads nothing but its argument, and no
  * value of it leads to undefined behaviour.
  */
 #include "qemu/osdep.h"
@@ -273,40 +273,42 @@ uint32_t vpc_bitmap_size(uint32_t block_size)
 
 void vpc_new_footer(VpcFooter *footer, const VpcNewDisk *disk)
 {
-    QemuUUID uuid;
+    QemuUUID uuid;              /* aligned, as the footer's is not */
 
-    memset(footer, 0, sizeof(*footer));
-    memcpy(footer->cookie, VPC_FOOTER_COOKIE, 8);
-    footer->features = cpu_to_be32(2);
-    footer->version = cpu_to_be32(VPC_VERSION);
-    footer->data_offset = disk->type == VPC_TYPE_FIXED
-                          ? UINT64_MAX : cpu_to_be64(sizeof(*footer));
-    footer->timestamp = cpu_to_be32(time(NULL) - VPC_EPOCH);
-    memcpy(footer->creator_app, disk->creator_app, 4);
-    footer->creator_major = cpu_to_be16(5);
-    footer->creator_minor = cpu_to_be16(3);
-    memcpy(footer->creator_os, "Wi2k", 4);
-    footer->original_size = cpu_to_be64(disk->size);
-    footer->current_size = cpu_to_be64(disk->size);
-    footer->cylinders = cpu_to_be16(disk->geometry.cylinders);
-    footer->heads = disk->geometry.heads;
-    footer->sectors = disk->geometry.sectors;
-    footer->type = cpu_to_be32(disk->type);
     qemu_uuid_generate(&uuid);
-    footer->uuid = uuid;
+    *footer = (VpcFooter) {
+        .cookie = VPC_FOOTER_COOKIE,
+        .features = cpu_to_be32(2),
+        .version = cpu_to_be32(VPC_VERSION),
+        .data_offset = disk->type == VPC_TYPE_FIXED
+                       ? UINT64_MAX : cpu_to_be64(sizeof(*footer)),
+        .timestamp = cpu_to_be32(time(NULL) - VPC_EPOCH),
+        .creator_major = cpu_to_be16(5),
+        .creator_minor = cpu_to_be16(3),
+        .creator_os = "Wi2k",
+        .original_size = cpu_to_be64(disk->size),
+        .current_size = cpu_to_be64(disk->size),
+        .cylinders = cpu_to_be16(disk->geometry.cylinders),
+        .heads = disk->geometry.heads,
+        .sectors = disk->geometry.sectors,
+        .type = cpu_to_be32(disk->type),
+        .uuid = uuid,
+    };
+    memcpy(footer->creator_app, disk->creator_app, 4);
     vpc_footer_seal(footer);
 }
 
 void vpc_new_header(VpcDynHeader *header, uint64_t table_offset,
                     uint32_t entries, uint32_t block_size)
 {
-    memset(header, 0, sizeof(*header));
-    memcpy(header->cookie, VPC_HEADER_COOKIE, 8);
-    header->data_offset = UINT64_MAX;
-    header->table_offset = cpu_to_be64(table_offset);
-    header->version = cpu_to_be32(VPC_VERSION);
-    header->max_table_entries = cpu_to_be32(entries);
-    header->block_size = cpu_to_be32(block_size);
+    *header = (VpcDynHeader) {
+        .cookie = VPC_HEADER_COOKIE,
+        .data_offset = UINT64_MAX,
+        .table_offset = cpu_to_be64(table_offset),
+        .version = cpu_to_be32(VPC_VERSION),
+        .max_table_entries = cpu_to_be32(entries),
+        .block_size = cpu_to_be32(block_size),
+    };
     vpc_header_seal(header);
 }
 

@@ -48,30 +48,8 @@ static int plan_size(const BlockdevCreateOptionsVpc *opts, bool exact,
 
 /* ---- the footer's fields ------------------------------------------------ */
 
-/*
- * The time that the environment sets, as a footer can have it; *@set: there is
- * one.
- */
-static bool time_of_environment(uint32_t *seconds, bool *set, Error **errp)
-{
-    const char *text = g_getenv(EPOCH_VARIABLE);
-    uint64_t time;
-
-    *set = text != NULL;
-    if (!text) {
-        return true;
-    }
-    if (qemu_strtou64(text, NULL, 10, &time) < 0) {
-        error_setg(errp, "The environment variable " EPOCH_VARIABLE " expects "
-                   "seconds since 1970, not '%s'", text);
-        return false;
-    }
-    *seconds = MIN(time - MIN(time, VPC_EPOCH), UINT32_MAX);
-    return true;
-}
-
 /* An identifier by name (RFC 4122, version 5) of everything else. */
-static void derive_uuid(VpcPlan *plan)
+static void plan_derive_uuid(VpcPlan *plan)
 {
     static const QemuUUID space = { .data = {
         0x6d, 0x69, 0x6e, 0x62, 0x6c, 0x6b, 0x52, 0x56,
@@ -96,9 +74,13 @@ static void derive_uuid(VpcPlan *plan)
     plan->footer.uuid = uuid;
 }
 
-static void default_footer(VpcPlan *plan, const VpcDefaults *defaults)
+/* The footer, but for its checksum and a UUID that follows from the rest. */
+static int plan_footer(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
+                       bool *time_given, Error **errp)
 {
-    uint64_t sectors = plan->size / VPC_SECTOR;
+    const VpcDefaults *defaults = vpc_target_defaults(opts);
+    const char *epoch = g_getenv(EPOCH_VARIABLE);
+    uint64_t time = 0, sectors = plan->size / VPC_SECTOR;
     VpcNewDisk disk = {
         .size = plan->size,
         .type = plan->type,
@@ -106,17 +88,6 @@ static void default_footer(VpcPlan *plan, const VpcDefaults *defaults)
         .geometry = defaults->exact ? vpc_geometry(sectors)
                                     : vpc_geometry_above(sectors),
     };
-
-    vpc_new_footer(&plan->footer, &disk);
-    plan->footer.creator_major = cpu_to_be16(defaults->creator_major);
-    plan->footer.creator_minor = cpu_to_be16(defaults->creator_minor);
-    memcpy(plan->footer.creator_os, defaults->creator_os, 4);
-}
-
-/* The footer, but for its UUID and its checksum. */
-static int plan_footer(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
-                       bool *time_given, Error **errp)
-{
     VpcFields fields = {
         .creator = opts->creator,
         .creator_os = opts->creator_os,
@@ -125,26 +96,40 @@ static int plan_footer(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
         .has_timestamp = opts->has_timestamp,
         .timestamp = opts->timestamp,
     };
-    uint32_t seconds;
 
-    default_footer(plan, vpc_target_defaults(opts));
-    if (!time_of_environment(&seconds, time_given, errp)) {
+    if (epoch && qemu_strtou64(epoch, NULL, 10, &time) < 0) {
+        error_setg(errp, "The environment variable " EPOCH_VARIABLE " expects "
+                   "seconds since 1970, not '%s'", epoch);
         return -EINVAL;
     }
-    if (*time_given) {
-        plan->footer.timestamp = cpu_to_be32(seconds);
+    vpc_new_footer(&plan->footer, &disk);
+    plan->footer.creator_major = cpu_to_be16(defaults->creator_major);
+    plan->footer.creator_minor = cpu_to_be16(defaults->creator_minor);
+    memcpy(plan->footer.creator_os, defaults->creator_os, 4);
+    if (epoch) {
+        /* The nearest one that a footer can have. */
+        plan->footer.timestamp = cpu_to_be32(
+            MIN(time - MIN(time, VPC_EPOCH), UINT32_MAX));
     }
-    *time_given |= opts->has_timestamp;
+    *time_given = epoch || opts->has_timestamp;
     return vpc_fields_apply(&fields, &plan->footer, errp) ? 0 : -EINVAL;
 }
 
-/* The creator's rule must not make another disk of it. */
-static bool creator_fits(const VpcPlan *plan, Error **errp)
+/*
+ * The plan is for the product, and the creator's rule makes no other disk of
+ * it, because a guest would find its data cut off.
+ */
+static bool plan_fits(const BlockdevCreateOptionsVpc *opts, const VpcPlan *plan,
+                      Error **errp)
 {
-    g_autofree char *creator = vpc_field_text(plan->footer.creator_app);
     uint64_t size = vpc_disk_size(&plan->footer, VPC_SIZE_AUTO);
 
+    if (!vpc_target_takes(opts, plan, errp)) {
+        return false;
+    }
     if (size != plan->size) {
+        g_autofree char *creator = vpc_field_text(plan->footer.creator_app);
+
         error_setg(errp, "Creator '%s' takes the size from the geometry, which "
                    "gives %" PRIu64 " bytes instead of %" PRIu64, creator,
                    size, plan->size);
@@ -218,12 +203,11 @@ int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
     if (ret == 0) {
         ret = plan_layout(opts, plan, errp);
     }
-    if (ret == 0 && (!vpc_target_takes(opts, plan, errp) ||
-                     !creator_fits(plan, errp))) {
+    if (ret == 0 && !plan_fits(opts, plan, errp)) {
         ret = -EINVAL;
     }
     if (ret == 0 && time_given && !opts->uuid) {
-        derive_uuid(plan);
+        plan_derive_uuid(plan);
     }
     vpc_footer_seal(&plan->footer);
     return ret;

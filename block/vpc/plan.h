@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an image that is to be made will be, down to its last byte: the options
- * judged, the defaults filled in.  Nothing here does I/O.
+ * The plan of a new image, down to its last byte: the options checked, the
+ * defaults filled in.  Nothing here does I/O, so that measure can ask it, too.
  */
 #ifndef BLOCK_VPC_PLAN_H
 #define BLOCK_VPC_PLAN_H
@@ -22,7 +22,7 @@ typedef struct VpcPlan {
 } VpcPlan;
 
 /*
- * Judges @opts and fills @plan.  A size that @opts cannot have exactly is
+ * Checks @opts and fills @plan.  A size that @opts cannot have exactly is
  * rounded up if @round, else refused with a hint.  0, or -errno with an error.
  */
 int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
@@ -36,7 +36,7 @@ bool vpc_plan_has_all_blocks(const VpcPlan *plan);
 
 /* ---- target.c ----------------------------------------------------------- */
 
-/* What options have by default. */
+/* The options' defaults. */
 typedef struct VpcDefaults {
     char creator[5];
     uint16_t creator_major;
@@ -49,7 +49,7 @@ typedef struct VpcDefaults {
 
 const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts);
 
-/* Would the product take such an image?  On false, @errp says what it wants. */
+/* Would the product take such an image?  If not, @errp states what it wants. */
 bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
                       const VpcPlan *plan, Error **errp);
 
