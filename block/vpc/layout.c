@@ -23,6 +23,11 @@
 #include "qemu/osdep.h"
 #include "layout.h"
 
+uint64_t vpc_layout_bat_end(uint64_t offset, uint32_t entries)
+{
+    return offset + ROUND_UP((uint64_t)entries * sizeof(uint32_t), VPC_SECTOR);
+}
+
 /* ---- blocks ------------------------------------------------------------- */
 
 uint64_t vpc_layout_block_bytes(uint32_t block_size)
@@ -110,8 +115,8 @@ void vpc_layout_init(VpcLayout *l, uint64_t size, uint32_t block_size,
     l->block_size = block_size;
     l->bitmap_size = vpc_bitmap_size(block_size);
     l->blocks = DIV_ROUND_UP(size, block_size);
-    l->bat_bytes = ROUND_UP((uint64_t)l->blocks * 4, VPC_SECTOR);
-    end = VPC_BAT_OFFSET + l->bat_bytes;
+    end = vpc_layout_bat_end(VPC_BAT_OFFSET, l->blocks);
+    l->bat_bytes = end - VPC_BAT_OFFSET;
     l->batmap_header = batmap ? end : 0;
     l->batmap_bytes = batmap ? ROUND_UP(DIV_ROUND_UP(l->blocks, 8), VPC_SECTOR)
                              : 0;

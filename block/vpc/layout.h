@@ -23,6 +23,9 @@ typedef struct VpcRange {
 #define VPC_HEADER_OFFSET ((uint64_t)sizeof(VpcFooter))
 #define VPC_BAT_OFFSET (VPC_HEADER_OFFSET + sizeof(VpcDynHeader))
 
+/* The offset of what follows a BAT of @entries at @offset. */
+uint64_t vpc_layout_bat_end(uint64_t offset, uint32_t entries);
+
 /* ---- blocks ------------------------------------------------------------- */
 
 /* Bytes of a block of @block_size bytes with its bitmap. */

@@ -11,41 +11,52 @@
 #include "qapi/error.h"
 #include "vpc.h"
 
+/* The first of @count ranges that has bytes in [@start, @end), or NULL. */
+static const VpcRange *structures_find(const VpcRange *ranges, unsigned count,
+                                       uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (start < ranges[i].end && end > ranges[i].start) {
+            return &ranges[i];
+        }
+    }
+    return NULL;
+}
+
+bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end)
+{
+    return structures_find(s->reserved, s->reserved_count, start, end);
+}
+
+bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end)
+{
+    return structures_find(s->rooms, VPC_LOCATORS, start, end);
+}
+
 int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
                       uint64_t bytes, Error **errp)
 {
-    uint64_t length = s->file_end;
+    const VpcRange *other;
     uint64_t end;
 
-    if (!checked_add_u64(start, bytes, &end) || end > length) {
+    if (!checked_add_u64(start, bytes, &end) || end > s->file_end) {
         error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes does "
                    "not lie inside the file of %" PRIu64 " bytes", what, start,
-                   bytes, length);
+                   bytes, s->file_end);
         return -EINVAL;
     }
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            error_setg(errp, "%s at offset %" PRIu64 " overlaps another "
-                       "structure that ends at offset %" PRIu64, what, start,
-                       s->reserved[i].end);
-            return -EINVAL;
-        }
+    other = structures_find(s->reserved, s->reserved_count, start, end);
+    if (other) {
+        error_setg(errp, "%s at offset %" PRIu64 " overlaps another "
+                   "structure that ends at offset %" PRIu64, what, start,
+                   other->end);
+        return -EINVAL;
     }
     if (bytes) {
         assert(s->reserved_count < VPC_MAX_RESERVED);
         s->reserved[s->reserved_count++] = (VpcRange) { start, end };
     }
     return 0;
-}
-
-bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        if (start < s->reserved[i].end && end > s->reserved[i].start) {
-            return true;
-        }
-    }
-    return false;
 }
 
 uint64_t vpc_structures_end(const VpcState *s, bool rooms)
@@ -61,16 +72,6 @@ uint64_t vpc_structures_end(const VpcState *s, bool rooms)
         }
     }
     return end;
-}
-
-bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < VPC_LOCATORS; i++) {
-        if (start < s->rooms[i].end && end > s->rooms[i].start) {
-            return true;
-        }
-    }
-    return false;
 }
 
 int vpc_put_footer(BlockDriverState *bs, uint64_t offset)
