@@ -3,8 +3,8 @@
  * Check of the sector bitmaps, and of XenServer's batmap against them.
  *
  * Invariant: a bit of the batmap that is set on the disk after a repair belongs
- * to a block whose bitmap is full; bits that could be set, but are not, are no
- * finding.
+ * to a block whose bitmap is full, because such a block is read without its
+ * bitmap; bits that could be set, but are not, are no finding.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -59,38 +59,6 @@ static void bitmaps_found_batmap_fault(VpcCheck *c)
     }
 }
 
-/* The map as the disk has it; its place is the one that opening found sound. */
-static int bitmaps_load_batmap(VpcCheck *c)
-{
-    VpcState *s = c->bs->opaque;
-    const VpcBatmap *b = &s->batmap;
-    uint32_t checksum;
-    int ret;
-
-    if (!b->header_offset) {
-        return 0;
-    }
-    if (!b->map || !b->bytes) {
-        bitmaps_found_batmap_fault(c);
-        return 0;
-    }
-    c->batmap = b->header;
-    c->map = g_malloc(b->bytes);
-    ret = bdrv_pread(c->bs->file, b->offset, c->map, b->bytes);
-    if (ret < 0) {
-        return ret;
-    }
-    checksum = bitmaps_batmap_checksum(c);
-    if (be32_to_cpu(c->batmap.checksum) != checksum) {
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
-                  b->header_offset + 24, "checksum of the batmap",
-                  g_strdup_printf("0x%08x", be32_to_cpu(c->batmap.checksum)),
-                  "0x%08x", checksum);
-        c->write_batmap = true;
-    }
-    return 0;
-}
-
 static void bitmaps_clear_batmap_bit(VpcCheck *c, uint32_t block)
 {
     VpcState *s = c->bs->opaque;
@@ -116,46 +84,40 @@ static uint32_t bitmaps_next(const uint8_t *bits, uint32_t i, uint32_t sectors,
 }
 
 /*
- * Do the sectors whose bits are clear hold data?  VpcContent or -errno.
- * Programs that do not look at the bitmap would show them to the guest.
+ * Sectors whose bits are clear should be zero in the file, because programs
+ * that do not look at the bitmap show them to the guest.
  */
-static int bitmaps_hold_stale_data(VpcCheck *c, uint32_t entry,
-                                   const uint8_t *bits, uint32_t sectors)
-{
-    VpcState *s = c->bs->opaque;
-    uint64_t data = vpc_data_offset(s, entry);
-    int ret = VPC_CONTENT_ZERO;
-
-    for (uint32_t i = 0, end; i < sectors && ret == VPC_CONTENT_ZERO; i = end) {
-        i = bitmaps_next(bits, i, sectors, false);
-        end = bitmaps_next(bits, i, sectors, true);
-        ret = vpc_space_content(c->bs, data + (uint64_t)i * VPC_SECTOR,
-                                data + (uint64_t)end * VPC_SECTOR);
-    }
-    return ret;
-}
-
 static void bitmaps_check_block(VpcCheck *c, uint32_t block, uint32_t entry,
                                 bool sound, uint8_t *bits)
 {
     VpcState *s = c->bs->opaque;
+    uint64_t data = vpc_data_offset(s, entry);
     uint32_t sectors = vpc_sectors_of(s, block);
+    uint32_t clear, set;
     int ret = bdrv_pread(c->bs->file, (uint64_t)entry * VPC_SECTOR, bits,
                          s->bitmap_size);
 
-    if (ret >= 0) {
-        if (bitmaps_next(bits, 0, sectors, false) == sectors) {
-            return;             /* full, as most are */
-        }
-        bitmaps_clear_batmap_bit(c, block);
-        /* The space of a damaged block may be another block's. */
-        ret = sound ? bitmaps_hold_stale_data(c, entry, bits, sectors) : 0;
+    if (ret < 0) {
+        c->errors++;
+        return;
+    }
+    clear = bitmaps_next(bits, 0, sectors, false);
+    if (clear == sectors) {
+        return;
+    }
+    bitmaps_clear_batmap_bit(c, block);
+    /* The space of a damaged block may be another block's: it says nothing. */
+    ret = VPC_CONTENT_ZERO;
+    while (sound && clear < sectors && ret == VPC_CONTENT_ZERO) {
+        set = bitmaps_next(bits, clear, sectors, true);
+        ret = vpc_space_content(c->bs, data + (uint64_t)clear * VPC_SECTOR,
+                                data + (uint64_t)set * VPC_SECTOR);
+        clear = bitmaps_next(bits, set, sectors, false);
     }
     if (ret < 0) {
         c->errors++;
     } else if (ret != VPC_CONTENT_ZERO) {
-        vpc_found_blocks(c, VPC_FAULT_STALE, vpc_data_offset(s, entry), block,
-                         1, entry, 0);
+        vpc_found_blocks(c, VPC_FAULT_STALE, data, block, 1, entry, 0);
     }
 }
 
@@ -183,11 +145,29 @@ static int bitmaps_check_blocks(void *opaque, uint32_t block, uint32_t count,
 int vpc_check_bitmaps(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    int ret = bitmaps_load_batmap(c);
+    const VpcBatmap *b = &s->batmap;
+    int ret;
 
-    if (ret == 0) {
-        ret = vpc_bat_walk(c->bs, s->bat.blocks, bitmaps_check_blocks, c);
+    if (b->header_offset && b->map && b->bytes) {
+        /* As the disk has it, in the place that opening found sound. */
+        c->batmap = b->header;
+        c->map = g_malloc(b->bytes);
+        ret = bdrv_pread(c->bs->file, b->offset, c->map, b->bytes);
+        if (ret < 0) {
+            return ret;
+        }
+        if (be32_to_cpu(c->batmap.checksum) != bitmaps_batmap_checksum(c)) {
+            vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
+                      b->header_offset + 24, "checksum of the batmap",
+                      g_strdup_printf("0x%08x",
+                                      be32_to_cpu(c->batmap.checksum)),
+                      "0x%08x", bitmaps_batmap_checksum(c));
+            c->write_batmap = true;
+        }
+    } else if (b->header_offset) {
+        bitmaps_found_batmap_fault(c);
     }
+    ret = vpc_bat_walk(c->bs, s->bat.blocks, bitmaps_check_blocks, c);
     if (c->write_batmap) {
         c->batmap.checksum = cpu_to_be32(bitmaps_batmap_checksum(c));
     }

@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Check of the block allocation table, by a census of its own; and where blocks
- * that must move are to go.
+ * Check of the BAT, by a census of its own, because that of opening may be
+ * older than the disk; and where blocks that must move are to go.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "check.h"
 
-/* The part of a block that stays in its place, but is past the end. */
-static void blocks_note_cut(VpcCheck *c, uint32_t entry)
-{
-    VpcState *s = c->bs->opaque;
-    uint64_t start = (uint64_t)entry * VPC_SECTOR;
-    VpcRange cut = { MAX(start, s->file_end), start + c->block_bytes };
-
-    g_array_append_val(c->cuts, cut);
-}
-
 /* A block with a place that is damaged all the same. */
 static void blocks_found_one(VpcCheck *c, uint32_t block, uint32_t entry,
                              VpcFault fault, VpcShared *shared)
 {
     uint64_t offset = vpc_entry_offset(c->bs->opaque, block);
+    uint64_t start = (uint64_t)entry * VPC_SECTOR;
     bool move = fault == VPC_FAULT_INTO;
 
     if (fault != VPC_FAULT_NONE) {
@@ -39,7 +30,10 @@ static void blocks_found_one(VpcCheck *c, uint32_t block, uint32_t entry,
 
         g_array_append_val(c->moves, m);
     } else if (fault == VPC_FAULT_TRUNCATED) {
-        blocks_note_cut(c, entry);
+        /* It stays in its place; the part past the end becomes zeroes. */
+        VpcRange cut = { MAX(start, c->file_end), start + c->block_bytes };
+
+        g_array_append_val(c->cuts, cut);
     }
 }
 
@@ -88,32 +82,23 @@ int vpc_check_blocks(VpcCheck *c)
 /* ---- the end of the image, after a repair ------------------------------- */
 
 /*
- * A table of a few pages can name one block a million times.  What is copied is
- * bounded by the file, too.
+ * Moved blocks go after all that the file holds, whatever it is, each where
+ * growth would put it.  Copies are bounded by the file, because a BAT of a few
+ * pages can name one block a million times.
  */
-static bool copies_are_bounded(const VpcCheck *c)
+static int blocks_place_moves(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     uint64_t bytes = c->moves->len * c->block_bytes;
-
-    if (bytes <= 4 * s->file_length + 64 * MiB) {
-        return true;
-    }
-    error_report("'%s': %u blocks overlap others; to separate them would take %"
-                 PRIu64 " bytes, more than four times the file, so nothing is "
-                 "repaired", c->bs->filename, c->moves->len, bytes);
-    return false;
-}
-
-/*
- * Moved blocks go after all that the file holds, whatever it is, each where
- * growth would put it.
- */
-static int place_moves(VpcCheck *c)
-{
-    VpcState *s = c->bs->opaque;
     uint64_t next = MAX(MAX(c->data_end, s->file_length), s->space.floor);
 
+    if (bytes > 4 * s->file_length + 64 * MiB) {
+        error_report("'%s': %u blocks overlap others; to separate them would "
+                     "take %" PRIu64 " bytes, more than four times the file, "
+                     "so nothing is repaired", c->bs->filename, c->moves->len,
+                     bytes);
+        return -EFBIG;
+    }
     for (guint i = 0; i < c->moves->len; i++) {
         VpcMove *m = &g_array_index(c->moves, VpcMove, i);
         uint64_t offset = vpc_layout_block(s->block_size, next);
@@ -135,24 +120,16 @@ int vpc_check_place(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     bool last_is_free;
-    int content;
+    int ret = blocks_place_moves(c);
 
-    if (!copies_are_bounded(c)) {
-        return -EFBIG;
+    if (ret == 0) {
+        ret = vpc_content_after(c->bs, c->data_end, &last_is_free);
     }
-    if (c->moves->len) {
-        int ret = place_moves(c);
-
-        if (ret < 0) {
-            return ret;
-        }
-    }
-    content = vpc_content_after(c->bs, c->data_end, &last_is_free);
-    if (content < 0) {
-        return content;
+    if (ret < 0) {
+        return ret;
     }
     c->new_footer = vpc_layout_footer(c->data_end);
-    if (content == VPC_CONTENT_DATA) {
+    if (ret == VPC_CONTENT_DATA) {
         c->new_footer = !s->footer_lost ? s->footer_offset
                          : last_is_free ? s->file_length - VPC_SECTOR
                          : ROUND_UP(s->exact_length, VPC_SECTOR);
