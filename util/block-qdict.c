@@ -71,17 +71,13 @@ void qdict_flatten(QDict *qdict)
     qdict_join(qdict, flat, true);
 }
 
-static bool is_container(QObject *obj)
-{
-    return qobject_to(QDict, obj) || qobject_to(QList, obj);
-}
-
-static bool is_empty_container(QObject *obj)
+/* False for scalars and for empty dicts and lists, which are values, too. */
+static bool has_members(QObject *obj)
 {
     QDict *dict = qobject_to(QDict, obj);
     QList *list = qobject_to(QList, obj);
 
-    return (dict && !qdict_size(dict)) || (list && qlist_empty(list));
+    return dict ? qdict_size(dict) > 0 : list && !qlist_empty(list);
 }
 
 /*
@@ -122,7 +118,7 @@ static bool tree_put(QDict *root, const char *key, QObject *value,
         g_autofree char *part = next_part(&pos);
         QObject *old = qdict_get(dict, part);
 
-        if (old && (!pos || !is_container(old) || is_empty_container(old))) {
+        if (old && (!pos || !has_members(old))) {
             error_setg(errp, "Key '%s' clashes with another key", key);
             return false;
         }
@@ -216,7 +212,7 @@ QObject *qdict_crumple(const QDict *src, Error **errp)
         const char *key = qdict_entry_key(entry);
         QObject *value = qdict_entry_value(entry);
 
-        if (is_container(value) && !is_empty_container(value)) {
+        if (has_members(value)) {
             error_setg(errp, "Value of key '%s' is not a scalar", key);
             return NULL;
         }

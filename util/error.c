@@ -36,61 +36,53 @@ static void error_end_process(Error **errp, Error *err)
     }
 }
 
-/* Move @err to @errp, which is not NULL and holds no error. */
-static void error_deliver(Error **errp, Error *err)
+/* error_setg_errno() with its values in @ap. */
+static void GCC_FMT_ATTR(6, 0)
+    error_setv(Error **errp, const char *src, int line, const char *func,
+               int os_error, const char *fmt, va_list ap)
 {
-    error_end_process(errp, err);
-    assert(!*errp);
-    *errp = err;
-}
+    int saved_errno = errno;
+    Error *err;
 
-static Error *error_new(const char *src, int line, const char *func, char *msg)
-{
-    Error *err = g_new0(Error, 1);
-
-    err->msg = msg;
+    if (!errp) {
+        return;
+    }
+    err = g_new0(Error, 1);
+    err->msg = g_strdup_vprintf(fmt, ap);
     err->src = src;
     err->line = line;
     err->func = func;
-    return err;
+    if (os_error) {
+        g_autofree char *head = err->msg;
+
+        err->msg = g_strdup_printf("%s: %s", head, g_strerror(os_error));
+    }
+    error_end_process(errp, err);
+    /* A first error that was overwritten would be lost, and leak. */
+    assert(!*errp);
+    *errp = err;
+    errno = saved_errno;
 }
 
 void error_setg_internal(Error **errp, const char *src, int line,
                          const char *func, const char *fmt, ...)
 {
-    int saved_errno = errno;
     va_list ap;
 
-    if (!errp) {
-        return;
-    }
     va_start(ap, fmt);
-    error_deliver(errp, error_new(src, line, func, g_strdup_vprintf(fmt, ap)));
+    error_setv(errp, src, line, func, 0, fmt, ap);
     va_end(ap);
-    errno = saved_errno;
 }
 
 void error_setg_errno_internal(Error **errp, const char *src, int line,
                                const char *func, int os_error, const char *fmt,
                                ...)
 {
-    int saved_errno = errno;
     va_list ap;
-    char *msg;
 
-    if (!errp) {
-        return;
-    }
     va_start(ap, fmt);
-    msg = g_strdup_vprintf(fmt, ap);
+    error_setv(errp, src, line, func, os_error, fmt, ap);
     va_end(ap);
-    if (os_error) {
-        g_autofree char *head = msg;
-
-        msg = g_strdup_printf("%s: %s", head, g_strerror(os_error));
-    }
-    error_deliver(errp, error_new(src, line, func, msg));
-    errno = saved_errno;
 }
 
 void error_propagate(Error **dst_errp, Error *local_err)

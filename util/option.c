@@ -132,18 +132,18 @@ bool qemu_opt_set_number(QemuOpts *opts, const char *name, int64_t val,
     return qemu_opt_set(opts, name, text, errp);
 }
 
-int qemu_opt_unset(QemuOpts *opts, const char *name)
+void qemu_opt_unset(QemuOpts *opts, const char *name)
 {
     QemuOpt *opt, *next;
-    int count = 0;
 
+    if (!opts) {
+        return;
+    }
     QTAILQ_FOREACH_SAFE(opt, &opts->head, next, next) {
         if (strcmp(opt->name, name) == 0) {
             opt_remove(opts, opt);
-            count++;
         }
     }
-    return count;
 }
 
 /*
@@ -185,9 +185,7 @@ char *qemu_opt_get_del(QemuOpts *opts, const char *name)
 {
     char *str = g_strdup(qemu_opt_get(opts, name));
 
-    if (opts) {
-        qemu_opt_unset(opts, name);
-    }
+    qemu_opt_unset(opts, name);
     return str;
 }
 
@@ -244,9 +242,7 @@ bool qemu_opt_get_bool_del(QemuOpts *opts, const char *name, bool defval)
 {
     bool value = qemu_opt_get_bool(opts, name, defval);
 
-    if (opts) {
-        qemu_opt_unset(opts, name);
-    }
+    qemu_opt_unset(opts, name);
     return value;
 }
 
@@ -255,8 +251,6 @@ uint64_t qemu_opt_get_size_del(QemuOpts *opts, const char *name,
 {
     uint64_t value = qemu_opt_get_size(opts, name, defval);
 
-    if (opts) {
-        qemu_opt_unset(opts, name);
-    }
+    qemu_opt_unset(opts, name);
     return value;
 }

@@ -96,8 +96,8 @@ bool qemu_opt_set(QemuOpts *opts, const char *name, const char *value,
 bool qemu_opt_set_number(QemuOpts *opts, const char *name, int64_t val,
                          Error **errp);
 
-/* Remove all settings of @name; returns how many there were. */
-int qemu_opt_unset(QemuOpts *opts, const char *name);
+/* Remove all settings of @name, so that its default counts. */
+void qemu_opt_unset(QemuOpts *opts, const char *name);
 
 /*
  * A new, empty set on @list.  @id NULL: anonymous, and always new unless the
