@@ -171,9 +171,6 @@ void aio_co_wake(Coroutine *co);
  */
 void aio_co_schedule(AioContext *ctx, Coroutine *co);
 
-/* Run @co in @ctx, the caller's own context: as aio_co_wake in its home. */
-void aio_co_enter(AioContext *ctx, Coroutine *co);
-
 /*
  * Prepare memory of the caller as a timer of @ctx, not armed.  @scale (SCALE_*)
  * is part of the interface and has no effect, because timer_mod_ns() is the

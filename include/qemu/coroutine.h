@@ -85,15 +85,6 @@ Coroutine *qemu_coroutine_self(void);
 bool qemu_in_coroutine(void);
 
 /*
- * Returns whether @co, which has not ended, runs or has entered another
- * coroutine that has not returned to it yet.  False for one that is created,
- * suspended or woken.
- *
- * May be called inside and outside coroutines, in the coroutine's thread.
- */
-bool qemu_coroutine_entered(Coroutine *co);
-
-/*
  * Returns the number of coroutines, of all threads, that have been created
  * and have not ended.  Tests compare it to find leaks.
  *

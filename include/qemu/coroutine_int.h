@@ -12,6 +12,7 @@
 #define QEMU_COROUTINE_INT_H
 
 #include "qemu/coroutine.h"
+#include "qemu/queue.h"
 
 typedef struct AioContext AioContext;
 
@@ -47,7 +48,7 @@ struct Coroutine {
     CoQueue wakeups;
 
     /* For the event loop: link in a list of coroutines scheduled on ctx. */
-    Coroutine *scheduled_next;
+    QSIMPLEQ_ENTRY(Coroutine) scheduled_next;
 
     /* For the event loop: non-zero while it stands in that list (atomic). */
     int scheduled;

@@ -44,7 +44,7 @@ static void log_clear(void)
     event_log[0] = '\0';
 }
 
-/* --- self and entered --- */
+/* --- self --- */
 
 static void coroutine_fn check_self(void *opaque)
 {
@@ -52,7 +52,6 @@ static void coroutine_fn check_self(void *opaque)
 
     g_assert_true(qemu_in_coroutine());
     g_assert_true(qemu_coroutine_self() == *co);
-    g_assert_true(qemu_coroutine_entered(*co));
     qemu_coroutine_yield();
     g_assert_true(qemu_in_coroutine());
     g_assert_true(qemu_coroutine_self() == *co);
@@ -68,11 +67,9 @@ static void test_self(void)
     g_assert_null(qemu_coroutine_self());
     co = qemu_coroutine_create(check_self, &co);
     g_assert_cmpuint(qemu_coroutine_live_count(), ==, live + 1);
-    g_assert_false(qemu_coroutine_entered(co));
     qemu_coroutine_enter(co);
     g_assert_false(qemu_in_coroutine());
     g_assert_null(qemu_coroutine_self());
-    g_assert_false(qemu_coroutine_entered(co));
     qemu_coroutine_enter(co);
     g_assert_null(co);
     g_assert_cmpuint(qemu_coroutine_live_count(), ==, live);
@@ -98,7 +95,6 @@ static void coroutine_fn nest(void *opaque)
 
         qemu_coroutine_enter(child);
         g_assert_true(qemu_coroutine_self() == self);
-        g_assert_true(qemu_coroutine_entered(self));
     }
     nd->returned++;
 }
@@ -116,10 +112,7 @@ static void test_nesting(void)
 
 static void coroutine_fn inner_yields(void *opaque)
 {
-    Coroutine *outer = opaque;
-
     log_event('c');
-    g_assert_true(qemu_coroutine_entered(outer));
     qemu_coroutine_yield();
     log_event('h');
 }
@@ -129,7 +122,7 @@ static void coroutine_fn outer_enters(void *opaque)
     Coroutine **inner = opaque;
 
     log_event('b');
-    *inner = qemu_coroutine_create(inner_yields, qemu_coroutine_self());
+    *inner = qemu_coroutine_create(inner_yields, NULL);
     qemu_coroutine_enter(*inner);
     log_event('d');
     qemu_coroutine_yield();
@@ -176,7 +169,6 @@ static void coroutine_fn wake_c(void *opaque)
     qemu_coroutine_yield();
     log_event('a');
     qemu_coroutine_wake(wd->c);
-    g_assert_false(qemu_coroutine_entered(wd->c));
     log_event('A');
 }
 

@@ -114,21 +114,19 @@ static bool run_bhs(AioContext *ctx, uint64_t end)
 
 bool aio_run_scheduled(AioContext *ctx)
 {
-    Coroutine *co, *next;
+    QSIMPLEQ_HEAD(, Coroutine) cos = QSIMPLEQ_HEAD_INITIALIZER(cos);
+    Coroutine *co;
     uint64_t end;
     bool progress;
-    int n = 0;
 
     if (!aio_has_scheduled(ctx)) {
         return false;
     }
     pthread_mutex_lock(&ctx->lock);
-    co = ctx->co_first;
-    for (next = co; next; next = next->scheduled_next) {
-        n++;
+    QSIMPLEQ_FOREACH(co, &ctx->cos, scheduled_next) {
+        add_work(ctx, -1);
     }
-    ctx->co_first = ctx->co_last = NULL;
-    add_work(ctx, -n);
+    QSIMPLEQ_CONCAT(&cos, &ctx->cos);
     end = ctx->bh_serial;
     pthread_mutex_unlock(&ctx->lock);
 
@@ -136,11 +134,10 @@ bool aio_run_scheduled(AioContext *ctx)
      * Coroutines first: they cannot poll, so that none of those that were
      * taken from the list is left waiting for a callback that does.
      */
-    progress = co != NULL;
-    for (; co; co = next) {
-        /* Read before it runs, because then its link is free for others. */
-        next = co->scheduled_next;
-        co->scheduled_next = NULL;
+    progress = !QSIMPLEQ_EMPTY(&cos);
+    while ((co = QSIMPLEQ_FIRST(&cos))) {
+        /* Off the list first, because it may be scheduled again as it runs. */
+        QSIMPLEQ_REMOVE_HEAD(&cos, scheduled_next);
         __atomic_store_n(&co->scheduled, 0, __ATOMIC_RELEASE);
         qemu_coroutine_enter(co);
     }
@@ -151,7 +148,7 @@ void aio_drop_scheduled(AioContext *ctx)
 {
     QEMUBH *bh;
 
-    g_assert(!ctx->co_first);
+    g_assert(QSIMPLEQ_EMPTY(&ctx->cos));
     while ((bh = QTAILQ_FIRST(&ctx->bhs))) {
         g_assert(bh->oneshot);
         bh_unlink(bh);
@@ -167,13 +164,7 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co)
         g_error("coroutine %p is scheduled twice", (void *)co);
     }
     pthread_mutex_lock(&ctx->lock);
-    co->scheduled_next = NULL;
-    if (ctx->co_last) {
-        ctx->co_last->scheduled_next = co;
-    } else {
-        ctx->co_first = co;
-    }
-    ctx->co_last = co;
+    QSIMPLEQ_INSERT_TAIL(&ctx->cos, co, scheduled_next);
     add_work(ctx, 1);
     pthread_mutex_unlock(&ctx->lock);
     aio_notify(ctx);
@@ -181,14 +172,9 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co)
 
 void aio_co_wake(Coroutine *co)
 {
-    aio_co_enter(co->ctx, co);
-}
-
-void aio_co_enter(AioContext *ctx, Coroutine *co)
-{
-    if (in_aio_context_home_thread(ctx)) {
+    if (in_aio_context_home_thread(co->ctx)) {
         qemu_coroutine_wake(co);
     } else {
-        aio_co_schedule(ctx, co);
+        aio_co_schedule(co->ctx, co);
     }
 }

@@ -51,6 +51,7 @@ AioContext *aio_context_new(void)
     ctx->inline_budget = AIO_INLINE_BUDGET;
     pthread_mutex_init(&ctx->lock, NULL);
     QTAILQ_INIT(&ctx->bhs);
+    QSIMPLEQ_INIT(&ctx->cos);
     QLIST_INIT(&ctx->handlers);
     QLIST_INIT(&ctx->hooks);
     aio_timers_init(ctx);

@@ -74,8 +74,7 @@ struct AioContext {
     pthread_mutex_t lock;
     QTAILQ_HEAD(, QEMUBH) bhs; /* scheduled, in that order */
     uint64_t bh_serial;        /* stamps the schedulings */
-    Coroutine *co_first;       /* scheduled, in that order */
-    Coroutine *co_last;
+    QSIMPLEQ_HEAD(, Coroutine) cos; /* likewise */
     int work; /* entries of both lists; read without lock */
 
     QLIST_HEAD(, AioHandler) handlers;

@@ -251,18 +251,12 @@ void coroutine_switch(Coroutine *from, Coroutine *to)
 
 /* --- stacks --- */
 
-static size_t page_round_up(size_t size)
-{
-    size_t page = sysconf(_SC_PAGESIZE);
-
-    return (size + page - 1) / page * page;
-}
-
 Coroutine *coroutine_stack_new(void)
 {
-    size_t guard = page_round_up(GUARD_SIZE);
-    size_t size = page_round_up(STACK_SIZE);
-    size_t map_size = guard + size + page_round_up(sizeof(CoStack));
+    size_t guard = ROUND_UP(GUARD_SIZE, qemu_real_host_page_size);
+    size_t size = ROUND_UP(STACK_SIZE, qemu_real_host_page_size);
+    size_t map_size =
+        guard + size + ROUND_UP(sizeof(CoStack), qemu_real_host_page_size);
     char *map = mmap(NULL, map_size, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE,
                      -1, 0);

@@ -228,11 +228,6 @@ bool qemu_in_coroutine(void)
     return co_thread()->current != NULL;
 }
 
-bool qemu_coroutine_entered(Coroutine *co)
-{
-    return co->state == CO_STATE_ENTERED;
-}
-
 unsigned qemu_coroutine_live_count(void)
 {
     return __atomic_load_n(&live_count, __ATOMIC_RELAXED);
