@@ -19,8 +19,6 @@
 /* Called exactly once when a request is done; @ret is 0 or -errno. */
 typedef void BlockCompletionFunc(void *opaque, int ret);
 
-typedef struct BlockAIOCB BlockAIOCB;
-
 /* The size and callbacks of a driver's request structure; static storage. */
 typedef struct AIOCBInfo {
     void (*cancel_async)(BlockAIOCB *acb); /* never called; may be NULL */
@@ -52,7 +50,6 @@ void *qemu_aio_get(const AIOCBInfo *aiocb_info, BlockDriverState *bs,
 /* Drop a reference; the last one frees the structure. */
 void qemu_aio_unref(void *p);
 
-typedef struct QEMUBH QEMUBH;
 typedef void QEMUBHFunc(void *opaque);
 typedef void IOHandler(void *opaque);
 typedef bool AioPollFn(void *opaque);

@@ -58,7 +58,7 @@ typedef enum {
 #define BDRV_O_NO_FLUSH    0x0200  /* cache.no-flush=on */
 #define BDRV_O_COPY_ON_READ 0x0400
 #define BDRV_O_INACTIVE    0x0800
-#define BDRV_O_CHECK       0x1000  /* opened to be checked, repaired, salvaged */
+#define BDRV_O_CHECK       0x1000  /* opened to check, repair or salvage it */
 #define BDRV_O_ALLOW_RDWR  0x2000  /* may become writable by reopening */
 #define BDRV_O_UNMAP       0x4000  /* discard=unmap */
 #define BDRV_O_PROTOCOL    0x8000  /* no probing: a protocol node is wanted */
@@ -84,7 +84,7 @@ typedef enum {
 #define BDRV_BLOCK_OFFSET_VALID 0x04 /* it is in file at map */
 #define BDRV_BLOCK_RAW          0x08 /* drivers only: ask *file at *map */
 #define BDRV_BLOCK_ALLOCATED    0x10 /* layer only: this node answers for it */
-#define BDRV_BLOCK_EOF          0x20 /* layer only: ends at the end of the node */
+#define BDRV_BLOCK_EOF          0x20 /* layer only: ends where the node ends */
 #define BDRV_BLOCK_RECURSE      0x40 /* drivers only: the file may know holes */
 
 /* Permissions of an edge: what a parent does, and what it lets others do. */
@@ -175,7 +175,6 @@ struct BDRVReopenState {
     BlockDriverState *bs;
     int flags;                 /* the open flags to be */
     bool read_only;
-    bool backing_missing;
     uint64_t perm, shared_perm;
     QDict *options;            /* all options to be; prepare consumes them */
     QDict *explicit_options;   /* those that the user gave */
@@ -535,7 +534,7 @@ char *bdrv_perm_names(uint64_t perm);
 
 /* ---- debug events ------------------------------------------------------- */
 
-/* Tells @bs's driver of @event; co-only, may yield at a breakpoint. */
+/* Reports @event to @bs's driver; co-only, may yield at a breakpoint. */
 void bdrv_debug_event(BlockDriverState *bs, BlkdebugEvent event);
 
 #define BLKDBG_EVENT(child, evt)                                               \

@@ -52,8 +52,6 @@
 /* The first field that QEMU 5.0's BlockDriver lacks is defined below. */
 #define MINBLK_BLOCK_DRIVER_EXT 1
 
-typedef struct BdrvTrackedRequest BdrvTrackedRequest;
-
 struct BlockDriver {
     const char *format_name;       /* required; unique among formats */
     int instance_size;             /* bytes of bs->opaque */
@@ -227,7 +225,7 @@ struct BlockDriver {
 
     /*
      * Makes the range read as zeroes, faster than by writing them.  Inside the
-     * node as writes are; cut at bl.pwrite_zeroes_alignment (heads and tails
+     * node as writes are; cut at bl.pwrite_zeroes_alignment (unaligned ends
      * come apart) and max_pwrite_zeroes.  @flags: those of
      * supported_zero_flags; MAY_UNMAP permits to give space up; NO_FALLBACK
      * promises to be fast or to return -ENOTSUP.  After -ENOTSUP, which has
@@ -240,9 +238,9 @@ struct BlockDriver {
     /*
      * The range is not needed: its content may become anything of a format's
      * choice.  Only with the UNMAP open flag; cut as write-zeroes is, by
-     * pdiscard_alignment and max_pdiscard.  A head or tail that is not aligned
-     * to bl.request_alignment comes in a call of its own, and may be refused
-     * with -ENOTSUP, which counts as done.
+     * pdiscard_alignment and max_pdiscard.  An end that is not aligned to
+     * bl.request_alignment comes in a call of its own, and may be refused with
+     * -ENOTSUP, which counts as done.
      */
     int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset,
                                          int bytes);
@@ -386,9 +384,10 @@ struct BlockDriver {
                           uint64_t shared);
     void (*bdrv_abort_perm_update)(BlockDriverState *bs);
     /*
-     * The permissions that this node needs of the child @c with @role (@c is NULL while the
-     * edge is being made), and lets others do to it, when its own users need
-     * @parent_perm and share @parent_shared.  Plain, often, changes nothing.
+     * The permissions that this node needs of the child @c with @role (@c is
+     * NULL while the edge is being made), and lets others do to it, when its
+     * own users need @parent_perm and share @parent_shared.  Plain, often,
+     * changes nothing.
      * Default: bdrv_format_default_perms.
      */
     void (*bdrv_child_perm)(BlockDriverState *bs, BdrvChild *c,
@@ -403,8 +402,8 @@ struct BlockDriver {
 
     /*
      * MINBLK_BLOCK_DRIVER_EXT: a score as bdrv_probe's for the last @size
-     * (512) bytes of a file of @file_size bytes, asked when no head beat raw's
-     * score.
+     * (512) bytes of a file of @file_size bytes, asked when no score for the
+     * first bytes beat raw's.
      */
     int (*bdrv_probe_tail)(const uint8_t *tail, int size, int64_t file_size);
     /* Options of `amend`; NULL: the format does not support it. */
@@ -540,12 +539,12 @@ struct BlockDriverState {
     uint64_t flushed_gen;          /* the write_gen that was last flushed */
     bool flush_failed;             /* the last flush did, and returned it: */
     uint64_t failed_gen;           /* that of this write_gen */
-    bool has_guard;                /* a probed raw image: see core/request/probe-guard.c */
+    bool has_guard;                /* a probed raw image: see probe-guard.c */
     bool guard_warned;             /* the warning was printed */
 
-    bool perm_check_pending;       /* block/core/graph/perm.c: checked, not set */
+    bool perm_check_pending;       /* perm.c: checked, not set */
     bool guard_refused;            /* a refused write was reported */
-    CoMutex guard_lock;            /* held while head or tail changes */
+    CoMutex guard_lock;            /* while an end of the disk changes */
 };
 
 /* ---- nodes and edges ---------------------------------------------------- */

@@ -28,8 +28,8 @@ typedef struct IovSpace {
 /*
  * qemu_iovec_init_extended() with room for @nspace elements given by the
  * caller, as qemu_iovec_init_slice_space() has it, and without its limit of
- * IOV_MAX elements, because the layer splits what is longer.  0, or -EINVAL when
- * the sum overflows, and then @qiov is empty.  To be destroyed.  Plain.
+ * IOV_MAX elements, because the layer splits what is longer.  0, or -EINVAL
+ * when the sum overflows, and then @qiov is empty.  To be destroyed.  Plain.
  */
 int qemu_iovec_init_extended_space(QEMUIOVector *qiov,
                                    void *head, size_t head_len,

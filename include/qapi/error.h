@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Error objects: how a function reports to its caller what went wrong, in words.
+ * Error objects: how a function reports to its caller, in words, what failed.
  *
  * A function that can fail takes `Error **errp` as its last parameter.  It
  * sets an error exactly when it fails, and its result shows it, too.  The

@@ -36,8 +36,6 @@
 #define coroutine_fn
 #endif
 
-typedef struct Coroutine Coroutine;
-
 /* The body of a coroutine; returning from it ends the coroutine. */
 typedef void coroutine_fn CoroutineEntry(void *opaque);
 

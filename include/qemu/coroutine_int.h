@@ -14,8 +14,6 @@
 #include "qemu/coroutine.h"
 #include "qemu/queue.h"
 
-typedef struct AioContext AioContext;
-
 typedef enum CoroutineState {
     CO_STATE_ENDED,     /* no coroutine: a stack that waits for its next one */
     CO_STATE_SUSPENDED, /* created, or it has yielded */

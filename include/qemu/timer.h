@@ -24,13 +24,10 @@
 
 typedef void QEMUTimerCB(void *opaque);
 
-/* The armed timers of one clock in one context. */
-typedef struct QEMUTimerList QEMUTimerList;
-
 /* Complete so that drivers can embed it; its members are private. */
 typedef struct QEMUTimer {
     int64_t expire_time; /* nanoseconds of its clock; -1: not armed */
-    QEMUTimerList *timer_list;
+    QEMUTimerList *timer_list; /* the armed ones of its context and clock */
     QEMUTimerCB *cb;
     void *opaque;
     uint64_t serial; /* of the arming */

@@ -19,7 +19,7 @@ typedef enum IoOpType {
     IO_OP_FALLOCATE,
 } IoOpType;
 
-/* One system call.  It lives on the stack of its coroutine, with all it needs. */
+/* One system call, on the stack of its coroutine with all that it needs. */
 typedef struct IoOp {
     IoOpType type;
     IoFile *file;
