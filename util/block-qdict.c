@@ -62,6 +62,7 @@ void qdict_flatten(QDict *qdict)
     GString *key = g_string_new(NULL);
     const QDictEntry *entry;
 
+    /* Into another dict, because new keys may be those of entries to come. */
     while ((entry = qdict_first(qdict))) {
         g_string_assign(key, qdict_entry_key(entry));
         flatten_obj(flat, key, qdict_entry_value(entry));
@@ -185,6 +186,7 @@ static QObject *tree_finish(QDict *dict, GString *path, Error **errp)
         if (!sub || !qdict_size(sub)) {
             continue;
         }
+        /* The new value keeps its entry's place, so that the walk goes on. */
         g_string_append_printf(path, "%s.", qdict_entry_key(entry));
         done = tree_finish(sub, path, errp);
         g_string_truncate(path, len);

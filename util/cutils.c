@@ -15,6 +15,7 @@ void pstrcpy(char *buf, int buf_size, const char *str)
     if (buf_size <= 0) {
         return;
     }
+    /* Not strlen(), so that no more of @str is read than is copied. */
     len = strnlen(str, buf_size - 1);
     memcpy(buf, str, len);
     buf[len] = '\0';
@@ -44,6 +45,7 @@ static int parse_end(const char *nptr, const char *end, const char **endptr,
     if (endptr) {
         *endptr = end;
     }
+    /* Before @err, because a parser may set that when there is no number. */
     if (end == nptr || (!endptr && *end != '\0')) {
         return -EINVAL;
     }
@@ -90,6 +92,7 @@ int qemu_strtoi(const char *nptr, const char **endptr, int base, int *result)
     if (ret == -EINVAL) {
         return ret;
     }
+    /* On -ERANGE the value is a limit of 64 bits, and clamped to one here. */
     *result = CLAMP(value, INT_MIN, INT_MAX);
     return *result == value ? ret : -ERANGE;
 }

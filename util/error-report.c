@@ -22,6 +22,7 @@ const char *error_get_progname(void)
     return progname ? progname : program_invocation_short_name;
 }
 
+/* Print a line whose text comes after the program's name and @kind. */
 static void GCC_FMT_ATTR(2, 0)
     report(const char *kind, const char *fmt, va_list ap)
 {

@@ -91,6 +91,7 @@ void error_propagate(Error **dst_errp, Error *local_err)
         return;
     }
     error_end_process(dst_errp, local_err);
+    /* The first error stays, because later ones mostly follow from it. */
     if (dst_errp && !*dst_errp) {
         *dst_errp = local_err;
     } else {
@@ -130,6 +131,7 @@ void error_append_hint(Error *const *errp, const char *fmt, ...)
     if (!errp) {
         return;
     }
+    /* Those two never hold an error: the process ended when one was set. */
     assert(errp != &error_abort && errp != &error_fatal && *errp);
     if (!(*errp)->hint) {
         (*errp)->hint = g_string_new(NULL);

@@ -35,6 +35,7 @@ void module_call_init(module_init_type type)
     ModuleQueue *queue = &module_queues[type];
 
     assert(type < MODULE_INIT_MAX);
+    /* Asked again each time, because a function may have queued another. */
     while (!QSIMPLEQ_EMPTY(queue)) {
         g_autofree ModuleEntry *entry = QSIMPLEQ_FIRST(queue);
 

@@ -31,6 +31,7 @@ QemuOptsList *qemu_opts_append(QemuOptsList *dst, QemuOptsList *list)
         *dst = (QemuOptsList){ .name = list ? list->name : NULL };
         dst->desc[0] = (QemuOptDesc){ NULL };
     }
+    /* An empty head points to itself, and so to where @dst was before. */
     QTAILQ_INIT(&dst->head);
     for (desc = list ? list->desc : NULL; desc && desc->name; desc++) {
         if (!opt_desc_find(dst->desc, desc->name)) {
@@ -68,6 +69,7 @@ void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
     for (i = 0; i < n; i++) {
         sorted[i] = &list->desc[i];
     }
+    /* A joined list is in the order of joining, which means nothing to users. */
     if (n) {
         qsort(sorted, n, sizeof(*sorted), opt_desc_compare);
     }
@@ -116,6 +118,7 @@ void qemu_opts_print(QemuOpts *opts, const char *separator)
 
     if (opts_accepts_any(opts->list)) {
         QTAILQ_FOREACH(opt, &opts->head, next) {
+            /* Only the last setting of a name counts. */
             if (opt == qemu_opt_find(opts, opt->name)) {
                 print_setting(opt, separator, &first);
             }

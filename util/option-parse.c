@@ -101,6 +101,7 @@ bool is_valid_option_list(const char *params)
     size_t len = strlen(params);
     size_t commas = 0;
 
+    /* Two at the end are one comma of a value; an odd one ends an item. */
     while (commas < len && params[len - 1 - commas] == ',') {
         commas++;
     }

@@ -32,6 +32,7 @@ void qemu_opts_absorb_qdict(QemuOpts *opts, QDict *qdict, Error **errp)
     for (entry = qdict_first(qdict); entry; entry = next) {
         const char *name = qdict_entry_key(entry);
 
+        /* Taken before the entry may go. */
         next = qdict_next(qdict, entry);
         if (any || opt_desc_find(opts->list->desc, name)) {
             if (!set_from_entry(opts, entry, errp)) {

@@ -154,6 +154,7 @@ QemuOpt *qemu_opt_find(QemuOpts *opts, const char *name)
 {
     QemuOpt *opt;
 
+    /* From the end, because the last setting counts. */
     QTAILQ_FOREACH_REVERSE(opt, &opts->head, next) {
         if (strcmp(opt->name, name) == 0) {
             return opt;
@@ -202,9 +203,11 @@ static QemuOptValue opt_get_value(QemuOpts *opts, const char *name,
     }
     opt = qemu_opt_find(opts, name);
     if (opt && opt->desc) {
+        /* A driver that asks for another type than it described is wrong. */
         assert(opt->desc->type == type);
         return opt->value;
     }
+    /* Without descriptions the type is known only now, and may not fit. */
     if (opt) {
         return opt_parse_value(name, type, opt->str, &value, NULL) ? value
                                                                    : defval;
@@ -213,6 +216,7 @@ static QemuOptValue opt_get_value(QemuOpts *opts, const char *name,
     if (!str) {
         return defval;
     }
+    /* The default is the program's own, so a bad one is a bug. */
     opt_parse_value(name, type, str, &value, &error_abort);
     return value;
 }

@@ -18,7 +18,10 @@ void *qemu_try_memalign(size_t alignment, size_t size)
     void *ptr;
 
     assert(is_power_of_2(alignment));
-    /* Without a size there could be no memory and yet no failure. */
+    /*
+     * posix_memalign() accepts no alignment below a pointer's; for a size of 0
+     * it may return NULL, which callers would take for a failure.
+     */
     if (posix_memalign(&ptr, MAX(alignment, sizeof(void *)), MAX(size, 1))) {
         return NULL;
     }

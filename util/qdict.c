@@ -112,6 +112,7 @@ void qdict_del(QDict *qdict, const char *key)
     QDictEntry *entry = qdict_find(qdict, key);
 
     if (entry) {
+        /* First, because the link is freed with the entry. */
         g_queue_unlink(&qdict->order, &entry->link);
         g_hash_table_remove(qdict->table, entry->key);
     }

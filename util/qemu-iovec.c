@@ -60,6 +60,7 @@ static void slice_copy(const Slice *slice, struct iovec *iov)
 static void qemu_iovec_grow(QEMUIOVector *qiov, int more)
 {
     assert(qiov->nalloc >= 0);
+    /* Doubled, so that adding n elements copies fewer than 2n. */
     if (more > qiov->nalloc - qiov->niov) {
         qiov->nalloc = MAX(qiov->niov + more, 2 * qiov->niov);
         qiov->iov = g_renew(struct iovec, qiov->iov, qiov->nalloc);
@@ -104,6 +105,7 @@ void qemu_iovec_init_slice_space(QEMUIOVector *qiov, const QEMUIOVector *source,
         return;
     }
     if (slice.head == 0 && slice.tail == 0) {
+        /* Whole elements can be shared: a view never changes its array. */
         qiov->iov = (struct iovec *)slice.iov;
         qiov->nalloc = -1;
     } else if (slice.niov <= nspace) {
@@ -146,6 +148,7 @@ int qemu_iovec_init_extended_space(QEMUIOVector *qiov,
     fits = space && niov <= nspace;
     qemu_iovec_init(qiov, fits ? 0 : niov);
     if (fits) {
+        /* As if it were the vector's own, so that elements can be added. */
         qiov->iov = space;
         qiov->nalloc = niov;
     }

@@ -119,6 +119,10 @@ QObject *qobject_from_json(const char *string, Error **errp)
     if (!strict) {
         return NULL;
     }
+    /*
+     * A key that occurs twice would hide one value from whoever looks at the
+     * text; a value alone is JSON, too, and left to the caller to refuse.
+     */
     json = json_loadb(strict->str, strict->len,
                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     g_string_free(strict, TRUE);

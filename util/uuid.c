@@ -17,6 +17,7 @@ void qemu_uuid_generate(QemuUUID *out)
     uint8_t *data = (uint8_t *)out;
     size_t i;
 
+    /* A sandbox may forbid the call; then GLib has a generator of its own. */
     if (getrandom(data, sizeof(*out), 0) != sizeof(*out)) {
         for (i = 0; i < sizeof(*out); i++) {
             data[i] = g_random_int_range(0, 256);
@@ -90,6 +91,7 @@ int qemu_uuid_parse(const char *str, QemuUUID *uuid)
     if (*str != '\0') {
         return -EINVAL;
     }
+    /* Only now, so that a bad text leaves what was there. */
     *uuid = parsed;
     return 0;
 }

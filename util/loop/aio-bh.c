@@ -100,6 +100,7 @@ static bool run_bhs(AioContext *ctx, uint64_t end)
         void *opaque = bh->opaque;
 
         bh_unlink(bh);
+        /* Unlocked, because the callback may schedule, as other threads may. */
         pthread_mutex_unlock(&ctx->lock);
         if (bh->oneshot) {
             g_free(bh);
@@ -150,6 +151,7 @@ void aio_drop_scheduled(AioContext *ctx)
 
     g_assert(QSIMPLEQ_EMPTY(&ctx->cos));
     while ((bh = QTAILQ_FIRST(&ctx->bhs))) {
+        /* Any other has an owner, whose pointer would dangle. */
         g_assert(bh->oneshot);
         bh_unlink(bh);
         g_free(bh);
@@ -160,6 +162,7 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co)
 {
     int was = __atomic_exchange_n(&co->scheduled, 1, __ATOMIC_ACQ_REL);
 
+    /* Its one link is in use already: a second entry would break the list. */
     if (was) {
         g_error("coroutine %p is scheduled twice", (void *)co);
     }

@@ -23,6 +23,7 @@ static void drop_own_context(void *opaque)
 {
     AioContext *ctx = opaque;
 
+    /* Destructors that run after this one may ask for a context again. */
     if (current == ctx) {
         current = NULL;
     }
@@ -102,6 +103,7 @@ void qemu_set_current_aio_context(AioContext *ctx)
 {
     AioContext *old = pthread_getspecific(own_key);
 
+    /* First, because @ctx may be the old one. */
     if (ctx) {
         aio_context_ref(ctx);
     }

@@ -91,6 +91,7 @@ static void count_handler(AioContext *ctx, const AioHandler *h, int n)
     ctx->n_syscall_handlers += h->io_poll ? 0 : n;
 }
 
+/* Around each walk that calls handlers, which may remove some of the list. */
 static void begin_walk(AioContext *ctx)
 {
     ctx->walking++;
@@ -130,6 +131,7 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
     }
     if (h) {
         count_handler(ctx, h, -1);
+        /* Events that a wait found for a callback that goes now are dropped. */
         h->revents &=
             ~((io_read ? 0 : POLLIN | POLLHUP) | (io_write ? 0 : POLLOUT));
     } else {
@@ -264,8 +266,10 @@ bool aio_poll(AioContext *ctx, bool blocking)
     bool notified, progress;
 
     g_assert(!qemu_in_coroutine());
+    /* What runs asks for the current context, and @ctx may be no thread's own. */
     outer = aio_context_swap_current(ctx);
     ctx->inline_budget = AIO_INLINE_BUDGET;
+    /* Before the lists are looked at: what comes later sets it again. */
     notified = __atomic_exchange_n(&ctx->notified, 0, __ATOMIC_SEQ_CST);
 
     progress = aio_run_scheduled(ctx);
@@ -273,8 +277,10 @@ bool aio_poll(AioContext *ctx, bool blocking)
     progress |= run_poll_hooks(ctx);
     progress |= run_handler_polls(ctx);
     progress |= wait_and_run_handlers(ctx, blocking && !progress && !notified);
+    /* Again, because the wait may have ended for what the engines completed. */
     progress |= run_poll_hooks(ctx);
     progress |= aio_timers_run(ctx);
+    /* What ran since has made requests, which need not wait for a next call. */
     run_flush_hooks(ctx);
 
     aio_context_swap_current(outer);

@@ -33,6 +33,7 @@ void coroutine_fn qemu_co_mutex_lock(CoMutex *mutex)
     Coroutine *self = qemu_coroutine_self();
 
     assert(self);
+    /* It would wait for itself for ever. */
     assert(mutex->holder != self);
     if (!mutex->holder) {
         mutex->holder = self;
@@ -169,6 +170,7 @@ static void coroutine_fn rwlock_lock(CoRwlock *lock, bool write)
 
     assert(self);
     assert(lock->writer != self);
+    /* Not past those in line, otherwise readers could starve a writer. */
     if (!lock->first && rwlock_can_take(lock, write)) {
         rwlock_take(lock, self, write);
         return;
@@ -207,6 +209,7 @@ void coroutine_fn qemu_co_rwlock_downgrade(CoRwlock *lock)
 {
     Coroutine *self = qemu_coroutine_self();
 
+    /* Taken again before others are admitted, who may only be readers then. */
     rwlock_give_up(lock, self);
     rwlock_take(lock, self, false);
     rwlock_admit(lock);

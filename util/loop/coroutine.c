@@ -177,6 +177,7 @@ void qemu_coroutine_enter(Coroutine *co)
 
     assert(co->state == CO_STATE_SUSPENDED);
     coroutine_claim(thread, co);
+    /* A loop, so that a chain of wake-ups takes no stack of the caller. */
     do {
         co->state = CO_STATE_ENTERED;
         co->caller = self;

@@ -32,6 +32,7 @@ void io_file_init(IoFile *file, int fd)
 
 void io_file_replace(IoFile *file, int fd)
 {
+    /* The error is the file's, not the descriptor's: its data stays lost. */
     int sync_error = file->sync_error;
 
     io_file_init(file, fd);
@@ -91,6 +92,7 @@ typedef struct IoCursor {
 static void io_cursor_advance(IoCursor *c, uint64_t bytes)
 {
     c->left -= bytes;
+    /* Elements that are done or empty, so that the next one has bytes left. */
     while (c->niov && bytes >= c->iov->iov_len - c->skip) {
         bytes -= c->iov->iov_len - c->skip;
         c->skip = 0;
@@ -163,6 +165,7 @@ static int64_t coroutine_fn try_inline(AioContext *ctx, const IoOp *x)
         }
         return ret;
     }
+    /* Remembered, because asking again would cost a system call each time. */
     if (errno == EOPNOTSUPP || errno == ENOSYS) {
         *inline_refused(x) = true;
         return -EAGAIN;

@@ -128,6 +128,7 @@ static bool ring_poll(void *opaque)
     struct io_uring_cqe *cqe;
     bool progress = false;
 
+    /* Bounded, so that requests that complete at once leave others a turn. */
     for (unsigned n = 0; e->in_flight && n < 2 * RING_ENTRIES; n++) {
         RingRequest *req;
 
@@ -139,6 +140,7 @@ static bool ring_poll(void *opaque)
         io_uring_cqe_seen(&e->ring, cqe);
         e->in_flight--;
         progress = true;
+        /* Last: @req is on the stack of the coroutine, which may end. */
         qemu_coroutine_enter(req->co);
     }
     return progress;

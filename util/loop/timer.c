@@ -39,6 +39,7 @@ void aio_timer_init(AioContext *ctx, QEMUTimer *ts, QEMUClockType type,
     AioTimerListId id =
         type == QEMU_CLOCK_HOST ? AIO_TIMERS_HOST : AIO_TIMERS_MONOTONIC;
 
+    /* @scale is not kept, because no function arms in units of it. */
     *ts = (QEMUTimer){
         .expire_time = -1,
         .timer_list = &ctx->timers[id],
@@ -68,10 +69,11 @@ void timer_mod_ns(QEMUTimer *ts, int64_t expire)
 
     g_assert(list);
     timer_del(ts);
+    /* Not below 0, because -1 means that it is not armed. */
     ts->expire_time = MAX(expire, 0);
     ts->serial = list->serial++;
 
-    /* New timers mostly come last. */
+    /* From the end, because new timers mostly come last. */
     QTAILQ_FOREACH_REVERSE(before, &list->armed, next) {
         if (before->expire_time <= ts->expire_time) {
             QTAILQ_INSERT_AFTER(&list->armed, before, ts, next);
@@ -142,6 +144,7 @@ static bool list_run(QEMUTimerList *list)
         return false;
     }
     now = qemu_clock_get_ns(list->clock);
+    /* From the start each time, because a callback may change the list. */
     while ((ts = expired_timer(list, now, end))) {
         timer_del(ts);
         ts->cb(ts->opaque);
@@ -179,6 +182,7 @@ void coroutine_fn qemu_co_sleep_ns(QEMUClockType type, int64_t ns)
     if (__builtin_add_overflow(qemu_clock_get_ns(type), ns, &expire)) {
         expire = INT64_MAX;
     }
+    /* On the stack: it is off its list before the coroutine goes on. */
     aio_timer_init(ctx, &ts, type, SCALE_NS, wake_sleeper,
                    qemu_coroutine_self());
     timer_mod_ns(&ts, expire);
