@@ -362,16 +362,20 @@ static void test_two_checks(void)
 {
     MemFile *f = setup();
     BlockDriverState *bs = open_node("mem", "m", "x", BDRV_O_RDWR);
-    BdrvChild *a = attach(bs, "A", CR, ALL, &error_abort);
+    BlockDriverState *par = open_node("par", "p", "m", BDRV_O_RDWR);
+    BdrvChild *a = attach(par, "A", CR, ALL, &error_abort);
+    uint64_t perm = par->file->perm, shared = par->file->shared_perm;
 
-    g_assert_cmpint(bdrv_child_check_perm(a, NULL, CR | WR, ALL, &error_abort),
-                    ==, 0);
-    g_assert_cmpint(bdrv_child_check_perm(a, NULL, CR | RS, ALL, &error_abort),
-                    ==, 0);
-    bdrv_child_abort_perm_update(a);
-    assert_perms(a, CR, ALL);
+    g_assert_cmpint(bdrv_check_perm(par, NULL, CR | WR, ALL, &error_abort), ==,
+                    0);
+    g_assert_cmphex(par->file->perm, !=, perm);
+    g_assert_cmpint(bdrv_check_perm(par, NULL, CR | RS, ALL, &error_abort), ==,
+                    0);
+    bdrv_abort_perm_update(par);
+    assert_perms(par->file, perm, shared);
     g_assert_cmpint(f->perm_checks, ==, f->perm_sets + f->perm_aborts);
     bdrv_root_unref_child(a);
+    bdrv_unref(par);
     bdrv_unref(bs);
 }
 

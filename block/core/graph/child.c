@@ -28,7 +28,6 @@ BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs, const char *name,
     c->name = g_strdup(name);
     c->role = role;
     c->opaque = opaque;
-    c->perm = 0;
     c->shared_perm = BLK_PERM_ALL;
     bdrv_replace_child_noperm(c, child_bs);
 
@@ -57,22 +56,7 @@ static bool reaches(BlockDriverState *from, BlockDriverState *to)
     return false;
 }
 
-static int check_attach(BlockDriverState *parent, BlockDriverState *child,
-                        Error **errp)
-{
-    if (parent->aio_context != child->aio_context) {
-        error_setg(errp, "Node '%s' belongs to another thread",
-                   child->node_name);
-        return -EINVAL;
-    }
-    if (reaches(child, parent)) {
-        error_setg(errp, "Making '%s' a child of '%s' would create a cycle",
-                   child->node_name, parent->node_name);
-        return -EINVAL;
-    }
-    return 0;
-}
-
+/* bdrv_attach_child() without the reference. */
 static BdrvChild *attach_child(BlockDriverState *parent,
                                BlockDriverState *child, const char *name,
                                const BdrvChildRole *role, Error **errp)
@@ -80,7 +64,14 @@ static BdrvChild *attach_child(BlockDriverState *parent,
     uint64_t perm, shared;
     BdrvChild *c;
 
-    if (check_attach(parent, child, errp) < 0) {
+    if (parent->aio_context != child->aio_context) {
+        error_setg(errp, "Node '%s' belongs to another thread",
+                   child->node_name);
+        return NULL;
+    }
+    if (reaches(child, parent)) {
+        error_setg(errp, "Making '%s' a child of '%s' would create a cycle",
+                   child->node_name, parent->node_name);
         return NULL;
     }
     bdrv_get_cumulative_perm(parent, &perm, &shared);

@@ -32,19 +32,17 @@ void bdrv_forget_inheritance(BlockDriverState *child, BlockDriverState *parent);
 
 /* ---- permissions ------------------------------------------------------- */
 
-/* A change of one edge: check, then set or abort. */
-int bdrv_child_check_perm(BdrvChild *c, BlockReopenQueue *q, uint64_t perm,
-                          uint64_t shared, Error **errp);
-void bdrv_child_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared);
-void bdrv_child_abort_perm_update(BdrvChild *c);
-/* All three in one. */
+/* Changes one edge and what lies below it: all or, with -errno, nothing. */
 int bdrv_child_try_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared,
                             Error **errp);
 
 /* The permissions that all parents of @bs together have and share. */
 void bdrv_get_cumulative_perm(BlockDriverState *bs, uint64_t *perm,
                               uint64_t *shared);
-/* The same change for a whole node and what lies below it. */
+/*
+ * A change for a whole node and what lies below it: a check, of which there may
+ * be several, then a set or an abort, which undoes all checks.
+ */
 int bdrv_check_perm(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
                     uint64_t shared, Error **errp);
 void bdrv_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared);

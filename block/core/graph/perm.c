@@ -175,8 +175,9 @@ static int check_parents(BlockDriverState *bs, Error **errp)
 
 /* ---- the nodes that a change reaches ------------------------------------ */
 
+/* Adds @bs after all that lies below it. */
 static void visit_postorder(BlockDriverState *bs, GHashTable *seen,
-                            GPtrArray *nodes)
+                            GQueue *nodes)
 {
     BdrvChild *c;
 
@@ -186,24 +187,16 @@ static void visit_postorder(BlockDriverState *bs, GHashTable *seen,
     QLIST_FOREACH(c, &bs->children, next) {
         visit_postorder(c->bs, seen, nodes);
     }
-    g_ptr_array_add(nodes, bs);
+    g_queue_push_head(nodes, bs);
 }
 
 /* @bs and all below it, each after all of its parents among them. */
-static GPtrArray *nodes_below(BlockDriverState *bs)
+static GQueue *nodes_below(BlockDriverState *bs)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-    GPtrArray *nodes = g_ptr_array_new();
+    GQueue *nodes = g_queue_new();
 
     visit_postorder(bs, seen, nodes);
-    for (guint i = 0; i < nodes->len / 2; i++) {
-        gpointer *a = &nodes->pdata[i];
-        gpointer *b = &nodes->pdata[nodes->len - 1 - i];
-        gpointer tmp = *a;
-
-        *a = *b;
-        *b = tmp;
-    }
     return nodes;
 }
 
@@ -218,11 +211,6 @@ static void edge_update(BdrvChild *c, uint64_t perm, uint64_t shared)
     }
     c->perm = perm;
     c->shared_perm = shared;
-}
-
-static void edge_commit(BdrvChild *c)
-{
-    c->has_backup_perm = false;
 }
 
 static void edge_abort(BdrvChild *c)
@@ -310,10 +298,10 @@ static int node_check(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
 int bdrv_check_perm(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
                     uint64_t shared, Error **errp)
 {
-    g_autoptr(GPtrArray) nodes = nodes_below(bs);
+    g_autoptr(GQueue) nodes = nodes_below(bs);
 
-    for (guint i = 0; i < nodes->len; i++) {
-        BlockDriverState *node = g_ptr_array_index(nodes, i);
+    for (GList *l = nodes->head; l; l = l->next) {
+        BlockDriverState *node = l->data;
         uint64_t node_perm = perm, node_shared = shared;
         int ret;
 
@@ -330,18 +318,18 @@ int bdrv_check_perm(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
 
 void bdrv_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared)
 {
-    g_autoptr(GPtrArray) nodes = nodes_below(bs);
+    g_autoptr(GQueue) nodes = nodes_below(bs);
     BdrvChild *c;
 
-    for (guint i = 0; i < nodes->len; i++) {
-        BlockDriverState *node = g_ptr_array_index(nodes, i);
+    for (GList *l = nodes->head; l; l = l->next) {
+        BlockDriverState *node = l->data;
         uint64_t node_perm = perm, node_shared = shared;
 
         if (node != bs) {
             bdrv_get_cumulative_perm(node, &node_perm, &node_shared);
         }
         QLIST_FOREACH(c, &node->children, next) {
-            edge_commit(c);
+            c->has_backup_perm = false;
         }
         node_set(node, node_perm, node_shared);
     }
@@ -349,11 +337,11 @@ void bdrv_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared)
 
 void bdrv_abort_perm_update(BlockDriverState *bs)
 {
-    g_autoptr(GPtrArray) nodes = nodes_below(bs);
+    g_autoptr(GQueue) nodes = nodes_below(bs);
     BdrvChild *c;
 
-    for (guint i = 0; i < nodes->len; i++) {
-        BlockDriverState *node = g_ptr_array_index(nodes, i);
+    for (GList *l = nodes->head; l; l = l->next) {
+        BlockDriverState *node = l->data;
 
         node_abort(node);
         QLIST_FOREACH(c, &node->children, next) {
@@ -377,42 +365,17 @@ int bdrv_refresh_perms(BlockDriverState *bs, Error **errp)
     return 0;
 }
 
-int bdrv_child_check_perm(BdrvChild *c, BlockReopenQueue *q, uint64_t perm,
-                          uint64_t shared, Error **errp)
-{
-    uint64_t cumulative_perm, cumulative_shared;
-
-    edge_update(c, perm, shared);
-    bdrv_get_cumulative_perm(c->bs, &cumulative_perm, &cumulative_shared);
-    return bdrv_check_perm(c->bs, q, cumulative_perm, cumulative_shared, errp);
-}
-
-void bdrv_child_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared)
-{
-    uint64_t cumulative_perm, cumulative_shared;
-
-    c->perm = perm;
-    c->shared_perm = shared;
-    edge_commit(c);
-    bdrv_get_cumulative_perm(c->bs, &cumulative_perm, &cumulative_shared);
-    bdrv_set_perm(c->bs, cumulative_perm, cumulative_shared);
-}
-
-void bdrv_child_abort_perm_update(BdrvChild *c)
-{
-    edge_abort(c);
-    bdrv_abort_perm_update(c->bs);
-}
-
 int bdrv_child_try_set_perm(BdrvChild *c, uint64_t perm, uint64_t shared,
                             Error **errp)
 {
-    int ret = bdrv_child_check_perm(c, NULL, perm, shared, errp);
+    int ret;
 
+    edge_update(c, perm, shared);
+    ret = bdrv_refresh_perms(c->bs, errp);
     if (ret < 0) {
-        bdrv_child_abort_perm_update(c);
-        return ret;
+        edge_abort(c);
+    } else {
+        c->has_backup_perm = false;
     }
-    bdrv_child_set_perm(c, perm, shared);
-    return 0;
+    return ret;
 }
