@@ -33,18 +33,17 @@ BdrvChild *bdrv_open_child(const char *filename, QDict *options,
 
 static QDict *definition_to_options(BlockdevOptions *definition, Error **errp)
 {
+    ERRP_GUARD();
     QObject *obj = NULL;
     Visitor *v = qobject_output_visitor_new(&obj);
-    Error *local_err = NULL;
     QDict *options;
 
-    visit_type_BlockdevOptions(v, NULL, &definition, &local_err);
-    if (!local_err) {
+    visit_type_BlockdevOptions(v, NULL, &definition, errp);
+    if (!*errp) {
         visit_complete(v, &obj);
     }
     visit_free(v);
-    if (local_err) {
-        error_propagate(errp, local_err);
+    if (*errp) {
         return NULL;
     }
     options = qobject_to(QDict, obj);

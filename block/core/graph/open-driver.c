@@ -58,27 +58,21 @@ int bdrv_set_filename(BlockDriverState *bs, BlockDriver *drv,
     return 0;
 }
 
-static int open_driver_call(BlockDriverState *bs, QDict *options, Error **errp)
-{
-    BlockDriver *drv = bs->drv;
-    int flags = bs->open_flags &
-                ~(BDRV_O_SNAPSHOT | BDRV_O_NO_BACKING | BDRV_O_PROTOCOL);
-
-    if (drv->bdrv_file_open) {
-        return drv->bdrv_file_open(bs, options, flags, errp);
-    }
-    return drv->bdrv_open ? drv->bdrv_open(bs, options, flags, errp) : 0;
-}
-
 int bdrv_open_driver(BlockDriverState *bs, BlockDriver *drv, QDict *options,
                      Error **errp)
 {
+    int flags = bs->open_flags &
+                ~(BDRV_O_SNAPSHOT | BDRV_O_NO_BACKING | BDRV_O_PROTOCOL);
     Error *local_err = NULL;
-    int ret;
+    int ret = 0;
 
     bs->drv = drv;
     bs->opaque = g_malloc0(MAX(drv->instance_size, 1));
-    ret = open_driver_call(bs, options, &local_err);
+    if (drv->bdrv_file_open) {
+        ret = drv->bdrv_file_open(bs, options, flags, &local_err);
+    } else if (drv->bdrv_open) {
+        ret = drv->bdrv_open(bs, options, flags, &local_err);
+    }
     if (ret >= 0) {
         /* An error object with a good result is no error. */
         error_free(local_err);
@@ -105,13 +99,11 @@ int bdrv_refuse_leftovers(BlockDriverState *bs, QDict *options, Error **errp)
     if (!entry) {
         return 0;
     }
-    if (bs->drv->bdrv_file_open) {
-        error_setg(errp, "Block protocol '%s' doesn't support the option '%s'",
-                   bs->drv->format_name, qdict_entry_key(entry));
-    } else {
-        error_setg(errp, "Block format '%s' does not support the option '%s'",
-                   bs->drv->format_name, qdict_entry_key(entry));
-    }
+    error_setg(errp,
+               bs->drv->bdrv_file_open
+                   ? "Block protocol '%s' doesn't support the option '%s'"
+                   : "Block format '%s' does not support the option '%s'",
+               bs->drv->format_name, qdict_entry_key(entry));
     return -EINVAL;
 }
 

@@ -71,26 +71,20 @@ void bdrv_set_implicit_open_policy(BdrvImplicitOpenPolicy *policy, void *opaque)
     gate.opaque = opaque;
 }
 
-static bool open_implicit_permitted(BlockDriverState *parent,
-                                    const char *filename, Error **errp)
-{
-    if (!gate.policy) {
-        error_setg(errp,
-                   "Image '%s' refers to '%s', and opening what an "
-                   "image refers to is not permitted",
-                   parent->filename, filename);
-        return false;
-    }
-    return gate.policy(parent, filename, gate.opaque, errp);
-}
-
 BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
                                      const char *filename, const char *format,
                                      int flags, Error **errp)
 {
     QDict *options;
 
-    if (!open_implicit_permitted(parent, filename, errp)) {
+    if (!gate.policy) {
+        error_setg(errp,
+                   "Image '%s' refers to '%s', and opening what an "
+                   "image refers to is not permitted",
+                   parent->filename, filename);
+        return NULL;
+    }
+    if (!gate.policy(parent, filename, gate.opaque, errp)) {
         return NULL;
     }
     options = qdict_new();
@@ -104,18 +98,6 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
 }
 
 /* ---- backing ------------------------------------------------------------ */
-
-static bool open_has_prefix(QDict *options, const char *prefix)
-{
-    const QDictEntry *e;
-
-    for (e = qdict_first(options); e; e = qdict_next(options, e)) {
-        if (g_str_has_prefix(qdict_entry_key(e), prefix)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* `backing` is null or empty: the image is to stand alone. */
 static bool open_is_alone(QDict *options)
@@ -141,7 +123,7 @@ static BlockDriverState *open_named_backing(BlockDriverState *bs, Error **errp)
 static int open_backing(BlockDriverState *bs, QDict *options, Error **errp)
 {
     ERRP_GUARD();
-    BlockDriverState *backing = NULL;
+    BlockDriverState *backing;
 
     if (open_is_alone(options)) {
         qdict_del(options, "backing");
@@ -150,18 +132,15 @@ static int open_backing(BlockDriverState *bs, QDict *options, Error **errp)
     if (!bs->drv->supports_backing) {
         return 0;
     }
-    if (qdict_haskey(options, "backing") ||
-        open_has_prefix(options, "backing.")) {
-        backing = bdrv_open_child_bs(NULL, options, "backing", bs,
-                                     &child_backing, false, errp);
-    } else if (bs->auto_backing_file[0] &&
-               !(bs->open_flags & BDRV_O_NO_BACKING)) {
+    /* Options override what the image names. */
+    backing = bdrv_open_child_bs(NULL, options, "backing", bs, &child_backing,
+                                 !qdict_haskey(options, "backing"), errp);
+    if (!backing && !*errp && bs->auto_backing_file[0] &&
+        !(bs->open_flags & BDRV_O_NO_BACKING)) {
         backing = open_named_backing(bs, errp);
-    } else {
-        return 0;
     }
     if (!backing) {
-        return -EINVAL;
+        return *errp ? -EINVAL : 0;
     }
     bs->backing =
         bdrv_attach_child(bs, backing, "backing", &child_backing, errp);
@@ -231,25 +210,37 @@ static int open_over_file(BlockDriverState *bs, BlockDriverState *file,
     return open_node(bs, drv, options, errp);
 }
 
-/* @options: the node's own copy, with all that is inherited. */
-static int open_with_options(BlockDriverState *bs, const char *filename,
-                             QDict *options, Error **errp)
+/*
+ * A node of @drv (NULL: the options name it, or it is probed); @options are all
+ * that it has, inherited ones included.
+ */
+static int open_with_options(BlockDriverState *bs, BlockDriver *drv,
+                             const char *filename, QDict *options, int flags,
+                             Error **errp)
 {
     ERRP_GUARD();
+    g_autoptr(QDict) private = qdict_clone_shallow(options);
     BlockDriverState *file = NULL;
-    int ret = bdrv_take_common_options(bs, options, errp);
+    int ret;
 
+    bs->opening = true;
+    bs->open_flags = flags;
+    bs->options = qdict_clone_shallow(options);
+    ret = bdrv_take_common_options(bs, private, errp);
     if (ret < 0) {
         return ret;
     }
+    if (drv) {
+        return open_node(bs, drv, private, errp);
+    }
     if (!(bs->open_flags & BDRV_O_PROTOCOL)) {
-        file = bdrv_open_child_bs(filename, options, "file", bs, &child_file,
+        file = bdrv_open_child_bs(filename, private, "file", bs, &child_file,
                                   true, errp);
         if (!file && *errp) {
             return -EINVAL;
         }
     }
-    ret = open_over_file(bs, file, filename, options, errp);
+    ret = open_over_file(bs, file, filename, private, errp);
     if (ret < 0 && file && file->inherits_from == bs) {
         file->inherits_from = NULL; /* others may keep the node */
     }
@@ -257,21 +248,10 @@ static int open_with_options(BlockDriverState *bs, const char *filename,
     return ret;
 }
 
-/* With a throw-away overlay the image itself is only read. */
-static void make_options_read_only(QDict *options, int *flags)
-{
-    *flags &= ~(BDRV_O_RDWR | BDRV_O_SNAPSHOT);
-    qdict_put_str(options, BDRV_OPT_READ_ONLY, "on");
-}
-
 static int open_new(BlockDriverState *bs, const char *filename, QDict *options,
                     int flags, BlockDriverState *parent,
                     const BdrvChildRole *role, Error **errp)
 {
-    QDict *private;
-    int ret;
-
-    bs->opening = true;
     if (bdrv_take_json_name(&filename, options, errp) < 0) {
         return -EINVAL;
     }
@@ -282,17 +262,14 @@ static int open_new(BlockDriverState *bs, const char *filename, QDict *options,
                               parent->options);
     }
     if (flags & BDRV_O_SNAPSHOT) {
-        make_options_read_only(options, &flags);
+        /* With a throw-away overlay the image itself is only read. */
+        flags &= ~(BDRV_O_RDWR | BDRV_O_SNAPSHOT);
+        qdict_put_str(options, BDRV_OPT_READ_ONLY, "on");
     }
     if (bdrv_fill_options(options, filename, &flags, errp) < 0) {
         return -EINVAL;
     }
-    bs->open_flags = flags;
-    bs->options = qdict_clone_shallow(options);
-    private = qdict_clone_shallow(options);
-    ret = open_with_options(bs, filename, private, errp);
-    qobject_unref(private);
-    return ret;
+    return open_with_options(bs, NULL, filename, options, flags, errp);
 }
 
 /* ---- entry points ------------------------------------------------------- */
@@ -380,26 +357,6 @@ BlockDriverState *bdrv_open(const char *filename, const char *reference,
                              errp);
 }
 
-static int open_new_driver(BlockDriverState *bs, BlockDriver *drv,
-                           QDict *options, int flags, Error **errp)
-{
-    QDict *private;
-    int ret;
-
-    bs->opening = true;
-    bs->explicit_options = qdict_clone_shallow(options);
-    bdrv_update_options_from_flags(options, flags);
-    bs->open_flags = flags;
-    bs->options = qdict_clone_shallow(options);
-    private = qdict_clone_shallow(options);
-    ret = bdrv_take_common_options(bs, private, errp);
-    if (ret == 0) {
-        ret = open_node(bs, drv, private, errp);
-    }
-    qobject_unref(private);
-    return ret;
-}
-
 BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
                                        QDict *options, int flags, Error **errp)
 {
@@ -413,7 +370,9 @@ BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
     if (node_name) {
         qdict_put_str(options, "node-name", node_name);
     }
-    if (open_new_driver(bs, drv, options, flags, errp) < 0) {
+    bs->explicit_options = qdict_clone_shallow(options);
+    bdrv_update_options_from_flags(options, flags);
+    if (open_with_options(bs, drv, NULL, options, flags, errp) < 0) {
         bdrv_unref(bs);
         bs = NULL;
     }

@@ -20,26 +20,6 @@
 #include "minblk/block-extra.h"
 #include "qapi/error.h"
 
-/* @raw for a file with this head and tail, unless a magic says otherwise. */
-static BlockDriver *guess_raw(BlockDriver *raw, BlockDriverState *file,
-                              const uint8_t *head, const uint8_t *tail,
-                              int size, Error **errp)
-{
-    const char *format = bdrv_magic_of_head(head);
-
-    if (!format) {
-        format = bdrv_magic_of_tail(tail, size);
-    }
-    if (raw && format) {
-        error_setg(errp,
-                   "'%s' is a %s image; this build has no driver for "
-                   "it, give '-f raw' to use its bytes as they are",
-                   file->filename, format);
-        return NULL;
-    }
-    return raw;
-}
-
 static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
                                    const char *filename, bool *by_tail,
                                    Error **errp)
@@ -47,6 +27,7 @@ static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
     uint8_t head[BLOCK_PROBE_BUF_SIZE] = { 0 };
     uint8_t tail[BLOCK_PROBE_BUF_SIZE];
     int size = MIN(length, BLOCK_PROBE_BUF_SIZE);
+    const char *format;
     BlockDriver *drv, *tail_drv;
     int score;
     int ret = bdrv_pread(file, 0, head, size);
@@ -66,8 +47,18 @@ static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
     }
     tail_drv = bdrv_probe_tails(tail, size, length);
     *by_tail = tail_drv != NULL;
-    return tail_drv ? tail_drv
-                    : guess_raw(drv, file->bs, head, tail, size, errp);
+    if (tail_drv || !drv) {
+        return tail_drv;
+    }
+    format = bdrv_magic_of_head(head) ?: bdrv_magic_of_tail(tail, size);
+    if (format) {
+        error_setg(errp,
+                   "'%s' is a %s image; this build has no driver for "
+                   "it, give '-f raw' to use its bytes as they are",
+                   file->bs->filename, format);
+        return NULL;
+    }
+    return drv;
 }
 
 static const BdrvChildRole child_prober = {

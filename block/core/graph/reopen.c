@@ -31,9 +31,6 @@ static void free_options(ReopenEntry *entry)
     qobject_unref(entry->new_options);
     qobject_unref(entry->state.options);
     qobject_unref(entry->state.explicit_options);
-    entry->new_options = NULL;
-    entry->state.options = NULL;
-    entry->state.explicit_options = NULL;
 }
 
 static ReopenEntry *add_entry(BlockReopenQueue *queue, BlockDriverState *bs)
@@ -74,16 +71,6 @@ static void add_missing(QDict *dst, QDict *from)
     qobject_unref(copy);
 }
 
-/* Moves what is meant for the child @name out of @options. */
-static QDict *take_child_options(QDict *options, const char *name)
-{
-    g_autofree char *prefix = g_strdup_printf("%s.", name);
-    QDict *child_options;
-
-    qdict_extract_subqdict(options, &child_options, prefix);
-    return child_options;
-}
-
 static void queue_node(BlockReopenQueue *queue, BlockDriverState *bs,
                        QDict *options, bool keep_old_opts,
                        const BdrvChildRole *role, BDRVReopenState *parent,
@@ -97,14 +84,15 @@ static void queue_children(BlockReopenQueue *queue, ReopenEntry *entry,
     BdrvChild *c;
 
     QLIST_FOREACH(c, &bs->children, next) {
+        g_autofree char *prefix = g_strdup_printf("%s.", c->name);
         QDict *given;
         bool keep;
 
         if (c->bs->inherits_from != bs) {
             continue;
         }
-        given = take_child_options(explicit_options, c->name);
-        qobject_unref(take_child_options(options, c->name));
+        qdict_extract_subqdict(explicit_options, &given, prefix);
+        qdict_extract_subqdict(options, NULL, prefix);
         keep = entry->keep_old_opts || qdict_size(given) == 0;
         queue_node(queue, c->bs, given, keep, c->role, &entry->state, options);
     }
@@ -237,29 +225,16 @@ static int check_missing(ReopenEntry *entry, Error **errp)
     return 0;
 }
 
-static int check_leftovers(ReopenEntry *entry, Error **errp)
-{
-    BlockDriverState *bs = entry->state.bs;
-    QDict *left = entry->state.options;
-    const QDictEntry *e;
-
-    for (e = qdict_first(left); e; e = qdict_next(left, e)) {
-        if (!is_unchanged(bs, qdict_entry_key(e), qdict_entry_value(e))) {
-            error_setg(errp, "Cannot change the option '%s'",
-                       qdict_entry_key(e));
-            return -EINVAL;
-        }
-    }
-    return 0;
-}
-
 /* ---- prepare, commit, abort --------------------------------------------- */
 
+/* The driver prepares, and has to know all options that would change. */
 static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
                           Error **errp)
 {
-    BlockDriverState *bs = entry->state.bs;
-    Error *local_err = NULL;
+    ERRP_GUARD();
+    BDRVReopenState *state = &entry->state;
+    BlockDriverState *bs = state->bs;
+    const QDictEntry *e;
     int ret;
 
     if (!bs->drv->bdrv_reopen_prepare) {
@@ -269,18 +244,26 @@ static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
                    bs->drv->format_name, bs->node_name);
         return -ENOTSUP;
     }
-    ret = bs->drv->bdrv_reopen_prepare(&entry->state, queue, &local_err);
+    ret = bs->drv->bdrv_reopen_prepare(state, queue, errp);
     if (ret < 0) {
-        if (!local_err) {
-            error_setg_errno(&local_err, -ret, "Could not reopen '%s'",
+        if (!*errp) {
+            error_setg_errno(errp, -ret, "Could not reopen '%s'",
                              bdrv_get_filename(bs));
         }
-        error_propagate(errp, local_err);
         return ret;
     }
     /* An error object with a good result is no error. */
-    error_free(local_err);
+    error_free(*errp);
+    *errp = NULL;
     entry->prepared = true;
+    for (e = qdict_first(state->options); e;
+         e = qdict_next(state->options, e)) {
+        if (!is_unchanged(bs, qdict_entry_key(e), qdict_entry_value(e))) {
+            error_setg(errp, "Cannot change the option '%s'",
+                       qdict_entry_key(e));
+            return -EINVAL;
+        }
+    }
     return 0;
 }
 
@@ -316,60 +299,7 @@ static int prepare_entry(ReopenEntry *entry, BlockReopenQueue *queue,
     for (int i = 0; layer_mutable_opts[i]; i++) {
         qdict_del(entry->state.options, layer_mutable_opts[i]);
     }
-    ret = prepare_driver(entry, queue, errp);
-    return ret < 0 ? ret : check_leftovers(entry, errp);
-}
-
-static int check_entry_perm(ReopenEntry *entry, BlockReopenQueue *queue,
-                            Error **errp)
-{
-    entry->checked = true;
-    bdrv_get_cumulative_perm(entry->state.bs, &entry->state.perm,
-                             &entry->state.shared_perm);
-    return bdrv_check_perm(entry->state.bs, queue, entry->state.perm,
-                           entry->state.shared_perm, errp);
-}
-
-static void commit_entry(ReopenEntry *entry)
-{
-    BlockDriverState *bs = entry->state.bs;
-
-    entry->prepared = false;
-    if (bs->drv->bdrv_reopen_commit) {
-        bs->drv->bdrv_reopen_commit(&entry->state);
-    }
-    qobject_unref(bs->explicit_options);
-    qobject_unref(bs->options);
-    bs->explicit_options = g_steal_pointer(&entry->state.explicit_options);
-    bs->options = g_steal_pointer(&entry->new_options);
-    bs->open_flags = entry->state.flags;
-    bs->read_only = entry->state.read_only;
-}
-
-/*
- * The old length and limits were valid before, so an error of the driver leaves
- * them.
- */
-static void refresh_entry(ReopenEntry *entry)
-{
-    BlockDriverState *bs = entry->state.bs;
-
-    bdrv_refresh_total_sectors(bs, bs->total_sectors);
-    bdrv_refresh_limits(bs, NULL);
-    bdrv_refresh_parent_limits(bs); /* they need not be in the queue */
-    bdrv_refresh_filename(bs);
-}
-
-static void abort_entry(ReopenEntry *entry)
-{
-    BlockDriverState *bs = entry->state.bs;
-
-    if (entry->checked) {
-        bdrv_abort_perm_update(bs);
-    }
-    if (entry->prepared && bs->drv->bdrv_reopen_abort) {
-        bs->drv->bdrv_reopen_abort(&entry->state);
-    }
+    return prepare_driver(entry, queue, errp);
 }
 
 static int prepare_queue(BlockReopenQueue *queue, Error **errp)
@@ -384,12 +314,32 @@ static int prepare_queue(BlockReopenQueue *queue, Error **errp)
         }
     }
     QTAILQ_FOREACH(entry, &queue->entries, next) {
-        ret = check_entry_perm(entry, queue, errp);
+        BDRVReopenState *state = &entry->state;
+
+        entry->checked = true;
+        bdrv_get_cumulative_perm(state->bs, &state->perm, &state->shared_perm);
+        ret = bdrv_check_perm(state->bs, queue, state->perm,
+                              state->shared_perm, errp);
         if (ret < 0) {
             return ret;
         }
     }
     return 0;
+}
+
+static void commit_entry(ReopenEntry *entry)
+{
+    BlockDriverState *bs = entry->state.bs;
+
+    if (bs->drv->bdrv_reopen_commit) {
+        bs->drv->bdrv_reopen_commit(&entry->state);
+    }
+    qobject_unref(bs->explicit_options);
+    qobject_unref(bs->options);
+    bs->explicit_options = g_steal_pointer(&entry->state.explicit_options);
+    bs->options = g_steal_pointer(&entry->new_options);
+    bs->open_flags = entry->state.flags;
+    bs->read_only = entry->state.read_only;
 }
 
 /* Children come before their parents, who may rely on them. */
@@ -404,8 +354,17 @@ static void commit_queue(BlockReopenQueue *queue)
         bdrv_set_perm(entry->state.bs, entry->state.perm,
                       entry->state.shared_perm);
     }
+    /*
+     * The old length and limits were valid before, so an error of the driver
+     * leaves them.
+     */
     QTAILQ_FOREACH_REVERSE(entry, &queue->entries, next) {
-        refresh_entry(entry);
+        BlockDriverState *bs = entry->state.bs;
+
+        bdrv_refresh_total_sectors(bs, bs->total_sectors);
+        bdrv_refresh_limits(bs, NULL);
+        bdrv_refresh_parent_limits(bs); /* they need not be in the queue */
+        bdrv_refresh_filename(bs);
     }
 }
 
@@ -414,7 +373,14 @@ static void abort_queue(BlockReopenQueue *queue)
     ReopenEntry *entry;
 
     QTAILQ_FOREACH_REVERSE(entry, &queue->entries, next) {
-        abort_entry(entry);
+        BlockDriverState *bs = entry->state.bs;
+
+        if (entry->checked) {
+            bdrv_abort_perm_update(bs);
+        }
+        if (entry->prepared && bs->drv->bdrv_reopen_abort) {
+            bs->drv->bdrv_reopen_abort(&entry->state);
+        }
     }
 }
 
