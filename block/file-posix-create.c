@@ -38,21 +38,6 @@ QemuOptsList file_create_opts = {
     },
 };
 
-/*
- * So that a creation that succeeds has made something: what cannot be written
- * back is known only now, and no later flush is one of this descriptor.
- */
-static int coroutine_fn file_flush_contents(IoEngine *engine, IoFile *file,
-                                            Error **errp)
-{
-    int ret = io_engine_fdatasync(engine, file);
-
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not flush the new file");
-    }
-    return ret;
-}
-
 /* A new or emptied regular file, or a device that is large enough. */
 static int coroutine_fn file_create_contents(IoEngine *engine, int fd,
                                              int64_t size,
@@ -95,7 +80,15 @@ static int coroutine_fn file_create_contents(IoEngine *engine, int fd,
     }
     ret = file_resize(engine, &file, size, prealloc, errp);
     if (ret == 0 && size > 0) {
-        ret = file_flush_contents(engine, &file, errp);
+        /*
+         * So that a creation that succeeds has made something: what cannot be
+         * written back is known only now, and no later flush is one of this
+         * descriptor.
+         */
+        ret = io_engine_fdatasync(engine, &file);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Could not flush the new file");
+        }
     }
     return ret;
 }
@@ -170,7 +163,7 @@ int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
                                      QemuOpts *opts, Error **errp)
 {
     g_autofree char *prealloc = NULL;
-    Error *local_err = NULL;
+    ERRP_GUARD();
     uint64_t size;
     PreallocMode mode;
 
@@ -179,9 +172,8 @@ int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
     qemu_opt_get_size_del(opts, BLOCK_OPT_EXTENT_SIZE_HINT, 0);
     prealloc = qemu_opt_get_del(opts, BLOCK_OPT_PREALLOC);
     mode = qapi_enum_parse(&PreallocMode_lookup, prealloc, PREALLOC_MODE_OFF,
-                           &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
+                           errp);
+    if (*errp) {
         return -EINVAL;
     }
     /* As far as the contents go, a disk is made of whole sectors. */

@@ -14,6 +14,7 @@
 #include "qemu/osdep.h"
 #include <fcntl.h>
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/cutils.h"
@@ -52,51 +53,57 @@ static int file_posix_flags(int flags)
            (flags & BDRV_O_NOCACHE ? O_DIRECT : 0);
 }
 
-static int file_choose_engine(FileState *s, AioContext *ctx, QemuOpts *opts,
-                              int flags, Error **errp)
+/* Sets the engine and how to lock from @opts and @flags; @s is new memory. */
+static int file_read_options(FileState *s, AioContext *ctx, QemuOpts *opts,
+                             int flags, Error **errp)
 {
     static const IoEngineType engines[BLOCKDEV_AIO_OPTIONS__MAX] = {
         [BLOCKDEV_AIO_OPTIONS_THREADS] = IO_ENGINE_THREADS,
         [BLOCKDEV_AIO_OPTIONS_NATIVE] = IO_ENGINE_AUTO,
         [BLOCKDEV_AIO_OPTIONS_IO_URING] = IO_ENGINE_IO_URING,
     };
+    ERRP_GUARD();
     IoEngineType type = flags & BDRV_O_IO_URING  ? IO_ENGINE_IO_URING
                         : flags & BDRV_O_THREADS ? IO_ENGINE_THREADS
                                                  : IO_ENGINE_AUTO;
     const char *word = qemu_opt_get(opts, "aio");
-    Error *local_err = NULL;
-    IoEngine *engine;
+    int mode;
 
     if (word) {
         int value = qapi_enum_parse(&BlockdevAioOptions_lookup, word,
-                                    BLOCKDEV_AIO_OPTIONS_THREADS, &local_err);
+                                    BLOCKDEV_AIO_OPTIONS_THREADS, errp);
 
-        if (local_err) {
-            error_propagate(errp, local_err);
+        if (*errp) {
             return -EINVAL;
         }
         type = engines[value];
     }
-    engine = aio_get_io_engine(ctx, type, errp);
-    if (!engine) {
+    s->engine = aio_get_io_engine(ctx, type, errp);
+    if (!s->engine) {
         return -ENOTSUP;
     }
-    s->engine = engine;
-    return 0;
-}
-
-static int file_choose_locking(FileState *s, QemuOpts *opts, Error **errp)
-{
-    Error *local_err = NULL;
-    int mode = qapi_enum_parse(&OnOffAuto_lookup, qemu_opt_get(opts, "locking"),
-                               ON_OFF_AUTO_AUTO, &local_err);
-
-    if (local_err) {
-        error_propagate(errp, local_err);
+    mode = qapi_enum_parse(&OnOffAuto_lookup, qemu_opt_get(opts, "locking"),
+                           ON_OFF_AUTO_AUTO, errp);
+    if (*errp) {
         return -EINVAL;
     }
     s->use_locks = mode != ON_OFF_AUTO_OFF;
     s->locks_required = mode == ON_OFF_AUTO_ON;
+    return 0;
+}
+
+/* Can what was asked for be locked?  @name is for messages. */
+static int file_check_locks(FileState *s, int fd, const char *name,
+                            Error **errp)
+{
+    if (s->use_locks && !file_lock_supported(fd)) {
+        if (s->locks_required) {
+            error_setg(errp, "'%s' does not support file locks, which "
+                       "locking=on requires", name);
+            return -ENOTSUP;
+        }
+        s->use_locks = false;
+    }
     return 0;
 }
 
@@ -185,61 +192,42 @@ static int file_examine(FileState *s, const char *filename, Error **errp)
         return ret;
     }
     s->is_device = S_ISBLK(st.st_mode);
-    if (s->use_locks && !file_lock_supported(s->file.fd)) {
-        if (s->locks_required) {
-            error_setg(errp, "'%s' does not support file locks, which "
-                       "locking=on requires", filename);
-            return -ENOTSUP;
-        }
-        s->use_locks = false;
-    }
-    return 0;
+    return file_check_locks(s, s->file.fd, filename, errp);
 }
 
 int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
 {
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&file_runtime_opts, options, errp);
     FileState *s = bs->opaque;
-    QemuOpts *opts = qemu_opts_create(&file_runtime_opts, NULL, 0,
-                                      &error_abort);
-    Error *local_err = NULL;
     const char *filename;
     int ret;
 
     s->reopen_fd = -1;
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        ret = -EINVAL;
-        goto out;
+    if (!opts) {
+        return -EINVAL;
     }
     filename = qemu_opt_get(opts, "filename");
     if (!filename) {
         error_setg(errp, "The 'file' block driver requires a file name");
-        ret = -EINVAL;
-        goto out;
+        return -EINVAL;
     }
-    ret = file_choose_engine(s, bdrv_get_aio_context(bs), opts, flags, errp);
-    if (ret == 0) {
-        ret = file_choose_locking(s, opts, errp);
-    }
+    ret = file_read_options(s, bdrv_get_aio_context(bs), opts, flags, errp);
     if (ret < 0) {
-        goto out;
+        return ret;
     }
-
     ret = file_open_image(bs, filename, &flags, errp);
     if (ret < 0) {
-        goto out;
+        return ret;
     }
     io_file_init(&s->file, ret);
     ret = file_examine(s, filename, errp);
     if (ret < 0) {
         close(s->file.fd);
-        goto out;
+        return ret;
     }
     bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
-out:
-    qemu_opts_del(opts);
-    return ret;
+    return 0;
 }
 
 void file_close(BlockDriverState *bs)
@@ -314,12 +302,6 @@ void file_abort_perm_update(BlockDriverState *bs)
 
 /* ---- reopening ---------------------------------------------------------- */
 
-/* Handed from prepare to commit, because only commit may change the state. */
-typedef struct FileReopen {
-    IoEngine *engine;
-    bool use_locks;
-} FileReopen;
-
 /* Another description of the same file; its name may belong to another now. */
 static int file_open_again(BlockDriverState *bs, int fd, int flags,
                            Error **errp)
@@ -337,73 +319,58 @@ static int file_open_again(BlockDriverState *bs, int fd, int flags,
     return new_fd;
 }
 
+/* Only commit may change the state; what it needs is in state->opaque. */
 int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                         Error **errp)
 {
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&file_runtime_opts, state->options, errp);
+    g_autofree FileState *after = g_new0(FileState, 1);
     BlockDriverState *bs = state->bs;
     FileState *s = bs->opaque;
-    FileState probe = { 0 };
-    g_autofree FileReopen *r = g_new0(FileReopen, 1);
-    QemuOpts *opts = qemu_opts_create(&file_runtime_opts, NULL, 0,
-                                      &error_abort);
-    Error *local_err = NULL;
     int changed = (state->flags ^ bs->open_flags) &
                   (BDRV_O_RDWR | BDRV_O_NOCACHE);
     int ret;
 
-    qemu_opts_absorb_qdict(opts, state->options, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        ret = -EINVAL;
-        goto out;
+    if (!opts) {
+        return -EINVAL;
     }
     /* The layer compares the name with the present one. */
     qemu_opts_to_qdict(opts, state->options);
     qdict_del(state->options, "aio");
     qdict_del(state->options, "locking");
 
-    ret = file_choose_engine(&probe, bdrv_get_aio_context(bs), opts,
-                             state->flags, errp);
+    ret = file_read_options(after, bdrv_get_aio_context(bs), opts,
+                            state->flags, errp);
     if (ret == 0) {
-        ret = file_choose_locking(&probe, opts, errp);
+        ret = file_check_locks(after, s->file.fd, bs->filename, errp);
     }
     if (ret < 0) {
-        goto out;
-    }
-    r->engine = probe.engine;
-    r->use_locks = probe.use_locks && file_lock_supported(s->file.fd);
-    if (probe.locks_required && !r->use_locks) {
-        error_setg(errp, "'%s' does not support file locks, which locking=on "
-                   "requires", bs->filename);
-        ret = -ENOTSUP;
-        goto out;
+        return ret;
     }
     if (changed) {
         ret = file_open_again(bs, s->file.fd, state->flags, errp);
         if (ret < 0) {
-            goto out;
+            return ret;
         }
         s->reopen_fd = ret;
     }
-    s->reopen_locks = r->use_locks;
-    state->opaque = g_steal_pointer(&r);
-    ret = 0;
-out:
-    qemu_opts_del(opts);
-    return ret;
+    s->reopen_locks = after->use_locks;
+    state->opaque = g_steal_pointer(&after);
+    return 0;
 }
 
 void file_reopen_commit(BDRVReopenState *state)
 {
     FileState *s = state->bs->opaque;
-    g_autofree FileReopen *r = state->opaque;
+    g_autofree FileState *after = state->opaque;
 
-    if (!r->use_locks && s->use_locks) {
+    if (!after->use_locks && s->use_locks) {
         file_lock_release(s->file.fd, 0, BLK_PERM_ALL);
         s->locked_perm = s->locked_unshared = 0;
     }
-    s->engine = r->engine;
-    s->use_locks = r->use_locks;
+    s->engine = after->engine;
+    s->use_locks = after->use_locks;
     s->reopen_locks = false;
     if (s->reopen_fd >= 0) {
         if (s->use_locks) {

@@ -36,6 +36,20 @@ int64_t file_fd_length(int fd)
     return st.st_size;
 }
 
+int file_open_cached(IoFile *cached, const IoFile *file)
+{
+    char path[32];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    io_file_init(cached, fd);
+    return 0;
+}
+
 static int coroutine_fn file_write_chunks(IoEngine *engine, IoFile *file,
                                           int64_t offset, int64_t bytes)
 {
@@ -68,21 +82,18 @@ static int coroutine_fn file_write_chunks(IoEngine *engine, IoFile *file,
 static int coroutine_fn file_write_zeroes(IoEngine *engine, IoFile *file,
                                           int64_t offset, int64_t bytes)
 {
-    g_autofree char *self = NULL;
-    IoFile buffered;
-    int fd, ret;
+    IoFile cached;
+    int ret;
 
     if (!file->direct) {
         return file_write_chunks(engine, file, offset, bytes);
     }
-    self = g_strdup_printf("/proc/self/fd/%d", file->fd);
-    fd = open(self, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
+    ret = file_open_cached(&cached, file);
+    if (ret < 0) {
+        return ret;
     }
-    io_file_init(&buffered, fd);
-    ret = file_write_chunks(engine, &buffered, offset, bytes);
-    close(fd);
+    ret = file_write_chunks(engine, &cached, offset, bytes);
+    close(cached.fd);
     return ret;
 }
 

@@ -30,39 +30,26 @@ static int file_not_supported(int ret)
     }
 }
 
-static int coroutine_fn file_punch_hole(FileState *s, int64_t offset,
-                                        int64_t bytes)
+/* fallocate(2); what was refused as not supported is marked in *@refused. */
+static int coroutine_fn file_fallocate(FileState *s, bool *refused, int mode,
+                                       int64_t offset, int64_t bytes)
 {
     int ret;
 
-    if (s->no_punch) {
+    if (*refused) {
         return -ENOTSUP;
     }
-    ret = io_engine_fallocate(s->engine, &s->file,
-                              FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                              offset, bytes);
-    if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
-        s->no_punch = true;
-    }
+    ret = io_engine_fallocate(s->engine, &s->file, mode, offset, bytes);
+    *refused = ret == -EOPNOTSUPP || ret == -ENOSYS;
     return file_not_supported(ret);
 }
 
-static int coroutine_fn file_zero_range(FileState *s, int64_t offset,
+static int coroutine_fn file_punch_hole(FileState *s, int64_t offset,
                                         int64_t bytes)
 {
-    int ret;
-
-    if (s->no_zero_range) {
-        return -ENOTSUP;
-    }
-    ret = io_engine_fallocate(s->engine, &s->file,
-                              FALLOC_FL_ZERO_RANGE |
-                              (s->is_device ? FALLOC_FL_KEEP_SIZE : 0),
-                              offset, bytes);
-    if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
-        s->no_zero_range = true;
-    }
-    return file_not_supported(ret);
+    return file_fallocate(s, &s->no_punch,
+                          FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+                          bytes);
 }
 
 /*
@@ -108,7 +95,10 @@ int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
         }
     }
 
-    ret = file_zero_range(s, offset, bytes);
+    ret = file_fallocate(s, &s->no_zero_range,
+                         FALLOC_FL_ZERO_RANGE |
+                             (s->is_device ? FALLOC_FL_KEEP_SIZE : 0),
+                         offset, bytes);
     if (ret != -ENOTSUP || s->is_device) {
         return ret;
     }

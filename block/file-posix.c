@@ -66,16 +66,15 @@ static void file_try_alignment(int fd, BlockLimits *bl)
         qemu_vfree(buf);
         return;
     }
-    for (align = 512; align < MAX_ALIGN; align <<= 1) {
-        if (file_direct_read_works(fd, buf, 0, align)) {
-            break;
-        }
+    align = 512;
+    while (align < MAX_ALIGN && !file_direct_read_works(fd, buf, 0, align)) {
+        align <<= 1;
     }
     bl->request_alignment = align;
-    for (align = 512; align < MAX_ALIGN; align <<= 1) {
-        if (file_direct_read_works(fd, buf, align, MAX_ALIGN)) {
-            break;
-        }
+    align = 512;
+    while (align < MAX_ALIGN &&
+           !file_direct_read_works(fd, buf, align, MAX_ALIGN)) {
+        align <<= 1;
     }
     bl->min_mem_alignment = align;
     qemu_vfree(buf);
@@ -234,32 +233,21 @@ static int coroutine_fn file_co_pwritev(BlockDriverState *bs, uint64_t offset,
     return ret;
 }
 
-/*
- * Writes through the page cache, which knows bytes: a second description of the
- * same file, without O_DIRECT.  The kernel keeps the two in step; a flush of
- * either is one of the file.
- */
 static int coroutine_fn file_co_pwritev_tail(BlockDriverState *bs,
                                              uint64_t offset, uint64_t bytes,
                                              QEMUIOVector *qiov)
 {
     FileState *s = bs->opaque;
-    char path[32];
     IoFile cached;
-    int fd, ret;
+    int ret;
 
-    if (!s->file.direct || s->is_device) {
+    if (!s->file.direct || s->is_device ||
+        file_open_cached(&cached, &s->file) < 0) {
         return -ENOTSUP;
     }
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", s->file.fd);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -ENOTSUP;
-    }
-    io_file_init(&cached, fd);
     ret = io_engine_pwritev(s->engine, &cached, qiov->iov, qiov->niov, bytes,
                             offset);
-    close(fd);
+    close(cached.fd);
     return ret;
 }
 

@@ -95,6 +95,14 @@ int file_lock_close(int fd);
 int64_t file_fd_length(int fd);
 
 /*
+ * A second description of the regular file @file for writing, without O_DIRECT:
+ * the page cache knows bytes.  The kernel keeps the two in step; a flush of
+ * either is one of the file.  0 and cached->fd is to be closed, or -errno.
+ * Plain.
+ */
+int file_open_cached(IoFile *cached, const IoFile *file);
+
+/*
  * Sets the length of the regular file @file from what it is to @size bytes,
  * preallocating new space.  On failure the old length is back.  0, or -errno
  * with @errp set.  co-only.
