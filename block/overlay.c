@@ -175,20 +175,21 @@ static SectorState find_run(BDRVOverlayState *s, int64_t offset, int64_t bytes,
     return state;
 }
 
-/* ---- reads -------------------------------------------------------------- */
-
-/* How far from @offset on does the image below answer? */
-static int64_t run_below(BDRVOverlayState *s, int64_t offset, int64_t bytes)
+/* How far from @offset on do sectors have the state @state, of any cluster? */
+static int64_t find_extent(BDRVOverlayState *s, int64_t offset, int64_t bytes,
+                           SectorState state)
 {
     int64_t done = 0;
     int run;
 
     while (done < bytes &&
-           find_run(s, offset + done, bytes - done, &run) == SECTOR_BELOW) {
+           find_run(s, offset + done, bytes - done, &run) == state) {
         done += run;
     }
     return done;
 }
+
+/* ---- reads -------------------------------------------------------------- */
 
 static int coroutine_fn overlay_co_preadv(BlockDriverState *bs,
                                           uint64_t offset, uint64_t bytes,
@@ -213,7 +214,7 @@ static int coroutine_fn overlay_co_preadv(BlockDriverState *bs,
             n = run;
             break;
         default:
-            n = run_below(s, pos, bytes - done);
+            n = find_extent(s, pos, bytes - done, SECTOR_BELOW);
             ret = bdrv_co_preadv_part(bs->backing, pos, n, qiov, done, 0);
             if (ret < 0) {
                 return ret;
@@ -376,16 +377,10 @@ static int coroutine_fn overlay_co_block_status(BlockDriverState *bs,
     };
     BDRVOverlayState *s = bs->opaque;
     SectorState state;
-    int64_t done;
     int run;
 
     state = find_run(s, offset, bytes, &run);
-    for (done = run; done < bytes; done += run) {
-        if (find_run(s, offset + done, bytes - done, &run) != state) {
-            break;
-        }
-    }
-    *pnum = done;
+    *pnum = find_extent(s, offset, bytes, state);
     return bits[state];
 }
 
