@@ -15,6 +15,7 @@
 #include "qemu/osdep.h"
 #include "blkdebug.h"
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qlist.h"
@@ -199,38 +200,25 @@ static int read_element(Sections *sections, QObject *value, int index,
     return local_err ? -EINVAL : 0;
 }
 
-static int read_array(Sections *sections, QList *array, Error **errp)
-{
-    const QListEntry *e;
-    int index = 0;
-
-    QLIST_FOREACH_ENTRY(array, e) {
-        int ret = read_element(sections, qlist_entry_obj(e), index++, errp);
-
-        if (ret < 0) {
-            return ret;
-        }
-    }
-    return 0;
-}
-
-/* What @members, the options without the list's name, hold.  0 or -EINVAL. */
-static int read_members(Sections *sections, QDict *members, Error **errp)
+/* Takes those of the list's name out of @options.  0 or -EINVAL. */
+static int read_options(Sections *sections, QDict *options, Error **errp)
 {
     const char *name = sections->list->name;
-    size_t count = qdict_size(members);
+    g_autofree char *prefix = g_strdup_printf("%s.", name);
+    g_autoptr(QDict) members = NULL;
     g_autoptr(QList) array = NULL;
-    Error *local_err = NULL;
+    const QListEntry *e;
     QemuOpts *opts;
+    size_t count;
+    int index = 0;
 
+    qdict_extract_subqdict(options, &members, prefix);
+    count = qdict_size(members);
     if (count == 0) {
         return 0;
     }
-    opts = qemu_opts_create(sections->list, NULL, 0, &error_abort);
-    qemu_opts_absorb_qdict(opts, members, &local_err);
-    if (local_err) {
-        qemu_opts_del(opts);
-        error_propagate(errp, local_err);
+    opts = bdrv_absorb_options(sections->list, members, errp);
+    if (!opts) {
         return -EINVAL;
     }
     if (qdict_size(members) < count) {
@@ -242,45 +230,22 @@ static int read_members(Sections *sections, QDict *members, Error **errp)
     if (qlist_empty(array)) {
         return refuse_rest(members, "Unused", name, errp);
     }
-    if (read_array(sections, array, errp) < 0) {
-        return -EINVAL;
+    QLIST_FOREACH_ENTRY(array, e) {
+        if (read_element(sections, qlist_entry_obj(e), index++, errp) < 0) {
+            return -EINVAL;
+        }
     }
     return refuse_rest(members, "Unknown", name, errp);
 }
 
-static int read_options(Sections *sections, QDict *options, Error **errp)
-{
-    g_autofree char *prefix = g_strdup_printf("%s.", sections->list->name);
-    g_autoptr(QDict) members = NULL;
-
-    qdict_extract_subqdict(options, &members, prefix);
-    return read_members(sections, members, errp);
-}
-
 /* ---- rules -------------------------------------------------------------- */
-
-/* A value of @lookup, -EINVAL with @errp set for another word. */
-static int parse_name(const QEnumLookup *lookup, const char *name,
-                      Error **errp)
-{
-    int value = qapi_enum_parse(lookup, name, -1, errp);
-
-    return value < 0 ? -EINVAL : value;
-}
-
-/* A sector that cannot be is in no request. */
-static int64_t sector_offset(int64_t sector)
-{
-    int64_t size = BDRV_SECTOR_SIZE;
-
-    return sector >= 0 && sector <= INT64_MAX / size ? sector * size : -1;
-}
 
 static int fill_inject_error(BlkdebugRule *rule, QemuOpts *opts, Error **errp)
 {
     const char *iotype = qemu_opt_get(opts, "iotype");
     uint64_t error = qemu_opt_get_number(opts, "errno", EIO);
     int64_t sector = qemu_opt_get_number(opts, "sector", -1);
+    const int64_t size = BDRV_SECTOR_SIZE;
 
     rule->action = BLKDEBUG_INJECT_ERROR;
     rule->iotypes = 1u << BLKDEBUG_IO_TYPE_READ |
@@ -289,10 +254,10 @@ static int fill_inject_error(BlkdebugRule *rule, QemuOpts *opts, Error **errp)
                     1u << BLKDEBUG_IO_TYPE_DISCARD |
                     1u << BLKDEBUG_IO_TYPE_FLUSH;
     if (iotype) {
-        int type = parse_name(&BlkdebugIOType_lookup, iotype, errp);
+        int type = qapi_enum_parse(&BlkdebugIOType_lookup, iotype, -1, errp);
 
         if (type < 0) {
-            return type;
+            return -EINVAL;
         }
         rule->iotypes = 1u << type;
     }
@@ -302,7 +267,9 @@ static int fill_inject_error(BlkdebugRule *rule, QemuOpts *opts, Error **errp)
     }
     rule->error = error;
     rule->anywhere = sector == -1;
-    rule->offset = sector_offset(sector);
+    /* A sector that cannot be is in no request. */
+    rule->offset = sector >= 0 && sector <= INT64_MAX / size ? sector * size
+                                                             : -1;
     rule->once = qemu_opt_get_bool(opts, "once", false);
     rule->immediately = qemu_opt_get_bool(opts, "immediately", false);
     rule->skip = qemu_opt_get_number(opts, "skip", 0);
@@ -325,9 +292,9 @@ static int fill_rule(BlkdebugRule *rule, QemuOpts *opts, Error **errp)
         error_setg(errp, "Missing event name for rule");
         return -EINVAL;
     }
-    event = parse_name(&BlkdebugEvent_lookup, name, errp);
+    event = qapi_enum_parse(&BlkdebugEvent_lookup, name, -1, errp);
     if (event < 0) {
-        return event;
+        return -EINVAL;
     }
     rule->event = event;
     rule->state = qemu_opt_get_number(opts, "state", 0);

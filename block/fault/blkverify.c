@@ -8,8 +8,8 @@
  *     that of `test`.
  *   - Requests that overlap, one of them a write, never run at the same time,
  *     so both children see them in the same order.
- *   - A difference between the children, in data or in success, is told in one
- *     line and fails the request with -EIO.
+ *   - A difference between the children, in data or in success, is reported in
+ *     one line and fails the request with -EIO.
  *   - Nothing is left unread for a status that `test` claims: all is data.
  */
 #include "qemu/osdep.h"
@@ -146,19 +146,15 @@ static int blkverify_has_zero_init_truncate(BlockDriverState *bs)
 
 /* ---- order -------------------------------------------------------------- */
 
-static bool verify_conflicts(const VerifyRequest *a, const VerifyRequest *b)
-{
-    return (a->writes || b->writes) &&
-           a->offset < b->offset + b->bytes &&
-           b->offset < a->offset + a->bytes;
-}
-
+/* Does one under way overlap @req, and does either of them write? */
 static bool verify_must_wait(BDRVBlkverifyState *s, const VerifyRequest *req)
 {
     VerifyRequest *other;
 
     QLIST_FOREACH(other, &s->requests, next) {
-        if (verify_conflicts(req, other)) {
+        if ((req->writes || other->writes) &&
+            req->offset < other->offset + other->bytes &&
+            other->offset < req->offset + req->bytes) {
             return true;
         }
     }
@@ -197,39 +193,29 @@ static int verify_results(const VerifyRequest *req, int test_ret, int raw_ret)
 
 /* ---- requests ----------------------------------------------------------- */
 
-/* The offset in @qiov of the first byte that differs from @buf; -1: none. */
-static int64_t first_difference(QEMUIOVector *qiov, const uint8_t *buf)
-{
-    int64_t done = 0;
-
-    for (int i = 0; i < qiov->niov; i++) {
-        const uint8_t *base = qiov->iov[i].iov_base;
-        size_t length = qiov->iov[i].iov_len;
-
-        if (memcmp(base, buf + done, length)) {
-            for (size_t j = 0; j < length; j++) {
-                if (base[j] != buf[done + j]) {
-                    return done + j;
-                }
-            }
-        }
-        done += length;
-    }
-    return -1;
-}
-
+/* Is what @qiov holds the same as @buf?  0, or -EIO with a message. */
 static int verify_data(const VerifyRequest *req, QEMUIOVector *qiov,
                        const uint8_t *buf)
 {
-    int64_t at = first_difference(qiov, buf);
+    size_t done = 0;
 
-    if (at < 0) {
-        return 0;
+    for (int i = 0; i < qiov->niov; i++) {
+        const uint8_t *base = qiov->iov[i].iov_base;
+        size_t length = qiov->iov[i].iov_len, same = 0;
+
+        while (same < length && base[same] == buf[done + same]) {
+            same++;
+        }
+        if (same < length) {
+            error_report("blkverify: %s offset=%" PRIu64 " bytes=%" PRIu64
+                         " contents mismatch at offset %" PRIu64, req->what,
+                         req->offset, req->bytes,
+                         req->offset + done + same);
+            return -EIO;
+        }
+        done += length;
     }
-    error_report("blkverify: %s offset=%" PRIu64 " bytes=%" PRIu64
-                 " contents mismatch at offset %" PRIu64, req->what,
-                 req->offset, req->bytes, req->offset + at);
-    return -EIO;
+    return 0;
 }
 
 static int coroutine_fn blkverify_co_preadv(BlockDriverState *bs,

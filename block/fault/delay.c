@@ -77,17 +77,6 @@ static void delay_refresh_filename(BlockDriverState *bs)
 
 /* ---- waiting ------------------------------------------------------------ */
 
-/* The next number of the request's node. */
-static uint64_t delay_next(BlockDriverState *bs)
-{
-    BDRVDelayState *s = bs->opaque;
-    uint64_t x = s->state += 0x9e3779b97f4a7c15;
-
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-}
-
 /* Waits if the lowest bit of @ticket is @turn; the other bits say how long. */
 static void coroutine_fn delay_wait(BlockDriverState *bs, uint64_t ticket,
                                     unsigned turn)
@@ -108,68 +97,74 @@ static void coroutine_fn delay_wait(BlockDriverState *bs, uint64_t ticket,
     }
 }
 
+/* Draws the request's ticket, the next number, and waits if it is before. */
+static uint64_t coroutine_fn delay_begin(BlockDriverState *bs)
+{
+    BDRVDelayState *s = bs->opaque;
+    uint64_t x = s->state += 0x9e3779b97f4a7c15;
+
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    x ^= x >> 31;
+    delay_wait(bs, x, 0);
+    return x;
+}
+
+/* Waits if it is after; the result of the request is passed on. */
+static int coroutine_fn delay_end(BlockDriverState *bs, uint64_t ticket,
+                                  int ret)
+{
+    delay_wait(bs, ticket, 1);
+    return ret;
+}
+
 /* ---- requests ----------------------------------------------------------- */
 
 static int coroutine_fn delay_co_preadv(BlockDriverState *bs, uint64_t offset,
                                         uint64_t bytes, QEMUIOVector *qiov,
                                         int flags)
 {
-    uint64_t ticket = delay_next(bs);
-    int ret;
+    uint64_t ticket = delay_begin(bs);
+    int ret = bdrv_co_preadv(bs->file, offset, bytes, qiov, flags);
 
-    delay_wait(bs, ticket, 0);
-    ret = bdrv_co_preadv(bs->file, offset, bytes, qiov, flags);
-    delay_wait(bs, ticket, 1);
-    return ret;
+    return delay_end(bs, ticket, ret);
 }
 
 static int coroutine_fn delay_co_pwritev(BlockDriverState *bs, uint64_t offset,
                                          uint64_t bytes, QEMUIOVector *qiov,
                                          int flags)
 {
-    uint64_t ticket = delay_next(bs);
-    int ret;
+    uint64_t ticket = delay_begin(bs);
+    int ret = bdrv_co_pwritev(bs->file, offset, bytes, qiov, flags);
 
-    delay_wait(bs, ticket, 0);
-    ret = bdrv_co_pwritev(bs->file, offset, bytes, qiov, flags);
-    delay_wait(bs, ticket, 1);
-    return ret;
+    return delay_end(bs, ticket, ret);
 }
 
 static int coroutine_fn delay_co_pwrite_zeroes(BlockDriverState *bs,
                                                int64_t offset, int bytes,
                                                BdrvRequestFlags flags)
 {
-    uint64_t ticket = delay_next(bs);
-    int ret;
+    uint64_t ticket = delay_begin(bs);
+    int ret = bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
 
-    delay_wait(bs, ticket, 0);
-    ret = bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
-    delay_wait(bs, ticket, 1);
-    return ret;
+    return delay_end(bs, ticket, ret);
 }
 
 static int coroutine_fn delay_co_pdiscard(BlockDriverState *bs, int64_t offset,
                                           int bytes)
 {
-    uint64_t ticket = delay_next(bs);
-    int ret;
+    uint64_t ticket = delay_begin(bs);
+    int ret = bdrv_co_pdiscard(bs->file, offset, bytes);
 
-    delay_wait(bs, ticket, 0);
-    ret = bdrv_co_pdiscard(bs->file, offset, bytes);
-    delay_wait(bs, ticket, 1);
-    return ret;
+    return delay_end(bs, ticket, ret);
 }
 
 static int coroutine_fn delay_co_flush(BlockDriverState *bs)
 {
-    uint64_t ticket = delay_next(bs);
-    int ret;
+    uint64_t ticket = delay_begin(bs);
+    int ret = bdrv_co_flush(bs->file->bs);
 
-    delay_wait(bs, ticket, 0);
-    ret = bdrv_co_flush(bs->file->bs);
-    delay_wait(bs, ticket, 1);
-    return ret;
+    return delay_end(bs, ticket, ret);
 }
 
 static BlockDriver bdrv_delay = {

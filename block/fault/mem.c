@@ -69,7 +69,7 @@ static void mem_parse_filename(const char *filename, QDict *options,
 }
 
 /* Finds or makes what the options name; the caller holds it. */
-static MemDisk *open_disk(QemuOpts *opts, Error **errp)
+static MemDisk *mem_open_disk(QemuOpts *opts, Error **errp)
 {
     const char *name = qemu_opt_get(opts, "disk");
     uint64_t size = qemu_opt_get_size(opts, BLOCK_OPT_SIZE, 0);
@@ -100,7 +100,7 @@ static int mem_file_open(BlockDriverState *bs, QDict *options, int flags,
     g_autoptr(QemuOpts) opts =
         bdrv_absorb_options(&mem_runtime_opts, options, errp);
 
-    s->disk = opts ? open_disk(opts, errp) : NULL;
+    s->disk = opts ? mem_open_disk(opts, errp) : NULL;
     if (!s->disk) {
         return -EINVAL;
     }
@@ -145,7 +145,7 @@ static bool check_prealloc(PreallocMode prealloc, Error **errp)
     return true;
 }
 
-static int create_disk(const char *name, uint64_t size, Error **errp)
+static int mem_create_disk(const char *name, uint64_t size, Error **errp)
 {
     MemDisk *disk = mem_disk_find(name);
 
@@ -186,7 +186,7 @@ static int coroutine_fn mem_co_create_opts(BlockDriver *drv,
     if (!check_prealloc(mode, errp)) {
         return -EINVAL;
     }
-    return create_disk(qdict_get_str(options, "disk"), size, errp);
+    return mem_create_disk(qdict_get_str(options, "disk"), size, errp);
 }
 
 /* ---- requests ----------------------------------------------------------- */

@@ -214,7 +214,7 @@ int volatile_log_status(const VolatileLog *log, int64_t offset, int64_t *bytes)
 
 /* ---- power cuts --------------------------------------------------------- */
 
-static uint64_t mix(uint64_t x)
+static uint64_t mix64(uint64_t x)
 {
     x += 0x9e3779b97f4a7c15;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
@@ -230,9 +230,9 @@ static bool entry_survives(const PowerCut *cut, const VolatileEntry *e,
     case POWER_CUT_PREFIX:
         return i < cut->count;
     case POWER_CUT_SUBSET:
-        return i < 64 ? cut->seed >> i & 1 : mix(mix(cut->seed) + i) & 1;
+        return i < 64 ? cut->seed >> i & 1 : mix64(mix64(cut->seed) + i) & 1;
     default:
-        return e->kind != VOLATILE_TRUNCATE || (mix(mix(cut->seed) + i) & 1);
+        return e->kind != VOLATILE_TRUNCATE || (mix64(mix64(cut->seed) + i) & 1);
     }
 }
 
@@ -262,13 +262,13 @@ static int apply_torn(const VolatileEntry *e, unsigned i, int64_t end,
 {
     int64_t unit = e->kind == VOLATILE_WRITE ? TORN_SECTOR
         : ROUND_UP(DIV_ROUND_UP(e->bytes, TORN_ZERO_PIECES), TORN_SECTOR);
-    uint64_t state = mix(mix(seed) + i);
+    uint64_t state = mix64(mix64(seed) + i);
     int64_t offset, next;
     int ret = 0;
 
     for (offset = e->offset; offset < end && ret == 0; offset = next) {
         next = MIN(QEMU_ALIGN_DOWN(offset, unit) + unit, end);
-        state = mix(state);
+        state = mix64(state);
         if (state & 1) {
             ret = apply_range(e, offset, next, target);
         }
@@ -280,7 +280,7 @@ static int apply_torn(const VolatileEntry *e, unsigned i, int64_t end,
  * Makes @target @length bytes long.  Growth is what the device holds there,
  * which on a stale one a truncation would clear.
  */
-static int set_length(BlockBackend *target, int64_t length)
+static int apply_length(BlockBackend *target, int64_t length)
 {
     const uint8_t old = MEM_STALE_BYTE;
     int64_t present = blk_getlength(target);
@@ -332,7 +332,7 @@ int volatile_log_apply(const VolatileLog *log, const PowerCut *cut,
         }
     }
     if (ret == 0 && cut->length != POWER_CUT_LENGTH_WRITTEN) {
-        ret = set_length(target, cut->length == POWER_CUT_LENGTH_OLD
+        ret = apply_length(target, cut->length == POWER_CUT_LENGTH_OLD
                                      ? log->old_length : log->length);
     }
     return ret;
