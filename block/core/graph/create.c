@@ -36,7 +36,7 @@ static void coroutine_fn create_qapi_entry(void *opaque)
     cco->ret = cco->drv->bdrv_co_create(cco->qapi, &cco->err);
 }
 
-static int run_create(CreateCo *cco, CoroutineEntry *entry, Error **errp)
+static int create_run(CreateCo *cco, CoroutineEntry *entry, Error **errp)
 {
     bdrv_graph_lock();
     bdrv_run_co(qemu_get_current_aio_context(), entry, cco);
@@ -64,7 +64,7 @@ int bdrv_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
                    drv->format_name);
         return -ENOTSUP;
     }
-    return run_create(&cco, create_opts_entry, errp);
+    return create_run(&cco, create_opts_entry, errp);
 }
 
 int bdrv_create_file(const char *filename, QemuOpts *opts, Error **errp)
@@ -96,5 +96,5 @@ int bdrv_create_qapi(BlockdevCreateOptions *opts, Error **errp)
                    name);
         return -ENOTSUP;
     }
-    return run_create(&cco, create_qapi_entry, errp);
+    return create_run(&cco, create_qapi_entry, errp);
 }

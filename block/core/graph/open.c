@@ -248,7 +248,7 @@ static int open_with_options(BlockDriverState *bs, BlockDriver *drv,
     return ret;
 }
 
-static int open_new(BlockDriverState *bs, const char *filename, QDict *options,
+static int open_described(BlockDriverState *bs, const char *filename, QDict *options,
                     int flags, BlockDriverState *parent,
                     const BdrvChildRole *role, Error **errp)
 {
@@ -337,7 +337,7 @@ BlockDriverState *bdrv_open_inherit(const char *filename, const char *reference,
         bs = open_reference(reference, filename, options, errp);
     } else {
         bs = bdrv_new();
-        if (open_new(bs, filename, options, flags, parent, role, errp) < 0) {
+        if (open_described(bs, filename, options, flags, parent, role, errp) < 0) {
             bdrv_unref(bs);
             bs = NULL;
         }

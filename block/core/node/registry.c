@@ -108,7 +108,7 @@ BlockDriver *bdrv_find_protocol(const char *filename,
     return drv;
 }
 
-static gint compare_names(gconstpointer a, gconstpointer b)
+static gint compare_format_names(gconstpointer a, gconstpointer b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -128,7 +128,7 @@ void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
     }
     bdrv_graph_unlock();
 
-    g_ptr_array_sort(names, compare_names);
+    g_ptr_array_sort(names, compare_format_names);
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
 

@@ -61,7 +61,7 @@ static int coroutine_fn write_zero_data(BdrvChange *w, int64_t offset,
 }
 
 /* One call of the driver's callback, or what stands in for it. */
-static int coroutine_fn zero_piece(BdrvChange *w, int64_t offset, int bytes,
+static int coroutine_fn zero_call(BdrvChange *w, int64_t offset, int bytes,
                                    BdrvRequestFlags flags)
 {
     BlockDriverState *bs = w->bs;
@@ -120,7 +120,7 @@ static int coroutine_fn zero_aligned(BdrvChange *w, int64_t offset,
     while (bytes && ret == 0) {
         int64_t n = piece_bytes(offset, bytes, align, max);
 
-        ret = zero_piece(w, offset, n, flags);
+        ret = zero_call(w, offset, n, flags);
         offset += n;
         bytes -= n;
     }
