@@ -97,24 +97,19 @@ static int coroutine_fn file_write_zeroes(IoEngine *engine, IoFile *file,
     return ret;
 }
 
+/* Preallocates [@old, @size) by allocating it, or if need be by writing it. */
 static int coroutine_fn file_grow_falloc(IoEngine *engine, IoFile *file,
-                                         int64_t old, int64_t size,
-                                         Error **errp)
+                                         int64_t old, int64_t size)
 {
     int ret = io_engine_fallocate(engine, file, 0, old, size - old);
 
-    if (ret == -EOPNOTSUPP) {
-        ret = file_write_zeroes(engine, file, old, size - old);
-    }
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not preallocate new data");
-    }
-    return ret;
+    return ret == -EOPNOTSUPP ? file_write_zeroes(engine, file, old, size - old)
+                              : ret;
 }
 
+/* The same by writing it. */
 static int coroutine_fn file_grow_full(IoEngine *engine, IoFile *file,
-                                       int64_t old, int64_t size,
-                                       Error **errp)
+                                       int64_t old, int64_t size)
 {
     /* Fail before the long work when there is no room for it. */
     int ret = io_engine_ftruncate(engine, file, size);
@@ -122,35 +117,14 @@ static int coroutine_fn file_grow_full(IoEngine *engine, IoFile *file,
     if (ret == 0) {
         ret = file_write_zeroes(engine, file, old, size - old);
     }
-    if (ret == 0) {
-        ret = io_engine_fdatasync(engine, file);
-    }
-    if (ret < 0) {
-        error_setg_errno(errp, -ret,
-                         "Could not write zeros for preallocation");
-    }
-    return ret;
-}
-
-static int coroutine_fn file_resize_sparse(IoEngine *engine, IoFile *file,
-                                           int64_t old, int64_t size,
-                                           Error **errp)
-{
-    int ret = io_engine_ftruncate(engine, file, size);
-
-    if (ret == 0 && old == 0 && size > 0) {
-        ret = file_write_zeroes(engine, file, 0, MIN(size, FIRST_BLOCK));
-    }
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not resize file");
-    }
-    return ret;
+    return ret < 0 ? ret : io_engine_fdatasync(engine, file);
 }
 
 int coroutine_fn file_resize(IoEngine *engine, IoFile *file, int64_t size,
                              PreallocMode prealloc, Error **errp)
 {
     int64_t old = file_fd_length(file->fd);
+    const char *failure;
     int ret;
 
     if (old < 0) {
@@ -164,22 +138,30 @@ int coroutine_fn file_resize(IoEngine *engine, IoFile *file, int64_t size,
 
     switch (prealloc) {
     case PREALLOC_MODE_OFF:
-        ret = file_resize_sparse(engine, file, old, size, errp);
+        failure = "Could not resize file";
+        ret = io_engine_ftruncate(engine, file, size);
+        if (ret == 0 && old == 0 && size > 0) {
+            ret = file_write_zeroes(engine, file, 0, MIN(size, FIRST_BLOCK));
+        }
         break;
     case PREALLOC_MODE_FALLOC:
-        ret = size > old ? file_grow_falloc(engine, file, old, size, errp) : 0;
+        failure = "Could not preallocate new data";
+        ret = size > old ? file_grow_falloc(engine, file, old, size) : 0;
         break;
     case PREALLOC_MODE_FULL:
-        ret = size > old ? file_grow_full(engine, file, old, size, errp) : 0;
+        failure = "Could not write zeros for preallocation";
+        ret = size > old ? file_grow_full(engine, file, old, size) : 0;
         break;
     default:
         error_setg(errp, "Unsupported preallocation mode: %s",
                    PreallocMode_str(prealloc));
         return -ENOTSUP;
     }
-
-    if (ret < 0 && size > old) {
-        io_engine_ftruncate(engine, file, old);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "%s", failure);
+        if (size > old) {
+            io_engine_ftruncate(engine, file, old);
+        }
     }
     return ret;
 }

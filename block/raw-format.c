@@ -73,12 +73,21 @@ static int raw_read_options(QDict *options, BDRVRawState *window,
     return 0;
 }
 
+static bool raw_is_window(const BDRVRawState *s)
+{
+    return s->offset || s->has_size;
+}
+
 /* Does @window lie in the file?  Without `size`, sets it.  0 or -errno. */
 static int raw_check_window(BlockDriverState *bs, BDRVRawState *window,
                             Error **errp)
 {
     int64_t file_size = bdrv_getlength(bs->file->bs);
 
+    if (bs->sg && raw_is_window(window)) {
+        error_setg(errp, "Cannot use offset/size with SCSI generic devices");
+        return -EINVAL;
+    }
     if (file_size < 0) {
         error_setg_errno(errp, -file_size, "Could not get image size");
         return file_size;
@@ -129,13 +138,6 @@ static int raw_adjust(BlockDriverState *bs, uint64_t *offset, uint64_t bytes,
     return 0;
 }
 
-static bool raw_is_window(BlockDriverState *bs)
-{
-    BDRVRawState *s = bs->opaque;
-
-    return s->offset || s->has_size;
-}
-
 /* ---- open, reopen, create ----------------------------------------------- */
 
 static int raw_open(BlockDriverState *bs, QDict *options, int flags,
@@ -151,6 +153,7 @@ static int raw_open(BlockDriverState *bs, QDict *options, int flags,
         return -EINVAL;
     }
     file_bs = bs->file->bs;
+    bs->sg = file_bs->sg;
 
     ret = raw_read_options(options, s, errp);
     if (ret < 0) {
@@ -161,11 +164,6 @@ static int raw_open(BlockDriverState *bs, QDict *options, int flags,
         return ret;
     }
 
-    bs->sg = file_bs->sg;
-    if (bs->sg && raw_is_window(bs)) {
-        error_setg(errp, "Cannot use offset/size with SCSI generic devices");
-        return -EINVAL;
-    }
     bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
         (BDRV_REQ_FUA & file_bs->supported_write_flags);
     bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
@@ -187,10 +185,6 @@ static int raw_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
     ret = raw_check_window(state->bs, window, errp);
     if (ret < 0) {
         return ret;
-    }
-    if (state->bs->sg && (window->offset || window->has_size)) {
-        error_setg(errp, "Cannot use offset/size with SCSI generic devices");
-        return -EINVAL;
     }
     state->opaque = g_steal_pointer(&window);
     return 0;
@@ -341,7 +335,7 @@ static int coroutine_fn raw_co_truncate(BlockDriverState *bs, int64_t offset,
 static int coroutine_fn raw_co_ioctl(BlockDriverState *bs,
                                      unsigned long int req, void *buf)
 {
-    if (raw_is_window(bs)) {
+    if (raw_is_window(bs->opaque)) {
         return -ENOTSUP;
     }
     return bdrv_co_ioctl(bs->file->bs, req, buf);
@@ -429,7 +423,7 @@ static int raw_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz)
 
 static int raw_probe_geometry(BlockDriverState *bs, HDGeometry *geo)
 {
-    if (raw_is_window(bs)) {
+    if (raw_is_window(bs->opaque)) {
         return -ENOTSUP;
     }
     return bdrv_probe_geometry(bs->file->bs, geo);

@@ -81,13 +81,6 @@ static void add_stop(BlkdebugRules *rules, BlkdebugRule *rule,
     printf("blkdebug: Suspended request '%s'\n", stop->tag);
 }
 
-static void coroutine_fn wait_until_resumed(StoppedRequest *request)
-{
-    while (request->stops > 0) {
-        qemu_coroutine_yield();
-    }
-}
-
 void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
                           bool may_stop)
 {
@@ -115,8 +108,8 @@ void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
         }
     }
     rules->state = new_state;
-    if (qemu_in_coroutine()) {
-        wait_until_resumed(&request);
+    while (request.stops > 0) {
+        qemu_coroutine_yield();
     }
 }
 

@@ -55,11 +55,6 @@ static gint page_compare(gconstpointer a, gconstpointer b, gpointer opaque)
     return x < y ? -1 : x > y;
 }
 
-static GTree *pages_new(void)
-{
-    return g_tree_new_full(page_compare, NULL, NULL, page_unref);
-}
-
 static MemPage *page_find(const MemDisk *disk, int64_t number)
 {
     return g_tree_lookup(disk->pages, (gconstpointer)(uintptr_t)number);
@@ -317,7 +312,7 @@ MemDisk *mem_disk_new_anonymous(void)
     MemDisk *disk = g_new0(MemDisk, 1);
 
     disk->stale_from = INT64_MAX;
-    disk->pages = pages_new();
+    disk->pages = g_tree_new_full(page_compare, NULL, NULL, page_unref);
     return disk;
 }
 
