@@ -135,39 +135,30 @@ BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm)
     return blk;
 }
 
-/* The permissions of a user who opens with @flags. */
-static void blk_perms_from_flags(BlockDriverState *bs, int flags,
-                                 uint64_t *perm, uint64_t *shared)
-{
-    *perm = BLK_PERM_CONSISTENT_READ;
-    *shared = BLK_PERM_ALL;
-    if (flags & BDRV_O_RDWR) {
-        *perm |= BLK_PERM_WRITE;
-    }
-    if (flags & BDRV_O_RESIZE) {
-        *perm |= BLK_PERM_RESIZE;
-    }
-    if ((flags & BDRV_O_RDWR) && !bs->force_share) {
-        *shared &= ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
-    }
-}
-
 BlockBackend *blk_new_open(const char *filename, const char *reference,
                            QDict *options, int flags, Error **errp)
 {
+    uint64_t perm = BLK_PERM_CONSISTENT_READ;
+    uint64_t shared = BLK_PERM_ALL;
     BlockDriverState *bs;
     BlockBackend *blk;
-    uint64_t perm, shared;
-    int ret;
 
     bs = bdrv_open(filename, reference, options, flags, errp);
     if (!bs) {
         return NULL;
     }
-    blk_perms_from_flags(bs, flags, &perm, &shared);
+    if (flags & BDRV_O_RDWR) {
+        perm |= BLK_PERM_WRITE;
+        shared &= ~(uint64_t)(BLK_PERM_WRITE | BLK_PERM_RESIZE);
+    }
+    if (flags & BDRV_O_RESIZE) {
+        perm |= BLK_PERM_RESIZE;
+    }
+    if (bs->force_share) {
+        shared = BLK_PERM_ALL;
+    }
     blk = blk_new(bdrv_get_aio_context(bs), perm, shared);
-    ret = blk_insert_bs(blk, bs, errp);
-    if (ret < 0) {
+    if (blk_insert_bs(blk, bs, errp) < 0) {
         blk_unref(blk);
         blk = NULL;
     }

@@ -21,25 +21,22 @@ typedef struct CreateCo {
     Error *err;
 } CreateCo;
 
-static void coroutine_fn create_opts_entry(void *opaque)
+static void coroutine_fn create_entry(void *opaque)
 {
     CreateCo *cco = opaque;
 
-    cco->ret = cco->drv->bdrv_co_create_opts(cco->drv, cco->filename, cco->opts,
-                                             &cco->err);
+    if (cco->qapi) {
+        cco->ret = cco->drv->bdrv_co_create(cco->qapi, &cco->err);
+    } else {
+        cco->ret = cco->drv->bdrv_co_create_opts(cco->drv, cco->filename,
+                                                 cco->opts, &cco->err);
+    }
 }
 
-static void coroutine_fn create_qapi_entry(void *opaque)
-{
-    CreateCo *cco = opaque;
-
-    cco->ret = cco->drv->bdrv_co_create(cco->qapi, &cco->err);
-}
-
-static int create_run(CreateCo *cco, CoroutineEntry *entry, Error **errp)
+static int create_run(CreateCo *cco, Error **errp)
 {
     bdrv_graph_lock();
-    bdrv_run_co(qemu_get_current_aio_context(), entry, cco);
+    bdrv_run_co(qemu_get_current_aio_context(), create_entry, cco);
     bdrv_graph_unlock();
 
     if (cco->ret >= 0) {
@@ -64,7 +61,7 @@ int bdrv_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
                    drv->format_name);
         return -ENOTSUP;
     }
-    return create_run(&cco, create_opts_entry, errp);
+    return create_run(&cco, errp);
 }
 
 int bdrv_create_file(const char *filename, QemuOpts *opts, Error **errp)
@@ -96,5 +93,5 @@ int bdrv_create_qapi(BlockdevCreateOptions *opts, Error **errp)
                    name);
         return -ENOTSUP;
     }
-    return create_run(&cco, create_qapi_entry, errp);
+    return create_run(&cco, errp);
 }

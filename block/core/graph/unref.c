@@ -76,10 +76,14 @@ void bdrv_unref_children(BlockDriverState *bs)
 
 /* ---- nodes -------------------------------------------------------------- */
 
-static void unref_close(BlockDriverState *bs)
+static void unref_delete(void *opaque)
 {
+    BlockDriverState *bs = opaque;
     bool was_open = bs->drv != NULL;
 
+    bdrv_graph_lock();
+    /* Closing does I/O, which may take and drop references. */
+    bs->refcnt = 1;
     if (was_open) {
         bdrv_drained_begin(bs);
         /* A loss is reported; the node has to go all the same. */
@@ -92,24 +96,12 @@ static void unref_close(BlockDriverState *bs)
     }
     bdrv_unref_children(bs);
     g_free(bs->opaque);
-    bs->opaque = NULL;
     qobject_unref(bs->options);
     qobject_unref(bs->explicit_options);
     qobject_unref(bs->full_open_options);
-    bs->options = bs->explicit_options = bs->full_open_options = NULL;
     if (was_open) {
         bdrv_drained_end(bs);
     }
-}
-
-static void unref_delete(void *opaque)
-{
-    BlockDriverState *bs = opaque;
-
-    bdrv_graph_lock();
-    /* Closing does I/O, which may take and drop references. */
-    bs->refcnt = 1;
-    unref_close(bs);
     bdrv_free(bs);
     bdrv_graph_unlock();
 }

@@ -96,7 +96,6 @@ bool bdrv_is_draining(BlockDriverState *bs)
 /* ---- stop and go on ----------------------------------------------------- */
 
 static void quiesce(BlockDriverState *bs);
-static void unquiesce(BlockDriverState *bs);
 
 /* Makes the invariant of @child true again after its node has changed. */
 static void sync_parent(BdrvChild *child)
@@ -114,7 +113,7 @@ static void sync_parent(BdrvChild *child)
     while (child->parent_quiesce_counter > target) {
         child->parent_quiesce_counter--;
         if (child->role->parent_is_bds) {
-            unquiesce(child->opaque);
+            bdrv_drained_end(child->opaque);
         } else if (child->role->drained_end) {
             child->role->drained_end(child);
         }
@@ -149,14 +148,14 @@ static void quiesce(BlockDriverState *bs)
     drain_release(bs);
 }
 
-static void unquiesce(BlockDriverState *bs)
+void bdrv_drained_end(BlockDriverState *bs)
 {
     assert(bs->quiesce_counter > 0);
     bs->quiesce_counter--;
     sync_parents(bs);
 }
 
-/* Are there requests in flight on the node, or on their way from its parents? */
+/* Is something in flight on the node, or on its way from its parents? */
 static bool drain_poll(void *opaque)
 {
     BlockDriverState *bs = opaque;
@@ -179,11 +178,6 @@ void bdrv_drained_begin(BlockDriverState *bs)
 {
     quiesce(bs);
     bdrv_drain_wait_while(bs->aio_context, drain_poll, bs);
-}
-
-void bdrv_drained_end(BlockDriverState *bs)
-{
-    unquiesce(bs);
 }
 
 void bdrv_drain(BlockDriverState *bs)

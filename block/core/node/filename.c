@@ -43,58 +43,39 @@ char *path_combine(const char *base, const char *filename)
 
 /* ---- json: names -------------------------------------------------------- */
 
-static QDict *bdrv_parse_json_filename(const char *filename, Error **errp)
-{
-    ERRP_GUARD();
-    QObject *obj;
-    QDict *options;
-
-    assert(g_str_has_prefix(filename, "json:"));
-    obj = qobject_from_json(filename + strlen("json:"), errp);
-    if (!obj) {
-        error_prepend(errp, "Could not parse the JSON options: ");
-        return NULL;
-    }
-    options = qobject_to(QDict, obj);
-    if (!options) {
-        qobject_unref(obj);
-        error_setg(errp, "Invalid JSON object given");
-        return NULL;
-    }
-    qdict_flatten(options);
-    return options;
-}
-
 int bdrv_take_json_name(const char **filename, QDict *options, Error **errp)
 {
+    ERRP_GUARD();
+    g_autoptr(QObject) obj = NULL;
     QDict *json;
 
     if (!*filename || !g_str_has_prefix(*filename, "json:")) {
         return 0;
     }
-    json = bdrv_parse_json_filename(*filename, errp);
-    if (!json) {
+    obj = qobject_from_json(*filename + strlen("json:"), errp);
+    if (!obj) {
+        error_prepend(errp, "Could not parse the JSON options: ");
         return -EINVAL;
     }
+    json = qobject_to(QDict, obj);
+    if (!json) {
+        error_setg(errp, "Invalid JSON object given");
+        return -EINVAL;
+    }
+    qdict_flatten(json);
     qdict_join(options, json, false);
-    qobject_unref(json);
     *filename = NULL;
     return 0;
 }
 
 /* ---- descriptions of nodes ---------------------------------------------- */
 
-/* @pattern ends with a dot: all keys that begin so; else that key. */
-static bool key_matches(const char *key, const char *pattern)
-{
-    return g_str_has_suffix(pattern, ".") ? g_str_has_prefix(key, pattern)
-                                          : !strcmp(key, pattern);
-}
-
+/* A pattern that ends with a dot stands for all keys that begin so. */
 static bool key_is_strong(BlockDriver *drv, const char *key)
 {
     for (const char *const *p = drv->strong_runtime_opts; p && *p; p++) {
-        if (key_matches(key, *p)) {
+        if (g_str_has_suffix(*p, ".") ? g_str_has_prefix(key, *p)
+                                      : !strcmp(key, *p)) {
             return true;
         }
     }
@@ -105,11 +86,9 @@ static bool key_is_strong(BlockDriver *drv, const char *key)
  * Scripts compare what is printed: the members stand as qemu-img has them, and
  * there these come before the driver's name, all others after it.
  */
-static bool key_precedes_driver(const char *key)
-{
-    return !strcmp(key, "offset") || !strcmp(key, "read-zeroes") ||
-           !strcmp(key, "force_size_calc");
-}
+static const char *const keys_before_driver[] = {
+    "offset", "read-zeroes", "force_size_calc", NULL
+};
 
 /*
  * Copies the strong options that were given into @d, those before or those
@@ -124,22 +103,13 @@ static bool append_strong_options(QDict *d, BlockDriverState *bs, bool before)
     for (e = qdict_first(bs->options); e; e = qdict_next(bs->options, e)) {
         const char *key = qdict_entry_key(e);
 
-        if (key_is_strong(bs->drv, key) && key_precedes_driver(key) == before) {
+        if (key_is_strong(bs->drv, key) &&
+            g_strv_contains(keys_before_driver, key) == before) {
             qdict_put_obj(d, key, qobject_ref(qdict_entry_value(e)));
             found |= strcmp(key, "filename") != 0;
         }
     }
     return found;
-}
-
-/* A protocol's name, where it does not list it among its options. */
-static void append_filename(QDict *d, BlockDriverState *bs)
-{
-    const char *name = qdict_get_try_str(bs->options, "filename");
-
-    if (name && bs->drv->bdrv_file_open && !qdict_haskey(d, "filename")) {
-        qdict_put_str(d, "filename", name);
-    }
 }
 
 /* Does the image itself lead to the backing node that it has? */
@@ -170,21 +140,18 @@ static void append_children(QDict *d, BlockDriverState *bs)
     }
 }
 
-/* Whether the file child's name stands for @bs, too. */
-static bool named_by_file(BlockDriverState *bs, bool has_strong)
-{
-    return bs->file && !has_strong && backing_is_default(bs) &&
-           bs->file->bs->drv && bs->file->bs->drv->bdrv_file_open;
-}
-
 static void refresh_exact_filename(BlockDriverState *bs, bool has_strong)
 {
+    BlockDriverState *file = bdrv_file_bs(bs);
+
     if (bs->drv->bdrv_refresh_filename) {
         bs->exact_filename[0] = '\0';
         bs->drv->bdrv_refresh_filename(bs);
-    } else if (named_by_file(bs, has_strong)) {
+    } else if (file && !has_strong && backing_is_default(bs) && file->drv &&
+               file->drv->bdrv_file_open) {
+        /* The file's name stands for the image that is in it, too. */
         pstrcpy(bs->exact_filename, sizeof(bs->exact_filename),
-                bs->file->bs->exact_filename);
+                file->exact_filename);
     } else if (!QLIST_EMPTY(&bs->children) || has_strong) {
         bs->exact_filename[0] = '\0';
     }
@@ -207,6 +174,7 @@ static void refresh_display_name(BlockDriverState *bs)
 
 void bdrv_refresh_filename(BlockDriverState *bs)
 {
+    const char *name;
     BdrvChild *c;
     QDict *d;
     bool has_strong;
@@ -221,7 +189,11 @@ void bdrv_refresh_filename(BlockDriverState *bs)
     has_strong = append_strong_options(d, bs, true);
     qdict_put_str(d, "driver", bs->drv->format_name);
     has_strong |= append_strong_options(d, bs, false);
-    append_filename(d, bs);
+    name = qdict_get_try_str(bs->options, "filename");
+    if (name && bs->drv->bdrv_file_open && !qdict_haskey(d, "filename")) {
+        /* A protocol's name, which it does not list among its options. */
+        qdict_put_str(d, "filename", name);
+    }
     append_children(d, bs);
     qobject_unref(bs->full_open_options);
     bs->full_open_options = d;

@@ -88,32 +88,31 @@ ImageInfoSpecific *bdrv_get_specific_info(BlockDriverState *bs, Error **errp)
     return bs->drv->bdrv_get_specific_info(bs, errp);
 }
 
-int bdrv_has_zero_init(BlockDriverState *bs)
+/* What the driver says, of a new image or of new space; else a filter's file. */
+static int zero_init(BlockDriverState *bs, bool truncate)
 {
+    int (*ask)(BlockDriverState *bs);
+
     if (!bs->drv || bs->backing) {
         return 0;
     }
-    if (bs->drv->bdrv_has_zero_init) {
-        return bs->drv->bdrv_has_zero_init(bs);
+    ask = truncate ? bs->drv->bdrv_has_zero_init_truncate
+                   : bs->drv->bdrv_has_zero_init;
+    if (ask) {
+        return ask(bs);
     }
-    if (bs->drv->is_filter && bs->file) {
-        return bdrv_has_zero_init(bs->file->bs);
-    }
-    return 0;
+    return bs->drv->is_filter && bs->file ? zero_init(bs->file->bs, truncate)
+                                          : 0;
+}
+
+int bdrv_has_zero_init(BlockDriverState *bs)
+{
+    return zero_init(bs, false);
 }
 
 int bdrv_has_zero_init_truncate(BlockDriverState *bs)
 {
-    if (!bs->drv || bs->backing) {
-        return 0;
-    }
-    if (bs->drv->bdrv_has_zero_init_truncate) {
-        return bs->drv->bdrv_has_zero_init_truncate(bs);
-    }
-    if (bs->drv->is_filter && bs->file) {
-        return bdrv_has_zero_init_truncate(bs->file->bs);
-    }
-    return 0;
+    return zero_init(bs, true);
 }
 
 /* A format's own data are in all of its children but the backing. */

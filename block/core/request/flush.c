@@ -12,26 +12,11 @@
 
 #include "block/core/request/request.h"
 
-/* The medium's own flush; no callback is success. */
-static int coroutine_fn flush_to_disk(BlockDriverState *bs)
-{
-    BlockDriver *drv = bs->drv;
-    BdrvAioWait wait = { .co = qemu_coroutine_self() };
-
-    if (drv->bdrv_co_flush_to_disk) {
-        return drv->bdrv_co_flush_to_disk(bs);
-    }
-    if (drv->bdrv_aio_flush) {
-        return bdrv_aio_wait(&wait,
-                             drv->bdrv_aio_flush(bs, bdrv_aio_wait_cb, &wait));
-    }
-    return 0;
-}
-
 /* Flushes the node and its file; *@durable: was the medium asked? */
 static int coroutine_fn flush_steps(BlockDriverState *bs, uint64_t gen,
                                     bool *durable)
 {
+    BdrvAioWait wait = { .co = qemu_coroutine_self() };
     BlockDriver *drv = bs->drv;
     int ret;
 
@@ -50,7 +35,13 @@ static int coroutine_fn flush_steps(BlockDriverState *bs, uint64_t gen,
         *durable = false;
     } else if (bs->flushed_gen != gen) {
         BLKDBG_EVENT(bs->file, BLKDBG_FLUSH_TO_DISK);
-        ret = flush_to_disk(bs);
+        ret = 0; /* no callback is success: the file below is flushed, too */
+        if (drv->bdrv_co_flush_to_disk) {
+            ret = drv->bdrv_co_flush_to_disk(bs);
+        } else if (drv->bdrv_aio_flush) {
+            ret = bdrv_aio_wait(
+                &wait, drv->bdrv_aio_flush(bs, bdrv_aio_wait_cb, &wait));
+        }
         if (ret < 0) {
             return ret;
         }

@@ -27,13 +27,6 @@ static void merge_limits(BlockLimits *bl, const BlockLimits *child)
     bl->max_iov = MIN_NON_ZERO(bl->max_iov, child->max_iov);
 }
 
-static void default_limits(BlockLimits *bl)
-{
-    bl->min_mem_alignment = 512;
-    bl->opt_mem_alignment = qemu_real_host_page_size;
-    bl->max_iov = IOV_MAX;
-}
-
 void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     BlockDriver *drv = bs->drv;
@@ -50,7 +43,9 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
     if (bs->file) {
         merge_limits(bl, &bs->file->bs->bl);
     } else {
-        default_limits(bl);
+        bl->min_mem_alignment = 512;
+        bl->opt_mem_alignment = qemu_real_host_page_size;
+        bl->max_iov = IOV_MAX;
     }
     if (bs->backing) {
         merge_limits(bl, &bs->backing->bs->bl);
