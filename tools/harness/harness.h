@@ -153,8 +153,7 @@ typedef struct StackFault {
 typedef struct StackOptions {
     const char *disk;           /* the name of the disk */
     int flags;                  /* of bdrv_open: STACK_RDWR or 0 */
-    bool delay;                 /* requests overtake each other ... */
-    uint64_t delay_seed;        /* ... as this says */
+    uint64_t delay_seed;        /* 0: requests do not overtake each other */
     const StackFault *fault;    /* or NULL */
     bool volatile_cache;
 } StackOptions;

@@ -80,15 +80,15 @@ static bool main_add_list(void *member, const CmdOption *option,
     return true;
 }
 
-static bool main_set_version(void *member, const CmdOption *option,
-                             const char *value)
+static bool print_version(void *member, const CmdOption *option,
+                          const char *value)
 {
     cmdline_print_version();
     exit(0);
 }
 
-static bool main_set_help(void *member, const CmdOption *option,
-                          const char *value);
+static bool print_help(void *member, const CmdOption *option,
+                       const char *value);
 
 #define MEMBER(m) offsetof(Cmdline, m)
 
@@ -110,13 +110,13 @@ static const CmdOption main_options[] = {
       cmd_set_string, MEMBER(image_dir) },
     { 0, "timeout", "SEC", "a case that takes longer hangs (default 30)",
       main_set_number, MEMBER(h.timeout), NULL, 1, 86400 },
-    { 'h', "help", NULL, "print this and exit", main_set_help },
-    { 'V', "version", NULL, "print the version and exit", main_set_version },
+    { 'h', "help", NULL, "print this and exit", print_help },
+    { 'V', "version", NULL, "print the version and exit", print_version },
     CMD_END
 };
 
-static bool main_set_help(void *member, const CmdOption *option,
-                          const char *value)
+static bool print_help(void *member, const CmdOption *option,
+                       const char *value)
 {
     printf("Usage: %s --driver NAME [OPTIONS]...\n"
            "Tests a format driver and prints TAP, a line a property; the "
@@ -133,7 +133,7 @@ static bool main_set_help(void *member, const CmdOption *option,
 
 /* ---- what the options mean ---------------------------------------------- */
 
-static int compare_names(gconstpointer a, gconstpointer b)
+static int compare_paths(gconstpointer a, gconstpointer b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -158,7 +158,7 @@ static void find_images(Harness *h, const char *folder)
     if (h->images->len == 0) {
         usage_error("option '--image': there is no image in '%s'", folder);
     }
-    g_ptr_array_sort(h->images, compare_names);
+    g_ptr_array_sort(h->images, compare_paths);
 }
 
 /* Are the options of -o such as the driver has? */
@@ -187,28 +187,11 @@ static void check_create_options(const Harness *h)
     qemu_opts_free(list);
 }
 
-static void find_driver(Harness *h)
-{
-    g_autofree char *prefix = NULL;
-
-    if (!h->driver) {
-        usage_error("option '--driver' is missing");
-    }
-    h->drv = bdrv_find_format(h->driver);
-    if (!h->drv) {
-        usage_error("option '--driver' names no driver: '%s'", h->driver);
-    }
-    prefix = g_strdup_printf("%s:", h->driver);
-    if (bdrv_find_protocol(prefix, true, NULL) == h->drv) {
-        usage_error("option '--driver' names no format: '%s'", h->driver);
-    }
-    h->can_create = h->from || bdrv_driver_can_create(h->drv);
-    h->can_check = bdrv_driver_can_check(h->drv);
-}
-
-static void read_cmdline(Cmdline *line, int argc, char **argv)
+static void read_arguments(Cmdline *line, int argc, char **argv)
 {
     int ret = cmdline_read(":", main_options, line, argc, argv);
+    Harness *h = &line->h;
+    g_autofree char *prefix = NULL;
 
     if (ret > 0) {
         cmdline_refuse(EXIT_USAGE, ret, argv);
@@ -216,17 +199,48 @@ static void read_cmdline(Cmdline *line, int argc, char **argv)
     if (optind < argc) {
         usage_error("unexpected argument '%s'", argv[optind]);
     }
-    find_driver(&line->h);
-    check_create_options(&line->h);
+    if (!h->driver) {
+        usage_error("option '--driver' is missing");
+    }
+    h->drv = bdrv_find_format(h->driver);
+    if (!h->drv) {
+        usage_error("option '--driver' names no driver: '%s'", h->driver);
+    }
+    /* Protocols are found by that name, too, but hold no images. */
+    prefix = g_strdup_printf("%s:", h->driver);
+    if (bdrv_find_protocol(prefix, true, NULL) == h->drv) {
+        usage_error("option '--driver' names no format: '%s'", h->driver);
+    }
+    h->can_create = h->from || bdrv_driver_can_create(h->drv);
+    h->can_check = bdrv_driver_can_check(h->drv);
+    check_create_options(h);
     if (line->image_dir) {
-        find_images(&line->h, line->image_dir);
+        find_images(h, line->image_dir);
     }
 }
 
 /* ---- the suites --------------------------------------------------------- */
 
-static void run_on_images(Harness *h, const HarnessSuite *suite)
+static void run_suite(Harness *h, const HarnessSuite *suite)
 {
+    const char *reason = NULL;
+
+    if (h->from && suite->creates) {
+        reason = "images are not created with --from";
+    } else if (!h->can_create && !suite->on_images) {
+        reason = "the driver creates no images";
+    } else if (!h->can_create && h->images->len == 0) {
+        reason = "the driver creates no images and there is no --image";
+    }
+    h->suite = suite->name;
+    if (reason) {
+        harness_report(h, CASE_SKIP, reason, "%s", suite->what);
+        return;
+    }
+    if (suite->run) {
+        suite->run(h);
+        return;
+    }
     if (h->can_create) {
         suite->run_image(h, NULL, "");
     }
@@ -236,26 +250,6 @@ static void run_on_images(Harness *h, const HarnessSuite *suite)
         g_autofree char *suffix = g_strconcat(": ", name, NULL);
 
         suite->run_image(h, path, suffix);
-    }
-}
-
-static void run_suite(Harness *h, const HarnessSuite *suite)
-{
-    h->suite = suite->name;
-    if (h->from && suite->creates) {
-        harness_report(h, CASE_SKIP, "images are not created with --from",
-                       "%s", suite->what);
-    } else if (!h->can_create && !suite->on_images) {
-        harness_report(h, CASE_SKIP, "the driver creates no images", "%s",
-                       suite->what);
-    } else if (!h->can_create && h->images->len == 0) {
-        harness_report(h, CASE_SKIP,
-                       "the driver creates no images and there is no --image",
-                       "%s", suite->what);
-    } else if (suite->run) {
-        suite->run(h);
-    } else {
-        run_on_images(h, suite);
     }
 }
 
@@ -286,7 +280,7 @@ int main(int argc, char **argv)
     g_setenv("G_SLICE", "always-malloc", TRUE);
     cmdline_init(argv[0]);
     bdrv_init();
-    read_cmdline(&line, argc, argv);
+    read_arguments(&line, argc, argv);
     harness_note("driver %s%s%s, seed %" PRIu64, h->driver,
                  h->create ? ", " : "", h->create ? h->create : "", h->seed);
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {

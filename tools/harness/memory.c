@@ -53,28 +53,28 @@ void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *ptr);
 void *memalign(size_t alignment, size_t size);
 
-static void add(int64_t *counter, int n)
+static void add_to(int64_t *counter, int n)
 {
     __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
-static void *count(void *ptr)
+static void *count_block(void *ptr)
 {
-    add(&allocations, 1);
+    add_to(&allocations, 1);
     if (ptr) {
-        add(&blocks, 1);
+        add_to(&blocks, 1);
     }
     return ptr;
 }
 
 void *malloc(size_t size)
 {
-    return count(__libc_malloc(size));
+    return count_block(__libc_malloc(size));
 }
 
 void *calloc(size_t nmemb, size_t size)
 {
-    return count(__libc_calloc(nmemb, size));
+    return count_block(__libc_calloc(nmemb, size));
 }
 
 void *realloc(void *ptr, size_t size)
@@ -82,35 +82,35 @@ void *realloc(void *ptr, size_t size)
     void *moved = __libc_realloc(ptr, size);
 
     if (!ptr) {
-        return count(moved);
+        return count_block(moved);
     }
-    add(&allocations, 1);
+    add_to(&allocations, 1);
     if (!moved && !size) {
-        add(&blocks, -1);
+        add_to(&blocks, -1);
     }
     return moved;
 }
 
 void *memalign(size_t alignment, size_t size)
 {
-    return count(__libc_memalign(alignment, size));
+    return count_block(__libc_memalign(alignment, size));
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return count(__libc_memalign(alignment, size));
+    return count_block(__libc_memalign(alignment, size));
 }
 
 int posix_memalign(void **ptr, size_t alignment, size_t size)
 {
-    *ptr = count(__libc_memalign(alignment, size));
+    *ptr = count_block(__libc_memalign(alignment, size));
     return *ptr ? 0 : ENOMEM;
 }
 
 void free(void *ptr)
 {
     if (ptr) {
-        add(&blocks, -1);
+        add_to(&blocks, -1);
     }
     __libc_free(ptr);
 }

@@ -37,8 +37,7 @@ Run run_new(Case *c, const ListCase *list, const char *name)
         .how = {
             .disk = name,
             .flags = STACK_RDWR,
-            .delay = list->depth > 1,
-            .delay_seed = list->seed,
+            .delay_seed = list->depth > 1 ? list->seed : 0,
         },
     };
 }

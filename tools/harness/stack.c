@@ -118,10 +118,11 @@ static QDict *new_node(const StackOptions *how, const char *driver,
     return node;
 }
 
-/* From the disk upwards, since each node is a value in the one above it. */
-static QDict *stack_options(const Harness *h, const StackOptions *how)
+BlockBackend *stack_open(const Harness *h, const StackOptions *how,
+                         Error **errp)
 {
     const StackFault *fault = how->fault;
+    /* From the disk upwards, since each node is a value in the one above. */
     QDict *node = new_node(how, "mem", STACK_DISK, NULL, NULL);
 
     qdict_put_str(node, "disk", how->disk);
@@ -137,7 +138,7 @@ static QDict *stack_options(const Harness *h, const StackOptions *how)
         qdict_put_str(node, "inject-error.0.skip", skip);
         qdict_put_str(node, "inject-error.0.once", fault->once ? "on" : "off");
     }
-    if (how->delay) {
+    if (how->delay_seed) {
         g_autofree char *seed = g_strdup_printf("%" PRIu64, how->delay_seed);
 
         /* It waits for turns of the loop, which are the same in each run. */
@@ -147,13 +148,7 @@ static QDict *stack_options(const Harness *h, const StackOptions *how)
     }
     node = new_node(how, h->driver, STACK_FORMAT, "file", node);
     qdict_flatten(node);
-    return node;
-}
-
-BlockBackend *stack_open(const Harness *h, const StackOptions *how,
-                         Error **errp)
-{
-    return blk_new_open(NULL, NULL, stack_options(h, how), how->flags, errp);
+    return blk_new_open(NULL, NULL, node, how->flags, errp);
 }
 
 BlockDriverState *stack_node(const StackOptions *how, const char *what)

@@ -22,10 +22,7 @@
 
 /* The opaque of the cases is the path of an image of --image, or NULL. */
 
-/*
- * For properties that need to write; skipped for images that are read-only.
- * Requests overtake each other as @how->delay_seed says, if it is not 0.
- */
+/* For properties that need to write; skipped for images that are read-only. */
 static BlockBackend *open_to_write(Case *c, const char *path,
                                    StackOptions *how)
 {
@@ -34,7 +31,6 @@ static BlockBackend *open_to_write(Case *c, const char *path,
 
     case_image(c, how->disk, path, IMAGE_SIZE);
     how->flags = STACK_RDWR;
-    how->delay = how->delay_seed != 0;
     blk = stack_open(c->h, how, &err);
     if (!blk && path) {
         case_skip(c, "the image is not writable: %s", error_get_pretty(err));
