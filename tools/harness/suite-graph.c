@@ -18,7 +18,7 @@
 
 /* Requests in flight, and what each writes. */
 #define REQUESTS 16
-#define BYTES    5000
+#define BYTES    5000           /* not aligned, so that requests are padded */
 
 /* The opaque of the cases is the path of an image of --image, or NULL. */
 
@@ -59,29 +59,23 @@ static void check_no_node(Case *c, const char *when)
 
 typedef struct Flight {
     BlockBackend *blk;
+    unsigned begun;
     unsigned left;
     int ret;                    /* the first failure, or 0 */
     uint8_t buf[BYTES];
 } Flight;
 
-typedef struct FlightRequest {
-    Flight *flight;
-    unsigned index;
-} FlightRequest;
-
 static void coroutine_fn flight_entry(void *opaque)
 {
-    FlightRequest *r = opaque;
-    Flight *f = r->flight;
+    Flight *f = opaque;
+    int64_t offset = (int64_t)f->begun++ * BYTES;
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, f->buf, BYTES);
-    int ret = blk_co_pwritev(f->blk, (int64_t)r->index * BYTES, BYTES, &qiov,
-                             0);
+    int ret = blk_co_pwritev(f->blk, offset, BYTES, &qiov, 0);
 
     if (ret < 0 && !f->ret) {
         f->ret = ret;
     }
     f->left--;
-    g_free(r);
 }
 
 /* Writes @pattern to the first REQUESTS * BYTES bytes, not waiting. */
@@ -90,13 +84,11 @@ static void flight_start(Flight *f, BlockBackend *blk, uint8_t pattern)
     *f = (Flight) { .blk = blk, .left = REQUESTS };
     memset(f->buf, pattern, BYTES);
     for (unsigned i = 0; i < REQUESTS; i++) {
-        FlightRequest *r = g_new(FlightRequest, 1);
-
-        *r = (FlightRequest) { f, i };
-        qemu_coroutine_enter(qemu_coroutine_create(flight_entry, r));
+        qemu_coroutine_enter(qemu_coroutine_create(flight_entry, f));
     }
 }
 
+/* All have ended, with success. */
 static void flight_check(Case *c, const Flight *f, const char *when)
 {
     if (f->left) {
@@ -109,6 +101,7 @@ static void flight_check(Case *c, const Flight *f, const char *when)
     }
 }
 
+/* What flight_start() wrote is there; the message of a failure has @when. */
 static void check_pattern(Case *c, BlockBackend *blk, uint8_t pattern,
                           const char *when)
 {
@@ -136,6 +129,7 @@ static void test_close(Case *c, const void *opaque)
     Flight f;
 
     for (int round = 1; round <= 5; round++) {
+        /* The last reference goes with requests in flight, which must end. */
         flight_start(&f, blk, round);
         blk_unref(blk);
         flight_check(c, &f, "after the image was closed");
@@ -159,6 +153,7 @@ static void test_drain(Case *c, const void *opaque)
         flight_check(c, &before, "in the drained section");
         bdrv_drained_begin(blk_bs(blk));
         flight_start(&during, blk, 0x22 + round);
+        /* Time for those that do not wait as they should. */
         for (int i = 0; i < 20; i++) {
             aio_poll(ctx, false);
         }
@@ -175,7 +170,10 @@ static void test_drain(Case *c, const void *opaque)
     blk_unref(blk);
 }
 
-/* Fails with @what; a refusal where @may_skip is one by the driver. */
+/*
+ * A failure fails the case with @what.  With @may_skip it is skipped instead,
+ * because a driver need not support reopening; one that has done it once does.
+ */
 static void reopen(Case *c, BlockBackend *blk, bool read_only, bool may_skip,
                    const char *what)
 {
@@ -224,7 +222,10 @@ static void test_reopen(Case *c, const void *opaque)
     blk_unref(blk);
 }
 
-/* Reopening with requests in flight: options that change nothing. */
+/*
+ * Reopening with requests in flight: options that change nothing, because a
+ * user that writes would keep others from being taken.
+ */
 static void test_reopen_busy(Case *c, const void *opaque)
 {
     StackOptions how = { .disk = "graph", .delay_seed = 4 };
@@ -243,6 +244,10 @@ static void test_reopen_busy(Case *c, const void *opaque)
 
 /* ---- permissions -------------------------------------------------------- */
 
+/*
+ * Another node of the driver over the same file.  Both would allocate the same
+ * place in it, so the permissions of the child have to keep it out.
+ */
 static void test_two_writers(Case *c, const void *opaque)
 {
     StackOptions how = { .disk = "graph" };
@@ -267,7 +272,7 @@ static void test_two_writers(Case *c, const void *opaque)
     blk_unref(blk);
 }
 
-/* The driver's child is the node that it was told, and goes with it. */
+/* The driver's child is the node that it was given, and goes with it. */
 static void test_children(Case *c, const void *opaque)
 {
     StackOptions how = { .disk = "graph" };
@@ -348,6 +353,7 @@ static void check_leaks(Case *c, const StackOptions *how, Cycle *cycle)
     Resources before = { 0 }, after;
 
     for (int i = 0; i < WARM_UP + ROUNDS; i++) {
+        /* Before anything of this round is allocated. */
         if (i == WARM_UP) {
             before = count_resources();
         }
@@ -380,6 +386,7 @@ static void test_leaks(Case *c, const void *opaque)
 
     case_image(c, how.disk, opaque, IMAGE_SIZE);
     blk = stack_open(c->h, &how, NULL);
+    /* A driver that cannot write can still lose something as it reads. */
     if (!blk) {
         how.flags = 0;
     }
@@ -392,6 +399,7 @@ static void test_leaks_refused(Case *c, const void *opaque)
     StackOptions how = { .disk = "graph" };
     MemDisk *disk = case_image(c, how.disk, opaque, IMAGE_SIZE);
 
+    /* Each length lets another step of opening be the one that fails. */
     for (int sectors = 5; sectors >= 0; sectors--) {
         mem_disk_set_length(disk, sectors * 512);
         check_leaks(c, &how, cycle_refused);
