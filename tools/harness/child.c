@@ -22,7 +22,11 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* Children at a time, and the memory of each. */
+/*
+ * Children at a time, since their time is measured by the clock; and the
+ * memory of each, so that a driver which believes a damaged table fails to
+ * allocate it.
+ */
 #define MAX_CHILDREN 4
 #define MAX_MEMORY   (1024u << 20)
 
@@ -32,7 +36,7 @@
 /* The part of a case's time that is left to it after one has hung. */
 #define HURRY 15
 
-/* A case has hung. */
+/* A case has hung, in this suite or an earlier one. */
 static bool hurry;
 
 typedef struct Child {
@@ -73,6 +77,7 @@ void case_fail(Case *c, const char *fmt, ...)
     va_end(ap);
     add_message(c->result, "%s%s%s", c->where ? c->where : "",
                 c->where ? ": " : "", text);
+    /* No handler of exit() is fit to run in the midst of a coroutine. */
     _exit(0);
 }
 
@@ -113,14 +118,17 @@ static void child_main(Case *c, CaseFn *fn, const void *opaque, int output,
     if (getppid() != parent) {
         _exit(3);
     }
+    /* Nothing that a driver prints may pass for a line of TAP. */
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
+    /* Crashes are expected; each would leave a file. */
     set_limit(RLIMIT_CORE, 0);
 #ifndef UNDER_SANITIZER
     set_limit(RLIMIT_DATA, MAX_MEMORY);
 #endif
     fn(c, opaque);
     c->result->status = CASE_PASS;
+    /* Here sanitizers look for leaks, and change the exit status. */
     exit(0);
 }
 
@@ -143,6 +151,7 @@ static void start_child(const Harness *h, Child *child, CaseFn *fn,
     if (child->output < 0 || pipe2(fds, O_CLOEXEC) < 0) {
         g_error("no pipe for a case: %s", strerror(errno));
     }
+    /* What is in a buffer would be printed by the child, too. */
     fflush(NULL);
     child->pid = fork();
     if (child->pid < 0) {
@@ -152,18 +161,23 @@ static void start_child(const Harness *h, Child *child, CaseFn *fn,
         close(fds[0]);
         child_main(&c, fn, opaque, child->output, parent);
     }
+    /* Before the next fork: a child that inherits it would keep it open. */
     close(fds[1]);
     child->fd = fds[0];
     child->deadline = g_get_monotonic_time() +
                       child->timeout * G_USEC_PER_SEC;
 }
 
-/* Appends what the child printed: its beginning, without repeated lines. */
+/*
+ * Appends what the child printed: its beginning, where the cause is, without
+ * repeated lines, as a driver prints them that warns of each request.
+ */
 static void quote_output(CaseResult *r, int fd)
 {
     g_autofree char *buf = g_malloc(MAX_QUOTE + 1);
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
+    /* The position is shared with the child, which has moved it to the end. */
     ssize_t n = pread(fd, buf, MAX_QUOTE, 0);
 
     buf[MAX(n, 0)] = '\0';
@@ -239,6 +253,7 @@ static bool wait_children(Child *children, unsigned count)
             next = MIN(next, children[i].deadline);
         }
     }
+    /* A millisecond more, because the deadline must lie in the past then. */
     if (poll(fds, count, MAX(0, (next - now) / 1000 + 1)) < 0) {
         return false;
     }

@@ -7,8 +7,9 @@
  */
 #include "harness.h"
 
-#define IMAGE_SIZE  (32 << 20)
+/* So many clusters of 2 MiB, which is what a VHD mostly has. */
 #define MAX_WRITES  16
+#define IMAGE_SIZE  (MAX_WRITES * (2 << 20))
 #define OVERWRITES  100
 #define WRITE_BYTES 4096
 
@@ -29,6 +30,7 @@ static unsigned count_flushes(Case *c, BlockBackend *blk, const MemDisk *disk,
     unsigned before = mem_disk_count(disk, MEM_FLUSH);
     uint8_t buf[WRITE_BYTES];
 
+    /* Zeroes might be left out where nothing was written before. */
     memset(buf, 0x11, sizeof(buf));
     for (unsigned i = 0; i < writes; i++) {
         if (blk_pwrite(blk, i % wrap * step, buf, sizeof(buf), 0) < 0) {

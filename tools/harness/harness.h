@@ -4,10 +4,15 @@
  * stack under test.
  *
  * Invariants:
- *   - The parent process never opens an image and polls no event loop; all that
+ *   - The parent process never opens an image and polls no event loop, because
+ *     every later case would inherit what a driver leaves there; all that
  *     touches a driver happens in a case, which is a forked child with limits.
  *   - A property is one line of TAP; it holds when all of its cases pass.
- *   - The same options and seed give the same properties and operations.
+ *   - The same options and seed give the same properties and operations, so
+ *     that a failure can be brought about again.
+ *   - What is named harness_, cases_ or lists_ is for the parent; what is named
+ *     case_, stack_ or run_ for a case.  Of these case_fail(), case_skip() and
+ *     case_send() may be called anywhere, the others outside of coroutines.
  */
 #ifndef TOOLS_HARNESS_H
 #define TOOLS_HARNESS_H
@@ -63,7 +68,10 @@ extern const HarnessSuite suite_graph;
 extern const HarnessSuite suite_create;
 extern const HarnessSuite suite_hostile;
 
-/* A seed for the @index-th use of what @what names, made of the run's seed. */
+/*
+ * A seed for the @index-th use of what @what names, made of the run's seed.  It
+ * depends on nothing that ran before, so --only changes no operation.
+ */
 uint64_t harness_seed(const Harness *h, const char *what, unsigned index);
 
 /* ---- TAP; in the parent ------------------------------------------------- */
@@ -92,7 +100,8 @@ int harness_finish(const Harness *h);
 /* How a case went: in memory that the child shares with its parent. */
 typedef struct CaseResult {
     CaseStatus status;
-    char message[65536];        /* why it failed or was skipped; else empty */
+    /* Why it failed or was skipped; else empty.  Unused pages cost nothing. */
+    char message[65536];
     uint8_t data[1024];         /* what case_send() sent last; else zeroes */
 } CaseResult;
 
@@ -149,7 +158,10 @@ typedef struct StackFault {
     bool once;                  /* else all fail from then on */
 } StackFault;
 
-/* What is put between the driver under test and the disk, and how. */
+/*
+ * What is put between the driver under test and the disk, and how.  Faults lie
+ * above the volatile cache, because a request that fails must not reach it.
+ */
 typedef struct StackOptions {
     const char *disk;           /* the name of the disk */
     int flags;                  /* of bdrv_open: STACK_RDWR or 0 */
@@ -158,7 +170,10 @@ typedef struct StackOptions {
     bool volatile_cache;
 } StackOptions;
 
-/* As users open an image to write to it. */
+/*
+ * As users open an image to write to it.  Resizing is part of that, because the
+ * lists change the length; unmapping, since a discard would do nothing without.
+ */
 #define STACK_RDWR (BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_UNMAP)
 
 /* The nodes of a stack. */
@@ -206,7 +221,10 @@ BlockBackend *case_open(Case *c, const StackOptions *how, const char *what);
 
 /* ---- what is known beforehand; in the parent ---------------------------- */
 
-/* What a suite needs to know of the driver's images to plan. */
+/*
+ * What a suite needs to know of the driver's images to plan: requests past the
+ * end, or truncations that the driver may refuse, would be no findings.
+ */
 typedef struct ImageFacts {
     int64_t length;             /* of an image created with the size wanted */
     int64_t cluster;            /* what it allocates in, or 0: unknown */

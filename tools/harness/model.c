@@ -91,7 +91,10 @@ static guint find_segment(const GArray *segments, int64_t offset)
     return low;
 }
 
-/* Lets a segment begin at @offset; returns which one. */
+/*
+ * Lets a segment begin at @offset, so that an operation which begins or ends
+ * there is on all of a segment or on none; returns which one.
+ */
 static guint split_at(Model *model, int64_t offset)
 {
     guint i = find_segment(model->segments, offset);
@@ -118,6 +121,7 @@ static void add_to_range(Model *model, unsigned record, int64_t start,
     if (start >= end) {
         return;
     }
+    /* In this order, because a segment that is split moves those after it. */
     i = split_at(model, start);
     last = split_at(model, end);
     for (; i < last; i++) {
@@ -135,7 +139,7 @@ static void free_segments(GArray *segments)
 
 /* ---- life, operations --------------------------------------------------- */
 
-Model *model_new(int64_t length, const uint8_t *content)
+Model *model_new(int64_t length, const uint8_t *content, bool dirty_growth)
 {
     Model *model = g_new0(Model, 1);
     Record first = { .op.kind = OP__MAX, .op.offset = length,
@@ -151,6 +155,7 @@ Model *model_new(int64_t length, const uint8_t *content)
     all = new_segment(0, length, model->lengths, 1);
     g_array_append_val(model->segments, all);
     model->first_length = model->length = length;
+    model->dirty_growth = dirty_growth;
     if (content) {
         model->content = g_malloc(length);
         memcpy(model->content, content, length);
@@ -165,11 +170,6 @@ void model_free(Model *model)
     g_array_unref(model->lengths);
     g_free(model->content);
     g_free(model);
-}
-
-void model_set_dirty_growth(Model *model, bool dirty)
-{
-    model->dirty_growth = dirty;
 }
 
 uint64_t model_now(const Model *model)
@@ -227,6 +227,7 @@ void model_end(Model *model, unsigned handle, int ret)
     Record *r = get_record(model, handle);
 
     r->end = ++model->now;
+    /* One that failed may have happened in part, but is never certain. */
     if (ret < 0) {
         return;
     }
@@ -251,8 +252,10 @@ void model_end(Model *model, unsigned handle, int ret)
 /* ---- which values count ------------------------------------------------- */
 
 /*
- * Of @records those that count for who looks between @since and @until; with
- * @durable only what was durable then has happened for certain.
+ * Of @records those that count for a reader between @since and @until; with
+ * @durable only what was durable then has happened for certain.  `last` is the
+ * begin of the newest one that had happened by then: what was over before that
+ * is overwritten, what was not may have come after it.
  */
 static GArray *select_records(const Model *model, const GArray *records,
                               uint64_t since, uint64_t until, bool durable)
@@ -292,7 +295,7 @@ static uint8_t record_byte(const Model *model, const Record *r, int64_t offset)
     }
 }
 
-/* Says what the byte at @offset might have been. */
+/* Appends what the byte at @offset might have been, the newest first. */
 static void explain(const Model *model, const GArray *records, int64_t offset,
                     uint8_t value, GString *why)
 {
@@ -363,7 +366,7 @@ static bool check_bytes(const Model *model, const GArray *records,
 
 /*
  * @buf is what @segments allow; those of a power cut (@cut) have only records
- * that count, of the others these are selected for who looks from @since on.
+ * that count, of the others these are selected for a reader from @since on.
  */
 static bool check_range(const Model *model, const GArray *segments, bool cut,
                         uint64_t since, int64_t offset, int64_t bytes,
@@ -399,6 +402,7 @@ bool model_check_read(const Model *model, uint64_t since, int64_t offset,
 
 /* ---- power cuts --------------------------------------------------------- */
 
+/* Once for all segments, because many states of one moment are looked at. */
 ModelCut *model_cut_new(const Model *model, uint64_t moment)
 {
     ModelCut *cut = g_new0(ModelCut, 1);

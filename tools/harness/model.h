@@ -21,27 +21,24 @@ typedef struct Model Model;
 
 /*
  * An image of @length bytes that holds @content (copied), or zeroes without
- * it, all of it durable.
+ * it, all of it durable.  With @dirty_growth, what a truncation adds may hold
+ * anything, because the driver promises no zeroes there.  model_free().
  */
-Model *model_new(int64_t length, const uint8_t *content);
+Model *model_new(int64_t length, const uint8_t *content, bool dirty_growth);
 void model_free(Model *model);
 
 /*
- * From the growth of an image on, what it adds may hold anything; otherwise it
- * is zero.
- */
-void model_set_dirty_growth(Model *model, bool dirty);
-
-/*
- * @op, the @number-th of its list, begins; returns its handle.  A truncation
- * is the only thing in flight.  Reads and reopening need not be told.
+ * @op, the @number-th of its list (from 0, for messages), begins; returns its
+ * handle.  A truncation is the only thing in flight, since what a write beyond
+ * the new length would do is not defined.  Reads and reopening change nothing
+ * and need no handle.
  */
 unsigned model_begin(Model *model, const Op *op, unsigned number);
 
-/* It is over, with the result @ret. */
+/* It is over, with the result @ret, 0 or -errno. */
 void model_end(Model *model, unsigned handle, int ret);
 
-/* The present moment. */
+/* The present moment, as a reader has to note it before it begins. */
 uint64_t model_now(const Model *model);
 
 /* The length of the image, if all truncations have succeeded. */
@@ -49,12 +46,15 @@ int64_t model_length(const Model *model);
 
 /*
  * Was @buf, @bytes at @offset, there to be read between @since and now?  If not
- * says in @why (appended) what is wrong.
+ * appends to @why the first byte that is wrong and what it might have been.
  */
 bool model_check_read(const Model *model, uint64_t since, int64_t offset,
                       int64_t bytes, const uint8_t *buf, GString *why);
 
-/* What may be there after a power cut, seen from one moment. */
+/*
+ * What may be there after a power cut at one moment of the past.  It borrows
+ * the model; model_cut_free().
+ */
 typedef struct ModelCut ModelCut;
 ModelCut *model_cut_new(const Model *model, uint64_t moment);
 void model_cut_free(ModelCut *cut);
@@ -64,6 +64,8 @@ void model_cut_free(ModelCut *cut);
  * is as good, since a write that is lost in part may have made it.
  */
 bool model_cut_check_length(const ModelCut *cut, int64_t length, GString *why);
+
+/* As model_check_read(), of what is read after the power cut. */
 bool model_cut_check(const ModelCut *cut, int64_t offset, int64_t bytes,
                      const uint8_t *buf, GString *why);
 

@@ -8,6 +8,7 @@
  */
 #include "ops.h"
 
+/* Both ends, two borders of clusters, three places anywhere. */
 #define HOT_PLACES 7
 
 typedef struct Maker {
@@ -17,7 +18,7 @@ typedef struct Maker {
     int64_t hot[HOT_PLACES];
 } Maker;
 
-/* Splitmix64. */
+/* Splitmix64, for which every seed is a good one. */
 uint64_t rng_next(Rng *rng)
 {
     uint64_t x = rng->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -60,6 +61,7 @@ static void choose_range(Maker *m, Op *op)
         at = rng_below(&m->rng, m->length);
     }
     op->offset = CLAMP(at, 0, m->length - 1);
+    /* As guests do it; drivers take other paths for what is aligned. */
     if (chance(m, 60)) {
         int64_t align = chance(m, 50) ? 4096 : 512;
 
@@ -154,6 +156,7 @@ void ops_clip(GArray *ops, int64_t length)
                 continue;
             }
             op.bytes = MIN(op.bytes, length - op.offset);
+            /* No piece is empty. */
             op.pieces = MIN((int64_t)op.pieces, op.bytes);
         }
         g_array_index(ops, Op, kept++) = op;

@@ -11,7 +11,10 @@
 
 #include "harness.h"
 
-/* A generator of numbers that is the same everywhere. */
+/*
+ * A generator of numbers that is the same everywhere, unlike rand(), because a
+ * seed that was reported has to make the same list on another machine.
+ */
 typedef struct Rng {
     uint64_t state;
 } Rng;
@@ -54,7 +57,7 @@ typedef struct OpsPlan {
     unsigned max_bytes;         /* of a request; 0: as it comes */
 } OpsPlan;
 
-/* A list of Op; free with g_array_unref(). */
+/* A list of Op that @plan describes; free with g_array_unref(). */
 GArray *ops_new(const OpsPlan *plan);
 
 /*
@@ -63,10 +66,13 @@ GArray *ops_new(const OpsPlan *plan);
  */
 void ops_clip(GArray *ops, int64_t length);
 
-/* Does it change the bytes of the image? */
+/* Does it change the bytes of the image, or may it? */
 bool op_writes(const Op *op);
 
-/* The byte that OP_WRITE puts at @offset. */
+/*
+ * The byte that OP_WRITE puts at @offset.  Without salt all bytes of a request
+ * are alike, so that data in the wrong place of its own request is not seen.
+ */
 static inline uint8_t op_byte(const Op *op, int64_t offset)
 {
     return op->pattern + (op->salted ? offset >> 9 : 0);

@@ -58,6 +58,7 @@ void run_verify_cut(Case *c, const char *name, const ModelCut *model,
     int corruptions, fixed;
 
     c->where = where;
+    /* To read first, because opening to write may mend something. */
     corruptions = verify_cut(c, name, 0, model, c->h->can_check);
     if (corruptions) {
         BlockBackend *blk = case_open(c, &how, NOT_OPENED);

@@ -41,6 +41,7 @@ static void compare_with_file(Run *run, const Extent *e, const uint8_t *buf)
     if (e->map < 0 || e->map > length) {
         fail_extent(run, e, "its offset lies past the end of the file");
     }
+    /* A file is zero past its end, which may lie within the extent. */
     known = MIN(e->bytes, length - e->map);
     memset(there, 0, e->bytes);
     ret = run_read(blk, e->map, there, known);
@@ -91,6 +92,7 @@ void run_verify_status(Run *run)
     while (at < length) {
         int64_t bytes = verify_from(run, at, length);
 
+        /* An offset that is right for the begin may be wrong further on. */
         if (bytes > 1) {
             verify_from(run, at + bytes / 3, length);
         }

@@ -76,7 +76,7 @@ int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes)
 uint8_t *run_read_all(Run *run)
 {
     int64_t length = blk_getlength(run->blk);
-    uint8_t *buf = g_malloc(length + 1);
+    uint8_t *buf = g_malloc(length + 1);    /* not NULL, however short it is */
     int ret;
 
     memset(buf, RUBBISH, length);
@@ -115,6 +115,7 @@ void run_adopt(Run *run)
     int64_t length = blk_getlength(run->blk);
     g_autofree uint8_t *buf = NULL;
     BlockDriverState *bs = blk_bs(run->blk);
+    /* What the driver says of new images is not about copies of old ones. */
     bool zero = !run->c->h->from && bdrv_has_zero_init(bs);
 
     if (length <= 0) {
@@ -124,8 +125,8 @@ void run_adopt(Run *run)
     if (zero) {
         case_check_zero(run->c, 0, buf, length);
     }
-    run->model = model_new(length, zero ? NULL : buf);
-    model_set_dirty_growth(run->model, !bdrv_has_zero_init_truncate(bs));
+    run->model = model_new(length, zero ? NULL : buf,
+                           !bdrv_has_zero_init_truncate(bs));
 }
 
 /* ---- requests ----------------------------------------------------------- */
@@ -147,6 +148,7 @@ static void make_vector(QEMUIOVector *qiov, const Op *op)
     }
 }
 
+/* A read or write; what is read has to be what the model allows. */
 static int coroutine_fn transfer_op(const Request *r, BdrvRequestFlags flags)
 {
     Run *run = r->run;
@@ -232,6 +234,7 @@ static int coroutine_fn attempt(const Request *r)
     handle = model_begin(run->model, r->op, r->number);
     ret = do_request(r);
     model_end(run->model, handle, ret);
+    /* The lists have only lengths that need no rounding. */
     if (r->op->kind == OP_TRUNCATE && ret >= 0 &&
         blk_getlength(run->blk) != r->op->offset) {
         blame(run, r->number);
@@ -263,6 +266,7 @@ static void coroutine_fn request_entry(void *opaque)
     run->in_flight--;
 }
 
+/* Lets the loop run until fewer than @in_flight requests are. */
 static void wait_below(Run *run, unsigned in_flight)
 {
     AioContext *ctx = blk_get_aio_context(run->blk);
@@ -278,6 +282,7 @@ void run_ops(Run *run)
         Request *r;
 
         wait_below(run, alone ? 1 : run->depth);
+        /* A new length, or a closed image, would hide what the failure did. */
         if (alone && run->stopped) {
             break;
         }
@@ -301,6 +306,7 @@ void run_ops(Run *run)
     wait_below(run, 1);
 }
 
+/* Numbered as if it stood at the end of the list. */
 static int flush_once(Run *run)
 {
     static const Op op = { .kind = OP_FLUSH, .pieces = 1 };

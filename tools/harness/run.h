@@ -17,7 +17,7 @@ typedef enum RunErrors {
 
 typedef struct Run {
     Case *c;
-    StackOptions how;
+    StackOptions how;           /* changed between closing and opening */
     const GArray *ops;          /* Op */
     unsigned depth;             /* requests in flight, at most */
     RunErrors on_error;
@@ -34,29 +34,39 @@ typedef struct Run {
  */
 Run run_new(Case *c, const ListCase *list, const char *name);
 
-/* Opens the image; a failure fails the case. */
+/* Opens the image as run->how says; a failure fails the case. */
 void run_open(Run *run);
 void run_close(Run *run);
 
-/* Ends the model and the disk. */
+/* Frees the model and the disk, which nothing may have open any more. */
 void run_finish(Run *run);
 
 /*
  * A model that begins with what the open image reads as, which must be zeroes
- * where the driver says so if the image was created just now.
+ * where the driver says so if the image was created just now.  The model is
+ * freed by run_finish().
  */
 void run_adopt(Run *run);
 
-/* Runs the list and waits until nothing is in flight. */
+/*
+ * Runs the list and waits until nothing is in flight.  What a request reads,
+ * and whether it fails, is checked as it ends.
+ */
 void run_ops(Run *run);
 
-/* A flush after the list; nothing is in flight. */
+/*
+ * A flush after the list; nothing is in flight.  Otherwise what the list wrote
+ * last might reach the file only as it is closed, which reports no failure.
+ */
 void run_flush(Run *run);
 
 /* The length and every byte are what the model allows. */
 void run_verify(Run *run);
 
-/* All that bdrv_block_status() reports is true; nothing is in flight. */
+/*
+ * All that bdrv_block_status() reports is true; nothing is in flight, because
+ * the image is read after it was asked.
+ */
 void run_verify_status(Run *run);
 
 /* bdrv_check(), where there is one, finds no corruption. */
@@ -72,10 +82,10 @@ void run_verify_check(Run *run);
 void run_verify_cut(Case *c, const char *name, const ModelCut *model,
                     bool write, const char *where);
 
-/* Reads @bytes at @offset of @blk, in pieces; 0 or -errno. */
+/* Reads @bytes at @offset of @blk, in pieces of a MiB; 0 or -errno. */
 int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes);
 
-/* New memory with all of the open image; a failure fails the case. */
+/* All of the open image, g_free(); a failure fails the case. */
 uint8_t *run_read_all(Run *run);
 
 /* The image at @blk must be @length bytes long; otherwise the case fails. */

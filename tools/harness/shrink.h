@@ -11,7 +11,7 @@
 /* The opaque of the cases. */
 typedef struct ListCase {
     GArray *ops;                /* Op; owned */
-    int64_t length;             /* of the image that it begins with */
+    int64_t length;             /* of the image that it begins with, bytes */
     unsigned depth;             /* requests in flight, at most */
     uint64_t seed;              /* for what else is to be chosen */
     char *what;                 /* makes this case special, or NULL; owned */
@@ -22,7 +22,7 @@ typedef struct ListCase {
 /* A case of a list made by @plan, with --ops operations if that is given. */
 ListCase list_case_new(const Harness *h, OpsPlan plan, unsigned depth);
 
-/* Frees what is in it. */
+/* Frees what it owns. */
 void list_case_clear(ListCase *list);
 
 /*

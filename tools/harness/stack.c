@@ -48,11 +48,12 @@ MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
     return disk;
 }
 
+/* ---- a file's content --------------------------------------------------- */
+
 /* A file is read in pieces of so many bytes. */
 #define PIECE (1 << 20)
 
-/* ---- a file's content --------------------------------------------------- */
-
+/* Copies the file to the disk, which is empty; errno is set on failure. */
 static bool load_file(MemDisk *disk, int fd)
 {
     g_autofree uint8_t *buf = g_malloc(PIECE);
@@ -71,6 +72,7 @@ static bool load_file(MemDisk *disk, int fd)
         if (data < 0 && errno == ENXIO) {
             return true;
         }
+        /* A file system that knows no holes fails, and all of it is read. */
         at = MAX(at, data);
         n = pread(fd, buf, MIN(PIECE, st.st_size - at), at);
         if (n <= 0) {
@@ -133,6 +135,7 @@ BlockBackend *stack_open(const Harness *h, const StackOptions *how,
         g_autofree char *skip = g_strdup_printf("%u", fault->skip);
 
         node = new_node(how, "blkdebug", STACK_FAULT, "image", node);
+        /* Not bound to an event: the kind of request alone counts. */
         qdict_put_str(node, "inject-error.0.event", "none");
         qdict_put_str(node, "inject-error.0.iotype", fault->iotype);
         qdict_put_str(node, "inject-error.0.skip", skip);
@@ -141,7 +144,7 @@ BlockBackend *stack_open(const Harness *h, const StackOptions *how,
     if (how->delay_seed) {
         g_autofree char *seed = g_strdup_printf("%" PRIu64, how->delay_seed);
 
-        /* It waits for turns of the loop, which are the same in each run. */
+        /* It waits for turns of the loop, since time differs between runs. */
         node = new_node(how, "delay", STACK_DELAY, "file", node);
         qdict_put_str(node, "seed", seed);
         qdict_put_str(node, "max-ns", "0");

@@ -14,6 +14,7 @@
 
 #include "minblk/volatile-cache.h"
 
+/* Small, because it is read for each state; the last block is not whole. */
 #define IMAGE_SIZE ((4 << 20) + 1536)
 #define MAX_BYTES  (128 << 10)
 
@@ -61,6 +62,10 @@ typedef struct Crash {
 
 /* ---- moments ------------------------------------------------------------ */
 
+/*
+ * The volatile cache calls it before a flush, in a coroutine, so it must not
+ * yield.  Copies are cheap: pages of a disk are shared until they are written.
+ */
 static void note_moment(BlockDriverState *bs, void *opaque)
 {
     Crash *crash = opaque;
@@ -82,7 +87,10 @@ static void clear_moment(void *opaque)
 
 /* ---- states ------------------------------------------------------------- */
 
-/* With each length that the file may have. */
+/*
+ * With each length that the file may have, because a file system may write that
+ * before or after the data.
+ */
 static void add_states(Crash *crash, unsigned moment, PowerCutKind kind,
                        unsigned count, uint64_t seed)
 {
@@ -138,7 +146,7 @@ static char *describe_state(const Moment *moment, const State *state)
                            lengths[state->cut.length]);
 }
 
-/* A disk as the power cut leaves it. */
+/* A disk as the power cut leaves it, named "after". */
 static MemDisk *cut_power(Case *c, const Moment *moment, const PowerCut *cut)
 {
     MemDisk *disk = mem_disk_copy(moment->disk, "after");
@@ -180,6 +188,7 @@ static void try_states(Crash *crash)
             moment = now;
             model = model_cut_new(crash->run.model, moment->time);
         }
+        /* Half of them are opened to be written to, for the sake of time. */
         run_verify_cut(c, "after", model, i % 2, where);
         mem_disk_free(disk);
     }
@@ -218,6 +227,7 @@ static void test_crash(Case *c, const void *opaque)
 
     g_array_set_clear_func(crash.moments, clear_moment);
     case_create(c, run->how.disk, IMAGE_SIZE);
+    /* After creation, which need not know what to do with old bytes. */
     mem_disk_set_stale(mem_disk_find(run->how.disk), plan->stale);
     run_open(run);
     run_adopt(run);
@@ -228,6 +238,7 @@ static void test_crash(Case *c, const void *opaque)
     cache = stack_node(&run->how, STACK_CACHE);
     volatile_cache_set_hook(cache, note_moment, &crash);
     run_ops(run);
+    /* The end of the list; closing the image would flush it. */
     note_moment(cache, &crash);
     run_close(run);
     for (guint i = 0; i < crash.moments->len; i++) {

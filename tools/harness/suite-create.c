@@ -28,6 +28,7 @@ static void probe(Case *c, BlockBackend *blk, int64_t offset, int64_t length)
     uint8_t buf[PROBE];
     int ret;
 
+    /* So that bytes which the driver leaves out do not pass for zeroes. */
     memset(buf, 0x5e, PROBE);
     ret = blk_pread(blk, offset, buf, bytes);
     if (ret < 0) {
@@ -87,6 +88,11 @@ static int64_t check_created(Case *c, const char *disk)
 
 /* ---- sizes by options --------------------------------------------------- */
 
+/*
+ * Where formats change: nothing, sectors, pages, MiB; 504 MiB and 136899993600
+ * bytes are the most that two geometries address, 2040 GiB the most that VHD
+ * takes; and around two to the power of 31, 32 and 63.
+ */
 static const int64_t sizes[] = {
     0, 1, 511, 512, 513, 4096, 65535, 65536, MiB - 512, MiB, MiB + 512,
     2 * MiB - 1, 2 * MiB, 10 * MiB, 504 * MiB, 2 * GiB - 512, 2 * GiB,
@@ -213,7 +219,10 @@ static int64_t create_by_qapi(Case *c, int64_t size, const char *more,
     int64_t length = -1;
     int ret = -EINVAL;
 
-    /* Without @more first: the schema must know the user's options. */
+    /*
+     * Without @more first: that the schema does not know the user's options is
+     * no finding, that it does not know one of the driver's is.
+     */
     opts = qapi_options(c->h, "qapi", size, NULL, &err);
     if (!opts) {
         case_skip(c, "the schema has no such images: %s",
@@ -247,6 +256,7 @@ static void size_by_options(Case *c, const void *opaque)
     g_autofree char *why = NULL;
 
     create_by_options(c, "created", s->size, s->more, &why);
+    /* A refusal may come before or after the driver has made the file. */
     if (mem_disk_find("created")) {
         mem_disk_free(mem_disk_find("created"));
     }

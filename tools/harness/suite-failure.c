@@ -8,11 +8,12 @@
  *     end everything is there, in the open image, after reopening it, and on
  *     the disk as a power cut would leave it.
  *   - When all fails for ever, what was flushed before is there.
- *   - Behind a list comes a flush that nothing is in flight with, so that what
+ *   - After a list comes a flush that nothing is in flight with, so that what
  *     fails when the image is closed is not the last chance of anything.
  */
 #include "run.h"
 
+/* Small, because each place where a list fails is a case that reads it. */
 #define IMAGE_SIZE ((4 << 20) + 1536)
 #define LIST_OPS   40
 #define MAX_BYTES  (256 << 10)
@@ -42,6 +43,7 @@ typedef struct Counts {
     unsigned done[MEM_OP__MAX];
 } Counts;
 
+/* Several at a time, so that a failure meets requests that wait for it. */
 static const unsigned depths[] = { 1, 6 };
 
 /* A run with a new image, which is closed. */
@@ -58,7 +60,7 @@ static Run begin_run(Case *c, const ListCase *list)
 
 /* ---- counting ----------------------------------------------------------- */
 
-/* How many there were since those of @before. */
+/* How many operations the disk has seen since those of @before. */
 static void count_since(unsigned counts[MEM_OP__MAX], const MemDisk *disk,
                         const unsigned before[MEM_OP__MAX])
 {
@@ -67,6 +69,10 @@ static void count_since(unsigned counts[MEM_OP__MAX], const MemDisk *disk,
     }
 }
 
+/*
+ * Without the volatile cache, which would keep operations back, so that the
+ * disk sees as many as blkdebug will.
+ */
 static void count_operations(Case *c, const void *opaque)
 {
     static const unsigned none[MEM_OP__MAX];
@@ -106,6 +112,7 @@ static void open_failing(Run *run, const StackFault *fault)
         case_fail(run->c, "opening failed and left the node '%s' behind",
                   bdrv_get_node_name(bdrv_next_node(NULL)));
     }
+    /* Without the fault: a new node would count from the beginning again. */
     run->how.fault = NULL;
     run_open(run);
 }
@@ -135,6 +142,7 @@ static void test_fault(Case *c, const void *opaque)
     const ListCase *list = opaque;
     Run run = begin_run(c, list);
 
+    /* So that the disk has only what was flushed. */
     run.how.volatile_cache = true;
     run.on_error = list->fault.once ? RUN_ERRORS_RETRY : RUN_ERRORS_STOP;
     open_failing(&run, &list->fault);
@@ -189,6 +197,7 @@ static void check_kind(Harness *h, const FaultKind *kind, const ListCase *lists,
             add_case(cases, &lists[n], kind, i, once);
         }
         for (unsigned i = 0; i < places; i++) {
+            /* Spread over the whole list, where there are more than @most. */
             add_case(cases, &lists[n], kind,
                      opened + (uint64_t)i * later / places, once);
         }

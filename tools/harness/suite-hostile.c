@@ -10,8 +10,8 @@
  *     before them, a few only); each of these sectors is lost; other damage is
  *     random.
  *   - Damage is a number: the same number, the same damage.
- *   - A case does many; the one that kills it is told, since each is announced
- *     before it is tried.
+ *   - A case does many; the one that kills it is reported, since each is
+ *     announced before it is tried.
  *   - Opening to read changes no byte of the file.
  */
 #include "harness.h"
@@ -23,7 +23,10 @@
 
 #define IMAGE_SIZE ((1 << 20) + 1536)
 
-/* Memory that a case may take, beyond what it had and four times the file. */
+/*
+ * Memory that a case may take, beyond what it had and four times the file: a
+ * header may make a driver allocate what the file is worth, but not gigabytes.
+ */
 #define MAX_MEMORY (64u << 20)
 
 /* Words are damaged in so many bytes of the file's head and tail. */
@@ -31,7 +34,10 @@
 #define TAIL_BYTES 1024
 #define WORDS      ((HEAD_BYTES + TAIL_BYTES) / 4)
 
-/* How many random damages, and how many a case tries. */
+/*
+ * How many random damages, and how many damages a case tries: a process for
+ * each would cost more than the damage, but one that kills a case ends it.
+ */
 #define RANDOM 600
 #define BATCH  256
 
@@ -71,6 +77,7 @@ static bool damage_word(MemDisk *disk, unsigned n, GString *what)
     if (offset >= HEAD_BYTES) {
         offset = length - TAIL_BYTES + offset - HEAD_BYTES;
     }
+    /* In a short file head and tail overlap or do not exist. */
     if (offset < 4 || offset + 4 > length) {
         return false;
     }
@@ -86,6 +93,7 @@ static bool damage_word(MemDisk *disk, unsigned n, GString *what)
     g_string_printf(what, "the word at %" PRId64 " is 0x%x (%s-endian)",
                     offset, value, n % 2 ? "little" : "big");
     mem_disk_write(disk, offset, bytes, 4);
+    /* It may be what was there. */
     return memcmp(bytes, old + 4, 4) != 0;
 }
 
@@ -203,6 +211,10 @@ static bool damage(const Harness *h, MemDisk *disk, unsigned n, GString *what)
 /* At most so many ranges are asked for. */
 #define MAX_RANGES 2000
 
+/*
+ * Reads at the same places of the same image, asks for the status and checks.
+ * That a request fails is no finding; what a successful one answers may be.
+ */
 static void read_damaged(Case *c, BlockBackend *blk)
 {
     int64_t length = blk_getlength(blk), at = 0;

@@ -8,6 +8,7 @@
  */
 #include "run.h"
 
+/* Several blocks of most formats; the last one is not whole. */
 #define IMAGE_SIZE ((9 << 20) + 1536)
 
 /* Operations in a list, and lists of each depth, unless --ops says so. */
@@ -50,7 +51,10 @@ static void test_requests_status(Case *c, const void *opaque)
     run_and_verify(c, opaque, true);
 }
 
-/* Also of drivers that only make their images longer. */
+/*
+ * By itself, because the lists have only lengths of whole sectors: a driver may
+ * refuse this one.  Also of drivers that only make their images longer.
+ */
 static void test_odd_length(Case *c, const void *opaque)
 {
     StackOptions how = { .disk = "odd", .flags = STACK_RDWR };

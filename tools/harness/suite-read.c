@@ -10,7 +10,7 @@
  */
 #include "run.h"
 
-/* Longer images are not read wholly. */
+/* Longer images are not read wholly: content and copies are in memory. */
 #define MAX_LENGTH (256 << 20)
 
 #define LIST_OPS   150
@@ -139,6 +139,7 @@ static void learn_length(Case *c, const void *opaque)
     if (!blk) {
         case_skip(c, "it cannot be written to: %s", error_get_pretty(err));
     }
+    /* A list needs some room. */
     length = short_length(c, blk, 512);
     blk_unref(blk);
     mem_disk_free(mem_disk_find(how.disk));
@@ -158,7 +159,7 @@ static void test_writes(Case *c, const void *opaque)
     run.depth = list->depth;
     /* One of another length says nothing of the image; test_content does. */
     run.model = model_new(length, expected && (int64_t)bytes == length
-                                  ? expected : whole);
+                                  ? expected : whole, false);
     run_ops(&run);
     run_verify(&run);
     run_verify_status(&run);

@@ -68,6 +68,7 @@ void harness_note(const char *fmt, ...)
 
 int harness_finish(const Harness *h)
 {
+    /* At the end, because what properties there are depends on the driver. */
     printf("1..%u\n", h->properties);
     if (h->failed) {
         harness_note("%u of %u properties do not hold; --seed %" PRIu64
