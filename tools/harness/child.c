@@ -303,13 +303,13 @@ CaseResult *cases_run(const Harness *h, CaseFn *fn, const void *opaques,
     return results;
 }
 
-void case_results_free(CaseResult *results, unsigned count)
+void cases_free(CaseResult *results, unsigned count)
 {
     munmap(results, count * sizeof(*results));
 }
 
-CaseStatus case_run(const Harness *h, CaseFn *fn, const void *opaque,
-                    void *answer, size_t bytes, char **message)
+CaseStatus cases_run_one(const Harness *h, CaseFn *fn, const void *opaque,
+                         void *answer, size_t bytes, char **message)
 {
     CaseResult *r = cases_run(h, fn, opaque, 0, 1, 0);
     CaseStatus status = r->status;
@@ -318,6 +318,6 @@ CaseStatus case_run(const Harness *h, CaseFn *fn, const void *opaque,
     if (status == CASE_PASS && bytes) {
         memcpy(answer, r->data, bytes);
     }
-    case_results_free(r, 1);
+    cases_free(r, 1);
     return status;
 }

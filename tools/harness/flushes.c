@@ -72,7 +72,7 @@ void harness_count_flushes(Harness *h)
     g_autofree char *message = NULL;
     FlushCounts n;
 
-    if (case_run(h, test_flushes, NULL, &n, sizeof(n), &message) !=
+    if (cases_run_one(h, test_flushes, NULL, &n, sizeof(n), &message) !=
         CASE_PASS) {
         harness_note("flushes were not counted: %s", message);
         return;

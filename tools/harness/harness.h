@@ -123,8 +123,8 @@ void case_skip(Case *c, const char *fmt, ...) GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
 void case_fail_err(Case *c, Error *err, const char *what) QEMU_NORETURN;
 
 /*
- * In a case: hands @bytes to the parent, in place of those sent before.  They
- * arrive even if the case crashes or hangs after it.
+ * In a case: hands @bytes (at most those of CaseResult) to the parent, in place
+ * of those sent before.  They arrive even if the case crashes or hangs then.
  */
 void case_send(Case *c, const void *data, size_t bytes);
 
@@ -132,18 +132,18 @@ void case_send(Case *c, const void *data, size_t bytes);
  * Runs @fn once for each of @count opaques, which are @size bytes each and lie
  * next to each other, several at a time, none for longer than @timeout seconds
  * (0: the run's).  When one hangs, those that have not begun are skipped: they
- * are of one property.  Returns as many results; case_results_free().
+ * are of one property.  Returns as many results; cases_free().
  */
 CaseResult *cases_run(const Harness *h, CaseFn *fn, const void *opaques,
                       size_t size, unsigned count, unsigned timeout);
-void case_results_free(CaseResult *results, unsigned count);
+void cases_free(CaseResult *results, unsigned count);
 
 /*
  * Runs one case.  If it passes, copies the @bytes that it has sent to @answer.
  * @message is why it did not; g_free().
  */
-CaseStatus case_run(const Harness *h, CaseFn *fn, const void *opaque,
-                    void *answer, size_t bytes, char **message);
+CaseStatus cases_run_one(const Harness *h, CaseFn *fn, const void *opaque,
+                         void *answer, size_t bytes, char **message);
 
 /* One property that is one case: runs @fn and reports. */
 void harness_check(Harness *h, CaseFn *fn, const void *opaque,
@@ -155,7 +155,7 @@ void harness_check(Harness *h, CaseFn *fn, const void *opaque,
 typedef struct StackFault {
     const char *iotype;         /* as blkdebug names them */
     unsigned skip;              /* so many pass before */
-    bool once;                  /* else all fail from then on */
+    bool once;                  /* otherwise all fail from then on */
 } StackFault;
 
 /*
@@ -171,8 +171,8 @@ typedef struct StackOptions {
 } StackOptions;
 
 /*
- * As users open an image to write to it.  Resizing is part of that, because the
- * lists change the length; unmapping, since a discard would do nothing without.
+ * As users open an image to write to it.  Resizing is part of that, because
+ * lists change the length; unmapping, since a discard does nothing without.
  */
 #define STACK_RDWR (BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_UNMAP)
 

@@ -42,8 +42,8 @@ static void learn(Case *c, const void *opaque)
 bool harness_learn(Harness *h, int64_t size, ImageFacts *facts)
 {
     g_autofree char *message = NULL;
-    CaseStatus status = case_run(h, learn, &size, facts, sizeof(*facts),
-                                 &message);
+    CaseStatus status = cases_run_one(h, learn, &size, facts, sizeof(*facts),
+                                      &message);
 
     harness_report(h, status, message, "a new image opens");
     return status == CASE_PASS;

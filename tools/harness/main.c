@@ -3,8 +3,8 @@
  * minblk-harness: says of one format driver whether it can be trusted.
  *
  * Invariants:
- *   - Bad usage is told before anything is run: a line that names the option
- *     and one that says how to get help; status 2.
+ *   - Bad usage is reported before anything is run: a line that names the
+ *     option and one about how to get help; status 2.
  *   - The suites run in the order of their table.
  *   - A driver that creates no images gets only the suites that can work on
  *     those of --image; the others are skipped by name.
@@ -138,6 +138,7 @@ static int compare_paths(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* The order of a folder is that of no run; sorted, it is the same in each. */
 static void find_images(Harness *h, const char *folder)
 {
     g_autoptr(GError) gerr = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc() and its kin, counted; glibc's own figures count what its caches hold
- * as used.
+ * malloc() and its relatives, counted, because glibc's own figures have what its
+ * caches hold as used.
  *
  * Invariants: glibc's own entry points do the work; where a sanitizer or
  * valgrind has the allocator, nothing is counted, but AddressSanitizer is
@@ -30,6 +30,7 @@ int64_t memory_blocks(void)
 bool memory_counts(void)
 {
     int64_t before = memory_allocations();
+    /* Volatile, because a compiler may leave out a pair of these calls. */
     void *volatile p = malloc(1);
 
     free(p);
@@ -85,6 +86,7 @@ void *realloc(void *ptr, size_t size)
         return count_block(moved);
     }
     add_to(&allocations, 1);
+    /* That is how it frees. */
     if (!moved && !size) {
         add_to(&blocks, -1);
     }

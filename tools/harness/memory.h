@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a test program does with memory: malloc() and its kin are replaced by
- * ones that count, in every thread, wherever nobody else has replaced them.
+ * What a test program does with memory: malloc() and its relatives are
+ * replaced by ones that count, in every thread, unless a sanitizer or valgrind
+ * has replaced them.
  */
 #ifndef HARNESS_MEMORY_H
 #define HARNESS_MEMORY_H
@@ -17,7 +18,7 @@
 #define UNDER_SANITIZER 1
 #endif
 
-/* Whether it counts: not under a sanitizer or valgrind. */
+/* Whether it counts: tests of figures are skipped where it does not. */
 bool memory_counts(void);
 
 /* So many allocations since the program began; 0 where they are not counted. */
@@ -26,7 +27,7 @@ int64_t memory_allocations(void);
 /* So many blocks are in use; 0 where they are not counted. */
 int64_t memory_blocks(void);
 
-/* Does AddressSanitizer, if it is there, know of blocks that nobody holds? */
+/* Does AddressSanitizer, if it is there, know of blocks without a reference? */
 bool memory_lost(void);
 
 #endif

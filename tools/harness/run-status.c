@@ -4,7 +4,7 @@
  *
  * Invariants: what it states is compared with what is read: zeroes are zeroes,
  * and where an offset is given, the same bytes are there in that node.  It is
- * asked at the begin of each extent and from a place within it on.
+ * asked at the beginning of each extent and from a place within it on.
  */
 #include "run.h"
 

@@ -65,7 +65,7 @@ static bool try_parts(Shrinker *s, guint part, guint *from)
     for (i = 0; i < count; i++) {
         g_array_unref(lists[i].ops);
     }
-    case_results_free(results, count);
+    cases_free(results, count);
     return found;
 }
 
@@ -159,7 +159,7 @@ void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
     harness_vreport(h, results[which].status,
                     text ? text : results[which].message, fmt, ap);
     va_end(ap);
-    case_results_free(results, count);
+    cases_free(results, count);
     for (unsigned i = 0; i < count; i++) {
         list_case_clear(&cases[i]);
     }

@@ -348,7 +348,7 @@ static void check_all(Harness *h, CaseFn *fn, const SizeCase *cases,
     }
     harness_report(h, wrong->len ? CASE_FAIL : status,
                    wrong->len ? wrong->str : text, "%s", property);
-    case_results_free(results, count);
+    cases_free(results, count);
 }
 
 static void check_sizes(Harness *h, int64_t most)
@@ -442,7 +442,7 @@ static void check_creation(Harness *h)
     int64_t most = LARGE_ENOUGH;
 
     harness_check(h, create_over, &small, "a new image over an old one");
-    if (case_run(h, create_large, NULL, NULL, 0, &message) != CASE_PASS) {
+    if (cases_run_one(h, create_large, NULL, NULL, 0, &message) != CASE_PASS) {
         most = 4 * GiB + 512;
         harness_note("images larger than 4 GiB are left out: %s", message);
     }

@@ -224,8 +224,8 @@ static bool make_list(Harness *h, const ImageFacts *facts, unsigned depth,
         .count = LIST_OPS,
         .max_bytes = MAX_BYTES,
     }, depth);
-    status = case_run(h, count_operations, list, counts, sizeof(*counts),
-                      &message);
+    status = cases_run_one(h, count_operations, list, counts, sizeof(*counts),
+                           &message);
     if (status != CASE_PASS) {
         harness_report(h, status, message, "nothing fails, %u at a time",
                        depth);

@@ -403,7 +403,7 @@ static void check_damages(Harness *h, const char *path, const char *suffix,
     }
     harness_report(h, wrong ? CASE_FAIL : CASE_PASS, text->str, "%s%s",
                    property, suffix);
-    case_results_free(results, batches);
+    cases_free(results, batches);
 }
 
 static void run_hostile(Harness *h, const char *path, const char *suffix)

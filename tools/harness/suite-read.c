@@ -178,8 +178,8 @@ static void check_writes(Harness *h, const char *path, const char *name)
         .max_bytes = MAX_BYTES,
     };
     g_autofree char *message = NULL;
-    CaseStatus status = case_run(h, learn_length, path, &plan.facts.length,
-                                 sizeof(int64_t), &message);
+    CaseStatus status = cases_run_one(h, learn_length, path, &plan.facts.length,
+                                      sizeof(int64_t), &message);
 
     if (status == CASE_PASS) {
         ListCase list = list_case_new(h, plan, 4);

@@ -83,7 +83,7 @@ void harness_check(Harness *h, CaseFn *fn, const void *opaque,
                    const char *fmt, ...)
 {
     g_autofree char *message = NULL;
-    CaseStatus status = case_run(h, fn, opaque, NULL, 0, &message);
+    CaseStatus status = cases_run_one(h, fn, opaque, NULL, 0, &message);
     va_list ap;
 
     va_start(ap, fmt);
