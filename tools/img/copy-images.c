@@ -30,46 +30,33 @@ static BlockBackend *source_at(const CopyImages *images, int64_t offset,
     return source->blk;
 }
 
-/* Keeps others from writing to a source.  Reports. */
-static bool keep_writers_out(BlockBackend *blk, const char *name, bool lenient)
-{
-    const uint64_t shared = BLK_PERM_ALL & ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
-    Error *err = NULL;
-
-    if (blk_set_perm(blk, BLK_PERM_CONSISTENT_READ, shared, &err) == 0) {
-        return true;
-    }
-    if (lenient) {
-        error_free(err);
-        return true;
-    }
-    error_reportf_err(err, "Could not open '%s': ", name);
-    return false;
-}
-
 bool copy_images_open(CopyImages *images, char **names, int n,
                       const ImgOpen *how, bool lenient)
 {
+    const uint64_t shared = BLK_PERM_ALL & ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
     int64_t start = 0;
-    int i;
+    Error *err = NULL;
 
     images->sources = g_new0(CopySource, n);
-    for (i = 0; i < n; i++) {
-        CopySource *source = &images->sources[i];
+    while (images->nr_sources < n) {
+        const char *name = names[images->nr_sources];
+        CopySource *source = &images->sources[images->nr_sources];
 
-        source->blk = img_open(names[i], how);
+        source->blk = img_open(name, how);
         if (!source->blk) {
             return false;
         }
         images->nr_sources++;
         if (!how->force_share &&
-            !keep_writers_out(source->blk, names[i], lenient)) {
+            blk_set_perm(source->blk, BLK_PERM_CONSISTENT_READ, shared,
+                         lenient ? NULL : &err) < 0 && !lenient) {
+            error_reportf_err(err, "Could not open '%s': ", name);
             return false;
         }
         source->start = start;
         source->length = blk_getlength(source->blk);
         if (source->length < 0) {
-            error_report("Could not get size of %s: %s", names[i],
+            error_report("Could not get size of %s: %s", name,
                          strerror(-source->length));
             return false;
         }
@@ -93,9 +80,7 @@ void copy_images_close(CopyImages *images)
 {
     int i;
 
-    if (images->target) {
-        blk_unref(images->target);
-    }
+    blk_unref(images->target);
     for (i = 0; i < images->nr_sources; i++) {
         blk_unref(images->sources[i].blk);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The copier's operations over images: several sources, one behind the other,
+ * The copier's operations over images: several sources, one after the other,
  * into one target; and what convert and dd share around a copy.
  *
  * Invariants:
@@ -31,10 +31,10 @@ typedef struct CopyImages {
 
 /*
  * Opens the @n files @names, to be released with copy_images_close() also after
- * a failure.  Reports, and returns false, when one cannot be opened.  Nobody
- * may write to a source from then on (unless sharing is forced), the target
- * that is a source too least of all; with @lenient a source that has a writer
- * already is taken as it is.
+ * a failure.  Reports, and returns false, when one cannot be opened.  Unless
+ * sharing is forced, no other user may write to a source from then on, because
+ * a target that is a source, too, would be overwritten before it was read; with
+ * @lenient a source that has a writer already is taken as it is.
  */
 bool copy_images_open(CopyImages *images, char **names, int n,
                       const ImgOpen *how, bool lenient);

@@ -43,7 +43,7 @@ static void answer(int signal_number)
     p -= 4;
     memset(p, ' ', 4);
     if (write(STDERR_FILENO, p, line + sizeof(line) - p) < 0) {
-        /* Nobody listens; the command goes on. */
+        /* Standard error is closed; the command goes on. */
     }
     errno = saved;
 }

@@ -5,7 +5,7 @@
  *
  * Invariants:
  *   - One command runs in a process, so there is one progress.
- *   - A line is printed for 0 and 100 per cent whenever they are told, and
+ *   - A line is printed for 0 and 100 per cent whenever they are set, and
  *     otherwise when at least one per cent was added since the last line.
  *   - SIGUSR1 is answered at once, whatever the process waits for.
  *
