@@ -15,6 +15,13 @@
 
 #include "qemu/timer.h"
 
+/* The end of the help of both commands. */
+#define AIO_HELP \
+" used to ensure all outstanding aio requests have been completed.\n" \
+" Note that due to its asynchronous nature, this command will be\n" \
+" considered successful once the request is submitted, independently\n" \
+" of potential I/O errors or pattern mismatches.\n"
+
 static void aio_complete(IoRequest *req)
 {
     IoWords *w = req->opaque;
@@ -24,49 +31,34 @@ static void aio_complete(IoRequest *req)
     g_free(w);
 }
 
-/* Reads the words after the options; reports which is wrong. */
-static int aio_parse(IoWords *w, int argc, char **argv)
-{
-    if (w->zeroes && optind != argc - 2) {
-        printf("-z supports only a single length parameter\n");
-        return -EINVAL;
-    }
-    if (w->invalid) {
-        /* No request is made of the words, so any will do. */
-        return 0;
-    }
-    if ((w->req.flags & BDRV_REQ_MAY_UNMAP) && !w->zeroes) {
-        printf("-u requires -z to be specified\n");
-        return -EINVAL;
-    }
-    if (w->zeroes) {
-        w->req.op = IO_OP_WRITE_ZEROES;
-        return io_words_range(w, argv + optind, INT64_MAX);
-    }
-    return io_words_vector(w, argc, argv);
-}
-
 /* aio_read and aio_write: begins the request. */
 static int aio_run(IoSession *s, int argc, char **argv)
 {
-    IoWords *w = g_new0(IoWords, 1);
+    g_autofree IoWords *w = g_new0(IoWords, 1);
 
     if (io_words_options(w, s, argc, argv, INT_MAX) < 0 ||
-        aio_parse(w, argc, argv) < 0) {
-        g_free(w);
+        io_refuse(w->zeroes && optind != argc - 2,
+                  "-z supports only a single length parameter")) {
         return -EINVAL;
     }
     if (w->invalid) {
         printf("injecting invalid %s request\n",
                w->req.op == IO_OP_READ ? "read" : "write");
-        g_free(w);
         return 0;
     }
+    if (io_refuse((w->req.flags & BDRV_REQ_MAY_UNMAP) && !w->zeroes,
+                  "-u requires -z to be specified") ||
+        (w->zeroes ? io_words_range(w, argv + optind, INT64_MAX)
+                   : io_words_vector(w, argc, argv)) < 0) {
+        return -EINVAL;
+    }
+    w->req.op = w->zeroes ? IO_OP_WRITE_ZEROES : w->req.op;
     w->req.complete = aio_complete;
     w->req.opaque = w;
     s->in_flight++;
     w->report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    io_request_start(&w->req);
+    /* From here on the words are the request's, which frees them at its end. */
+    io_request_start(&g_steal_pointer(&w)->req);
     return 0;
 }
 
@@ -91,13 +83,9 @@ const IoCommand io_aio_read = {
 " 'aio_read -v 512 1k 1k ' - dumps 2 kilobytes read from 512 bytes into the "
 "file\n"
 "\n"
-" Reads a segment of the currently open file, optionally dumping it to the\n"
-" standard output stream (with -v option) for subsequent inspection.\n"
+IO_HELP_READ
 " The read is performed asynchronously and the aio_flush command must be\n"
-" used to ensure all outstanding aio requests have been completed.\n"
-" Note that due to its asynchronous nature, this command will be\n"
-" considered successful once the request is submitted, independently\n"
-" of potential I/O errors or pattern mismatches.\n",
+AIO_HELP,
     .options = aio_read_options,
 };
 
@@ -125,13 +113,9 @@ const IoCommand io_aio_write = {
 " Example:\n"
 " 'aio_write 512 1k 1k' - writes 2 kilobytes at 512 bytes into the open file\n"
 "\n"
-" Writes into a segment of the currently open file, using a buffer\n"
-" filled with a set pattern (0xcdcdcdcd).\n"
+IO_HELP_WRITE
 " The write is performed asynchronously and the aio_flush command must be\n"
-" used to ensure all outstanding aio requests have been completed.\n"
-" Note that due to its asynchronous nature, this command will be\n"
-" considered successful once the request is submitted, independently\n"
-" of potential I/O errors or pattern mismatches.\n",
+AIO_HELP,
     .options = aio_write_options,
 };
 

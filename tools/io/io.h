@@ -194,6 +194,9 @@ typedef struct IoReport {
 /* Reports @bytes done at @offset, in the time from the start to now. */
 void io_report(const IoReport *report, int64_t offset, int64_t bytes);
 
+/* Prints @message, a line, when @wrong; returns @wrong. */
+bool io_refuse(bool wrong, const char *message);
+
 /* `WHAT failed: REASON`; returns @ret. */
 int io_report_failure(const char *what, int ret);
 

@@ -14,51 +14,43 @@ char *io_size_str(double bytes)
     static const char *const units[] = {
         " bytes", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB",
     };
+    g_autofree char *number = NULL;
     size_t unit = 0;
-    char *str, *zeroes;
+    char *zeroes;
 
     while (bytes >= 1024 && unit < ARRAY_SIZE(units) - 1) {
         bytes /= 1024;
         unit++;
     }
-    str = g_strdup_printf(unit ? "%.3f" : "%f", bytes);
-    zeroes = strstr(str, ".000");
+    number = g_strdup_printf(unit ? "%.3f" : "%f", bytes);
+    zeroes = strstr(number, ".000");
     if (zeroes) {
         *zeroes = '\0';
     }
-    zeroes = str;
-    str = g_strconcat(zeroes, units[unit], NULL);
-    g_free(zeroes);
-    return str;
-}
-
-/* "12.34 sec" below a minute, unless @fixed, else "0:01:02.34". */
-static char *time_str(int64_t ns, bool fixed)
-{
-    int64_t hundredths = ns / (NANOSECONDS_PER_SECOND / 100);
-    int64_t seconds = hundredths / 100;
-    int fraction = hundredths % 100;
-
-    if (seconds < 60 && !fixed) {
-        return g_strdup_printf("%02d.%02d sec", (int)seconds, fraction);
-    }
-    return g_strdup_printf("%" PRId64 ":%02d:%02d.%02d", seconds / 3600,
-                           (int)(seconds / 60 % 60), (int)(seconds % 60),
-                           fraction);
+    return g_strconcat(number, units[unit], NULL);
 }
 
 void io_report(const IoReport *report, int64_t offset, int64_t bytes)
 {
     int64_t ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - report->start_ns;
+    int64_t hundredths = ns / (NANOSECONDS_PER_SECOND / 100);
+    int fraction = hundredths % 100;
+    int second = hundredths / 100 % 60;
+    int64_t minutes = hundredths / 100 / 60;
     double seconds = (double)MAX(ns, 1) / NANOSECONDS_PER_SECOND;
     double rate = bytes / seconds, op_rate = 1 / seconds;
-    g_autofree char *time = time_str(ns, report->machine);
+    g_autofree char *time = NULL;
     g_autofree char *size = io_size_str(bytes);
     g_autofree char *size_rate = io_size_str(rate);
 
     if (report->quiet) {
         return;
     }
+    /* A machine gets one form of it, however short it was. */
+    time = minutes > 0 || report->machine
+               ? g_strdup_printf("%" PRId64 ":%02d:%02d.%02d", minutes / 60,
+                                 (int)(minutes % 60), second, fraction)
+               : g_strdup_printf("%02d.%02d sec", second, fraction);
     if (report->machine) {
         printf("%" PRId64 ",1,%s,%.3f,%.3f\n", bytes, time, rate, op_rate);
         return;
@@ -67,6 +59,14 @@ void io_report(const IoReport *report, int64_t offset, int64_t bytes)
            report->verb, bytes, bytes, offset);
     printf("%s, 1 ops; %s (%s/sec and %.4f ops/sec)\n", size, time, size_rate,
            op_rate);
+}
+
+bool io_refuse(bool wrong, const char *message)
+{
+    if (wrong) {
+        printf("%s\n", message);
+    }
+    return wrong;
 }
 
 int io_report_failure(const char *what, int ret)

@@ -164,9 +164,9 @@ static int rw_check_read(IoWords *w, char **words)
     if (w->pattern_bytes < 0) {
         w->pattern_bytes = bytes - w->pattern_offset;
     }
-    if (w->pattern_offset > bytes || w->pattern_bytes < 0 ||
-        w->pattern_bytes > bytes - w->pattern_offset) {
-        printf("pattern verification range exceeds end of read data\n");
+    if (io_refuse(w->pattern_offset > bytes || w->pattern_bytes < 0 ||
+                      w->pattern_bytes > bytes - w->pattern_offset,
+                  "pattern verification range exceeds end of read data")) {
         return -EINVAL;
     }
     return !w->vmstate || rw_check_sectors(w, words) ? 0 : -EINVAL;
@@ -211,41 +211,16 @@ const IoCommand io_read = {
 " Example:\n"
 " 'read -v 512 1k' - dumps 1 kilobyte read from 512 bytes into the file\n"
 "\n"
-" Reads a segment of the currently open file, optionally dumping it to the\n"
-" standard output stream (with -v option) for subsequent inspection.\n",
+IO_HELP_READ,
     .options = read_options,
 };
 
 /* ---- write -------------------------------------------------------------- */
 
-/* Why the options cannot go together; NULL: they can. */
-static const char *rw_write_conflict(const IoWords *w)
-{
-    int flags = w->req.flags;
-
-    if (w->vmstate && w->zeroes) {
-        return "-b and -z cannot be specified at the same time";
-    }
-    if ((flags & BDRV_REQ_FUA) &&
-        (w->vmstate || (flags & BDRV_REQ_WRITE_COMPRESSED))) {
-        return "-f and -b or -c cannot be specified at the same time";
-    }
-    if ((flags & BDRV_REQ_NO_FALLBACK) && !w->zeroes) {
-        return "-n requires -z to be specified";
-    }
-    if ((flags & BDRV_REQ_MAY_UNMAP) && !w->zeroes) {
-        return "-u requires -z to be specified";
-    }
-    if (w->zeroes + w->pattern.given + !!w->source > 1) {
-        return "Only one of -z, -P, and -s can be specified at the same time";
-    }
-    return NULL;
-}
-
 static int rw_run_write(IoSession *s, int argc, char **argv)
 {
     IoWords w = { 0 };
-    const char *conflict;
+    int flags;
     char **words;
     int64_t max;
 
@@ -253,18 +228,25 @@ static int rw_run_write(IoSession *s, int argc, char **argv)
         return -EINVAL;
     }
     words = argv + optind;
-    conflict = rw_write_conflict(&w);
-    if (conflict) {
-        printf("%s\n", conflict);
+    flags = w.req.flags;
+    if (io_refuse(w.vmstate && w.zeroes,
+                  "-b and -z cannot be specified at the same time") ||
+        io_refuse((flags & BDRV_REQ_FUA) &&
+                      (w.vmstate || (flags & BDRV_REQ_WRITE_COMPRESSED)),
+                  "-f and -b or -c cannot be specified at the same time") ||
+        io_refuse((flags & BDRV_REQ_NO_FALLBACK) && !w.zeroes,
+                  "-n requires -z to be specified") ||
+        io_refuse((flags & BDRV_REQ_MAY_UNMAP) && !w.zeroes,
+                  "-u requires -z to be specified") ||
+        io_refuse(w.zeroes + w.pattern.given + !!w.source > 1,
+                  "Only one of -z, -P, and -s can be specified at the same "
+                  "time")) {
         return -EINVAL;
     }
-    max = w.req.flags & BDRV_REQ_NO_FALLBACK ? INT64_MAX
-                                             : BDRV_REQUEST_MAX_BYTES;
-    if (io_words_range(&w, words, max) < 0) {
-        return -EINVAL;
-    }
-    if ((w.vmstate || (w.req.flags & BDRV_REQ_WRITE_COMPRESSED)) &&
-        !rw_check_sectors(&w, words)) {
+    max = flags & BDRV_REQ_NO_FALLBACK ? INT64_MAX : BDRV_REQUEST_MAX_BYTES;
+    if (io_words_range(&w, words, max) < 0 ||
+        ((w.vmstate || (flags & BDRV_REQ_WRITE_COMPRESSED)) &&
+         !rw_check_sectors(&w, words))) {
         return -EINVAL;
     }
     if (w.zeroes) {
@@ -306,7 +288,6 @@ const IoCommand io_write = {
 " Example:\n"
 " 'write 512 1k' - writes 1 kilobyte at 512 bytes into the open file\n"
 "\n"
-" Writes into a segment of the currently open file, using a buffer\n"
-" filled with a set pattern (0xcdcdcdcd).\n",
+IO_HELP_WRITE,
     .options = write_options,
 };

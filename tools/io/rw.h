@@ -29,6 +29,14 @@ typedef struct IoWords {
     bool invalid;             /* -i */
 } IoWords;
 
+/* What the help of several commands says in the same words. */
+#define IO_HELP_READ \
+" Reads a segment of the currently open file, optionally dumping it to the\n" \
+" standard output stream (with -v option) for subsequent inspection.\n"
+#define IO_HELP_WRITE \
+" Writes into a segment of the currently open file, using a buffer\n" \
+" filled with a set pattern (0xcdcdcdcd).\n"
+
 /* Rows for the commands' tables of options. */
 #define IO_FLAG(letter, help, m) \
     { letter, NULL, NULL, help, cmd_set_true, offsetof(IoWords, m) }

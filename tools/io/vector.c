@@ -100,8 +100,7 @@ const IoCommand io_readv = {
 " Example:\n"
 " 'readv -v 512 1k 1k ' - dumps 2 kilobytes read from 512 bytes into the file\n"
 "\n"
-" Reads a segment of the currently open file, optionally dumping it to the\n"
-" standard output stream (with -v option) for subsequent inspection.\n"
+IO_HELP_READ
 " Uses multiple iovec buffers if more than one byte range is specified.\n",
     .options = readv_options,
 };
@@ -125,7 +124,6 @@ const IoCommand io_writev = {
 " Example:\n"
 " 'writev 512 1k 1k' - writes 2 kilobytes at 512 bytes into the open file\n"
 "\n"
-" Writes into a segment of the currently open file, using a buffer\n"
-" filled with a set pattern (0xcdcdcdcd).\n",
+IO_HELP_WRITE,
     .options = writev_options,
 };
