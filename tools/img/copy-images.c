@@ -151,6 +151,7 @@ static int coroutine_fn images_write_zeroes(void *opaque, int64_t offset,
     int ret;
 
     for (; bytes > 0; offset += n, bytes -= n) {
+        /* An error is not of interest: the range is written then. */
         ret = bdrv_block_status_above(blk_bs(images->target), NULL, offset,
                                       bytes, &n, NULL, NULL, NULL);
         if (ret >= 0 && (ret & BDRV_BLOCK_ZERO) && n > 0) {
@@ -275,6 +276,7 @@ bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result)
     job->alignment = bdrv_opt_mem_align(NULL);
     job->interrupted = interrupted;
     interrupt_context = qemu_get_current_aio_context();
+    /* The second one does what a signal does that is not caught. */
     catch_interrupts(note_interrupt, SA_RESTART | SA_RESETHAND);
     if (copy_run(job, result)) {
         return bdrv_flush_report(blk_bs(images->target)) == 0;

@@ -2,7 +2,8 @@
 /*
  * The options of a new image, which create, convert and measure share.
  *
- * Invariants: an option that format and protocol both have is the format's.
+ * Invariants: an option that format and protocol both have is the format's,
+ * because what is created is an image of that format.
  */
 #include "qemu/osdep.h"
 #include "common.h"

@@ -80,6 +80,7 @@ static bool create(const CreateArgs *args, Error **errp)
                bdrv_driver_name(drv));
         qemu_opts_print(opts, " ");
         printf("\n");
+        /* Creating may take long, and its error comes after this line. */
         fflush(stdout);
     }
     ret = bdrv_create(drv, args->filename, opts, &err);

@@ -131,14 +131,11 @@ static void info_print_human(ImageInfo *info)
     if (info->has_cluster_size) {
         printf("cluster_size: %" PRId64 "\n", info->cluster_size);
     }
-    if (info->has_dirty_flag && info->dirty_flag) {
+    if (info->dirty_flag) {
         printf("cleanly shut down: no\n");
     }
     if (info->backing_filename) {
         printf("backing file: %s\n", info->backing_filename);
-    }
-    if (info->backing_filename_format) {
-        printf("backing file format: %s\n", info->backing_filename_format);
     }
     if (info->format_specific) {
         QDict *dict = qobject_to(QDict, img_to_qobject(ImageInfo, info));

@@ -80,6 +80,7 @@ int main(int argc, char **argv)
     const ImgCommand *command = NULL;
     int first;
 
+    /* A reader that has gone away is an error of writing, not our end. */
     signal(SIGPIPE, SIG_IGN);
     cmdline_init(argc > 0 ? argv[0] : "minblk-img");
     bdrv_init();
@@ -87,6 +88,7 @@ int main(int argc, char **argv)
     if (argc < 2) {
         img_usage_error("Not enough arguments");
     }
+    /* With the plus, so that what comes after the command is left to it. */
     if (cmdline_read("+:", main_options, NULL, argc, argv) != 0) {
         img_usage_error("unrecognized option '%s'", argv[optind - 1]);
     }

@@ -36,6 +36,7 @@ static int measure(const MeasureArgs *args)
     }
     if (!opts) {
         error_report_err(err);
+        /* With a list it was the options that are wrong, not the format. */
         if (list) {
             error_report("Invalid options for file format '%s'", args->format);
         }

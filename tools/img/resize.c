@@ -152,6 +152,7 @@ static int resize_run(int argc, char **argv)
     }
     img_check_image_opts(&args.how);
     resize_parse(&args, size ? size : argv[optind + 1]);
+    /* A size among the operands comes after the image. */
     blk = img_open_operand(&args.how, optind + 1, argv);
     return resize_backend(blk, &args);
 }

@@ -72,6 +72,7 @@ static int bitmap_run(int argc, char **argv)
     img_fail_if(args.backing && !(args.actions & BITMAP_MERGE),
                 "Merge bitmap source file only supported with --merge");
     img_fail_if(argc - optind != 2, "Expecting filename and bitmap name");
+    /* The image is all but the last operand. */
     return unsupported_by(img_open_operand(&args.how, argc - 1, argv),
                           "Bitmaps are");
 }
@@ -160,6 +161,7 @@ static int rebase_run(int argc, char **argv)
         img_usage_error("Must specify backing file (-b) or use unsafe mode "
                         "(-u)");
     }
+    /* Both cache modes are checked before one of the images is opened. */
     img_check_open(&args.how);
     img_check_open(&args.backing_how);
     blk = img_open_operand(&args.how, argc, argv);
