@@ -79,15 +79,9 @@ static bool take_permissions(IoSession *s, const IoCommand *cmd)
     uint64_t perm, shared;
     Error *err = NULL;
 
-    if ((cmd->perm & BLK_PERM_WRITE) && blk_is_read_only(s->blk)) {
-        error_report("Block node is read-only");
-        return false;
-    }
     blk_get_perm(s->blk, &perm, &shared);
-    if ((perm & cmd->perm) == cmd->perm) {
-        return true;
-    }
-    if (blk_set_perm(s->blk, perm | cmd->perm, shared, &err) < 0) {
+    if ((perm & cmd->perm) != cmd->perm &&
+        blk_set_perm(s->blk, perm | cmd->perm, shared, &err) < 0) {
         error_report_err(err);
         return false;
     }
@@ -125,7 +119,9 @@ int io_run_line(IoSession *s, const char *line)
         return -EINVAL;
     }
     s->command = cmd;
+    /* Each command has words of its own, so getopt() must begin anew. */
     optind = 0;
+    /* Its own messages are those that users of qemu-io know. */
     opterr = 1;
     return cmd->run(s, argc, argv);
 }

@@ -76,6 +76,7 @@ static int run_wait_break(IoSession *s, int argc, char **argv)
     BlockDriverState *bs = blk_bs(s->blk);
 
     while (!bdrv_debug_is_suspended(bs, argv[1])) {
+        /* Otherwise this would wait forever: no request can arrive there. */
         if (s->in_flight == 0) {
             printf("Could not wait for breakpoint %s: no request is in "
                    "flight\n", argv[1]);
@@ -174,6 +175,7 @@ static int run_sleep(IoSession *s, int argc, char **argv)
     QEMUTimer timer;
     int64_t ms;
 
+    /* Half of what there is, so that the end of it is a time, too. */
     if (qemu_strtoi64(argv[1], NULL, 0, &ms) < 0 || ms < 0 ||
         ms > INT64_MAX / SCALE_MS / 2) {
         printf("%s is not a valid number\n", argv[1]);

@@ -2,8 +2,9 @@
 /*
  * flush, discard and truncate.
  *
- * Invariants: none of them has a buffer; the first two are requests, truncate
- * is the layer's own affair.
+ * Invariants: none of them has a buffer, so their range is checked by the layer
+ * alone.  The first two are requests; truncate waits for itself, because the
+ * layer has no request for it.
  */
 #include "qemu/osdep.h"
 #include "rw.h"

@@ -50,7 +50,7 @@ static bool rw_check_sectors(const IoWords *w, char **words)
 {
     int bad = !QEMU_IS_ALIGNED(w->req.offset, BDRV_SECTOR_SIZE)  ? 0
               : !QEMU_IS_ALIGNED(w->req.bytes, BDRV_SECTOR_SIZE) ? 1
-                                                             : -1;
+                                                                 : -1;
 
     if (bad >= 0) {
         printf("%s is not a sector-aligned value for '%s'\n", words[bad],
