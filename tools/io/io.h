@@ -22,13 +22,6 @@
 #include "sysemu/block-backend.h"
 #include "../cmdline.h"
 
-/* The byte that a write fills its buffer with when it is given none. */
-#define IO_WRITE_PATTERN 0xcd
-/* The byte that a buffer holds before it is read into. */
-#define IO_READ_FILL 0xab
-/* How far -m moves buffers off their alignment, in bytes. */
-#define IO_MISALIGNMENT 16
-
 /* ---- the session -------------------------------------------------------- */
 
 typedef struct IoSession {
@@ -83,15 +76,9 @@ int io_read_options(IoSession *s, void *args, int argc, char **argv);
 
 /* ---- words and numbers -------------------------------------------------- */
 
-/* A byte that was given, or not. */
-typedef struct IoPattern {
-    bool given;
-    int byte;
-} IoPattern;
-
 /*
- * Setters: an IoPattern; a size of 0 to INT64_MAX bytes as an int64_t.  Neither
- * looks at the option, which is NULL for a word that is none.
+ * Setters: a byte as an int; a size of 0 to INT64_MAX bytes as an int64_t.
+ * Neither looks at the option, which is NULL for a word that is none.
  */
 CmdSet io_set_pattern, io_set_size;
 
@@ -159,20 +146,6 @@ void io_request_start(IoRequest *req);
 
 /* Waits until all asynchronous requests have been reported. */
 void io_wait_for_requests(IoSession *s);
-
-/*
- * A buffer of @bytes for requests, each byte set to @fill; NULL if there is no
- * memory.  Free with io_free_buffer(); NULL is allowed there.
- */
-void *io_alloc_buffer(IoSession *s, size_t bytes, int fill);
-void io_free_buffer(IoSession *s, void *buf);
-
-/*
- * 0 or, for a range that is not within the image, the result of a request for
- * it: asked before a buffer is made, because a request that cannot succeed
- * needs no memory.
- */
-int io_check_range(IoSession *s, int64_t offset, int64_t bytes);
 
 /* ---- output ------------------------------------------------------------- */
 

@@ -29,14 +29,12 @@ bool io_set_size(void *member, const CmdOption *option, const char *word)
 
 bool io_set_pattern(void *member, const CmdOption *option, const char *word)
 {
-    IoPattern *pattern = member;
     int value;
 
-    pattern->given = true;
     if (qemu_strtoi(word, NULL, 0, &value) < 0 || value < 0 || value > 0xff) {
         printf("%s is not a valid pattern byte\n", word);
         return false;
     }
-    pattern->byte = value;
+    *(int *)member = value;
     return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests of the tool and the memory for them.
+ * Requests of the tool.
  *
  * Invariants:
  *   - A request runs in a coroutine of its own and reports its end from a
@@ -73,33 +73,4 @@ void io_wait_for_requests(IoSession *s)
         blk_drain(s->blk);
         AIO_WAIT_WHILE(blk_get_aio_context(s->blk), s->in_flight > 0);
     }
-}
-
-void *io_alloc_buffer(IoSession *s, size_t bytes, int fill)
-{
-    size_t skip = s->misalign ? IO_MISALIGNMENT : 0;
-    char *buf = blk_try_blockalign(s->blk, bytes + skip);
-
-    if (!buf) {
-        return NULL;
-    }
-    memset(buf, fill, bytes + skip);
-    return buf + skip;
-}
-
-void io_free_buffer(IoSession *s, void *buf)
-{
-    if (buf) {
-        qemu_vfree((char *)buf - (s->misalign ? IO_MISALIGNMENT : 0));
-    }
-}
-
-int io_check_range(IoSession *s, int64_t offset, int64_t bytes)
-{
-    int64_t length = blk_getlength(s->blk);
-
-    if (length < 0) {
-        return length;
-    }
-    return offset > length || bytes > length - offset ? -EIO : 0;
 }

@@ -12,6 +12,13 @@
 
 #include "qemu/timer.h"
 
+/* The byte that a write fills its buffer with when it is given none. */
+#define WRITE_PATTERN 0xcd
+/* The byte that a buffer holds before it is read into, to show what was not. */
+#define READ_FILL 0xab
+/* How far -m moves buffers off their alignment, in bytes. */
+#define MISALIGNMENT 16
+
 int io_words_options(IoWords *w, IoSession *s, int argc, char **argv,
                      int max_words)
 {
@@ -22,7 +29,7 @@ int io_words_options(IoWords *w, IoSession *s, int argc, char **argv,
     w->req.blk = s->blk;
     w->req.op = writes ? IO_OP_WRITE : IO_OP_READ;
     w->report.verb = writes ? "wrote" : "read";
-    w->pattern.byte = IO_WRITE_PATTERN;
+    w->pattern = -1;
     w->pattern_offset = w->pattern_bytes = -1;
     ret = io_read_options(s, w, argc, argv);
     if (ret == 0 && (argc - optind < 2 || argc - optind > max_words)) {
@@ -59,6 +66,30 @@ static bool rw_check_sectors(const IoWords *w, char **words)
     return bad < 0;
 }
 
+bool io_words_alloc(IoWords *w)
+{
+    int fill = w->req.op == IO_OP_READ ? READ_FILL
+               : w->pattern < 0        ? WRITE_PATTERN
+                                       : w->pattern;
+    size_t skip = w->session->misalign ? MISALIGNMENT : 0;
+    char *buf = blk_try_blockalign(w->req.blk, w->req.bytes + skip);
+
+    if (!buf) {
+        return false;
+    }
+    memset(buf, fill, w->req.bytes + skip);
+    w->buf = buf + skip;
+    return true;
+}
+
+static void rw_free(IoWords *w)
+{
+    if (w->buf) {
+        qemu_iovec_destroy(&w->qiov);
+        qemu_vfree((char *)w->buf - (w->session->misalign ? MISALIGNMENT : 0));
+    }
+}
+
 int io_words_run(IoWords *w, const char *what)
 {
     w->report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
@@ -74,9 +105,9 @@ int io_words_finish(IoWords *w, const char *what)
     if (ret < 0) {
         io_report_failure(what, ret);
     } else {
-        if (req->op == IO_OP_READ && w->pattern.given &&
-            !io_verify((const char *)w->buf + w->pattern_offset,
-                       w->pattern.byte, req->offset + w->pattern_offset,
+        if (req->op == IO_OP_READ && w->pattern >= 0 &&
+            !io_verify((const char *)w->buf + w->pattern_offset, w->pattern,
+                       req->offset + w->pattern_offset,
                        w->pattern_bytes)) {
             ret = -EINVAL;
         }
@@ -85,10 +116,7 @@ int io_words_finish(IoWords *w, const char *what)
         }
         io_report(&w->report, req->offset, req->bytes);
     }
-    if (w->buf) {
-        qemu_iovec_destroy(&w->qiov);
-        io_free_buffer(w->session, w->buf);
-    }
+    rw_free(w);
     return ret;
 }
 
@@ -127,25 +155,27 @@ static int rw_fill_from_file(void *buf, size_t bytes, const char *source)
 static int rw_run(IoWords *w, const char *what)
 {
     IoRequest *req = &w->req;
+    int64_t length = blk_getlength(req->blk);
 
-    req->ret = w->vmstate ? -ENOTSUP
-                          : io_check_range(w->session, req->offset, req->bytes);
-    if (req->ret == 0 && !w->zeroes) {
-        w->buf = io_alloc_buffer(w->session, req->bytes,
-                                 req->op == IO_OP_READ ? IO_READ_FILL
-                                                       : w->pattern.byte);
-        req->ret = w->buf ? 0 : -ENOMEM;
+    if (w->vmstate) {
+        req->ret = -ENOTSUP;
+    } else if (length < 0) {
+        req->ret = length;
+    } else if (req->offset > length || req->bytes > length - req->offset) {
+        req->ret = -EIO;
+    } else if (!w->zeroes && !io_words_alloc(w)) {
+        req->ret = -ENOMEM;
     }
     if (req->ret < 0) {
         return io_words_finish(w, what);
     }
-    if (w->source && rw_fill_from_file(w->buf, req->bytes, w->source) < 0) {
-        io_free_buffer(w->session, w->buf);
-        return -EINVAL;
-    }
     if (w->buf) {
         qemu_iovec_init_buf(&w->qiov, w->buf, req->bytes);
         req->qiov = &w->qiov;
+    }
+    if (w->source && rw_fill_from_file(w->buf, req->bytes, w->source) < 0) {
+        rw_free(w);
+        return -EINVAL;
     }
     return io_words_run(w, what);
 }
@@ -157,7 +187,7 @@ static int rw_check_read(IoWords *w, char **words)
 {
     int64_t bytes = w->req.bytes;
 
-    if (!w->pattern.given && MAX(w->pattern_bytes, w->pattern_offset) >= 0) {
+    if (w->pattern < 0 && MAX(w->pattern_bytes, w->pattern_offset) >= 0) {
         return io_usage(w->session);
     }
     w->pattern_offset = MAX(w->pattern_offset, 0);
@@ -238,7 +268,7 @@ static int rw_run_write(IoSession *s, int argc, char **argv)
                   "-n requires -z to be specified") ||
         io_refuse((flags & BDRV_REQ_MAY_UNMAP) && !w.zeroes,
                   "-u requires -z to be specified") ||
-        io_refuse(w.zeroes + w.pattern.given + !!w.source > 1,
+        io_refuse(w.zeroes + (w.pattern >= 0) + !!w.source > 1,
                   "Only one of -z, -P, and -s can be specified at the same "
                   "time")) {
         return -EINVAL;

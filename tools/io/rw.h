@@ -19,7 +19,7 @@ typedef struct IoWords {
     QEMUIOVector qiov;        /* of the buffer */
     void *buf;                /* NULL: the request has none, or not yet */
     IoReport report;
-    IoPattern pattern;        /* -P; if not given, what a buffer begins with */
+    int pattern;              /* -P; negative: not given */
     int64_t pattern_offset;   /* -s of read; negative: not given */
     int64_t pattern_bytes;    /* -l; the same */
     const char *source;       /* -s of write: a file */
@@ -72,6 +72,12 @@ int io_words_options(IoWords *w, IoSession *s, int argc, char **argv,
  * returns a negative number when one is wrong, or the length larger than @max.
  */
 int io_words_range(IoWords *w, char **words, int64_t max);
+
+/*
+ * Makes the buffer of the request and sets its bytes, of a write to what is
+ * asked for.  False when there is no memory.
+ */
+bool io_words_alloc(IoWords *w);
 
 /*
  * The offset and the lengths, words from optind on, of a vector; its elements

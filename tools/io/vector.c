@@ -54,12 +54,10 @@ int io_words_vector(IoWords *w, int argc, char **argv)
     if (w->req.bytes < 0) {
         return -EINVAL;
     }
-    w->buf = at = io_alloc_buffer(w->session, w->req.bytes,
-                                  w->req.op == IO_OP_READ ? IO_READ_FILL
-                                                          : w->pattern.byte);
-    if (!at) {
+    if (!io_words_alloc(w)) {
         return io_report_failure("allocation", -ENOMEM);
     }
+    at = w->buf;
     qemu_iovec_init(&w->qiov, n);
     for (int i = 0; i < n; i++) {
         qemu_iovec_add(&w->qiov, at, lengths[i]);
