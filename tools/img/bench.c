@@ -68,6 +68,7 @@ static void coroutine_fn bench_flush(Bench *b)
     int left = b->left;
 
     if (b->args->no_drain) {
+        /* Before the flush, so that no other worker takes it for due. */
         b->flushed = left;
         bench_fail(b, blk_co_flush(b->blk));
         return;
@@ -76,6 +77,7 @@ static void coroutine_fn bench_flush(Bench *b)
         qemu_co_queue_wait(&b->queue, NULL);
         return;
     }
+    /* Meanwhile no other worker may flush, or begin a request. */
     b->flushing = true;
     bench_fail(b, blk_co_flush(b->blk));
     b->flushing = false;
@@ -235,6 +237,7 @@ static int bench_command(int argc, char **argv)
     g_autoptr(BlockBackend) blk = NULL;
 
     img_read_options(&args, argc, argv);
+    /* First, so that its message comes before those about options. */
     img_read_image(argc, argv);
     img_fail_if(args.flush_interval && !args.write,
                 "--flush-interval is only available in write tests");

@@ -204,10 +204,12 @@ static int check_again(BlockDriverState *bs, const CheckArgs *args,
                "    %d corruptions\n\n"
                "Double checking the fixed image now...\n",
                result->leaks_fixed, result->corruptions_fixed);
+        /* Printed now, they are not to be printed with the second check's. */
         qapi_free_ImageCheckFindingList(findings->first);
         *findings = (Findings) { .next = &findings->first };
     }
     ret = bdrv_check_listening(bs, &second, 0, check_note_finding, findings);
+    /* The second check cannot know what the first one did. */
     second.given_up = result->given_up;
     second.leaks_fixed = result->leaks_fixed;
     second.corruptions_fixed = result->corruptions_fixed;
@@ -282,6 +284,7 @@ static const CmdOption check_options[] = {
 
 static int check_run(int argc, char **argv)
 {
+    /* Otherwise an image could be too damaged to be opened and repaired. */
     CheckArgs args = { .how.flags = BDRV_O_CHECK };
     g_autoptr(BlockBackend) blk = NULL;
 

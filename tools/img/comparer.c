@@ -77,6 +77,7 @@ static bool coroutine_fn comparer_refresh(Worker *w, int i)
     if (c->pos < extent->end) {
         return true;
     }
+    /* After its end an image counts as zero, up to the end of the other. */
     if (c->pos >= length) {
         *extent = (Extent) { .end = c->end, .status = BDRV_BLOCK_ZERO };
         return true;
@@ -124,6 +125,7 @@ static bool coroutine_fn comparer_next_chunk(Worker *w)
         w->zero[i] = c->extent[i].status & BDRV_BLOCK_ZERO;
     }
     if (!w->zero[0] || !w->zero[1]) {
+        /* Chunks divide requests, since the progress is that of requests. */
         if (c->pos >= c->request_end) {
             c->request_end = c->pos + MIN(w->bytes, REQUEST_MAX);
         }

@@ -77,6 +77,7 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
         return false;
     }
     target_size = blk_getlength(images->target);
+    /* With -n it can be of any size. */
     if (target_size < 0) {
         error_report("unable to get output image length: %s",
                      strerror(-target_size));
@@ -115,6 +116,7 @@ static bool convert_copy(const ConvertArgs *args, CopyImages *images)
         .rate = args->rate,
     };
 
+    /* So that no two requests write to one cluster. */
     if (bdrv_get_info(target, &info) >= 0) {
         job.cluster = info.cluster_size;
     }
@@ -262,6 +264,7 @@ static int convert_run(int argc, char **argv)
     convert_check(&args);
     images.quiet = args.quiet;
     img_progress_begin(args.progress && !args.quiet);
+    /* Shown at once, because opening and creating may take long. */
     img_progress_set(0, 1);
     good = copy_images_open(&images, argv + optind, argc - optind - 1,
                             &args.source, false) &&

@@ -130,6 +130,7 @@ static void coroutine_fn copier_add_up(void *opaque)
         c->total += c->extent_zero ? 0 : c->extent_end - c->pos;
         c->pos = c->extent_end;
     }
+    /* With both at 0 the first chunk asks for its extent again. */
     c->pos = c->extent_end = 0;
 }
 
@@ -157,6 +158,7 @@ static Chunk copier_take_piece(Copier *c)
     int64_t bytes;
 
     if (c->pos >= c->request_end) {
+        /* The last request of an extent ends where the extent does. */
         int64_t max = c->extent_zero ? ZERO_MAX : COPY_REQUEST_MAX;
 
         if (c->extent_end - c->pos > max && c->job->cluster > 0) {
@@ -299,6 +301,7 @@ static bool coroutine_fn copier_by_range(Worker *w)
     }
     if (c->job->ops->copy_range(c->job->opaque, chunk->offset,
                                 chunk->bytes) < 0) {
+        /* It would fail for the next chunk as well. */
         c->copy_range_works = false;
         return false;
     }
@@ -313,6 +316,7 @@ static bool coroutine_fn copier_by_buffer(Worker *w)
     int ret = chunk->zero ? 0 : copier_read(w);
 
     if (ret < 0) {
+        /* This ends the turns, so that the chunk is not written below. */
         copier_fail(c, COPY_READ, chunk->offset, ret);
     }
     if (!copier_wait_turn(c, chunk)) {

@@ -58,6 +58,7 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
                             "creating output image")) {
         return false;
     }
+    /* As with qemu-img this is no failure: the new image is empty. */
     if (images->skip > end) {
         error_report("%s: cannot skip to specified offset", args->input);
     }

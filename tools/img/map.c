@@ -129,6 +129,7 @@ static int map_backend(BlockBackend *blk, const MapArgs *args)
             cur.entry.length += next.entry.length;
             continue;
         }
+        /* The first one found has none before it. */
         if (cur.entry.length > 0 &&
             !map_print_extent(&cur, args->json, ",\n")) {
             return 1;

@@ -14,6 +14,7 @@ bool img_set_cache(void *member, const CmdOption *option, const char *value)
     ImgOpen *how = member;
 
     how->cache = value;
+    /* Of the commands with both letters -T is that of what is read. */
     how->source_cache = option->letter == 'T';
     return true;
 }
@@ -47,6 +48,7 @@ BlockBackend *img_try_open(const char *name, const ImgOpen *how, Error **errp)
     if (how->format) {
         qdict_put_str(options, "driver", how->format);
     }
+    /* Only if given: false would override what a json: name asks for. */
     if (how->force_share) {
         qdict_put_bool(options, BDRV_OPT_FORCE_SHARE, true);
     }

@@ -156,6 +156,7 @@ int img_finish_output(int status)
         failed = true;
         err = errno;
     }
+    /* A reader that stopped reading has what it wanted. */
     if (failed && err != EPIPE) {
         error_report("Could not write the output: %s", strerror(err));
         return status ? status : 1;

@@ -68,6 +68,7 @@ int io_open_image(IoSession *s, IoOpen *how, const char *name)
     QDict *options = how->options ? how->options : qdict_new();
     Error *err = NULL;
 
+    /* From here on they are the layer's, or unreferenced below. */
     how->options = NULL;
     if (s->blk) {
         error_report("file open already, try 'help close'");
@@ -92,6 +93,7 @@ int io_close_image(IoSession *s)
     int ret = 0;
 
     io_wait_for_requests(s);
+    /* Closing flushes, too, but could only report the error, not return it. */
     if (s->blk) {
         ret = bdrv_flush_report(blk_bs(s->blk));
     }

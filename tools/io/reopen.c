@@ -93,6 +93,7 @@ static int run_reopen(IoSession *s, int argc, char **argv)
         qobject_unref(r.how.options);
         return -EINVAL;
     }
+    /* A writer in flight would lose its permission. */
     io_wait_for_requests(s);
     if (r.has_mode && r.read_only) {
         uint64_t perm, shared;

@@ -169,6 +169,7 @@ static int rw_run(IoWords *w, const char *what)
     if (req->ret < 0) {
         return io_words_finish(w, what);
     }
+    /* Before the file is read, because freeing the buffer ends the vector. */
     if (w->buf) {
         qemu_iovec_init_buf(&w->qiov, w->buf, req->bytes);
         req->qiov = &w->qiov;

@@ -68,6 +68,7 @@ static int64_t same_allocation(BlockDriverState *bs, int64_t offset,
     *allocated = 0;
     while (sum < bytes) {
         ret = bdrv_is_allocated(bs, offset + sum, bytes - sum, &n);
+        /* The error is returned by the next call, which begins at it. */
         if (ret < 0) {
             return sum > 0 ? sum : ret;
         }
@@ -101,6 +102,7 @@ static int run_map(IoSession *s, int argc, char **argv)
             error_report("Failed to get allocation status: %s", strerror(-n));
             return n;
         }
+        /* Otherwise a layer that answers for nothing would never end this. */
         if (n == 0) {
             error_report("Unexpected end of image");
             return -EIO;
