@@ -80,30 +80,20 @@ static int repair_headers(const VpcCheck *c)
 
 /* ---- blocks ------------------------------------------------------------- */
 
-/* Zeroes the parts of the cut blocks that are in [@start, @end). */
-static int repair_fill_cuts_in(const VpcCheck *c, uint64_t start, uint64_t end)
+/* Zeroes the parts of cut blocks that are in [@start, @end). */
+static int repair_fill_cuts(const VpcCheck *c, uint64_t start, uint64_t end)
 {
     int ret = 0;
 
+    if (!c->cuts->len) {
+        return 0;
+    }
     for (guint i = 0; i < c->cuts->len && ret >= 0; i++) {
         VpcRange cut = g_array_index(c->cuts, VpcRange, i);
 
         ret = repair_zero(c, MAX(cut.start, start), MIN(cut.end, end));
     }
     return repair_flush(c, ret);
-}
-
-/*
- * The old footer goes before the file becomes longer, because then the block
- * would not look cut off any more.
- */
-static int repair_fill_cuts(const VpcCheck *c)
-{
-    VpcState *s = c->bs->opaque;
-    int ret = c->cuts->len ? repair_fill_cuts_in(c, 0, s->file_length) : 0;
-
-    return ret < 0 || !c->cuts->len || s->file_grows_zeroed
-           ? ret : repair_fill_cuts_in(c, s->file_length, UINT64_MAX);
 }
 
 /* Zeroes the part of [@start, +@bytes), read to @buf, that is in @range. */
@@ -240,8 +230,15 @@ int vpc_repair_errors(const VpcCheck *c)
     uint64_t end = vpc_layout_after_footer(c->new_footer);
     int ret = repair_headers(c);
 
+    /*
+     * Where the old footer is first, before the file becomes longer, because
+     * then the block would not look cut off any more.
+     */
     if (ret == 0) {
-        ret = repair_fill_cuts(c);
+        ret = repair_fill_cuts(c, 0, s->file_length);
+    }
+    if (ret == 0 && !s->file_grows_zeroed) {
+        ret = repair_fill_cuts(c, s->file_length, UINT64_MAX);
     }
     if (ret == 0) {
         ret = repair_copy_blocks(c);
@@ -263,31 +260,27 @@ int vpc_repair_errors(const VpcCheck *c)
 
 /* ---- lost space --------------------------------------------------------- */
 
-/* Space between the last block and the footer goes with the end of the file. */
-static int repair_shorten(const VpcCheck *c, const VpcRange *lost)
+int vpc_repair_leaks(const VpcCheck *c)
 {
     uint64_t footer = vpc_layout_footer(c->data_end);
     uint64_t end = vpc_layout_after_footer(footer);
-    int ret = repair_flush(c, vpc_put_footer(c->bs, footer));
-
-    if (ret == 0 && bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF,
-                                  NULL) < 0) {
-        /* A device, say, which keeps its old footer as well. */
-        ret = repair_zero(c, end, lost->end);
-    }
-    return ret;
-}
-
-int vpc_repair_leaks(const VpcCheck *c)
-{
     int ret = 0;
 
     for (guint i = 0; i < c->lost->len && ret >= 0; i++) {
-        const VpcRange *lost = &g_array_index(c->lost, VpcRange, i);
+        VpcRange lost = g_array_index(c->lost, VpcRange, i);
+        bool cut = false;
 
-        ret = lost->start >= c->data_end
-              ? repair_shorten(c, lost)
-              : repair_zero(c, lost->start, lost->end);
+        /* Space after the last block goes with the end of the file. */
+        if (lost.start >= c->data_end) {
+            ret = repair_flush(c, vpc_put_footer(c->bs, footer));
+            lost.start = end;
+            cut = ret == 0 && bdrv_truncate(c->bs->file, end, true,
+                                            PREALLOC_MODE_OFF, NULL) == 0;
+        }
+        /* A device, which cannot be cut, keeps its old footer as well. */
+        if (ret >= 0 && !cut) {
+            ret = repair_zero(c, lost.start, lost.end);
+        }
     }
     return repair_flush(c, ret);
 }
