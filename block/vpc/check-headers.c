@@ -98,27 +98,14 @@ static void headers_found_no_footer(VpcCheck *c, uint64_t offset,
     }
 }
 
-/* Names each field that is not as in the footer that counts. */
-static void headers_found_differences(VpcCheck *c, uint64_t offset,
-                                      const VpcFooter *copy)
-{
-    VpcState *s = c->bs->opaque;
-    const VpcFooterField *f = NULL;
-
-    while ((f = vpc_footer_difference(copy, &s->footer, f))) {
-        g_autofree char *value = headers_field_text(&s->footer, f);
-
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
-                  offset + f->offset, f->name, headers_field_text(copy, f),
-                  "%s, as in the footer at offset %" PRIu64, value,
-                  s->footer_lost ? 0 : s->footer_offset);
-    }
-}
-
-/* Is the copy to be written? */
+/* Names each difference from the footer that counts.  Is it to be written? */
 static bool headers_check_copy(VpcCheck *c, Copy kind, uint64_t offset,
                                const VpcFooter *copy)
 {
+    VpcState *s = c->bs->opaque;
+    bool differs = kind == COPY_DIFFERENT || kind == COPY_CONTRARY;
+    const VpcFooterField *f = NULL;
+
     if (kind == COPY_NONE) {
         headers_found_no_footer(c, offset, copy);
     }
@@ -129,8 +116,13 @@ static bool headers_check_copy(VpcCheck *c, Copy kind, uint64_t offset,
                   headers_hex(be32_to_cpu(copy->checksum)), "0x%08x",
                   vpc_footer_checksum(copy));
     }
-    if (kind == COPY_DIFFERENT || kind == COPY_CONTRARY) {
-        headers_found_differences(c, offset, copy);
+    while (differs && (f = vpc_footer_difference(copy, &s->footer, f))) {
+        g_autofree char *value = headers_field_text(&s->footer, f);
+
+        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
+                  offset + f->offset, f->name, headers_field_text(copy, f),
+                  "%s, as in the footer at offset %" PRIu64, value,
+                  s->footer_lost ? 0 : s->footer_offset);
     }
     return kind != COPY_SAME;
 }

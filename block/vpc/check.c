@@ -27,25 +27,6 @@ static void check_clear(VpcCheck *c)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VpcCheck, check_clear)
 
-/* Fills in findings and plan.  0, or -errno when the check cannot be made. */
-static int check_look(VpcCheck *c)
-{
-    VpcState *s = c->bs->opaque;
-    int ret = vpc_check_headers(c);
-
-    if (ret < 0 || s->type == VPC_TYPE_FIXED) {
-        return ret;
-    }
-    ret = vpc_check_blocks(c);
-    if (ret == 0) {
-        ret = vpc_check_bitmaps(c);
-    }
-    if (ret == 0) {
-        vpc_check_space(c);
-    }
-    return ret;
-}
-
 /* Errors or lost space, never both in one run: see the invariants. */
 static int check_repair(VpcCheck *c, BdrvCheckMode fix)
 {
@@ -93,8 +74,18 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
         .cuts = g_array_new(false, false, sizeof(VpcRange)),
         .lost = g_array_new(false, false, sizeof(VpcRange)),
     };
-    int ret = check_look(&c);
+    bool dynamic = s->type != VPC_TYPE_FIXED;
+    int ret = vpc_check_headers(&c);
 
+    if (ret == 0 && dynamic) {
+        ret = vpc_check_blocks(&c);
+    }
+    if (ret == 0 && dynamic) {
+        ret = vpc_check_bitmaps(&c);
+    }
+    if (ret == 0 && dynamic) {
+        vpc_check_space(&c);
+    }
     if (ret == 0) {
         if (fix && !c.errors) {
             ret = check_repair(&c, fix);
@@ -103,11 +94,11 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
         vpc_findings_report(&c, result);
     }
     s = bs->opaque;             /* a repair has made it anew */
-    if (s->type != VPC_TYPE_FIXED) {
+    if (dynamic) {
         result->bfi = c.bfi;
     }
     result->image_end_offset = vpc_layout_after_footer(
-        s->type == VPC_TYPE_FIXED ? s->footer_offset : vpc_space_footer(s));
+        dynamic ? vpc_space_footer(s) : s->footer_offset);
     return ret;
 }
 

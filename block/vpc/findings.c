@@ -123,49 +123,40 @@ static char *findings_expected(const VpcCheck *c, const VpcFinding *f,
 }
 
 /*
- * The part of a block's data that was not in its place, from the first such
- * byte to the last one: it was past the end, or other structures had it.
+ * Sets the part of the disk that reads as zeroes since the repair of @f: all of
+ * its blocks, or what of the block's data was not in its place, from the first
+ * such byte to the last one, because the file ended or other structures had it.
  */
-static VpcRange findings_missing_data(const VpcCheck *c, const VpcFinding *f)
-{
-    VpcState *s = c->bs->opaque;
-    uint64_t data = vpc_data_offset(s, f->entry);
-    uint64_t data_end = data + s->block_size;
-    VpcRange missing = { data_end, data };
-
-    if (data_end > c->file_end) {
-        missing = (VpcRange) { MAX(c->file_end, data), data_end };
-    }
-    for (unsigned i = 0; i < s->reserved_count; i++) {
-        const VpcRange *r = &s->reserved[i];
-
-        if (r->start < data_end && r->end > data) {
-            missing.start = MIN(missing.start, MAX(r->start, data));
-            missing.end = MAX(missing.end, MIN(r->end, data_end));
-        }
-    }
-    return (VpcRange) { MIN(missing.start, missing.end) - data,
-                        missing.end - data };
-}
-
-/* Sets the part of the disk that reads as zeroes since the repair of @f. */
 static void findings_set_zeroed(const VpcCheck *c, const VpcFinding *f,
                                 BdrvCheckFinding *finding)
 {
     VpcState *s = c->bs->opaque;
     uint64_t size = MAX(s->size, be64_to_cpu(s->footer.current_size));
     uint64_t start = (uint64_t)f->block << s->block_shift;
-    VpcRange range = { 0, 0 };
+    uint64_t data = vpc_data_offset(s, f->entry);
+    uint64_t data_end = data + s->block_size;
+    VpcRange gone = { data_end, data };
 
     if (!vpc_fault_has_place(f->fault)) {
-        range.end = (uint64_t)f->count << s->block_shift;
+        gone.start = data;
+        gone.end = data + ((uint64_t)f->count << s->block_shift);
     } else if (f->fault == VPC_FAULT_TRUNCATED || f->fault == VPC_FAULT_INTO) {
-        range = findings_missing_data(c, f);
+        if (data_end > c->file_end) {
+            gone = (VpcRange) { MAX(c->file_end, data), data_end };
+        }
+        for (unsigned i = 0; i < s->reserved_count; i++) {
+            const VpcRange *r = &s->reserved[i];
+
+            if (r->start < data_end && r->end > data) {
+                gone.start = MIN(gone.start, MAX(r->start, data));
+                gone.end = MAX(gone.end, MIN(r->end, data_end));
+            }
+        }
     }
     /* The last block may go on after the end of the disk. */
-    range.end = MIN(start + range.end, size);
-    finding->guest_offset = MIN(start + range.start, range.end);
-    finding->guest_bytes = range.end - finding->guest_offset;
+    gone.end = MIN(start + (gone.end - data), size);
+    finding->guest_offset = MIN(start + (gone.start - data), gone.end);
+    finding->guest_bytes = gone.end - finding->guest_offset;
 }
 
 static void findings_report_one(const VpcCheck *c, const VpcFinding *f,
