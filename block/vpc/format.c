@@ -221,19 +221,6 @@ uint64_t vpc_round_to_geometry(uint64_t sectors)
 
 /* ---- size --------------------------------------------------------------- */
 
-/* Programs whose guests see the geometry, not current_size. */
-static bool creator_means_geometry(const VpcFooter *footer)
-{
-    static const char creators[][5] = { "vpc ", "vs  ", "qemu" };
-
-    for (size_t i = 0; i < ARRAY_SIZE(creators); i++) {
-        if (memcmp(footer->creator_app, creators[i], 4) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 uint32_t vpc_tap_version(const VpcFooter *footer)
 {
     if (memcmp(footer->creator_app, "tap", sizeof(footer->creator_app))) {
@@ -245,6 +232,9 @@ uint32_t vpc_tap_version(const VpcFooter *footer)
 
 uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule)
 {
+    /* Programs whose guests see the geometry, not current_size. */
+    static const char *const geometric[] = { "vpc ", "vs  ", "qemu", NULL };
+    char creator[5] = "";
     uint64_t current = be64_to_cpu(footer->current_size);
     uint64_t chs = vpc_geometry_sectors((VpcGeometry) {
         .cylinders = be16_to_cpu(footer->cylinders),
@@ -256,11 +246,12 @@ uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule)
         chs > current / VPC_SECTOR) {
         return current;
     }
+    memcpy(creator, footer->creator_app, 4);
     /* This creator's geometry never was a size. */
-    if (memcmp(footer->creator_app, "qem2", 4) == 0) {
+    if (strcmp(creator, "qem2") == 0) {
         return current;
     }
-    return rule == VPC_SIZE_CHS || creator_means_geometry(footer)
+    return rule == VPC_SIZE_CHS || g_strv_contains(geometric, creator)
            ? chs * VPC_SECTOR : current;
 }
 

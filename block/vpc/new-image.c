@@ -137,32 +137,23 @@ static int new_write_filled(BlockBackend *blk, const VpcPlan *plan,
     return ret;
 }
 
-static int new_write_batmap(BlockBackend *blk, const VpcPlan *plan, void *buf)
-{
-    const VpcLayout *l = &plan->layout;
-    uint32_t bits = new_blocks(plan);
-    VpcBatmapHeader header = {
-        .cookie = VPC_BATMAP_COOKIE,
-        .offset = cpu_to_be64(l->batmap_header + sizeof(header)),
-        .sectors = cpu_to_be32(l->batmap_bytes / VPC_SECTOR),
-        .version = cpu_to_be32(VPC_BATMAP_VERSION),
-        /* The sum of the bytes that new_fill_batmap() makes. */
-        .checksum = cpu_to_be32(
-            ~(bits / 8 * 0xff + (uint8_t)(0xff00 >> bits % 8))),
-    };
-    int ret = new_write_filled(blk, plan, l->batmap_header + sizeof(header),
-                               l->batmap_bytes, new_fill_batmap, buf);
-
-    return ret < 0 ? ret : blk_pwrite(blk, l->batmap_header, &header,
-                                      sizeof(header), 0);
-}
-
 /* ---- the two kinds of image --------------------------------------------- */
 
 /* All that is between the footers but the blocks' data. */
 static int new_write_structures(BlockBackend *blk, const VpcPlan *plan)
 {
     const VpcLayout *l = &plan->layout;
+    uint32_t blocks = new_blocks(plan);
+    uint64_t map = l->batmap_header + sizeof(VpcBatmapHeader);
+    VpcBatmapHeader header = {
+        .cookie = VPC_BATMAP_COOKIE,
+        .offset = cpu_to_be64(map),
+        .sectors = cpu_to_be32(l->batmap_bytes / VPC_SECTOR),
+        .version = cpu_to_be32(VPC_BATMAP_VERSION),
+        /* Over the bytes that new_fill_batmap() makes. */
+        .checksum = cpu_to_be32(
+            ~(blocks / 8 * 0xff + (uint8_t)(0xff00 >> blocks % 8))),
+    };
     g_autofree void *buf = g_try_malloc(CHUNK);
     int ret;
 
@@ -172,10 +163,14 @@ static int new_write_structures(BlockBackend *blk, const VpcPlan *plan)
     ret = new_write_filled(blk, plan, VPC_BAT_OFFSET, l->bat_bytes,
                            new_fill_bat, buf);
     if (ret >= 0 && l->batmap_header) {
-        ret = new_write_batmap(blk, plan, buf);
+        ret = new_write_filled(blk, plan, map, l->batmap_bytes,
+                               new_fill_batmap, buf);
+    }
+    if (ret >= 0 && l->batmap_header) {
+        ret = blk_pwrite(blk, l->batmap_header, &header, sizeof(header), 0);
     }
     memset(buf, 0xff, l->bitmap_size);
-    for (uint32_t i = 0; i < new_blocks(plan) && ret >= 0; i++) {
+    for (uint32_t i = 0; i < blocks && ret >= 0; i++) {
         ret = blk_pwrite(blk, vpc_layout_nth_block(l, i), buf, l->bitmap_size,
                          0);
     }
