@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the products that take VHD images need, and what they refuse.
+ * The products that take VHD images: their defaults, and what they refuse.
  *
  * Invariant: a refusal is one sentence that says what the product takes.
  */
@@ -15,8 +15,17 @@ typedef struct Product {
     bool (*takes)(const VpcPlan *plan, Error **errp);
 } Product;
 
+/* Passes @met on; if it is false, @errp states the demand. */
+static bool target_demands(bool met, const char *demand, Error **errp)
+{
+    if (!met) {
+        error_setg(errp, "%s", demand);
+    }
+    return met;
+}
+
 /* Blocks as Windows makes them. */
-static bool has_windows_blocks(const VpcPlan *plan)
+static bool target_has_windows_blocks(const VpcPlan *plan)
 {
     return plan->type == VPC_TYPE_FIXED ||
            plan->layout.block_size == 512 * KiB ||
@@ -25,45 +34,34 @@ static bool has_windows_blocks(const VpcPlan *plan)
 
 static bool azure_takes(const VpcPlan *plan, Error **errp)
 {
-    if (plan->type != VPC_TYPE_FIXED) {
-        error_setg(errp, "Azure takes fixed disks only");
-        return false;
-    }
-    if (plan->size % MiB) {
+    if (plan->type == VPC_TYPE_FIXED && plan->size % MiB) {
         error_setg(errp, "Azure takes disks of whole MiB only, not of %" PRIu64
                    " bytes", plan->size);
         error_append_hint(errp, "Try size=%" PRIu64 "\n",
                           (uint64_t)ROUND_UP(plan->size, MiB));
         return false;
     }
-    if (plan->size < 20 * MiB) {
-        error_setg(errp, "Azure takes disks of 20 MiB and more only");
-        return false;
-    }
-    if (memcmp(plan->footer.creator_os, "Wi2k", 4) != 0) {
-        error_setg(errp, "Azure takes disks of creator OS 'Wi2k' only");
-        return false;
-    }
-    return true;
+    return target_demands(plan->type == VPC_TYPE_FIXED,
+                          "Azure takes fixed disks only", errp) &&
+           target_demands(plan->size >= 20 * MiB,
+                          "Azure takes disks of 20 MiB and more only", errp) &&
+           target_demands(memcmp(plan->footer.creator_os, "Wi2k", 4) == 0,
+                          "Azure takes disks of creator OS 'Wi2k' only", errp);
 }
 
+/* Windows refuses a file that the file system calls sparse. */
 static bool hyperv_takes(const VpcPlan *plan, Error **errp)
 {
-    if (!has_windows_blocks(plan)) {
-        error_setg(errp, "Hyper-V takes blocks of 512 KiB or 2 MiB only");
-        return false;
-    }
-    if (plan->type == VPC_TYPE_FIXED && plan->prealloc < PREALLOC_MODE_FALLOC) {
-        error_setg(errp, "Hyper-V takes no sparse files: a fixed disk needs "
-                   "preallocation=falloc or full");
-        return false;
-    }
-    if (plan->prealloc == PREALLOC_MODE_METADATA) {
-        error_setg(errp, "Hyper-V takes no sparse files: "
-                   "preallocation=metadata makes one");
-        return false;
-    }
-    return true;
+    return target_demands(target_has_windows_blocks(plan),
+                          "Hyper-V takes blocks of 512 KiB or 2 MiB only",
+                          errp) &&
+           target_demands(plan->type != VPC_TYPE_FIXED ||
+                          plan->prealloc >= PREALLOC_MODE_FALLOC,
+                          "Hyper-V takes no sparse files: a fixed disk needs "
+                          "preallocation=falloc or full", errp) &&
+           target_demands(plan->prealloc != PREALLOC_MODE_METADATA,
+                          "Hyper-V takes no sparse files: "
+                          "preallocation=metadata makes one", errp);
 }
 
 static bool xenserver_takes(const VpcPlan *plan, Error **errp)
@@ -71,32 +69,23 @@ static bool xenserver_takes(const VpcPlan *plan, Error **errp)
     const VpcFooter *footer = &plan->footer;
     QemuUUID uuid = footer->uuid;
 
-    if (plan->type != VPC_TYPE_FIXED && plan->layout.block_size != 2 * MiB) {
-        error_setg(errp, "XenServer takes blocks of 2 MiB only");
-        return false;
-    }
-    if (memcmp(footer->creator_app, "tap", 4) != 0 ||
-        be16_to_cpu(footer->creator_major) != 1 ||
-        be16_to_cpu(footer->creator_minor) != 3) {
-        error_setg(errp, "XenServer takes images of creator 'tap\\x00', "
-                   "version 1.3, only");
-        return false;
-    }
-    if (qemu_uuid_is_null(&uuid)) {
-        error_setg(errp, "XenServer takes no UUID of zeroes");
-        return false;
-    }
-    return true;
+    return target_demands(plan->type == VPC_TYPE_FIXED ||
+                          plan->layout.block_size == 2 * MiB,
+                          "XenServer takes blocks of 2 MiB only", errp) &&
+           target_demands(vpc_tap_version(footer) == (1 << 16 | 3),
+                          "XenServer takes images of creator 'tap\\x00', "
+                          "version 1.3, only", errp) &&
+           target_demands(!qemu_uuid_is_null(&uuid),
+                          "XenServer takes no UUID of zeroes", errp);
 }
 
 static bool virtualbox_takes(const VpcPlan *plan, Error **errp)
 {
     /* It opens smaller ones, and damages them when it compacts or resizes. */
-    if (plan->type != VPC_TYPE_FIXED && plan->layout.block_size < 2 * MiB) {
-        error_setg(errp, "VirtualBox takes blocks of 2 MiB and more only");
-        return false;
-    }
-    return true;
+    return target_demands(plan->type == VPC_TYPE_FIXED ||
+                          plan->layout.block_size >= 2 * MiB,
+                          "VirtualBox takes blocks of 2 MiB and more only",
+                          errp);
 }
 
 static bool virtualpc_takes(const VpcPlan *plan, Error **errp)
@@ -108,11 +97,9 @@ static bool virtualpc_takes(const VpcPlan *plan, Error **errp)
                    " bytes only", VPC_CHS_MAX_SECTORS * VPC_SECTOR);
         return false;
     }
-    if (!has_windows_blocks(plan)) {
-        error_setg(errp, "Virtual PC takes blocks of 512 KiB or 2 MiB only");
-        return false;
-    }
-    return true;
+    return target_demands(target_has_windows_blocks(plan),
+                          "Virtual PC takes blocks of 512 KiB or 2 MiB only",
+                          errp);
 }
 
 static const Product products[BLOCKDEV_VPC_TARGET__MAX] = {
