@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of check and repair share.
+ * Declarations that the files of check and repair share.
  *
  *   check.c          the course of a check, with its repairs
  *   check-headers.c  footers and header
- *   check-blocks.c   the table, overlaps
+ *   check-blocks.c   the BAT, overlaps
  *   check-bitmaps.c  sector bitmaps, XenServer's batmap
  *   check-space.c    space that nothing refers to
  *   findings.c       the list of findings, and their words
@@ -86,7 +86,7 @@ typedef struct VpcCheck {
     VpcCensus census;           /* of the BAT on the disk */
     GArray *drops;              /* VpcDrop, ascending */
     GArray *moves;              /* VpcMove, ascending blocks */
-    GArray *cuts;               /* VpcRange: parts of blocks behind the end */
+    GArray *cuts;               /* VpcRange: parts of blocks past the end */
 
     /* XenServer's map, when there is one that can be used */
     VpcBatmapHeader batmap;
@@ -117,7 +117,11 @@ int vpc_check_blocks(VpcCheck *c);
 int vpc_check_bitmaps(VpcCheck *c);
 /* Reads that fail are counted. */
 void vpc_check_space(VpcCheck *c);
-/* Where the tail is to be, and the moved blocks; -ENOSPC, -EFBIG. */
+/*
+ * Plans where moved blocks and the footer go, and with it the end of the file;
+ * 0, -ENOSPC if a place cannot be expressed, -EFBIG if there are too many
+ * copies, or an error of reading.  Not for fixed disks.
+ */
 int vpc_check_place(VpcCheck *c);
 
 /*

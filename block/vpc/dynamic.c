@@ -197,7 +197,7 @@ static void dynamic_report_census(VpcState *s)
                            census->first_misplaced, census->first_misplaced_entry);
     }
     if (census->truncated) {
-        vpc_refuse_writing(s, "%" PRIu64 " blocks go on behind the end of the "
+        vpc_refuse_writing(s, "%" PRIu64 " blocks go on after the end of the "
                            "file, the first is block %" PRIu32,
                            census->truncated, census->first_truncated);
     }

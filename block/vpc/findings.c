@@ -86,13 +86,13 @@ void vpc_findings_clear(VpcCheck *c)
 /* ---- words -------------------------------------------------------------- */
 
 /*
- * @what a finding about blocks names, its @value if that is not the entry, and
- * what was expected, which g_free() frees.
+ * The value that was expected of blocks, for g_free(), with @field, the words
+ * for the field, and @value, NULL for that of the entry.
  */
 static char *findings_expected(const VpcCheck *c, const VpcFinding *f,
-                               const char **what, const char **value)
+                               const char **field, const char **value)
 {
-    *what = "table entry";
+    *field = "table entry";
     *value = NULL;
     switch (f->fault) {
     case VPC_FAULT_OUTSIDE:
@@ -111,12 +111,12 @@ static char *findings_expected(const VpcCheck *c, const VpcFinding *f,
         return g_strdup_printf("space of its own, which that of the block at "
                                "0x%08" PRIx32 " does not overlap", f->other);
     case VPC_FAULT_STALE:
-        *what = "unused sectors";
+        *field = "unused sectors";
         *value = "data";
         return g_strdup("zeroes where the bits of the sector bitmap are "
                         "clear");
     default:
-        *what = "batmap bit";
+        *field = "batmap bit";
         *value = "1";
         return g_strdup("0, as the sector bitmap is not full");
     }

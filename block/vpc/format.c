@@ -112,7 +112,7 @@ bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp)
     uint32_t version = be32_to_cpu(header->version);
     uint32_t block_size = be32_to_cpu(header->block_size);
     uint32_t entries = be32_to_cpu(header->max_table_entries);
-    uint64_t table = be64_to_cpu(header->table_offset);
+    uint64_t bat = be64_to_cpu(header->table_offset);
 
     if (memcmp(header->cookie, VPC_HEADER_COOKIE, 8)) {
         g_autofree char *cookie = vpc_printable(header->cookie, 8);
@@ -134,9 +134,9 @@ bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp)
                    "header, expected 0x%08x", version, VPC_VERSION);
         return false;
     }
-    if (table % VPC_SECTOR || table > INT64_MAX / 2) {
+    if (bat % VPC_SECTOR || bat > INT64_MAX / 2) {
         error_setg(errp, "Invalid offset %" PRIu64 " of the block allocation "
-                   "table, expected a multiple of %d", table, VPC_SECTOR);
+                   "table, expected a multiple of %d", bat, VPC_SECTOR);
         return false;
     }
     return true;

@@ -21,10 +21,10 @@
 #define VPC_BATMAP_VERSION 0x00010002u
 #define VPC_DEFAULT_BLOCK_SIZE 0x200000u
 
-/* A table entry of a block that has no space. */
+/* The BAT entry of a block that has no space. */
 #define VPC_UNALLOCATED 0xffffffffu
 
-/* 2040 GiB: what every implementation takes. */
+/* 2040 GiB, because no program takes more. */
 #define VPC_MAX_SECTORS 0xff000000ull
 #define VPC_MAX_SIZE (VPC_MAX_SECTORS * VPC_SECTOR)
 
@@ -75,7 +75,7 @@ typedef struct VpcFooter {
 
 typedef struct VpcParentLocator {
     uint32_t platform;          /*   0 */
-    uint32_t data_space;        /*   4: bytes, or sectors: nobody agrees */
+    uint32_t data_space;        /*   4: bytes or sectors, as programs differ */
     uint32_t data_length;       /*   8: bytes */
     uint32_t reserved;          /*  12 */
     uint64_t data_offset;       /*  16: bytes from the start of the file */
@@ -131,7 +131,7 @@ typedef enum VpcSizeRule {
  */
 uint32_t vpc_checksum(const void *buf, size_t size, size_t field);
 
-/* What the checksum of the structure should be; in host order. */
+/* The checksum that the structure should have; in host order. */
 uint32_t vpc_footer_checksum(const VpcFooter *footer);
 uint32_t vpc_header_checksum(const VpcDynHeader *header);
 
@@ -161,8 +161,8 @@ const VpcFooterField *vpc_footer_difference(const VpcFooter *a,
 char *vpc_printable(const char *chars, size_t size);
 
 /*
- * Is this a footer: cookie, version, type?  On false, @errp tells the field,
- * its value and what was expected.  _valid: is its checksum right, too?
+ * Is this a footer: cookie, version, type?  If not, @errp states the field, its
+ * value and what was expected.  _valid: is its checksum right, too?
  */
 bool vpc_footer_values_valid(const VpcFooter *footer, Error **errp);
 bool vpc_footer_valid(const VpcFooter *footer, Error **errp);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the vpc driver share.
+ * Declarations that the files of the vpc driver share.
  *
  *   format.c   the structures on the disk, pure functions
  *   open.c     options, the size, whether it may be written to; reopening
  *   footers.c  which footer counts
  *   dynamic.c  header and layout of a dynamic disk, what is wrong with it
  *   bat.c      entries of the block allocation table, in memory
- *   structures.c  where what is no block lies; reasons not to write
+ *   structures.c  where all but the blocks lies; reasons not to write
  *   census.c   which entries and blocks are sound
  *   bitmap.c   sector bitmaps of blocks that are not full
  *   batmap.c   XenServer's map of the blocks whose bitmap is full
@@ -22,8 +22,8 @@
  *   create.c, amend.c, vpc.c
  *
  * Invariants:
- *   1. A table entry is set in memory only after its block holds what the
- *      guest wrote and zeroes elsewhere; it reaches the disk only behind a
+ *   1. A BAT entry is set in memory only after its block holds what the
+ *      guest wrote and zeroes elsewhere; it reaches the disk only after a
  *      flush of the file that came after that.  So no entry on the disk ever
  *      points at stale bytes.
  *   2. The same holds for the bits of a sector bitmap.  Closing an image that
@@ -37,7 +37,7 @@
  *   4. A request locks a block from the look-up of its entry to the end of its
  *      I/O, because otherwise the block could lose its space meanwhile: shared
  *      where the data is there, exclusively to allocate, to zero and to unmap.
- *   5. Space that a block gave up is used again only when no table that a power
+ *   5. Space that a block gave up is used again only when no BAT that a power
  *      cut may leave on the disk points there.
  *   6. An image with anything wrong is not written to, but to repair it.
  */
@@ -55,7 +55,7 @@
 
 #define VPC_LOCATORS 8
 
-/* Headers, table, batmap, locators: where no block may lie. */
+/* Headers, BAT, batmap, locators: where no block may lie. */
 #define VPC_MAX_RESERVED 16
 
 /* ---- bat.c ------------------------------------------------------------- */
@@ -94,7 +94,7 @@ struct VpcState {
     unsigned reserved_count;
     bool locator_placed[VPC_LOCATORS]; /* its path is one of them */
     VpcRange rooms[VPC_LOCATORS]; /* for longer paths: kept free of blocks */
-    uint64_t file_end;          /* no block lies behind it: the footer, or the
+    uint64_t file_end;          /* no block lies after it: the footer, or the
                                    end of a file that lost it */
 
     VpcBat bat;
@@ -173,7 +173,7 @@ bool vpc_restore_footer(BlockDriverState *bs);
 #define VPC_MAX_FOOTERS 3
 int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS]);
 
-/* Reads header and table, and judges them.  Mixed. */
+/* Reads header and BAT, and validates them.  Mixed. */
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp);
 /* No block may lie there; -EINVAL: it is outside the file, or in use. */
 int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
