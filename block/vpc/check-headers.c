@@ -25,7 +25,7 @@ static char *headers_field_text(const VpcFooter *footer,
     GString *hex;
 
     if (field->text) {
-        return vpc_printable((const char *)p, field->bytes);
+        return vpc_printable((const char *)p, field->bytes, "");
     }
     hex = g_string_new("0x");
     for (unsigned i = 0; i < MIN(field->bytes, 16); i++) {
@@ -85,7 +85,7 @@ static void headers_found_no_footer(VpcCheck *c, uint64_t offset,
 
     if (!vpc_has_footer_cookie(copy->cookie)) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, offset,
-                  "cookie of the footer", vpc_printable(copy->cookie, 8),
+                  "cookie of the footer", vpc_printable(copy->cookie, 8, ""),
                   VPC_FOOTER_COOKIE);
     } else if (version >> 16 != VPC_VERSION >> 16) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, offset + 12,

@@ -113,15 +113,6 @@ bool vpc_fields_apply(const VpcFields *fields, VpcFooter *footer,
 
 char *vpc_field_text(const char *chars)
 {
-    GString *text = g_string_new(NULL);
-
-    for (int i = 0; i < 4; i++) {
-        /* A backslash could begin what is read as another byte. */
-        if (g_ascii_isprint(chars[i]) && chars[i] != '\\') {
-            g_string_append_c(text, chars[i]);
-        } else {
-            g_string_append_printf(text, "\\x%02x", (uint8_t)chars[i]);
-        }
-    }
-    return g_string_free(text, false);
+    /* A backslash could begin what is read as another byte. */
+    return vpc_printable(chars, 4, "\\");
 }

@@ -50,12 +50,12 @@ bool vpc_has_footer_cookie(const void *buf)
     return memcmp(buf, VPC_FOOTER_COOKIE, 8) == 0;
 }
 
-char *vpc_printable(const char *chars, size_t size)
+char *vpc_printable(const char *chars, size_t size, const char *escaped)
 {
     GString *text = g_string_new(NULL);
 
     for (size_t i = 0; i < size; i++) {
-        if (g_ascii_isprint(chars[i])) {
+        if (g_ascii_isprint(chars[i]) && !strchr(escaped, chars[i])) {
             g_string_append_c(text, chars[i]);
         } else {
             g_string_append_printf(text, "\\x%02x", (uint8_t)chars[i]);
@@ -64,21 +64,45 @@ char *vpc_printable(const char *chars, size_t size)
     return g_string_free(text, false);
 }
 
+/* Compares what @structure, in words, has with what it should have. */
+static bool format_checksum_valid(uint32_t checksum, uint32_t expected,
+                                  const char *structure, Error **errp)
+{
+    if (checksum != expected) {
+        error_setg(errp, "Wrong checksum 0x%08" PRIx32 " of the %s, expected "
+                   "0x%08" PRIx32, checksum, structure, expected);
+    }
+    return checksum == expected;
+}
+
+/*
+ * Minor versions may differ, because a program that adds to the format in a way
+ * that old ones can ignore raises only these.
+ */
+static bool format_version_valid(uint32_t version, const char *structure,
+                                 Error **errp)
+{
+    bool valid = version >> 16 == VPC_VERSION >> 16;
+
+    if (!valid) {
+        error_setg(errp, "Unsupported version 0x%08" PRIx32 " of the %s, "
+                   "expected 0x%08x", version, structure, VPC_VERSION);
+    }
+    return valid;
+}
+
 bool vpc_footer_values_valid(const VpcFooter *footer, Error **errp)
 {
-    uint32_t version = be32_to_cpu(footer->version);
     uint32_t type = be32_to_cpu(footer->type);
 
     if (!vpc_has_footer_cookie(footer->cookie)) {
-        g_autofree char *cookie = vpc_printable(footer->cookie, 8);
+        g_autofree char *cookie = vpc_printable(footer->cookie, 8, "");
 
         error_setg(errp, "invalid VPC image: no cookie '%s' in the footer, "
                    "but '%s'", VPC_FOOTER_COOKIE, cookie);
         return false;
     }
-    if (version >> 16 != VPC_VERSION >> 16) {
-        error_setg(errp, "Unsupported version 0x%08" PRIx32 " of the footer, "
-                   "expected 0x%08x", version, VPC_VERSION);
+    if (!format_version_valid(be32_to_cpu(footer->version), "footer", errp)) {
         return false;
     }
     if (type != VPC_TYPE_FIXED && type != VPC_TYPE_DYNAMIC &&
@@ -93,29 +117,19 @@ bool vpc_footer_values_valid(const VpcFooter *footer, Error **errp)
 
 bool vpc_footer_valid(const VpcFooter *footer, Error **errp)
 {
-    uint32_t checksum = be32_to_cpu(footer->checksum);
-
-    if (!vpc_footer_values_valid(footer, errp)) {
-        return false;
-    }
-    if (checksum != vpc_footer_checksum(footer)) {
-        error_setg(errp, "Wrong checksum 0x%08" PRIx32 " of the footer, "
-                   "expected 0x%08" PRIx32, checksum,
-                   vpc_footer_checksum(footer));
-        return false;
-    }
-    return true;
+    return vpc_footer_values_valid(footer, errp) &&
+           format_checksum_valid(be32_to_cpu(footer->checksum),
+                                 vpc_footer_checksum(footer), "footer", errp);
 }
 
 bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp)
 {
-    uint32_t version = be32_to_cpu(header->version);
     uint32_t block_size = be32_to_cpu(header->block_size);
     uint32_t entries = be32_to_cpu(header->max_table_entries);
     uint64_t bat = be64_to_cpu(header->table_offset);
 
     if (memcmp(header->cookie, VPC_HEADER_COOKIE, 8)) {
-        g_autofree char *cookie = vpc_printable(header->cookie, 8);
+        g_autofree char *cookie = vpc_printable(header->cookie, 8, "");
 
         error_setg(errp, "No cookie '%s' in the dynamic header, but '%s'",
                    VPC_HEADER_COOKIE, cookie);
@@ -125,15 +139,16 @@ bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp)
         error_setg(errp, "Invalid block size %" PRIu32, block_size);
         return false;
     }
+    /* Then the bytes of the BAT are an int. */
     if (entries > INT_MAX / 4) {
         error_setg(errp, "Max Table Entries too large (%" PRIu32 ")", entries);
         return false;
     }
-    if (version >> 16 != VPC_VERSION >> 16) {
-        error_setg(errp, "Unsupported version 0x%08" PRIx32 " of the dynamic "
-                   "header, expected 0x%08x", version, VPC_VERSION);
+    if (!format_version_valid(be32_to_cpu(header->version), "dynamic header",
+                              errp)) {
         return false;
     }
+    /* Half of what an offset can be leaves room for all sums with sizes. */
     if (bat % VPC_SECTOR || bat > INT64_MAX / 2) {
         error_setg(errp, "Invalid offset %" PRIu64 " of the block allocation "
                    "table, expected a multiple of %d", bat, VPC_SECTOR);
@@ -144,18 +159,10 @@ bool vpc_header_values_valid(const VpcDynHeader *header, Error **errp)
 
 bool vpc_header_valid(const VpcDynHeader *header, Error **errp)
 {
-    uint32_t checksum = be32_to_cpu(header->checksum);
-
-    if (!vpc_header_values_valid(header, errp)) {
-        return false;
-    }
-    if (checksum != vpc_header_checksum(header)) {
-        error_setg(errp, "Wrong checksum 0x%08" PRIx32 " of the dynamic "
-                   "header, expected 0x%08" PRIx32, checksum,
-                   vpc_header_checksum(header));
-        return false;
-    }
-    return true;
+    return vpc_header_values_valid(header, errp) &&
+           format_checksum_valid(be32_to_cpu(header->checksum),
+                                 vpc_header_checksum(header), "dynamic header",
+                                 errp);
 }
 
 /* ---- geometry ----------------------------------------------------------- */

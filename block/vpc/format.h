@@ -157,8 +157,11 @@ const VpcFooterField *vpc_footer_difference(const VpcFooter *a,
                                             const VpcFooter *b,
                                             const VpcFooterField *after);
 
-/* @size bytes for a message, unprintable ones as \xNN; g_free(). */
-char *vpc_printable(const char *chars, size_t size);
+/*
+ * @size bytes as text, those that cannot be printed, or are in @escaped, as
+ * \xNN; g_free().
+ */
+char *vpc_printable(const char *chars, size_t size, const char *escaped);
 
 /*
  * Is this a footer: cookie, version, type?  If not, @errp states the field, its
