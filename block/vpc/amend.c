@@ -44,6 +44,7 @@ int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp)
         .has_timestamp = qemu_opt_get(opts, "timestamp") != NULL,
         .timestamp = qemu_opt_get_number(opts, "timestamp", 0),
     };
+    /* All of them, because programs differ in which one they believe. */
     uint64_t offsets[VPC_MAX_FOOTERS];
     int count = vpc_footer_offsets(bs, offsets);
     int ret;

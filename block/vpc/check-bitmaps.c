@@ -21,7 +21,10 @@ static uint32_t bitmaps_batmap_checksum(const VpcCheck *c)
     return vpc_batmap_checksum(&c->batmap, c->map, s->batmap.bytes);
 }
 
-/* Why opening could not use the map. */
+/*
+ * Why opening could not use the map.  Not repaired, because a map may be
+ * written only where it is sure that nothing else is.
+ */
 static void bitmaps_found_batmap_fault(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
@@ -132,6 +135,7 @@ static int bitmaps_check_blocks(void *opaque, uint32_t block, uint32_t count,
                  !vpc_census_shared(&c->census, entry);
     g_autofree uint8_t *bits = placed ? g_malloc(s->bitmap_size) : NULL;
 
+    /* Blocks without space have no bitmap, so their bit is to be clear. */
     for (uint32_t i = 0; i < count && (placed || c->map); i++) {
         if (placed) {
             bitmaps_check_block(c, block + i, entry, sound, bits);
@@ -168,6 +172,7 @@ int vpc_check_bitmaps(VpcCheck *c)
         bitmaps_found_batmap_fault(c);
     }
     ret = vpc_bat_walk(c->bs, s->bat.blocks, bitmaps_check_blocks, c);
+    /* Bits that the walk cleared count, too. */
     if (c->write_batmap) {
         c->batmap.checksum = cpu_to_be32(bitmaps_batmap_checksum(c));
     }

@@ -18,6 +18,7 @@ static char *headers_hex(uint32_t value)
     return g_strdup_printf("0x%08x", value);
 }
 
+/* Numbers as the file has their bytes, which users can look up there. */
 static char *headers_field_text(const VpcFooter *footer,
                                 const VpcFooterField *field)
 {
@@ -64,6 +65,7 @@ static Copy headers_compare(const VpcState *s, const VpcFooter *copy)
 {
     VpcFooter sealed = *copy;
 
+    /* s->footer is sealed, so what equals it only then has a wrong checksum. */
     vpc_footer_seal(&sealed);
     if (memcmp(copy, &s->footer, sizeof(*copy)) == 0) {
         return COPY_SAME;
@@ -206,9 +208,11 @@ static int headers_check_footers(VpcCheck *c)
     }
     f = headers_compare(s, &first);
     l = headers_compare(s, &last);
+    /* One of them counts only because opening had to choose. */
     c->contrary = (f == COPY_CONTRARY && l == COPY_STALE) ||
                   (l == COPY_CONTRARY && f == COPY_STALE);
     c->write_copy = headers_check_copy(c, f, 0, &first);
+    /* Fields would say nothing: it is the footer of another disk, or data. */
     if (s->footer_lost && l == COPY_DIFFERENT) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, at,
                   "footer at the end of the file", g_strdup(s->footer_problem),
@@ -242,6 +246,7 @@ static void headers_check_locator(VpcCheck *c, unsigned i)
                                  sizeof(*l));
         return;
     }
+    /* Not repaired, because nothing says where the path is. */
     if (l->data_length && !s->locator_placed[i]) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, 0, at, "parent locator",
                   g_strdup_printf("%" PRIu32 " bytes at offset %" PRIu64,
@@ -272,6 +277,7 @@ static void headers_check_header_values(VpcCheck *c)
         headers_warn(c, at + 24, "version of the dynamic header",
                      headers_hex(version), "0x00010000");
     }
+    /* Too few for the disk are an error of opening. */
     if (entries > needed) {
         vpc_found(c, BDRV_FINDING_WARNING, 0, at + 28, "max table entries",
                   g_strdup_printf("%" PRIu32, entries), "%" PRIu64, needed);

@@ -116,6 +116,7 @@ void vpc_check_space(VpcCheck *c)
     memcpy(structures, s->rooms, sizeof(s->rooms));
     memcpy(structures + VPC_LOCATORS, s->reserved,
            s->reserved_count * sizeof(structures[0]));
+    /* Rooms that are not there are empty ranges at 0, which change nothing. */
     qsort(structures, n, sizeof(structures[0]), lost_compare);
     while (i < n || j < starts->len) {
         uint64_t block = UINT64_MAX, end;

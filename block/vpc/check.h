@@ -68,14 +68,16 @@ typedef struct VpcCheck {
     bool corrupt;               /* there is a BDRV_FINDING_CORRUPTION */
     BlockFragInfo bfi;
     int errors;                 /* reads that failed */
-    uint64_t file_end;          /* as s->file_end before any repair */
+    uint64_t file_end;          /* as s->file_end before any repair, which
+                                   moves it: findings name the old one */
     uint64_t block_bytes;       /* of a block with its bitmap */
 
     /* footers and header */
-    bool contrary;              /* two footers, neither to be trusted */
+    bool contrary;              /* two footers, neither to be trusted: all
+                                   repairs follow from one, so none is made */
     bool write_copy;            /* of s->footer, at offset 0 */
     bool write_footer;          /* at new_footer */
-    bool write_header;          /* with its checksum */
+    bool write_header;          /* only its checksum changes */
     uint64_t further[2];        /* offsets of other footers to be written */
     unsigned further_count;
     uint64_t new_footer;        /* offset at which it is to be */
@@ -88,34 +90,51 @@ typedef struct VpcCheck {
     GArray *moves;              /* VpcMove, ascending blocks */
     GArray *cuts;               /* VpcRange: parts of blocks past the end */
 
-    /* XenServer's map, when there is one that can be used */
+    /*
+     * XenServer's map, when there is one that can be used: as it is on the disk
+     * and then as it is to be, because that in memory may differ.
+     */
     VpcBatmapHeader batmap;
-    uint8_t *map;
+    uint8_t *map;               /* s->batmap.bytes */
     bool write_batmap;
 
     GArray *lost;               /* VpcRange, ascending */
 } VpcCheck;
 
-/* A finding in words; takes @value.  Values of the format @expected follow. */
+/*
+ * Adds a finding in words, @offset bytes from the start of the file.  @field is
+ * static, @value is taken, and @expected is the format of what follows.
+ */
 void GCC_FMT_ATTR(7, 8)
 vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
           uint64_t offset, const char *field, char *value,
           const char *expected, ...);
-/* One of @count blocks from @block on, whose entry is @entry. */
+/*
+ * Adds a finding about @count blocks from @block on, whose entry is @entry.
+ * @offset is that of the damage in the file, bytes; @other the entry that an
+ * OVERLAPPING one shares space with.
+ */
 void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
                       uint32_t block, uint32_t count, uint32_t entry,
                       uint32_t other);
-/* The repairs of @mode are done. */
+/* Call when the repairs of @mode are on the disk. */
 void vpc_findings_mark_fixed(VpcCheck *c, BdrvCheckMode mode);
-/* Counts them in @result, and hands each to its listener. */
+/*
+ * Counts them in @result, blocks one by one, and hands each to its listener,
+ * with the part of the disk that reads as zeroes since a repair.
+ */
 void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result);
 void vpc_findings_clear(VpcCheck *c);
 
-/* Each fills in its part of the check; 0, or -errno when it cannot be made. */
+/*
+ * Each fills in its part of the findings and the plan; 0, or -errno when it
+ * cannot be made.  In this order, because bitmaps and space need the census
+ * that the check of the blocks takes.  All but the first are for dynamic disks.
+ */
 int vpc_check_headers(VpcCheck *c);
 int vpc_check_blocks(VpcCheck *c);
 int vpc_check_bitmaps(VpcCheck *c);
-/* Reads that fail are counted. */
+/* Reads that fail are counted, and then nothing is repaired. */
 void vpc_check_space(VpcCheck *c);
 /*
  * Plans where moved blocks and the footer go, and with it the end of the file;

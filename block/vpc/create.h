@@ -16,7 +16,11 @@
 BlockdevCreateOptions *vpc_parse_create_opts(QemuOpts *opts, int64_t size,
                                              Error **errp);
 
-/* Writes the image, and nothing else, to the node @bs. */
+/*
+ * Writes the image, and nothing else, to the node @bs, which stays the
+ * caller's, and flushes it.  Any old image there is invalidated first.  0, or
+ * -errno with an error.
+ */
 int coroutine_fn vpc_write_new(BlockDriverState *bs, const VpcPlan *plan,
                                Error **errp);
 

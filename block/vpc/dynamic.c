@@ -43,6 +43,7 @@ static int dynamic_read_header(BlockDriverState *bs, Error **errp)
     if (!vpc_header_values_valid(&s->header, errp)) {
         return -EINVAL;
     }
+    /* A check can repair a checksum, but not values that cannot be used. */
     if (!vpc_header_valid(&s->header, &wrong)) {
         if (!s->lenient) {
             error_propagate(errp, g_steal_pointer(&wrong));
@@ -185,6 +186,7 @@ static int dynamic_open_bat(BlockDriverState *bs, Error **errp)
     return ret;
 }
 
+/* All of it together, so that the user learns the extent before a repair. */
 static void dynamic_report_census(VpcState *s)
 {
     const VpcCensus *census = &s->census;
@@ -241,6 +243,7 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp)
     dynamic_report_census(s);
 
     space->block_size = s->block_size;
+    /* Of a BAT longer than the disk needs, the rest counts if it is there. */
     space->structures_end = vpc_structures_end(s, true);
     if (space->floor <= s->file_end) {
         space->structures_end = MAX(space->structures_end, space->floor);

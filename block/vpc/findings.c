@@ -9,6 +9,7 @@
 #include "qemu/bswap.h"
 #include "check.h"
 
+/* Notes for the repair what kinds there are, so that it walks over no list. */
 static void findings_add(VpcCheck *c, VpcFinding finding)
 {
     c->repairable |= finding.repair;
@@ -193,6 +194,7 @@ static void findings_report_one(const VpcCheck *c, const VpcFinding *f,
     result->listener(&finding, result->listener_opaque);
 }
 
+/* Saturates, because several findings may be about each of many blocks. */
 static void findings_count(int *total, const VpcFinding *f)
 {
     uint32_t n = f->fault == VPC_FAULT_NONE ? 1 : f->count;

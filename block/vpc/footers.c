@@ -21,7 +21,7 @@
 /* The sector at one end of the file. */
 typedef struct Candidate {
     VpcFooter footer;
-    Error *error;               /* NULL: it is a footer */
+    Error *error;               /* NULL: it is a footer with its checksum */
     bool usable;                /* only its checksum may be wrong */
 } Candidate;
 
@@ -133,6 +133,7 @@ static int footers_read(BlockDriverState *bs, Candidate *copy,
         error_setg_errno(errp, -length, "Could not get the file's length");
         return length;
     }
+    /* Both, because the layer completes the last sector with zeroes. */
     s->file_length = length;
     s->exact_length = bdrv_exact_length(bs->file->bs);
     s->footer_offset = MAX(length, VPC_SECTOR) - VPC_SECTOR;
@@ -173,6 +174,7 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
     if (chosen->error) {
         vpc_refuse_writing(s, "%s", error_get_pretty(chosen->error));
     }
+    /* What is written from now on is right, whatever was read. */
     vpc_footer_seal(&s->footer);
     if (chosen == &copy) {
         /* Reported only when the footer is not found elsewhere. */

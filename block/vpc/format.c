@@ -167,6 +167,11 @@ bool vpc_header_valid(const VpcDynHeader *header, Error **errp)
 
 /* ---- geometry ----------------------------------------------------------- */
 
+/*
+ * The appendix of the specification: the fewest heads and sectors a track that
+ * keep the cylinders below 1024, which is what a BIOS can address; larger disks
+ * get the most of both, and more cylinders.
+ */
 VpcGeometry vpc_geometry(uint64_t total_sectors)
 {
     uint32_t total = MIN(total_sectors, VPC_CHS_MAX_SECTORS);

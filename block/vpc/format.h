@@ -118,7 +118,10 @@ typedef struct VpcGeometry {
     uint8_t sectors;
 } VpcGeometry;
 
-/* Which rule gives the disk its size. */
+/*
+ * Which rule gives the disk its size.  Two fields state it, and programs
+ * believe different ones, so that guests of the same image saw different disks.
+ */
 typedef enum VpcSizeRule {
     VPC_SIZE_AUTO,              /* by the creator */
     VPC_SIZE_CHS,               /* the geometry, where it can be one */
@@ -139,6 +142,7 @@ uint32_t vpc_header_checksum(const VpcDynHeader *header);
 void vpc_footer_seal(VpcFooter *footer);
 void vpc_header_seal(VpcDynHeader *header);
 
+/* Do the 8 bytes at @buf begin a footer? */
 bool vpc_has_footer_cookie(const void *buf);
 
 /* A field of the footer, to be compared and shown. */
@@ -179,6 +183,7 @@ bool vpc_header_valid(const VpcDynHeader *header, Error **errp);
  * All zero for an empty disk.
  */
 VpcGeometry vpc_geometry(uint64_t total_sectors);
+/* C*H*S; 0 if one of them is. */
 uint64_t vpc_geometry_sectors(VpcGeometry geometry);
 
 /* The first geometry that holds @sectors, or else the largest one. */
@@ -193,7 +198,12 @@ uint64_t vpc_round_to_geometry(uint64_t sectors);
 /* The creator's version, major number << 16 | minor; 0: it is not `tap`. */
 uint32_t vpc_tap_version(const VpcFooter *footer);
 
-/* The size of the disk that @footer describes, in bytes. */
+/*
+ * The size of the disk that @footer describes, in bytes.  It is not validated:
+ * it may not be whole sectors, and may be larger than VPC_MAX_SIZE.  A geometry
+ * that is zero, the largest one or larger than current_size is not a size, so
+ * then current_size is, whatever @rule says.
+ */
 uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule);
 
 /*
@@ -223,14 +233,19 @@ static inline void vpc_put_bit(uint8_t *bitmap, uint32_t n, bool value)
     }
 }
 
-/* A footer and a header for a new disk, sealed; @size in bytes. */
+/* A new disk, for its footer. */
 typedef struct VpcNewDisk {
-    uint64_t size;
+    uint64_t size;              /* bytes */
     uint32_t type;              /* VPC_TYPE_FIXED or _DYNAMIC */
     const char *creator_app;    /* four characters */
     VpcGeometry geometry;
 } VpcNewDisk;
 
+/*
+ * Both fill a structure and seal it.  The footer's time is now, its UUID
+ * random; a dynamic disk's header comes directly after its copy.  @table_offset
+ * in bytes.
+ */
 void vpc_new_footer(VpcFooter *footer, const VpcNewDisk *disk);
 void vpc_new_header(VpcDynHeader *header, uint64_t table_offset,
                     uint32_t entries, uint32_t block_size);

@@ -33,6 +33,7 @@ static int64_t info_unix_time(uint32_t timestamp)
     return (int64_t)be32_to_cpu(timestamp) + VPC_EPOCH;
 }
 
+/* With both sizes, because programs differ in which one a guest sees. */
 static void info_set_footer(ImageInfoSpecificVpc *info, const VpcFooter *footer)
 {
     uint32_t version = be32_to_cpu(footer->version);

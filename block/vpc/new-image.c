@@ -18,6 +18,7 @@
 #include "sysemu/block-backend.h"
 #include "create.h"
 
+/* Of BAT and batmap; more than the bitmap of any new block, 64 KiB, needs. */
 #define CHUNK (256 * KiB)
 
 /* ---- the node that the image is written to ------------------------------ */
@@ -139,7 +140,10 @@ static int new_write_filled(BlockBackend *blk, const VpcPlan *plan,
 
 /* ---- the two kinds of image --------------------------------------------- */
 
-/* All that is between the footers but the blocks' data. */
+/*
+ * All that is between the footers but the blocks' data, in no order that
+ * matters, because no footer names it yet.
+ */
 static int new_write_structures(BlockBackend *blk, const VpcPlan *plan)
 {
     const VpcLayout *l = &plan->layout;
@@ -259,6 +263,7 @@ int coroutine_fn vpc_write_new(BlockDriverState *bs, const VpcPlan *plan,
     int ret = blk_insert_bs(blk, bs, errp);
 
     if (ret == 0) {
+        /* The file of a dynamic disk grows as its structures are written. */
         blk_set_allow_write_beyond_eof(blk, true);
         ret = new_erase(blk, errp);
     }

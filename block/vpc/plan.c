@@ -19,7 +19,10 @@
 
 /* ---- size --------------------------------------------------------------- */
 
-/* Makes @size one of whole sectors, or of a geometry. */
+/*
+ * Sets *@size to that of the disk, bytes: whole sectors if @exact, else a
+ * geometry, because guests of a creator that means it see no other size.
+ */
 static int plan_size(const BlockdevCreateOptionsVpc *opts, bool exact,
                      bool round, uint64_t *size, Error **errp)
 {
@@ -102,6 +105,7 @@ static int plan_footer(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
                    "seconds since 1970, not '%s'", epoch);
         return -EINVAL;
     }
+    /* The user's fields come last, because they override the target's. */
     vpc_new_footer(&plan->footer, &disk);
     plan->footer.creator_major = cpu_to_be16(defaults->creator_major);
     plan->footer.creator_minor = cpu_to_be16(defaults->creator_minor);
@@ -206,6 +210,7 @@ int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
     if (ret == 0 && !plan_fits(opts, plan, errp)) {
         ret = -EINVAL;
     }
+    /* Last, because it is computed from all the other fields. */
     if (ret == 0 && time_given && !opts->uuid) {
         plan_derive_uuid(plan);
     }

@@ -9,13 +9,15 @@
 #include "block/block_int.h"
 #include "layout.h"
 
+/* The data of smaller blocks would not be aligned to pages. */
 #define VPC_MIN_NEW_BLOCK_SIZE 4096u
 #define VPC_MAX_NEW_BLOCK_SIZE (256u << 20)
 
+/* A new image.  No pointers: it may be copied, and nothing is to be freed. */
 typedef struct VpcPlan {
     uint32_t type;              /* VPC_TYPE_FIXED or _DYNAMIC */
     uint64_t size;              /* of the disk, bytes */
-    PreallocMode prealloc;
+    PreallocMode prealloc;      /* as given, or the target's default */
     VpcFooter footer;           /* sealed */
     VpcDynHeader header;        /* sealed; of a dynamic disk */
     VpcLayout layout;           /* of a dynamic disk */
@@ -28,10 +30,13 @@ typedef struct VpcPlan {
 int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
              Error **errp);
 
-/* The length of the file when @blocks have space, in bytes. */
+/*
+ * The length of the file when @blocks have space, in bytes; of a fixed disk
+ * whatever @blocks is.
+ */
 uint64_t vpc_plan_length(const VpcPlan *plan, uint64_t blocks);
 
-/* Has every block its place from the beginning? */
+/* Has every block its place from the beginning?  Never of a fixed disk. */
 bool vpc_plan_has_all_blocks(const VpcPlan *plan);
 
 /* ---- target.c ----------------------------------------------------------- */
@@ -47,9 +52,13 @@ typedef struct VpcDefaults {
     PreallocMode fixed_prealloc; /* of fixed disks */
 } VpcDefaults;
 
+/* Those of the target, or without one of the size's rule.  Static. */
 const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts);
 
-/* Would the product take such an image?  If not, @errp states what it wants. */
+/*
+ * Would the product take such an image?  Without a target, each is taken.  If
+ * not, @errp states what the product wants.
+ */
 bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
                       const VpcPlan *plan, Error **errp);
 

@@ -46,6 +46,7 @@ static int repair_zero(const VpcCheck *c, uint64_t start, uint64_t end)
 
 /* ---- footers and header ------------------------------------------------- */
 
+/* Does the plan put the footer where none is yet? */
 static bool repair_moves_footer(const VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
@@ -96,7 +97,7 @@ static int repair_fill_cuts(const VpcCheck *c, uint64_t start, uint64_t end)
     return repair_flush(c, ret);
 }
 
-/* Zeroes the part of [@start, +@bytes), read to @buf, that is in @range. */
+/* Zeroes the part of [@start, +@bytes), which was read to @buf, in @range. */
 static void repair_clear_part(uint8_t *buf, uint64_t start, uint64_t bytes,
                               const VpcRange *range)
 {
@@ -149,6 +150,7 @@ static int repair_copy_block(const VpcCheck *c, const VpcMove *m, uint8_t *buf)
             repair_clear_part(buf, from, n, &past_end);
             zero = buffer_is_zero(buf, n);
         }
+        /* Holes stay holes: new space of most files reads as zeroes. */
         if (ret >= 0 && !zero) {
             ret = bdrv_pwrite(c->bs->file, to, buf, n);
         } else if (ret >= 0 && !s->file_grows_zeroed) {
@@ -197,6 +199,10 @@ static int repair_put_entries(const VpcCheck *c, uint32_t block, uint32_t count,
     return ret;
 }
 
+/*
+ * One flush does for the batmap and its header, because a map whose checksum is
+ * wrong is not trusted.
+ */
 static int repair_bat(const VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
