@@ -15,9 +15,7 @@
 #include "create.h"
 #include "vpc.h"
 
-/*
- * As much as is looked at once: little at first, since most data are not zero.
- */
+/* As much as is looked at once: little at first, since most data are not zero. */
 #define FIRST_LOOK (4 * KiB)
 #define LOOK (256 * KiB)
 
@@ -28,7 +26,7 @@ typedef struct Measure {
 } Measure;
 
 /* 1: a byte of the range is not zero, 0: none is; -errno. */
-static int has_data(const Measure *m, uint64_t offset, uint64_t bytes)
+static int measure_has_data(const Measure *m, uint64_t offset, uint64_t bytes)
 {
     uint64_t look = FIRST_LOOK;
 
@@ -48,11 +46,11 @@ static int has_data(const Measure *m, uint64_t offset, uint64_t bytes)
 }
 
 /*
- * 1 when a byte of the range that begins at @offset is not zero, else 0;
- * -errno. It ends at *@end, at the latest where the block does.
+ * Does the range from @offset on, which is cut at the end of the block, hold
+ * data?  1, 0 or -errno.  *@end is where it ends.
  */
-static int look_at(const Measure *m, uint64_t offset, uint64_t block_end,
-                   uint64_t *end)
+static int measure_look(const Measure *m, uint64_t offset, uint64_t block_end,
+                        uint64_t *end)
 {
     int64_t pnum;
     int ret = bdrv_block_status_above(blk_bs(m->blk), NULL, offset,
@@ -62,31 +60,13 @@ static int look_at(const Measure *m, uint64_t offset, uint64_t block_end,
     if (ret < 0) {
         return ret;
     }
+    /* A hole is skipped whole, whatever number of blocks it has. */
     *end = pnum ? offset + pnum : m->size;
     if (ret & BDRV_BLOCK_ZERO || !(ret & BDRV_BLOCK_DATA)) {
         return 0;
     }
     *end = MIN(*end, block_end);
-    return has_data(m, offset, *end - offset);
-}
-
-/* The number of blocks of which the source has data; -errno. */
-static int64_t count_blocks(const Measure *m, uint64_t block_size)
-{
-    int64_t blocks = 0;
-    uint64_t offset = 0, end;
-
-    while (offset < m->size) {
-        uint64_t block_end = MIN(ROUND_UP(offset + 1, block_size), m->size);
-        int ret = look_at(m, offset, block_end, &end);
-
-        if (ret < 0) {
-            return ret;
-        }
-        blocks += ret;
-        offset = ret ? block_end : end;
-    }
-    return blocks;
+    return measure_has_data(m, offset, *end - offset);
 }
 
 /* The blocks that @in_bs fills in the planned image; -errno with an error. */
@@ -100,16 +80,26 @@ static int64_t measure_blocks(BlockDriverState *in_bs, uint64_t size,
         .size = size,
         .buf = buf,
     };
-    int64_t blocks = blk_insert_bs(m.blk, in_bs, errp);
+    int64_t blocks = 0;
+    uint64_t offset = 0;
+    int ret = blk_insert_bs(m.blk, in_bs, errp);
+    bool inserted = ret == 0;
 
-    if (blocks == 0) {
-        blocks = count_blocks(&m, plan->layout.block_size);
-        if (blocks < 0) {
-            error_setg_errno(errp, -blocks, "Unable to read the image");
-        }
+    while (offset < size && ret >= 0) {
+        uint64_t block_end = MIN(ROUND_UP(offset + 1, plan->layout.block_size),
+                                 size);
+        uint64_t end = block_end;
+
+        ret = measure_look(&m, offset, block_end, &end);
+        /* One byte is enough: the rest of the block is not looked at. */
+        offset = ret ? block_end : end;
+        blocks += ret > 0;
+    }
+    if (inserted && ret < 0) {
+        error_setg_errno(errp, -ret, "Unable to read the image");
     }
     blk_unref(m.blk);
-    return blocks;
+    return ret < 0 ? ret : blocks;
 }
 
 BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
@@ -119,7 +109,6 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
     BlockMeasureInfo *info = NULL;
     int64_t size = -1, blocks = 0;
     VpcPlan plan;
-    int ret;
 
     if (in_bs) {
         size = bdrv_getlength(in_bs);
@@ -132,16 +121,15 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
     if (!options) {
         return NULL;
     }
-    ret = vpc_plan(&options->u.vpc, true, &plan, errp);
-    if (ret == 0 && in_bs && plan.type != VPC_TYPE_FIXED) {
+    if (vpc_plan(&options->u.vpc, true, &plan, errp) < 0) {
+        blocks = -EINVAL;
+    } else if (in_bs && plan.type != VPC_TYPE_FIXED) {
         blocks = measure_blocks(in_bs, size, &plan, errp);
     }
-    if (ret == 0 && blocks >= 0) {
-        if (vpc_plan_has_all_blocks(&plan)) {
-            blocks = plan.layout.blocks;
-        }
+    if (blocks >= 0) {
         info = g_new0(BlockMeasureInfo, 1);
-        info->required = vpc_plan_length(&plan, blocks);
+        info->required = vpc_plan_length(&plan, vpc_plan_has_all_blocks(&plan)
+                                                ? plan.layout.blocks : blocks);
         info->fully_allocated = vpc_plan_length(&plan, plan.layout.blocks);
     }
     qapi_free_BlockdevCreateOptions(options);
