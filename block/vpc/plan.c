@@ -119,29 +119,6 @@ static int plan_footer(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
     return vpc_fields_apply(&fields, &plan->footer, errp) ? 0 : -EINVAL;
 }
 
-/*
- * The plan is for the product, and the creator's rule makes no other disk of
- * it, because a guest would find its data cut off.
- */
-static bool plan_fits(const BlockdevCreateOptionsVpc *opts, const VpcPlan *plan,
-                      Error **errp)
-{
-    uint64_t size = vpc_disk_size(&plan->footer, VPC_SIZE_AUTO);
-
-    if (!vpc_target_takes(opts, plan, errp)) {
-        return false;
-    }
-    if (size != plan->size) {
-        g_autofree char *creator = vpc_field_text(plan->footer.creator_app);
-
-        error_setg(errp, "Creator '%s' takes the size from the geometry, which "
-                   "gives %" PRIu64 " bytes instead of %" PRIu64, creator,
-                   size, plan->size);
-        return false;
-    }
-    return true;
-}
-
 /* ---- layout ------------------------------------------------------------- */
 
 static int plan_layout(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
@@ -207,7 +184,7 @@ int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
     if (ret == 0) {
         ret = plan_layout(opts, plan, errp);
     }
-    if (ret == 0 && !plan_fits(opts, plan, errp)) {
+    if (ret == 0 && !vpc_target_takes(opts, plan, errp)) {
         ret = -EINVAL;
     }
     /* Last, because it is computed from all the other fields. */

@@ -56,8 +56,8 @@ typedef struct VpcDefaults {
 const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts);
 
 /*
- * Would the product take such an image?  Without a target, each is taken.  If
- * not, @errp states what the product wants.
+ * Would the product, if there is a target, take such an image, and is its size
+ * the one that its creator's rule gives?  If not, @errp states what is wanted.
  */
 bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
                       const VpcPlan *plan, Error **errp);

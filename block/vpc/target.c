@@ -8,6 +8,7 @@
 #include "qapi/error.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
+#include "fields.h"
 #include "plan.h"
 
 typedef struct Product {
@@ -142,17 +143,27 @@ const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts)
 bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
                       const VpcPlan *plan, Error **errp)
 {
-    const Product *product;
+    const Product *product = opts->has_target ? &products[opts->target] : NULL;
+    uint64_t size = vpc_disk_size(&plan->footer, VPC_SIZE_AUTO);
 
-    if (!opts->has_target) {
-        return true;
-    }
-    product = &products[opts->target];
-    if (opts->has_force_size && opts->force_size != product->defaults.exact) {
+    if (product && opts->has_force_size &&
+        opts->force_size != product->defaults.exact) {
         error_setg(errp, "With target=%s the size is always %s",
                    BlockdevVpcTarget_str(opts->target),
                    product->defaults.exact ? "exact" : "that of a geometry");
         return false;
     }
-    return product->takes(plan, errp);
+    if (product && !product->takes(plan, errp)) {
+        return false;
+    }
+    /* The creator may be the user's; a guest would find its data cut off. */
+    if (size != plan->size) {
+        g_autofree char *creator = vpc_field_text(plan->footer.creator_app);
+
+        error_setg(errp, "Creator '%s' takes the size from the geometry, which "
+                   "gives %" PRIu64 " bytes instead of %" PRIu64, creator,
+                   size, plan->size);
+        return false;
+    }
+    return true;
 }
