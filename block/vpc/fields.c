@@ -10,7 +10,7 @@
 #include "qemu/cutils.h"
 #include "fields.h"
 
-/* The byte that @*text begins with, behind which it is set; -1: none. */
+/* The byte that @*text begins with, after which it is set; -1: none. */
 static int read_char(const char **text)
 {
     const char *p = *text;

@@ -15,7 +15,7 @@
 #include "create.h"
 #include "vpc.h"
 
-/* As much as is looked at once: little at first, since most data are not zero. */
+/* Bytes of one look: few at first, because most data are not zero there. */
 #define FIRST_LOOK (4 * KiB)
 #define LOOK (256 * KiB)
 

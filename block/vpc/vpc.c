@@ -33,7 +33,10 @@ static bool fits_fixed_disk(const uint8_t *bytes, int size, int64_t file_size)
            (int64_t)current + size == file_size;
 }
 
-/* A fixed disk has no head: its footer must fit the file exactly. */
+/*
+ * A fixed disk has no footer copy to be found by, and its last sector may be a
+ * guest's: so its footer must fit the file exactly.
+ */
 static int vpc_probe_tail(const uint8_t *tail, int size, int64_t file_size)
 {
     const int lacking = VPC_SECTOR - 1;
@@ -59,7 +62,7 @@ static int vpc_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     VpcState *s = bs->opaque;
 
     if (s->type != VPC_TYPE_FIXED) {
-        /* 2 GiB, the largest, is more than an int: then it is not reported. */
+        /* 2 GiB, the largest, is more than an int: then 0, for unknown. */
         bdi->cluster_size = s->block_size <= INT_MAX ? s->block_size : 0;
         bdi->unallocated_blocks_are_zero = vpc_absent_is_zero(s);
     }
