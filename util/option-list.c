@@ -69,7 +69,9 @@ void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
     for (i = 0; i < n; i++) {
         sorted[i] = &list->desc[i];
     }
-    /* A joined list is in the order of joining, which means nothing to users. */
+    /*
+     * A joined list is in the order of joining, which means nothing to users.
+     */
     if (n) {
         qsort(sorted, n, sizeof(*sorted), opt_desc_compare);
     }

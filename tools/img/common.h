@@ -149,7 +149,9 @@ typedef struct ImgOpen {
  */
 void img_check_image_opts(const ImgOpen *how);
 
-/* The same, and makes flags of the cache mode; exits when there is none such. */
+/*
+ * The same, and makes flags of the cache mode; exits when there is none such.
+ */
 void img_check_open(ImgOpen *how);
 
 /*

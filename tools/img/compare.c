@@ -40,7 +40,9 @@ compare_print(const CompareArgs *args, const char *fmt, ...)
     vprintf(fmt, ap);
     va_end(ap);
     printf("\n");
-    /* Both streams may lead to one file, and what comes next may be an error. */
+    /*
+     * Both streams may lead to one file, and what comes next may be an error.
+     */
     fflush(stdout);
 }
 

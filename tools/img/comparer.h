@@ -37,8 +37,8 @@ typedef struct CompareJob {
 } CompareJob;
 
 /*
- * Compares [@start, @end) of the images; the progress counts bytes of the longer
- * image.  Outside coroutines.
+ * Compares [@start, @end) of the images; the progress counts bytes of the
+ * longer image.  Outside coroutines.
  */
 CompareFinding compare_run(const CompareJob *job, int64_t start, int64_t end);
 

@@ -4,7 +4,8 @@
  *
  * Invariants:
  *   - count= counts from the beginning of the input, so that skipped blocks are
- *     among them, as with qemu-img; blocks after the input's end are not copied.
+ *     among them, as with qemu-img; blocks after the input's end are not
+ *     copied.
  *   - The new image is allocated throughout.
  */
 #include "qemu/osdep.h"

@@ -7,7 +7,8 @@
  *   - A command that failed has reported it, in one line, and returns a
  *     negative number.
  *   - Reports and messages about a request go to standard output; usage by
- *     getopt, and messages about no request, to standard error, as with qemu-io.
+ *     getopt, and messages about no request, to standard error, as with
+ *     qemu-io.
  *   - Requests run in coroutines of their own; commands run outside coroutines.
  *   - When an image is closed, none of its requests is in flight and each has
  *     been reported.

@@ -60,9 +60,9 @@ typedef struct IoWords {
 #define IO_IGNORED { 'p', NULL, NULL, "ignored for backwards compatibility" }
 
 /*
- * Reads the options, after which there are 2 to @max_words words.  The operation
- * is a write if the command needs the permission, else a read.  Reports and
- * returns a negative number when one is wrong.
+ * Reads the options, after which there are 2 to @max_words words.  The
+ * operation is a write if the command needs the permission, else a read.
+ * Reports and returns a negative number when one is wrong.
  */
 int io_words_options(IoWords *w, IoSession *s, int argc, char **argv,
                      int max_words);

@@ -266,7 +266,9 @@ bool aio_poll(AioContext *ctx, bool blocking)
     bool notified, progress;
 
     g_assert(!qemu_in_coroutine());
-    /* What runs asks for the current context, and @ctx may be no thread's own. */
+    /*
+     * What runs asks for the current context, and @ctx may be no thread's own.
+     */
     outer = aio_context_swap_current(ctx);
     ctx->inline_budget = AIO_INLINE_BUDGET;
     /* Before the lists are looked at: what comes later sets it again. */

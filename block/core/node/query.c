@@ -88,7 +88,9 @@ ImageInfoSpecific *bdrv_get_specific_info(BlockDriverState *bs, Error **errp)
     return bs->drv->bdrv_get_specific_info(bs, errp);
 }
 
-/* What the driver says, of a new image or of new space; else a filter's file. */
+/*
+ * What the driver says, of a new image or of new space; else a filter's file.
+ */
 static int zero_init(BlockDriverState *bs, bool truncate)
 {
     int (*ask)(BlockDriverState *bs);

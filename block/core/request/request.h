@@ -259,7 +259,9 @@ typedef struct BdrvCall {
     Error **errp;
 } BdrvCall;
 
-/* Sends @c to @bs through its edge @child (FLUSH: may be NULL).  0 or -errno. */
+/*
+ * Sends @c to @bs through its edge @child (FLUSH: may be NULL).  0 or -errno.
+ */
 int coroutine_fn bdrv_co_call(BlockDriverState *bs, BdrvChild *child,
                               const BdrvCall *c);
 
