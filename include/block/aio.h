@@ -142,12 +142,11 @@ void aio_bh_schedule_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque);
 
 /*
  * Watch @fd: @io_read runs when it is readable or hung up, @io_write when
- * writable.  @io_poll, if given, is asked before the loop would wait: it does
- * what is ready without a system call and returns whether there was any.  A
- * second call for the same fd replaces handlers and @opaque; both handlers
- * NULL stop watching, which may be done from any handler.  The descriptor
- * stays the caller's and must be unwatched before it is closed.  @is_external
- * is part of the interface; a context runs all its descriptors alike.
+ * writable.  A second call for the same fd replaces handlers and @opaque; both
+ * handlers NULL stop watching, which may be done from any handler.  The
+ * descriptor stays the caller's and must be unwatched before it is closed.
+ * @is_external and @io_poll are part of QEMU's interface and have no effect: a
+ * context runs all its descriptors alike, and asks the kernel for them.
  */
 void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
                         IOHandler *io_read, IOHandler *io_write,

@@ -131,7 +131,6 @@ static void test_bh_nested(void)
 typedef struct Pipe {
     int fd[2];
     int reads;
-    int polls;
     struct Pipe *other;
 } Pipe;
 
@@ -248,33 +247,6 @@ static void test_fd_replace(void)
     close(b.fd[0]);
     close(b.fd[1]);
     g_assert_cmpint(b.reads, ==, 0);
-}
-
-static bool pipe_poll_ready(void *opaque)
-{
-    Pipe *p = opaque;
-
-    p->polls++;
-    return p->polls == 3;
-}
-
-static void test_fd_io_poll(void)
-{
-    Pipe p;
-
-    begin();
-    pipe_open(&p);
-    aio_set_fd_handler(ctx, p.fd[0], false, pipe_read, NULL, pipe_poll_ready,
-                       &p);
-    g_assert_false(aio_poll(ctx, false));
-    g_assert_false(aio_poll(ctx, false));
-    g_assert_true(aio_poll(ctx, true));
-    g_assert_cmpint(p.polls, ==, 3);
-    pipe_put(&p);
-    g_assert_true(aio_poll(ctx, true));
-    g_assert_cmpint(p.reads, ==, 1);
-    pipe_close(&p);
-    end();
 }
 
 /* Both handlers are ready; the one that runs first removes the other. */
@@ -420,7 +392,6 @@ int main(int argc, char **argv)
     g_test_add_func("/aio/fd/read", test_fd_read);
     g_test_add_func("/aio/fd/write-and-hangup", test_fd_write_and_hangup);
     g_test_add_func("/aio/fd/replace", test_fd_replace);
-    g_test_add_func("/aio/fd/io-poll", test_fd_io_poll);
     g_test_add_func("/aio/fd/remove-other", test_fd_remove_other);
     g_test_add_func("/aio/fd/nested", test_fd_nested);
     g_test_add_func("/aio/fd/not-starved", test_fd_not_starved);

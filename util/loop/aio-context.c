@@ -49,6 +49,7 @@ AioContext *aio_context_new(void)
 
     ctx->refcnt = 1;
     ctx->notify_fd = -1;
+    ctx->engine_fd = -1;
     ctx->inline_budget = AIO_INLINE_BUDGET;
     pthread_mutex_init(&ctx->lock, NULL);
     QTAILQ_INIT(&ctx->bhs);

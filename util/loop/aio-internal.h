@@ -35,7 +35,6 @@ typedef struct AioHandler {
     short revents; /* found by the last wait, not yet handled */
     IOHandler *io_read;
     IOHandler *io_write;
-    AioPollFn *io_poll;
     void *opaque;
     QLIST_ENTRY(AioHandler) next;
 } AioHandler;
@@ -78,14 +77,14 @@ struct AioContext {
     int work; /* entries of both lists; read without lock */
 
     QLIST_HEAD(, AioHandler) handlers;
-    unsigned n_handlers;
+    unsigned n_handlers; /* without those deleted */
     unsigned walking; /* how many calls walk the list */
     bool have_deleted;
-    unsigned n_syscall_handlers; /* those that only a system call can ask */
     struct pollfd *pollfds;
     unsigned pollfds_size;
 
     QLIST_HEAD(, AioHook) hooks;
+    int engine_fd; /* readable when io_uring has completions, else -1 */
     int inline_budget;
     QEMUTimerList timers[AIO_TIMERS_MAX];
 

@@ -9,12 +9,15 @@
  * - Events that a wait has found are kept in the handlers, not in the array of
  *   pollfds, so a nested call may handle them and use the array.
  * - Nothing is waited for before the engines have what was gathered.
- * - ppoll() is called only to wait, or when a descriptor is watched that
- *   nothing else can ask.
+ * - ppoll() is called only to wait, or when a descriptor is watched, because
+ *   an engine's completions are seen without a system call.
  */
 #include "qemu/osdep.h"
 #include <sys/eventfd.h>
 #include "aio-internal.h"
+
+/* Where descriptors are in the array of pollfds; the kernel skips one of -1. */
+enum { FD_NOTIFY, FD_ENGINE, FD_HANDLERS };
 
 void aio_notify(AioContext *ctx)
 {
@@ -84,24 +87,12 @@ static AioHandler *find_handler(AioContext *ctx, int fd)
     return NULL;
 }
 
-/* Count @h into or out of the handlers that only a system call can ask. */
-static void count_handler(AioContext *ctx, const AioHandler *h, int n)
-{
-    ctx->n_handlers += n;
-    ctx->n_syscall_handlers += h->io_poll ? 0 : n;
-}
-
-/* Around each walk that calls handlers, which may remove some of the list. */
-static void begin_walk(AioContext *ctx)
-{
-    ctx->walking++;
-}
-
-static void end_walk(AioContext *ctx)
+/* Free what was removed while the list was walked, after the last walk. */
+static void free_deleted(AioContext *ctx)
 {
     AioHandler *h, *next;
 
-    if (--ctx->walking || !ctx->have_deleted) {
+    if (ctx->walking || !ctx->have_deleted) {
         return;
     }
     ctx->have_deleted = false;
@@ -121,29 +112,26 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
 
     if (!io_read && !io_write) {
         if (h) {
-            count_handler(ctx, h, -1);
+            ctx->n_handlers--;
             h->deleted = true;
             ctx->have_deleted = true;
-            begin_walk(ctx);
-            end_walk(ctx);      /* frees it unless a walk goes on */
+            free_deleted(ctx);
         }
         return;
     }
     if (h) {
-        count_handler(ctx, h, -1);
         /* Events that a wait found for a callback that goes now are dropped. */
         h->revents &=
             ~((io_read ? 0 : POLLIN | POLLHUP) | (io_write ? 0 : POLLOUT));
     } else {
         h = g_new0(AioHandler, 1);
         h->fd = fd;
+        ctx->n_handlers++;
         QLIST_INSERT_HEAD(&ctx->handlers, h, next);
     }
     h->io_read = io_read;
     h->io_write = io_write;
-    h->io_poll = io_poll;
     h->opaque = opaque;
-    count_handler(ctx, h, 1);
 }
 
 void aio_drop_handlers(AioContext *ctx)
@@ -157,31 +145,12 @@ void aio_drop_handlers(AioContext *ctx)
     }
 }
 
-/* Ask the handlers that can be asked without a system call. */
-static bool run_handler_polls(AioContext *ctx)
-{
-    bool progress = false;
-    AioHandler *h;
-
-    if (ctx->n_handlers == ctx->n_syscall_handlers) {
-        return false;
-    }
-    begin_walk(ctx);
-    QLIST_FOREACH(h, &ctx->handlers, next) {
-        if (!h->deleted && h->io_poll) {
-            progress |= h->io_poll(h->opaque);
-        }
-    }
-    end_walk(ctx);
-    return progress;
-}
-
 static bool run_handlers(AioContext *ctx)
 {
     bool progress = false;
     AioHandler *h;
 
-    begin_walk(ctx);
+    ctx->walking++;
     QLIST_FOREACH(h, &ctx->handlers, next) {
         short revents = h->revents;
         /* A hang-up is for the reader; without one the writer learns of it. */
@@ -198,7 +167,8 @@ static bool run_handlers(AioContext *ctx)
             progress = true;
         }
     }
-    end_walk(ctx);
+    ctx->walking--;
+    free_deleted(ctx);
     return progress;
 }
 
@@ -208,14 +178,15 @@ static void wait_for_fds(AioContext *ctx, int64_t timeout)
     struct timespec ts = { timeout / NANOSECONDS_PER_SECOND,
                            timeout % NANOSECONDS_PER_SECOND };
     uint64_t count;
-    unsigned n = 1;
+    unsigned n = FD_HANDLERS;
     AioHandler *h;
 
-    if (ctx->pollfds_size < ctx->n_handlers + 1) {
-        ctx->pollfds_size = ctx->n_handlers + 8;
+    if (ctx->pollfds_size < FD_HANDLERS + ctx->n_handlers) {
+        ctx->pollfds_size = FD_HANDLERS + ctx->n_handlers + 8;
         ctx->pollfds = g_renew(struct pollfd, ctx->pollfds, ctx->pollfds_size);
     }
-    ctx->pollfds[0] = (struct pollfd){ ctx->notify_fd, POLLIN, 0 };
+    ctx->pollfds[FD_NOTIFY] = (struct pollfd){ ctx->notify_fd, POLLIN, 0 };
+    ctx->pollfds[FD_ENGINE] = (struct pollfd){ ctx->engine_fd, POLLIN, 0 };
     QLIST_FOREACH(h, &ctx->handlers, next) {
         if (!h->deleted) {
             /* Hang-ups and errors are reported without being asked for. */
@@ -228,14 +199,14 @@ static void wait_for_fds(AioContext *ctx, int64_t timeout)
     if (ppoll(ctx->pollfds, n, timeout < 0 ? NULL : &ts, NULL) <= 0) {
         return;
     }
-    if (ctx->pollfds[0].revents) {
+    if (ctx->pollfds[FD_NOTIFY].revents) {
         /* Emptied, because it would end every wait from now on. */
         while (read(ctx->notify_fd, &count, sizeof(count)) < 0 &&
                errno == EINTR) {
         }
     }
     /* Nothing ran meanwhile, so the handlers are those of the loop above. */
-    n = 1;
+    n = FD_HANDLERS;
     QLIST_FOREACH(h, &ctx->handlers, next) {
         if (!h->deleted) {
             h->revents = ctx->pollfds[n++].revents;
@@ -254,7 +225,7 @@ static bool wait_and_run_handlers(AioContext *ctx, bool blocking)
 
         wait_for_fds(ctx, idle ? aio_timers_deadline(ctx) : 0);
         __atomic_store_n(&ctx->sleeping, 0, __ATOMIC_SEQ_CST);
-    } else if (ctx->n_syscall_handlers) {
+    } else if (ctx->n_handlers) {
         wait_for_fds(ctx, 0);
     }
     return ctx->n_handlers && run_handlers(ctx);
@@ -277,7 +248,6 @@ bool aio_poll(AioContext *ctx, bool blocking)
     progress = aio_run_scheduled(ctx);
     run_flush_hooks(ctx);
     progress |= run_poll_hooks(ctx);
-    progress |= run_handler_polls(ctx);
     progress |= wait_and_run_handlers(ctx, blocking && !progress && !notified);
     /* Again, because the wait may have ended for what the engines completed. */
     progress |= run_poll_hooks(ctx);

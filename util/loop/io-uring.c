@@ -10,7 +10,7 @@
  *   of the loop or before it waits, or when a ring full has come together; what
  *   a worker does goes first, so that it runs beside what this thread does.
  * - Completions are taken in the context's poll hook; the ring's descriptor is
- *   watched only so that a wait ends when there are some.
+ *   the context's engine_fd only so that a wait ends when there are some.
  * - Completions that find no room are kept by the kernel (IORING_FEAT_NODROP is
  *   required), so any number of requests may be in flight.
  */
@@ -146,16 +146,6 @@ static bool ring_poll(void *opaque)
     return progress;
 }
 
-/* The poll hook has the completions; the wait only had to end. */
-static void ring_readable(void *opaque)
-{
-}
-
-static bool ring_fd_poll(void *opaque)
-{
-    return false;
-}
-
 /*
  * Whether the kernel should give @op to a worker of its own at once instead of
  * trying it on this thread first.
@@ -220,8 +210,7 @@ static void ring_destroy(IoEngine *engine)
     RingEngine *e = container_of(engine, RingEngine, parent);
 
     g_assert(!e->queued && !e->unsubmitted && !e->in_flight);
-    aio_set_fd_handler(engine->ctx, e->ring.ring_fd, false, NULL, NULL, NULL,
-                       NULL);
+    engine->ctx->engine_fd = -1;
     QLIST_REMOVE(&e->hook, next);
     io_uring_queue_exit(&e->ring);
     g_free(e);
@@ -272,8 +261,7 @@ IoEngine *io_uring_engine_new(AioContext *ctx, Error **errp)
     QSIMPLEQ_INIT(&e->queue);
     e->hook = (AioHook){ ring_poll, ring_flush, e, { NULL, NULL } };
     QLIST_INSERT_HEAD(&ctx->hooks, &e->hook, next);
-    aio_set_fd_handler(ctx, e->ring.ring_fd, false, ring_readable, NULL,
-                       ring_fd_poll, e);
+    ctx->engine_fd = e->ring.ring_fd;
     return &e->parent;
 }
 
