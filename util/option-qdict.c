@@ -10,20 +10,6 @@
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 
-/* Set the option that @entry describes. */
-static bool set_from_entry(QemuOpts *opts, const QDictEntry *entry,
-                           Error **errp)
-{
-    const char *name = qdict_entry_key(entry);
-    g_autofree char *value = qobject_scalar_text(qdict_entry_value(entry));
-
-    if (!value) {
-        error_setg(errp, "Parameter '%s' expects a single value", name);
-        return false;
-    }
-    return qemu_opt_set(opts, name, value, errp);
-}
-
 void qemu_opts_absorb_qdict(QemuOpts *opts, QDict *qdict, Error **errp)
 {
     bool any = opts_accepts_any(opts->list);
@@ -31,15 +17,22 @@ void qemu_opts_absorb_qdict(QemuOpts *opts, QDict *qdict, Error **errp)
 
     for (entry = qdict_first(qdict); entry; entry = next) {
         const char *name = qdict_entry_key(entry);
+        g_autofree char *value = NULL;
 
         /* Taken before the entry may go. */
         next = qdict_next(qdict, entry);
-        if (any || opt_desc_find(opts->list->desc, name)) {
-            if (!set_from_entry(opts, entry, errp)) {
-                return;
-            }
-            qdict_del(qdict, name);
+        if (!any && !opt_desc_find(opts->list->desc, name)) {
+            continue;
         }
+        value = qobject_scalar_text(qdict_entry_value(entry));
+        if (!value) {
+            error_setg(errp, "Parameter '%s' expects a single value", name);
+            return;
+        }
+        if (!qemu_opt_set(opts, name, value, errp)) {
+            return;
+        }
+        qdict_del(qdict, name);
     }
 }
 

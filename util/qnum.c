@@ -66,32 +66,25 @@ bool qnum_get_try_uint(const QNum *qn, uint64_t *val)
     return false;
 }
 
-/* 17 significant digits suffice for every double; most need no more than 15. */
-static char *double_to_string(double value)
-{
-    char buf[G_ASCII_DTOSTR_BUF_SIZE];
-
-    g_ascii_formatd(buf, sizeof(buf), "%.15g", value);
-    if (g_ascii_strtod(buf, NULL) != value) {
-        g_ascii_formatd(buf, sizeof(buf), "%.17g", value);
-    }
-    /* A double reads back as a double. */
-    if (buf[strspn(buf, "-0123456789")] == '\0') {
-        return g_strconcat(buf, ".0", NULL);
-    }
-    return g_strdup(buf);
-}
-
 char *qnum_to_string(const QNum *qn)
 {
-    switch (qn->kind) {
-    case QNUM_I64:
+    char buf[G_ASCII_DTOSTR_BUF_SIZE];
+    bool integer;
+
+    if (qn->kind == QNUM_I64) {
         return g_strdup_printf("%" PRId64, qn->u.i64);
-    case QNUM_U64:
-        return g_strdup_printf("%" PRIu64, qn->u.u64);
-    default:
-        return double_to_string(qn->u.dbl);
     }
+    if (qn->kind == QNUM_U64) {
+        return g_strdup_printf("%" PRIu64, qn->u.u64);
+    }
+    /* 17 significant digits suffice for every double, 15 for most. */
+    g_ascii_formatd(buf, sizeof(buf), "%.15g", qn->u.dbl);
+    if (g_ascii_strtod(buf, NULL) != qn->u.dbl) {
+        g_ascii_formatd(buf, sizeof(buf), "%.17g", qn->u.dbl);
+    }
+    /* With a point, so that a double reads back as one. */
+    integer = buf[strspn(buf, "-0123456789")] == '\0';
+    return g_strconcat(buf, integer ? ".0" : "", NULL);
 }
 
 bool qnum_is_equal(const QNum *x, const QNum *y)

@@ -217,20 +217,6 @@ static void wait_for_fds(AioContext *ctx, int64_t timeout)
     }
 }
 
-/* Wait if @blocking, else look, at the descriptors; then run their handlers. */
-static bool wait_and_run_handlers(AioContext *ctx, bool blocking)
-{
-    if (blocking) {
-        bool idle = begin_sleep(ctx);
-
-        wait_for_fds(ctx, idle ? aio_timers_deadline(ctx) : 0);
-        __atomic_store_n(&ctx->sleeping, 0, __ATOMIC_SEQ_CST);
-    } else if (ctx->n_handlers) {
-        wait_for_fds(ctx, 0);
-    }
-    return ctx->n_handlers && run_handlers(ctx);
-}
-
 bool aio_poll(AioContext *ctx, bool blocking)
 {
     AioContext *outer;
@@ -248,7 +234,15 @@ bool aio_poll(AioContext *ctx, bool blocking)
     progress = aio_run_scheduled(ctx);
     run_flush_hooks(ctx);
     progress |= run_poll_hooks(ctx);
-    progress |= wait_and_run_handlers(ctx, blocking && !progress && !notified);
+    if (blocking && !progress && !notified) {
+        bool idle = begin_sleep(ctx);
+
+        wait_for_fds(ctx, idle ? aio_timers_deadline(ctx) : 0);
+        __atomic_store_n(&ctx->sleeping, 0, __ATOMIC_SEQ_CST);
+    } else if (ctx->n_handlers) {
+        wait_for_fds(ctx, 0);
+    }
+    progress |= run_handlers(ctx);
     /* Again, because the wait may have ended for what the engines completed. */
     progress |= run_poll_hooks(ctx);
     progress |= aio_timers_run(ctx);

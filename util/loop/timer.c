@@ -88,31 +88,25 @@ bool timer_pending(const QEMUTimer *ts)
     return ts->expire_time >= 0;
 }
 
-static int64_t list_deadline(QEMUTimerList *list)
-{
-    QEMUTimer *first = QTAILQ_FIRST(&list->armed);
-    int64_t wait;
-
-    if (!first) {
-        return -1;
-    }
-    /* The clock is read once: it must not go below 0, which means never. */
-    wait = first->expire_time - qemu_clock_get_ns(list->clock);
-    wait = MAX(wait, 0);
-    return list->clock == QEMU_CLOCK_HOST ? MIN(wait, HOST_CLOCK_MAX_WAIT)
-                                          : wait;
-}
-
 int64_t aio_timers_deadline(AioContext *ctx)
 {
     int64_t deadline = -1;
 
     for (int i = 0; i < AIO_TIMERS_MAX; i++) {
-        int64_t wait = list_deadline(&ctx->timers[i]);
+        QEMUTimerList *list = &ctx->timers[i];
+        QEMUTimer *first = QTAILQ_FIRST(&list->armed);
+        int64_t wait;
 
-        if (wait >= 0 && (deadline < 0 || wait < deadline)) {
-            deadline = wait;
+        if (!first) {
+            continue;
         }
+        /* The clock is read once: it must not go below 0, which means never. */
+        wait = first->expire_time - qemu_clock_get_ns(list->clock);
+        wait = MAX(wait, 0);
+        if (list->clock == QEMU_CLOCK_HOST) {
+            wait = MIN(wait, HOST_CLOCK_MAX_WAIT);
+        }
+        deadline = deadline < 0 ? wait : MIN(deadline, wait);
     }
     return deadline;
 }
@@ -133,32 +127,27 @@ static QEMUTimer *expired_timer(QEMUTimerList *list, int64_t now, uint64_t end)
     return NULL;
 }
 
-static bool list_run(QEMUTimerList *list)
-{
-    uint64_t end = list->serial;
-    bool progress = false;
-    QEMUTimer *ts;
-    int64_t now;
-
-    if (QTAILQ_EMPTY(&list->armed)) {
-        return false;
-    }
-    now = qemu_clock_get_ns(list->clock);
-    /* From the start each time, because a callback may change the list. */
-    while ((ts = expired_timer(list, now, end))) {
-        timer_del(ts);
-        ts->cb(ts->opaque);
-        progress = true;
-    }
-    return progress;
-}
-
 bool aio_timers_run(AioContext *ctx)
 {
     bool progress = false;
 
     for (int i = 0; i < AIO_TIMERS_MAX; i++) {
-        progress |= list_run(&ctx->timers[i]);
+        QEMUTimerList *list = &ctx->timers[i];
+        uint64_t end = list->serial;
+        QEMUTimer *ts;
+        int64_t now;
+
+        /* Mostly so, and then the clock need not be read. */
+        if (QTAILQ_EMPTY(&list->armed)) {
+            continue;
+        }
+        now = qemu_clock_get_ns(list->clock);
+        /* From the start each time, because a callback may change the list. */
+        while ((ts = expired_timer(list, now, end))) {
+            timer_del(ts);
+            ts->cb(ts->opaque);
+            progress = true;
+        }
     }
     return progress;
 }
