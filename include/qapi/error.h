@@ -84,10 +84,13 @@ const char *error_get_pretty(const Error *err);
 /* The hints in the order in which they were added, NULL if there are none. */
 const char *error_get_hint(const Error *err);
 
-/* NULL is allowed. */
+/* Frees message and hint, too.  NULL is allowed. */
 void error_free(Error *err);
 
-/* Free *@errp, which must be set, and clear it; aborts if it is not set. */
+/*
+ * Free *@errp, which must be set, and clear it; aborts if it is not set.  For
+ * tests of what has to fail.
+ */
 void error_free_or_abort(Error **errp);
 
 /* Print the message and the hint (see qemu/error-report.h), then free. */

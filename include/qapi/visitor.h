@@ -50,6 +50,7 @@ bool visit_start_struct(Visitor *v, const char *name, void **obj, size_t size,
 /* Fails if the input has keys that were not visited; before the end. */
 bool visit_check_struct(Visitor *v, Error **errp);
 
+/* Ends the object that was begun last, also when its members failed. */
 void visit_end_struct(Visitor *v);
 
 /* Begins a list.  An input visitor sets *list, its head, to NULL. */
@@ -62,6 +63,7 @@ bool visit_start_list(Visitor *v, const char *name, void **list,
  */
 bool visit_next_list(Visitor *v, void **tail, size_t size);
 
+/* Ends the list that was begun last, also before its last element. */
 void visit_end_list(Visitor *v);
 
 /*
@@ -97,6 +99,7 @@ bool visit_type_uint64(Visitor *v, const char *name, uint64_t *obj,
 bool visit_type_size(Visitor *v, const char *name, uint64_t *obj,
                      Error **errp);
 
+/* Visit true or false; where strings count, on and off are such. */
 bool visit_type_bool(Visitor *v, const char *name, bool *obj, Error **errp);
 
 /* Visit a string; input makes a copy, which belongs to the object. */

@@ -17,6 +17,7 @@ struct QBool {
 /* A new QBool; the caller owns the reference. */
 QBool *qbool_from_bool(bool value);
 
+/* The value that it was made with. */
 bool qbool_get_bool(const QBool *qb);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QBool, qobject_destroy_ref)

@@ -33,6 +33,7 @@ QDict *qdict_clone_shallow(const QDict *src);
 /* The number of entries. */
 size_t qdict_size(const QDict *qdict);
 
+/* Whether there is an entry for @key, whatever its value. */
 bool qdict_haskey(const QDict *qdict, const char *key);
 
 /*
