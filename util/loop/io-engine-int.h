@@ -17,6 +17,7 @@ typedef enum IoOpType {
     IO_OP_WRITE,
     IO_OP_FDATASYNC,
     IO_OP_FALLOCATE,
+    IO_OP_FTRUNCATE, /* threads only; the length is in @offset */
 } IoOpType;
 
 /* One system call, on the stack of its coroutine with all that it needs. */
@@ -26,7 +27,7 @@ typedef struct IoOp {
     const struct iovec *iov; /* READ, WRITE: at most IOV_MAX elements */
     int niov;
     int mode;       /* FALLOCATE */
-    uint64_t bytes; /* of all but FDATASYNC */
+    uint64_t bytes; /* READ, WRITE, FALLOCATE */
     int64_t offset;
 } IoOp;
 

@@ -299,28 +299,18 @@ int coroutine_fn io_engine_fallocate(IoEngine *engine, IoFile *file, int mode,
     return run_op(engine, &op);
 }
 
-typedef struct FtruncateArgs {
-    int fd;
-    int64_t length;
-} FtruncateArgs;
-
-static int64_t do_ftruncate(void *opaque)
-{
-    const FtruncateArgs *a = opaque;
-    int ret;
-
-    do {
-        ret = ftruncate(a->fd, a->length);
-    } while (ret < 0 && errno == EINTR);
-    return ret < 0 ? -errno : 0;
-}
-
 int coroutine_fn io_engine_ftruncate(IoEngine *engine, IoFile *file,
                                      int64_t length)
 {
-    FtruncateArgs args = { file->fd, length };
+    /* By the threads, because only the latest rings can do it. */
+    IoEngine *threads = get_threads(engine->ctx);
+    IoOp op = { .type = IO_OP_FTRUNCATE, .file = file, .offset = length };
+    int64_t ret;
 
-    return io_pool_run(engine->ctx, do_ftruncate, &args);
+    do {
+        ret = threads->ops->run(threads, &op);
+    } while (ret == -EINTR);
+    return ret;
 }
 
 int64_t coroutine_fn io_engine_run(IoEngine *engine, IoEngineFunc *func,

@@ -28,6 +28,9 @@ static int64_t do_op(void *opaque)
     case IO_OP_FALLOCATE:
         ret = fallocate(fd, op->mode, op->offset, op->bytes);
         break;
+    case IO_OP_FTRUNCATE:
+        ret = ftruncate(fd, op->offset);
+        break;
     }
     return ret < 0 ? -errno : ret;
 }

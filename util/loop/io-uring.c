@@ -52,7 +52,7 @@ typedef struct RingEngine {
     unsigned in_flight;   /* with the kernel */
 } RingEngine;
 
-static void prepare(const IoOp *op, struct io_uring_sqe *sqe)
+static void prepare_entry(const IoOp *op, struct io_uring_sqe *sqe)
 {
     int fd = op->file->fd;
 
@@ -69,6 +69,8 @@ static void prepare(const IoOp *op, struct io_uring_sqe *sqe)
     case IO_OP_FALLOCATE:
         io_uring_prep_fallocate(sqe, fd, op->mode, op->offset, op->bytes);
         break;
+    case IO_OP_FTRUNCATE:
+        g_assert_not_reached();
     }
 }
 
@@ -85,7 +87,7 @@ static void fill_ring(RingEngine *e)
         QSIMPLEQ_REMOVE_HEAD(&e->queue, next);
         e->queued--;
         e->unsubmitted++;
-        prepare(req->op, sqe);
+        prepare_entry(req->op, sqe);
         io_uring_sqe_set_data(sqe, req);
         if (req->async) {
             sqe->flags |= IOSQE_ASYNC;
