@@ -54,7 +54,7 @@ static int coroutine_fn file_punch_hole(FileState *s, int64_t offset,
 
 /*
  * Makes a file that ends before @end reach it.  Space for the last byte, which
- * stays a hole to those who ask, can neither shorten a file that another
+ * still reads as a hole, can neither shorten a file that another
  * request has made longer meanwhile nor undo what that has written.
  */
 static int coroutine_fn file_reach_end(FileState *s, int64_t end)
@@ -175,7 +175,7 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
     }
     ret = file_find_extent(s->file.fd, offset, length, &end);
     if (ret < 0) {
-        /* A file system that cannot tell: all of it may be data. */
+        /* A file system that does not report holes: all may be data. */
         return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
     }
     if (ret == 0 && end < INT64_MAX) {

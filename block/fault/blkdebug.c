@@ -96,8 +96,8 @@ static void blkdebug_parse_filename(const char *filename, QDict *options,
 }
 
 /*
- * Each limit is 0, or less than 2 GiB and a multiple of the alignment and, if
- * it says so, of the one before it.  0 or -EINVAL.
+ * Each limit is 0, or less than 2 GiB and a multiple of the alignment and, with
+ * in_previous, of the one before it.  0 or -EINVAL.
  */
 static int read_limits(BlockDriverState *bs, QemuOpts *opts, Error **errp)
 {

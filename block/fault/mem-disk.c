@@ -34,7 +34,7 @@ struct MemDisk {
 /* All disks that have a name; NULL: there is none. */
 static GHashTable *disks;
 
-/* Stands for zeroes in stale space; not counted, and nobody's to write. */
+/* Stands for zeroes in stale space; shared by all, so never written. */
 static MemPage zero_page = { .refs = 2 };
 
 /* ---- pages -------------------------------------------------------------- */

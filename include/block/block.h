@@ -222,8 +222,7 @@ bool bdrv_driver_can_check(const BlockDriver *drv);
  * @errp set.  @filename: a path, "PROTOCOL:...", "json:{...}" or NULL;
  * @reference: the name of a node that is open already, instead of all else;
  * @options: flat, consumed also on failure, NULL is empty; @flags: BDRV_O_*,
- * which the options override.  Without driver= the
- * format is probed.  Mixed.
+ * which the options override.  Without driver= the format is probed.  Mixed.
  */
 BlockDriverState *bdrv_open(const char *filename, const char *reference,
                             QDict *options, int flags, Error **errp);

@@ -26,7 +26,7 @@ BlockBackend *blk_new(AioContext *ctx, uint64_t perm, uint64_t shared_perm);
  * bdrv_open() and blk_insert_bs() in one, with permissions fit for @flags:
  * CONSISTENT_READ; WRITE with BDRV_O_RDWR; RESIZE with BDRV_O_RESIZE.  A writer
  * shares all but WRITE and RESIZE, a reader shares all (what a format needs of
- * its file is the format's affair).  NULL sets @errp.  Mixed.
+ * its file is decided by the format).  NULL sets @errp.  Mixed.
  */
 BlockBackend *blk_new_open(const char *filename, const char *reference,
                            QDict *options, int flags, Error **errp);

@@ -20,6 +20,10 @@ void blk_inc_in_flight(BlockBackend *blk)
     blk->in_flight++;
 }
 
+/*
+ * The last one that ends may be what a coroutine in bdrv_drained_begin() waits
+ * for, so that has to look again.
+ */
 void blk_dec_in_flight(BlockBackend *blk)
 {
     assert(blk->in_flight > 0);
@@ -59,6 +63,10 @@ static int blk_check_range(BlockBackend *blk, int64_t offset, int64_t bytes)
     if (blk->allow_write_beyond_eof) {
         return 0;
     }
+    /*
+     * The length that the layer knows comes first, because the driver's answer
+     * may cost a system call, which a request inside of it need not pay for.
+     */
     length = blk_bs(blk)->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
     if (offset <= length && bytes <= length - offset) {
         return 0;

@@ -20,6 +20,10 @@ static void blk_root_drained_begin(BdrvChild *child)
     blk->quiesce_counter++;
 }
 
+/*
+ * Requests in `queue` are not counted: they wait for the end of the section, so
+ * a section that waited for them would never begin.
+ */
 static bool blk_root_drained_poll(BdrvChild *child)
 {
     BlockBackend *blk = child->opaque;
@@ -27,7 +31,7 @@ static bool blk_root_drained_poll(BdrvChild *child)
     return blk->in_flight > 0;
 }
 
-/* Requests begin again from the loop, not in the middle of who ends it. */
+/* Requests begin again from the loop, not in the middle of drained_end(). */
 static void blk_root_drained_end(BdrvChild *child)
 {
     BlockBackend *blk = child->opaque;
@@ -39,6 +43,10 @@ static void blk_root_drained_end(BdrvChild *child)
     }
 }
 
+/*
+ * Another section may have begun since the bottom half was scheduled; its end
+ * schedules it again.
+ */
 static void blk_resume_bh(void *opaque)
 {
     BlockBackend *blk = opaque;
@@ -55,6 +63,10 @@ static bool blk_is_resuming(void *opaque)
     return blk->quiesce_counter == 0 && blk->queued > 0;
 }
 
+/*
+ * A request that was let go, but whose bottom half has not run, is neither in
+ * flight nor held back; closing must not overtake it.
+ */
 void blk_wait_resumed(BlockBackend *blk)
 {
     bdrv_drain_wait_while(blk->ctx, blk_is_resuming, blk);
@@ -67,6 +79,7 @@ static const BdrvChildRole child_root = {
     .drained_end = blk_root_drained_end,
 };
 
+/* The reference goes to the edge, which drops it if it cannot be made. */
 int blk_insert_bs(BlockBackend *blk, BlockDriverState *bs, Error **errp)
 {
     assert(!blk->root);
@@ -87,6 +100,10 @@ void blk_remove_bs(BlockBackend *blk)
     blk_wait_resumed(blk);
     bdrv_ref(bs);
     bdrv_drained_begin(bs);
+    /*
+     * Requests that the removal of the edge lets go must find no node, because
+     * this one may be closed with it.
+     */
     blk->root = NULL;
     bdrv_root_unref_child(root);
     bdrv_drained_end(bs);
@@ -98,6 +115,9 @@ BlockDriverState *blk_bs(BlockBackend *blk)
     return blk->root ? blk->root->bs : NULL;
 }
 
+/*
+ * Without a node the permissions are only kept: blk_insert_bs() asks for them.
+ */
 int blk_set_perm(BlockBackend *blk, uint64_t perm, uint64_t shared_perm,
                  Error **errp)
 {

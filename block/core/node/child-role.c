@@ -12,6 +12,10 @@
 #include "block/core/node/node.h"
 #include "block/qdict.h"
 
+/*
+ * The same for the whole tree: a file that is cached, or takes locks, under an
+ * image that promises not to would break the promise.
+ */
 static void inherit_cache(QDict *child_options, QDict *parent_options)
 {
     qdict_copy_default(child_options, parent_options, BDRV_OPT_CACHE_DIRECT);
@@ -39,6 +43,7 @@ static void inherit_file(int *child_flags, QDict *child_options,
                    BDRV_O_PROTOCOL;
 }
 
+/* Of any format, so the parent's BDRV_O_PROTOCOL does not reach it. */
 static void inherit_format(int *child_flags, QDict *child_options,
                            int parent_flags, QDict *parent_options)
 {
@@ -46,6 +51,10 @@ static void inherit_format(int *child_flags, QDict *child_options,
                    ~BDRV_O_PROTOCOL;
 }
 
+/*
+ * Not writable because its parent is: what the parent writes stays in the
+ * parent, and other images may have the same backing file.
+ */
 static void inherit_backing(int *child_flags, QDict *child_options,
                             int parent_flags, QDict *parent_options)
 {

@@ -13,7 +13,7 @@
  *   - Stopping a parent, or letting it go on, never waits and never polls, so
  *     that both can be done in the middle of a change of the graph; only the
  *     end of drained_begin waits.
- *   - The event loop is never polled inside a coroutine: who waits there stands
+ *   - The event loop is never polled inside a coroutine: one that waits stands
  *     in a queue, which a bottom half wakes after each change that may matter.
  *     Nothing then nests, so two coroutines that wait cannot lock each other.
  *   - Requests that a debugging node stopped below a node that is drained run
@@ -25,6 +25,10 @@
 /* Coroutines of this thread that wait for the end of requests. */
 static __thread CoQueue drain_waiters;
 
+/*
+ * All of them are woken, because the one that may go on is not known here; the
+ * others wait again.
+ */
 static void drain_wake_bh(void *opaque)
 {
     qemu_co_queue_restart_all(&drain_waiters);
@@ -78,6 +82,10 @@ static void drain_release(BlockDriverState *bs)
     }
 }
 
+/*
+ * Upwards only: sections are passed from a node to its parents, so a section of
+ * a child of @bs does not hold requests on @bs back.
+ */
 bool bdrv_is_draining(BlockDriverState *bs)
 {
     BdrvChild *c;
@@ -120,6 +128,10 @@ static void sync_parent(BdrvChild *child)
     }
 }
 
+/*
+ * The list is changed before the parent is quiesced or let go, because what
+ * that calls walks over the edges of the node.
+ */
 void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs)
 {
     if (child->bs) {
@@ -132,15 +144,17 @@ void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs)
     sync_parent(child);
 }
 
+/* No edge goes meanwhile, because requests only begin from the loop. */
 static void sync_parents(BlockDriverState *bs)
 {
-    BdrvChild *c, *next;
+    BdrvChild *c;
 
-    QLIST_FOREACH_SAFE(c, &bs->parents, next_parent, next) {
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
         sync_parent(c);
     }
 }
 
+/* Stopped requests are released last, when nothing above can send new ones. */
 static void quiesce(BlockDriverState *bs)
 {
     bs->quiesce_counter++;
@@ -180,6 +194,7 @@ void bdrv_drained_begin(BlockDriverState *bs)
     bdrv_drain_wait_while(bs->aio_context, drain_poll, bs);
 }
 
+/* A section that ends as soon as nothing is in flight. */
 void bdrv_drain(BlockDriverState *bs)
 {
     bdrv_drained_begin(bs);

@@ -30,6 +30,9 @@ typedef struct CheckRequest {
     int ret;
 } CheckRequest;
 
+/*
+ * Counted as in flight, so that whoever drains the node meanwhile waits for it.
+ */
 static void coroutine_fn check_entry(void *opaque)
 {
     CheckRequest *r = opaque;

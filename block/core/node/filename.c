@@ -18,6 +18,7 @@
 
 /* ---- paths -------------------------------------------------------------- */
 
+/* A colon after a slash belongs to a file's name, as in "./a:b". */
 bool path_has_protocol(const char *path)
 {
     return path[strcspn(path, ":/")] == ':';
@@ -28,6 +29,10 @@ bool path_is_absolute(const char *path)
     return path[0] == '/';
 }
 
+/*
+ * A name with a protocol or from the root stands for itself; any other is
+ * relative to the folder of the file that mentions it, not to the current one.
+ */
 char *path_combine(const char *base, const char *filename)
 {
     const char *start, *slash;
@@ -123,6 +128,10 @@ static bool backing_is_default(BlockDriverState *bs)
            bs->backing->bs->inherits_from == bs;
 }
 
+/*
+ * A backing node that the image's own bytes name is left out, because opening
+ * the image opens it again; one that an option replaced or removed is not.
+ */
 static void append_children(QDict *d, BlockDriverState *bs)
 {
     BdrvChild *c;
@@ -201,6 +210,7 @@ void bdrv_refresh_filename(BlockDriverState *bs)
     refresh_display_name(bs);
 }
 
+/* Refreshed each time, because a child may have been reopened under it. */
 const char *bdrv_get_filename(BlockDriverState *bs)
 {
     bdrv_refresh_filename(bs);

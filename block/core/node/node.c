@@ -27,6 +27,10 @@ static pthread_cond_t graph_unlocked = PTHREAD_COND_INITIALIZER;
 static pthread_t graph_owner; /* meaningful while depth > 0 */
 static unsigned graph_depth;
 
+/*
+ * Recursive, because opening a node opens its children; by thread and not by
+ * coroutine, because drivers' statics are what it protects.
+ */
 void bdrv_graph_lock(void)
 {
     pthread_t self = pthread_self();
@@ -83,6 +87,7 @@ static BlockDriverState *find_named(const char *node_name)
     return NULL;
 }
 
+/* One that is being opened has no driver yet, so it must not get users. */
 BlockDriverState *bdrv_find_node(const char *node_name)
 {
     BlockDriverState *bs = find_named(node_name);
@@ -143,6 +148,10 @@ int bdrv_assign_node_name(BlockDriverState *bs, const char *node_name,
 
 /* ---- life --------------------------------------------------------------- */
 
+/*
+ * It is in the list from the start, so that two nodes that are opened at the
+ * same time cannot take the same name.
+ */
 BlockDriverState *bdrv_new(void)
 {
     BlockDriverState *bs = g_new0(BlockDriverState, 1);

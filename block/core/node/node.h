@@ -142,8 +142,8 @@ int bdrv_take_json_name(const char **filename, QDict *options, Error **errp);
 void bdrv_replace_child_noperm(BdrvChild *child, BlockDriverState *new_bs);
 
 /*
- * Something that a drained_poll depends on may have changed: those who wait for
- * a drained section inside a coroutine look again.  Plain.
+ * Something that a drained_poll depends on may have changed: coroutines that
+ * wait for a drained section look again.  Plain.
  */
 void bdrv_drain_kick(void);
 

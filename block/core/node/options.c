@@ -44,7 +44,7 @@ static QemuOptsList bdrv_runtime_opts = {
 
 #define AIO_MASK (BDRV_O_NATIVE_AIO | BDRV_O_IO_URING | BDRV_O_THREADS)
 
-/* @flags is what the word sets of @mask, which tells the options apart. */
+/* @flags is what the word sets of @mask, which differs between options. */
 typedef struct ModeWord {
     int mask;
     const char *word;
@@ -194,6 +194,10 @@ int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
     return bdrv_assign_node_name(bs, qemu_opt_get(opts, "node-name"), errp);
 }
 
+/*
+ * Options are changed with the flags, because children and later reopenings are
+ * derived from them.
+ */
 int bdrv_apply_auto_read_only(BlockDriverState *bs, const char *errmsg,
                               Error **errp)
 {
@@ -214,6 +218,10 @@ int bdrv_apply_auto_read_only(BlockDriverState *bs, const char *errmsg,
 
 /* ---- from names and flags to options ------------------------------------ */
 
+/*
+ * Found in the registry and not by the schema's enum: a driver that the schema
+ * does not know opens as well.
+ */
 int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp)
 {
     const char *name = qdict_get_try_str(options, "driver");

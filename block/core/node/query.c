@@ -53,6 +53,7 @@ bool bdrv_is_read_only(BlockDriverState *bs)
     return bs->read_only;
 }
 
+/* A node without a callback is as present as all that it stands on. */
 bool bdrv_is_inserted(BlockDriverState *bs)
 {
     BdrvChild *c;

@@ -15,6 +15,10 @@
 
 static QLIST_HEAD(, BlockDriver) drivers = QLIST_HEAD_INITIALIZER(drivers);
 
+/*
+ * At the head, so that a driver that is registered later replaces an earlier
+ * one of the same name.
+ */
 void bdrv_register(BlockDriver *drv)
 {
     assert(drv->format_name);
@@ -23,6 +27,10 @@ void bdrv_register(BlockDriver *drv)
     bdrv_graph_unlock();
 }
 
+/*
+ * Threads may come here at the same time; the second finds all registered,
+ * because the lock is held while the first one does it.
+ */
 void bdrv_init(void)
 {
     static bool done;
@@ -83,6 +91,10 @@ static BlockDriver *find_by_protocol_name(const char *prefix, size_t len)
     return NULL;
 }
 
+/*
+ * A name without a prefix is for the driver `file`, which is looked up by that
+ * name as well, because it need not have a protocol_name.
+ */
 BlockDriver *bdrv_find_protocol(const char *filename,
                                 bool allow_protocol_prefix, Error **errp)
 {
@@ -113,6 +125,7 @@ static gint compare_format_names(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* The callback runs without the lock, so it may open images. */
 void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
                          void *opaque)
 {

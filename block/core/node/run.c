@@ -15,6 +15,10 @@ typedef struct RunCo {
     bool done;
 } RunCo;
 
+/*
+ * bdrv_run_co() polls until `done`, not until the coroutine has gone: it may
+ * yield and be entered by others several times before.
+ */
 static void coroutine_fn run_co_entry(void *opaque)
 {
     RunCo *run = opaque;
@@ -43,6 +47,10 @@ typedef struct RunOutside {
     Coroutine *co;
 } RunOutside;
 
+/*
+ * The caller's structure lives until the coroutine runs on, so the wake-up is
+ * last.
+ */
 static void run_outside_bh(void *opaque)
 {
     RunOutside *run = opaque;

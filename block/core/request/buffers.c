@@ -70,6 +70,10 @@ static int store_class(BlockDriverState *bs, size_t size)
     return -1;
 }
 
+/*
+ * One class holds buffers of one size, so any free one will do, and none has to
+ * be searched for.
+ */
 void *bdrv_bounce_get(BlockDriverState *bs, size_t size)
 {
     int class = store_class(bs, size);
@@ -89,6 +93,10 @@ void *bdrv_bounce_get(BlockDriverState *bs, size_t size)
     return buf;
 }
 
+/*
+ * More than STORE_KEEP bytes are freed: a burst of requests must not keep its
+ * memory for ever.
+ */
 void bdrv_bounce_put(BlockDriverState *bs, void *buf, size_t size)
 {
     int class = store_class(bs, size);
@@ -104,6 +112,10 @@ void bdrv_bounce_put(BlockDriverState *bs, void *buf, size_t size)
     store->kept[class] += (size_t)STORE_ALIGN << class;
 }
 
+/*
+ * All elements are the same buffer, which is never written to, so that zeroes
+ * of any number take no memory of their own.
+ */
 void bdrv_zero_qiov(QEMUIOVector *qiov, struct iovec *space, size_t bytes)
 {
     static uint8_t zeroes[BDRV_ZERO_BUF] __attribute__((aligned(4096)));

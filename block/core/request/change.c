@@ -20,6 +20,7 @@
 
 /* ---- a write from begin to end ----------------------------------------- */
 
+/* For a write that changes nothing either permission will do. */
 int bdrv_change_check(BdrvChild *child, int64_t offset, int64_t bytes,
                       BdrvRequestFlags flags)
 {
@@ -44,6 +45,11 @@ static int64_t file_length(BlockDriverState *bs)
     return bdrv_exact_length(bs);
 }
 
+/*
+ * The end of the file matters only to a write whose last block is not whole: it
+ * would be written whole and cut back, and whatever another request appended in
+ * between would be cut off, too.
+ */
 static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
 {
     BdrvTrackedRequest *req = &w->req;
@@ -61,6 +67,10 @@ static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
     }
 }
 
+/*
+ * A format has as many bytes as it says, so a write past that is an error; a
+ * file grows, if its user may make it grow.
+ */
 int bdrv_change_check_end(BdrvChange *w, int64_t end)
 {
     BlockDriver *drv = w->bs->drv;
@@ -105,6 +115,10 @@ int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
     return ret;
 }
 
+/*
+ * A failed change raises the generation, too, because it may have written
+ * something that a flush must make durable.
+ */
 int coroutine_fn bdrv_change_end(BdrvChange *w, int ret)
 {
     int64_t end = w->req.offset + w->req.bytes;
@@ -127,6 +141,10 @@ int coroutine_fn bdrv_change_end(BdrvChange *w, int ret)
 
 /* ---- the parts of a write ---------------------------------------------- */
 
+/*
+ * The blocks at the ends are read, and then all is written in one request,
+ * which bdrv_change_begin() has made wait for others in these blocks.
+ */
 static int coroutine_fn write_padded(BdrvChange *w, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
                                      size_t qiov_offset, BdrvRequestFlags flags)

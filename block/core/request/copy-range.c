@@ -41,6 +41,10 @@ static int check_copy(BdrvChild *src, uint64_t src_offset, BdrvChild *dst,
     return (src_offset | dst_offset | bytes) & mask ? -ENOTSUP : 0;
 }
 
+/*
+ * Past the end of the source there is nothing that a kernel could copy, so the
+ * caller has to write zeroes by itself.
+ */
 int coroutine_fn bdrv_co_copy_range_from(BdrvChild *src, uint64_t src_offset,
                                          BdrvChild *dst, uint64_t dst_offset,
                                          uint64_t bytes,

@@ -24,6 +24,10 @@ void bdrv_aio_wait_cb(void *opaque, int ret)
     aio_co_wake(wait->co);
 }
 
+/*
+ * The callback comes from the loop, never before the driver's function has
+ * returned, so the coroutine has always yielded by then.
+ */
 int coroutine_fn bdrv_aio_wait(BdrvAioWait *wait, BlockAIOCB *acb)
 {
     if (!acb) {
@@ -35,6 +39,10 @@ int coroutine_fn bdrv_aio_wait(BdrvAioWait *wait, BlockAIOCB *acb)
 
 /* ---- limits ------------------------------------------------------------ */
 
+/*
+ * At least one aligned unit, whatever a driver says, because no request would
+ * make progress with less.
+ */
 static int64_t driver_max_bytes(const BlockDriverState *bs)
 {
     int64_t align = bs->bl.request_alignment;
@@ -67,6 +75,10 @@ typedef struct IovCursor {
     size_t offset; /* in the element */
 } IovCursor;
 
+/*
+ * The cursor goes along with the pieces, because finding the element of each
+ * piece from the start would take quadratic time.
+ */
 static void iov_cursor_advance(IovCursor *cur, const QEMUIOVector *qiov,
                                size_t bytes)
 {
@@ -155,6 +167,11 @@ static int coroutine_fn driver_slice_piece(const DriverSplit *s, int64_t offset,
     return ret;
 }
 
+/*
+ * A piece ends at whichever limit comes first, rounded down to the alignment.
+ * Where elements are so short that this leaves nothing, their bytes are
+ * gathered in a buffer.
+ */
 static int coroutine_fn driver_split(const DriverSplit *s, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
                                      size_t qiov_offset)

@@ -49,6 +49,10 @@ static int coroutine_fn flush_steps(BlockDriverState *bs, uint64_t gen,
     return bs->file ? bdrv_co_flush(bs->file->bs) : 0;
 }
 
+/*
+ * Whoever waits for an active flush looks again afterwards, because that one
+ * may have begun before the write that the caller has in mind.
+ */
 int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
 {
     uint64_t gen;

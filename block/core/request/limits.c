@@ -16,6 +16,11 @@
 
 /* ---- limits ------------------------------------------------------------ */
 
+/*
+ * The stricter one of each: what one child takes the other must take, too.
+ * request_alignment is left out, since the layer aligns for each node by
+ * itself.
+ */
 static void merge_limits(BlockLimits *bl, const BlockLimits *child)
 {
     bl->opt_transfer = MAX(bl->opt_transfer, child->opt_transfer);
@@ -66,6 +71,7 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
     }
 }
 
+/* To the top, because each node's limits are made of those of its children. */
 void bdrv_refresh_parent_limits(BlockDriverState *bs)
 {
     BdrvChild *c;
@@ -80,6 +86,10 @@ void bdrv_refresh_parent_limits(BlockDriverState *bs)
 
 /* ---- lengths ----------------------------------------------------------- */
 
+/*
+ * A file's last sector may be cut; it counts as a whole one, whose rest reads
+ * as zeroes.
+ */
 int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint)
 {
     if (!bs->drv) {
@@ -140,6 +150,10 @@ int64_t bdrv_getlength_from_file(BlockDriverState *bs)
 
 /* ---- memory ------------------------------------------------------------ */
 
+/*
+ * A node that is not open yet may be opened with direct I/O, so what suits any
+ * device is given.
+ */
 size_t bdrv_opt_mem_align(BlockDriverState *bs)
 {
     if (!bs || !bs->drv || !bs->bl.opt_mem_alignment) {

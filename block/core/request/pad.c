@@ -24,6 +24,11 @@ static void pad_vector(BdrvPad *pad, BlockDriverState *bs)
         pad->tail, space, MAX(niov, IOV_SPACE));
 }
 
+/*
+ * Head and tail are merged where they share a block or are adjacent, because
+ * then one read serves both.  The buffer of more than BDRV_BOUNCE_MAX bytes
+ * holds the ends only; the request's own memory stands between them.
+ */
 void bdrv_pad_begin(BdrvPad *pad, BlockDriverState *bs, int64_t offset,
                     int64_t bytes, QEMUIOVector *qiov, size_t qiov_offset)
 {

@@ -22,6 +22,10 @@
 
 #define GUARD_SIZE BLOCK_PROBE_BUF_SIZE
 
+/*
+ * Only the edge to the file: the guard's own reads go through it, too, but are
+ * no changes.
+ */
 static bool bdrv_child_has_guard(const BdrvChild *child)
 {
     BlockDriverState *parent = child->opaque;

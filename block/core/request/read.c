@@ -5,6 +5,10 @@
 #include "qemu/osdep.h"
 #include "block/core/request/request.h"
 
+/*
+ * In a function of its own, because its BdrvPad is large and an aligned read,
+ * which most are, should not pay for the stack.
+ */
 static int coroutine_fn read_padded(BlockDriverState *bs, int64_t offset,
                                     int64_t bytes, QEMUIOVector *qiov,
                                     size_t qiov_offset)
@@ -21,6 +25,10 @@ static int coroutine_fn read_padded(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
+/*
+ * Reads wait for serialising requests, as these may be halfway through
+ * rewriting a block that the read sees.
+ */
 int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
                                      unsigned int bytes, QEMUIOVector *qiov,
                                      size_t qiov_offset, BdrvRequestFlags flags)

@@ -247,7 +247,7 @@ typedef enum BdrvCallKind {
     BDRV_CALL_TRUNCATE,
 } BdrvCallKind;
 
-/* A request, for those who hand it on: which members count depends on @kind. */
+/* A request to be handed on; which members count depends on @kind. */
 typedef struct BdrvCall {
     BdrvCallKind kind;
     int64_t offset; /* TRUNCATE: the length to be */

@@ -133,6 +133,10 @@ static int coroutine_fn inside_status(BlockDriverState *bs, bool want_zero,
     return ret & ~(BDRV_BLOCK_RECURSE | BDRV_BLOCK_RAW);
 }
 
+/*
+ * The answer is cleared first, so that a caller that ignores an error finds no
+ * file and no progress.
+ */
 static int coroutine_fn node_status(BlockDriverState *bs, bool want_zero,
                                     int64_t offset, int64_t bytes, Answer *a)
 {

@@ -32,6 +32,7 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
     QLIST_INSERT_HEAD(&bs->tracked_requests, req, list);
 }
 
+/* Off the list before the others are woken, or they would find it again. */
 void bdrv_tracked_request_end(BdrvTrackedRequest *req)
 {
     BlockDriverState *bs = req->bs;
@@ -58,6 +59,7 @@ void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align,
     req->overlap_bytes = (to_end ? INT64_MAX : end) - start;
 }
 
+/* Both ranges are rounded out only where their request is serialising. */
 static bool requests_overlap(const BdrvTrackedRequest *a,
                              const BdrvTrackedRequest *b)
 {
@@ -80,6 +82,10 @@ static BdrvTrackedRequest *find_conflict(BdrvTrackedRequest *req)
     return NULL;
 }
 
+/*
+ * Looks again after each wait: more than one earlier request may be in the way,
+ * and their number is not bounded.
+ */
 void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req)
 {
     while (req->bs->serialising_in_flight) {
@@ -99,6 +105,10 @@ bool bdrv_request_conflicts(BdrvTrackedRequest *req)
     return req->bs->serialising_in_flight && find_conflict(req);
 }
 
+/*
+ * Up to BDRV_MAX_LENGTH, so that rounding the end up to the alignment cannot
+ * overflow in any of the functions that follow.
+ */
 int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     if (!bs->drv) {

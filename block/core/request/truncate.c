@@ -13,6 +13,10 @@
 #include "qapi/error.h"
 #include "block/core/request/request.h"
 
+/*
+ * All that can be refused is refused before the request is tracked, because it
+ * makes others wait for it.
+ */
 static int check_truncate(BdrvChild *child, int64_t size, Error **errp)
 {
     BlockDriverState *bs = child->bs;
@@ -42,6 +46,10 @@ static int check_truncate(BdrvChild *child, int64_t size, Error **errp)
     return 0;
 }
 
+/*
+ * A filter without a callback of its own passes the length on, since it has
+ * none.
+ */
 static int coroutine_fn call_truncate(BlockDriverState *bs, int64_t size,
                                       bool exact, PreallocMode prealloc,
                                       Error **errp)
@@ -114,6 +122,10 @@ static int coroutine_fn resize(BdrvChange *w, int64_t size, bool exact,
     return ret;
 }
 
+/*
+ * From the smaller of both ends on, because what is cut off and what is added
+ * must not be touched by others meanwhile.
+ */
 int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
                                   PreallocMode prealloc, Error **errp)
 {

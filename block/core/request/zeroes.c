@@ -107,6 +107,10 @@ static int64_t piece_max(int64_t limit, int64_t align, int64_t small)
     return MAX(QEMU_ALIGN_DOWN(max, small), small);
 }
 
+/*
+ * Pieces end at multiples of pwrite_zeroes_alignment, so that a driver that
+ * zeroes whole clusters gets whole ones.
+ */
 static int coroutine_fn zero_aligned(BdrvChange *w, int64_t offset,
                                      int64_t bytes, BdrvRequestFlags flags)
 {
@@ -128,6 +132,10 @@ static int coroutine_fn zero_aligned(BdrvChange *w, int64_t offset,
     return ret;
 }
 
+/*
+ * The unaligned ends are written as data, with the blocks that they share read
+ * first; what is between them can be left to the driver.
+ */
 int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
                                        int64_t bytes, BdrvRequestFlags flags)
 {
@@ -199,6 +207,10 @@ int coroutine_fn bdrv_co_zero_range(BdrvChild *child, int64_t offset,
 
 /* ---- discard ----------------------------------------------------------- */
 
+/*
+ * Less than request_alignment comes in a call of its own, because a driver may
+ * refuse it (-ENOTSUP, which counts as done) but must not refuse the rest.
+ */
 static int coroutine_fn discard_part(BlockDriverState *bs, int64_t offset,
                                      int64_t bytes)
 {
@@ -221,6 +233,10 @@ static int coroutine_fn discard_part(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
+/*
+ * Discarding is advice: without a driver that takes it, or with discard=ignore,
+ * nothing has to be done, and that is no error.
+ */
 int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
                                   int64_t bytes)
 {
