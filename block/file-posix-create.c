@@ -111,6 +111,10 @@ static int file_lock_new(int fd, const char *filename, Error **errp)
     return ret;
 }
 
+/*
+ * The locks are taken before anything is changed, and given up at the end:
+ * whoever opens the new image takes its own.
+ */
 static int coroutine_fn file_create_at(const char *filename, int64_t size,
                                        PreallocMode prealloc, Error **errp)
 {

@@ -68,6 +68,7 @@ static int file_lock_taken(int fd, int64_t start)
     return fl.l_type != F_UNLCK;
 }
 
+/* Asking fails on a file system that has no locks. */
 bool file_lock_supported(int fd)
 {
     return file_lock_taken(fd, PERM_BASE) >= 0;
@@ -92,6 +93,7 @@ static int file_lock_acquire_bits(int fd, int64_t base, uint64_t bits,
     return 0;
 }
 
+/* What is held already is locked again, which changes nothing. */
 int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
     int ret = file_lock_acquire_bits(fd, PERM_BASE, perm, errp);
@@ -103,6 +105,9 @@ int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp)
                                   errp);
 }
 
+/*
+ * Errors are ignored: a lock that cannot be given up goes with its descriptor.
+ */
 void file_lock_release(int fd, uint64_t perm, uint64_t shared)
 {
     for (int i = 0; i < PERM_BITS; i++) {

@@ -40,6 +40,7 @@ const char *const file_strong_opts[] = { "filename", NULL };
 
 /* ---- opening ------------------------------------------------------------ */
 
+/* A name may begin with "file:" so that one with a colon can be given. */
 void file_parse_filename(const char *filename, QDict *options, Error **errp)
 {
     strstart(filename, "file:", &filename);
@@ -242,6 +243,7 @@ void file_close(BlockDriverState *bs)
     }
 }
 
+/* With a prefix where a part of the name would be taken for one. */
 void file_refresh_filename(BlockDriverState *bs)
 {
     const char *filename = qdict_get_try_str(bs->options, "filename");
@@ -254,6 +256,10 @@ void file_refresh_filename(BlockDriverState *bs)
 
 /* ---- permissions -------------------------------------------------------- */
 
+/*
+ * Locks are only added here; those that are not needed any more go when the
+ * change is certain (file_set_perm()).
+ */
 int file_check_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
                     Error **errp)
 {
@@ -360,6 +366,10 @@ int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
     return 0;
 }
 
+/*
+ * Locks are on the new descriptor before the old one is closed, so that no
+ * other process gets in between.
+ */
 void file_reopen_commit(BDRVReopenState *state)
 {
     FileState *s = state->bs->opaque;

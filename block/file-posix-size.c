@@ -50,6 +50,7 @@ int file_open_cached(IoFile *cached, const IoFile *file)
     return 0;
 }
 
+/* Chunks bound the memory, because a preallocation may have terabytes. */
 static int coroutine_fn file_write_chunks(IoEngine *engine, IoFile *file,
                                           int64_t offset, int64_t bytes)
 {

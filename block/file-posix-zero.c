@@ -79,6 +79,10 @@ static int coroutine_fn file_reach_end(FileState *s, int64_t end)
     return io_engine_pwritev(s->engine, &s->file, &iov, 1, 1, end - 1);
 }
 
+/*
+ * Without MAY_UNMAP the range has its space afterwards, because the caller may
+ * count on a later write finding room.
+ */
 int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
                                        int bytes, BdrvRequestFlags flags)
 {
@@ -112,6 +116,10 @@ int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
+/*
+ * KEEP_SIZE, so that discarding the end of a file does not make it longer or
+ * shorter.
+ */
 int coroutine_fn file_co_pdiscard(BlockDriverState *bs, int64_t offset,
                                   int bytes)
 {
@@ -152,6 +160,9 @@ static int file_find_extent(int fd, int64_t offset, int64_t length,
     return 1;
 }
 
+/*
+ * Only allocation is asked without want_zero, and a file has all of its bytes.
+ */
 int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
                                       int64_t offset, int64_t bytes,
                                       int64_t *pnum, int64_t *map,
@@ -201,6 +212,7 @@ typedef struct CopyJob {
     size_t bytes;
 } CopyJob;
 
+/* In a thread of the engine, because the kernel may copy for a long time. */
 static int64_t file_copy_job(void *opaque)
 {
     CopyJob *job = opaque;
@@ -224,6 +236,9 @@ static int64_t file_copy_job(void *opaque)
     return 0;
 }
 
+/*
+ * The target's driver does it, since it owns the descriptor that is written to.
+ */
 int coroutine_fn file_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
                                          uint64_t offset, BdrvChild *dst,
                                          uint64_t dst_offset, uint64_t bytes,
@@ -234,6 +249,7 @@ int coroutine_fn file_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
                                  read_flags, write_flags);
 }
 
+/* Only from a file: copy_file_range(2) needs two descriptors. */
 int coroutine_fn file_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
                                        uint64_t offset, BdrvChild *dst,
                                        uint64_t dst_offset, uint64_t bytes,

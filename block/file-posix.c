@@ -80,6 +80,10 @@ static void file_try_alignment(int fd, BlockLimits *bl)
     qemu_vfree(buf);
 }
 
+/*
+ * Through the page cache any byte may be asked for; with O_DIRECT the device's
+ * blocks, which a device or the kernel reports, or which have to be tried.
+ */
 static void file_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     FileState *s = bs->opaque;
@@ -108,6 +112,9 @@ static int64_t file_getlength(BlockDriverState *bs)
     return file_fd_length(s->file.fd);
 }
 
+/*
+ * st_blocks counts units of 512 bytes, whatever the file system's blocks are.
+ */
 static int64_t file_get_allocated_file_size(BlockDriverState *bs)
 {
     FileState *s = bs->opaque;
@@ -119,6 +126,9 @@ static int64_t file_get_allocated_file_size(BlockDriverState *bs)
     return (int64_t)st.st_blocks * 512;
 }
 
+/*
+ * A device's blocks hold what was written before they were given to the image.
+ */
 static int file_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
 {
     FileState *s = bs->opaque;
@@ -127,6 +137,7 @@ static int file_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     return 0;
 }
 
+/* A new file is a hole; a device holds what was there. */
 static int file_has_zero_init(BlockDriverState *bs)
 {
     FileState *s = bs->opaque;
@@ -154,6 +165,7 @@ static int file_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz)
 
 /* ---- requests ----------------------------------------------------------- */
 
+/* Lengths count as addresses do: the kernel maps each element by itself. */
 static bool file_memory_aligned(BlockDriverState *bs, const QEMUIOVector *qiov)
 {
     size_t mask = bs->bl.min_mem_alignment - 1;
@@ -166,6 +178,9 @@ static bool file_memory_aligned(BlockDriverState *bs, const QEMUIOVector *qiov)
     return true;
 }
 
+/*
+ * A read that ends early has reached the end of the file; the rest is zeroes.
+ */
 static int coroutine_fn file_read_direct(BlockDriverState *bs, uint64_t offset,
                                          uint64_t bytes, QEMUIOVector *qiov)
 {
@@ -233,6 +248,7 @@ static int coroutine_fn file_co_pwritev(BlockDriverState *bs, uint64_t offset,
     return ret;
 }
 
+/* A device has whole blocks only, so its end is always aligned. */
 static int coroutine_fn file_co_pwritev_tail(BlockDriverState *bs,
                                              uint64_t offset, uint64_t bytes,
                                              QEMUIOVector *qiov)
@@ -258,6 +274,10 @@ static int coroutine_fn file_co_flush_to_disk(BlockDriverState *bs)
     return io_engine_fdatasync(s->engine, &s->file);
 }
 
+/*
+ * A device cannot be resized, but a caller that would accept a longer result
+ * (@exact false) is served if it is long enough.
+ */
 static int coroutine_fn file_co_truncate(BlockDriverState *bs, int64_t offset,
                                          bool exact, PreallocMode prealloc,
                                          Error **errp)

@@ -99,6 +99,7 @@ static int null_file_open(BlockDriverState *bs, QDict *options, int flags,
     return 0;
 }
 
+/* A plain name says nothing but which driver, so options make it incomplete. */
 static void null_refresh_filename(BlockDriverState *bs)
 {
     const QDictEntry *e;
@@ -129,6 +130,10 @@ static int64_t null_get_allocated_file_size(BlockDriverState *bs)
     return 0;
 }
 
+/*
+ * Without read-zeroes the bytes are whatever the buffer held, so it is neither
+ * data nor zero.
+ */
 static int coroutine_fn null_co_block_status(BlockDriverState *bs,
                                              bool want_zero, int64_t offset,
                                              int64_t bytes, int64_t *pnum,
@@ -190,6 +195,7 @@ static const AIOCBInfo null_aiocb_info = {
     .aiocb_size = sizeof(NullAIOCB),
 };
 
+/* The reference goes last, because the callback may look at the request. */
 static void null_complete(NullAIOCB *acb)
 {
     acb->common.cb(acb->common.opaque, 0);
@@ -209,6 +215,7 @@ static void null_timer_cb(void *opaque)
     null_complete(acb);
 }
 
+/* A latency beyond the clock's range waits as long as the clock can say. */
 static BlockAIOCB *null_aio_start(BlockDriverState *bs,
                                   BlockCompletionFunc *cb, void *opaque)
 {

@@ -191,6 +191,10 @@ static int64_t find_extent(BDRVOverlayState *s, int64_t offset, int64_t bytes,
 
 /* ---- reads -------------------------------------------------------------- */
 
+/*
+ * Adjacent sectors of the image below are read in one request, of whichever
+ * clusters, because a request costs more than the bytes in it.
+ */
 static int coroutine_fn overlay_co_preadv(BlockDriverState *bs,
                                           uint64_t offset, uint64_t bytes,
                                           QEMUIOVector *qiov, int flags)
@@ -227,6 +231,7 @@ static int coroutine_fn overlay_co_preadv(BlockDriverState *bs,
 
 /* ---- writes ------------------------------------------------------------- */
 
+/* Nothing in here yields, so no other request sees a part without the rest. */
 static int coroutine_fn overlay_co_pwritev(BlockDriverState *bs,
                                            uint64_t offset, uint64_t bytes,
                                            QEMUIOVector *qiov, int flags)
@@ -330,6 +335,7 @@ static void cut_clusters(BDRVOverlayState *s, int64_t length)
     }
 }
 
+/* Rounded up, as lengths are counted in sectors. */
 static int coroutine_fn overlay_co_truncate(BlockDriverState *bs,
                                             int64_t offset, bool exact,
                                             PreallocMode prealloc,
@@ -384,6 +390,7 @@ static int coroutine_fn overlay_co_block_status(BlockDriverState *bs,
     return bits[state];
 }
 
+/* Memory is no file; what takes space on the disk is the image below. */
 static int64_t overlay_get_allocated_file_size(BlockDriverState *bs)
 {
     return bdrv_get_allocated_file_size(bs->backing->bs);
@@ -400,6 +407,7 @@ static void overlay_refresh_limits(BlockDriverState *bs, Error **errp)
     bs->bl.request_alignment = OVERLAY_SECTOR;
 }
 
+/* A user who asks for the name wants that of the image. */
 static void overlay_refresh_filename(BlockDriverState *bs)
 {
     memcpy(bs->exact_filename, bs->backing->bs->exact_filename,

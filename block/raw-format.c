@@ -140,6 +140,10 @@ static int raw_adjust(BlockDriverState *bs, uint64_t *offset, uint64_t bytes,
 
 /* ---- open, reopen, create ----------------------------------------------- */
 
+/*
+ * FUA and zeroes can be passed on as far as the file takes them; what it does
+ * not take the layer makes up for.
+ */
 static int raw_open(BlockDriverState *bs, QDict *options, int flags,
                     Error **errp)
 {
@@ -172,6 +176,7 @@ static int raw_open(BlockDriverState *bs, QDict *options, int flags,
     return 0;
 }
 
+/* The new window is kept aside, because an abort must leave the old one. */
 static int raw_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                               Error **errp)
 {
@@ -300,6 +305,7 @@ static int coroutine_fn raw_co_copy_range_to(BlockDriverState *bs,
                                  read_flags, write_flags);
 }
 
+/* The file knows: its answer is taken over whole. */
 static int coroutine_fn raw_co_block_status(BlockDriverState *bs,
                                             bool want_zero, int64_t offset,
                                             int64_t bytes, int64_t *pnum,
@@ -332,6 +338,7 @@ static int coroutine_fn raw_co_truncate(BlockDriverState *bs, int64_t offset,
                             errp);
 }
 
+/* A device knows nothing of the window, so its requests would reach past it. */
 static int coroutine_fn raw_co_ioctl(BlockDriverState *bs,
                                      unsigned long int req, void *buf)
 {
@@ -343,6 +350,10 @@ static int coroutine_fn raw_co_ioctl(BlockDriverState *bs,
 
 /* ---- questions ---------------------------------------------------------- */
 
+/*
+ * Asked each time, because the file may have grown; kept for the checks of
+ * windows.
+ */
 static int64_t raw_getlength(BlockDriverState *bs)
 {
     BDRVRawState *s = bs->opaque;
@@ -361,6 +372,10 @@ static int64_t raw_getlength(BlockDriverState *bs)
     return rest;
 }
 
+/*
+ * A raw image takes as much as it holds, all of it at the latest when all is
+ * written.
+ */
 static BlockMeasureInfo *raw_measure(QemuOpts *opts, BlockDriverState *in_bs,
                                      Error **errp)
 {

@@ -18,6 +18,10 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
+/*
+ * The edge is made without permissions, which conflict with no other, because
+ * their check looks at the edges that are there.
+ */
 BdrvChild *bdrv_root_attach_child(BlockDriverState *child_bs, const char *name,
                                   const BdrvChildRole *role, uint64_t perm,
                                   uint64_t shared_perm, void *opaque,
@@ -64,11 +68,19 @@ static BdrvChild *attach_child(BlockDriverState *parent,
     uint64_t perm, shared;
     BdrvChild *c;
 
+    /*
+     * A node's requests run in its own AioContext only, and its lists have no
+     * lock.
+     */
     if (parent->aio_context != child->aio_context) {
         error_setg(errp, "Node '%s' belongs to another thread",
                    child->node_name);
         return NULL;
     }
+    /*
+     * Drained sections and permissions follow the edges, and in a circle they
+     * would never end.
+     */
     if (reaches(child, parent)) {
         error_setg(errp, "Making '%s' a child of '%s' would create a cycle",
                    child->node_name, parent->node_name);
@@ -87,6 +99,10 @@ static BdrvChild *attach_child(BlockDriverState *parent,
     return c;
 }
 
+/*
+ * On failure @child may have no edge from @parent, and must not take options
+ * from there any more.
+ */
 BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
                              const char *name, const BdrvChildRole *role,
                              Error **errp)

@@ -33,6 +33,7 @@ static void coroutine_fn create_entry(void *opaque)
     }
 }
 
+/* Under the graph lock, because drivers written for QEMU keep statics. */
 static int create_run(CreateCo *cco, Error **errp)
 {
     bdrv_graph_lock();

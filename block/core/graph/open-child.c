@@ -11,6 +11,10 @@
 #include "qapi/qobject-output-visitor.h"
 #include "qapi/visitor.h"
 
+/*
+ * Attaching is done under the lock as well, because it asks drivers for their
+ * permissions.
+ */
 BdrvChild *bdrv_open_child(const char *filename, QDict *options,
                            const char *bdref_key, BlockDriverState *parent,
                            const BdrvChildRole *child_role, bool allow_none,
@@ -31,6 +35,10 @@ BdrvChild *bdrv_open_child(const char *filename, QDict *options,
 
 /* ---- nodes of the schema ------------------------------------------------ */
 
+/*
+ * Through the options, so that a definition opens exactly what the same words
+ * on a command line do.
+ */
 static QDict *definition_to_options(BlockdevOptions *definition, Error **errp)
 {
     ERRP_GUARD();

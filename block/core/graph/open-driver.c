@@ -12,6 +12,11 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
+/*
+ * An image found by its last sector may be a raw one whose guest has written a
+ * footer there, so it is not opened for writing unless the user names the
+ * format.
+ */
 BlockDriver *bdrv_probe_driver(BlockDriverState *bs, BlockDriverState *file,
                                const char *filename, Error **errp)
 {
@@ -42,6 +47,7 @@ BlockDriver *bdrv_probe_driver(BlockDriverState *bs, BlockDriverState *file,
     return drv;
 }
 
+/* Before the driver opens, because its messages name the image. */
 int bdrv_set_filename(BlockDriverState *bs, BlockDriver *drv,
                       BlockDriverState *file, QDict *options, Error **errp)
 {
@@ -92,6 +98,10 @@ int bdrv_open_driver(BlockDriverState *bs, BlockDriver *drv, QDict *options,
     return ret;
 }
 
+/*
+ * An option that nothing has taken is a mistake of the user's, who would
+ * otherwise believe that it had an effect.
+ */
 int bdrv_refuse_leftovers(BlockDriverState *bs, QDict *options, Error **errp)
 {
     const QDictEntry *entry = qdict_first(options);

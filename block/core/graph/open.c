@@ -27,6 +27,10 @@
 
 /* ---- children ----------------------------------------------------------- */
 
+/*
+ * The options are taken out before anything is opened, so that they are gone
+ * from the parent's also when that fails.
+ */
 BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
                                      const char *bdref_key,
                                      BlockDriverState *parent,
@@ -108,6 +112,7 @@ static bool open_is_alone(QDict *options)
     return (value && qobject_type(value) == QTYPE_QNULL) || (name && !name[0]);
 }
 
+/* Relative to the image, wherever the program runs. */
 static BlockDriverState *open_named_backing(BlockDriverState *bs, Error **errp)
 {
     g_autofree char *path = path_combine(bs->filename, bs->auto_backing_file);
@@ -120,6 +125,7 @@ static BlockDriverState *open_named_backing(BlockDriverState *bs, Error **errp)
     return backing;
 }
 
+/* After the driver's open, which has read what the image names. */
 static int open_backing(BlockDriverState *bs, QDict *options, Error **errp)
 {
     ERRP_GUARD();
@@ -248,6 +254,10 @@ static int open_with_options(BlockDriverState *bs, BlockDriver *drv,
     return ret;
 }
 
+/*
+ * explicit_options are copied before anything is inherited, so that a reopening
+ * can take what is inherited from a parent that has changed.
+ */
 static int open_described(BlockDriverState *bs, const char *filename, QDict *options,
                     int flags, BlockDriverState *parent,
                     const BdrvChildRole *role, Error **errp)
@@ -274,6 +284,7 @@ static int open_described(BlockDriverState *bs, const char *filename, QDict *opt
 
 /* ---- entry points ------------------------------------------------------- */
 
+/* Options for a node that is open already would have no effect. */
 static BlockDriverState *open_reference(const char *reference,
                                         const char *filename, QDict *options,
                                         Error **errp)
@@ -322,6 +333,9 @@ static BlockDriverState *open_overlay(BlockDriverState *bs, int flags,
     return overlay;
 }
 
+/*
+ * A throw-away overlay is put above at last, when the image is known to open.
+ */
 BlockDriverState *bdrv_open_inherit(const char *filename, const char *reference,
                                     QDict *options, int flags,
                                     BlockDriverState *parent,

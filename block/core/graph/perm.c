@@ -27,6 +27,10 @@
 
 /* ---- what a node needs of a child --------------------------------------- */
 
+/*
+ * A filter changes nothing itself, so it needs and shares what its parents do;
+ * that its own edges may be changed it can always share.
+ */
 void bdrv_filter_default_perms(BlockDriverState *bs, BdrvChild *c,
                                const BdrvChildRole *role,
                                BlockReopenQueue *reopen_queue, uint64_t perm,
@@ -77,6 +81,9 @@ void bdrv_format_default_perms(BlockDriverState *bs, BdrvChild *c,
     *nshared = shared & ~(uint64_t)(BLK_PERM_WRITE | BLK_PERM_RESIZE);
 }
 
+/*
+ * A child with force-share was opened for others to write to, so all is shared.
+ */
 void bdrv_child_perm(BlockDriverState *bs, BdrvChild *c,
                      const BdrvChildRole *role, BlockReopenQueue *q,
                      uint64_t parent_perm, uint64_t parent_shared,
@@ -202,6 +209,10 @@ static GQueue *nodes_below(BlockDriverState *bs)
 
 /* ---- check, set, abort -------------------------------------------------- */
 
+/*
+ * A second check keeps the first one's backup: only the permissions from before
+ * both are known to be free of conflicts.
+ */
 static void edge_update(BdrvChild *c, uint64_t perm, uint64_t shared)
 {
     if (!c->has_backup_perm) {
@@ -222,6 +233,10 @@ static void edge_abort(BdrvChild *c)
     }
 }
 
+/*
+ * Of several checks only the last one is pending: node_check() has undone those
+ * before it.
+ */
 static void node_abort(BlockDriverState *bs)
 {
     if (bs->perm_check_pending) {
@@ -295,6 +310,10 @@ static int node_check(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
     return 0;
 }
 
+/*
+ * Parents come before children, because what a node needs of a child follows
+ * from what its own parents have just been given.
+ */
 int bdrv_check_perm(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
                     uint64_t shared, Error **errp)
 {
@@ -316,6 +335,7 @@ int bdrv_check_perm(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
     return 0;
 }
 
+/* The masks in the edges are right already; drivers act on them only now. */
 void bdrv_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared)
 {
     g_autoptr(GQueue) nodes = nodes_below(bs);
@@ -350,6 +370,7 @@ void bdrv_abort_perm_update(BlockDriverState *bs)
     }
 }
 
+/* Also for what became less: others may do more then. */
 int bdrv_refresh_perms(BlockDriverState *bs, Error **errp)
 {
     uint64_t perm, shared;

@@ -65,6 +65,10 @@ static const BdrvChildRole child_prober = {
     .parent_desc = "the probing of the image format",
 };
 
+/*
+ * With an edge of its own, so that what the other users of the file have
+ * promised each other holds for probing, too.
+ */
 static BlockDriver *probe_file(BlockDriverState *file, int64_t length,
                                const char *filename, bool *by_tail,
                                Error **errp)
@@ -84,6 +88,7 @@ static BlockDriver *probe_file(BlockDriverState *file, int64_t length,
     return drv;
 }
 
+/* An empty file has no bytes to read, and only raw can be empty. */
 BlockDriver *bdrv_probe_format(BlockDriverState *file, const char *filename,
                                bool *by_tail, Error **errp)
 {

@@ -33,6 +33,10 @@ static void free_options(ReopenEntry *entry)
     qobject_unref(entry->state.explicit_options);
 }
 
+/*
+ * A node that is queued twice, on two ways through the graph, is reopened once,
+ * with the options given last.
+ */
 static ReopenEntry *add_entry(BlockReopenQueue *queue, BlockDriverState *bs)
 {
     ReopenEntry *entry = bdrv_reopen_find(queue, bs);
@@ -49,6 +53,9 @@ static ReopenEntry *add_entry(BlockReopenQueue *queue, BlockDriverState *bs)
     return entry;
 }
 
+/*
+ * Requests go on only now, when all nodes have their new state, or all the old.
+ */
 static void free_queue(BlockReopenQueue *queue)
 {
     ReopenEntry *entry, *next;
@@ -267,6 +274,10 @@ static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
     return 0;
 }
 
+/*
+ * All that can fail without the driver comes first, because what the driver has
+ * prepared must be aborted.
+ */
 static int prepare_entry(ReopenEntry *entry, BlockReopenQueue *queue,
                          Error **errp)
 {
@@ -302,6 +313,11 @@ static int prepare_entry(ReopenEntry *entry, BlockReopenQueue *queue,
     return prepare_driver(entry, queue, errp);
 }
 
+/*
+ * Permissions are checked when all nodes are prepared, because a node that
+ * becomes writable needs more of its children, which may become writable as
+ * well.
+ */
 static int prepare_queue(BlockReopenQueue *queue, Error **errp)
 {
     ReopenEntry *entry;
@@ -327,6 +343,10 @@ static int prepare_queue(BlockReopenQueue *queue, Error **errp)
     return 0;
 }
 
+/*
+ * The driver comes first: it compares the state to be with the node's old
+ * flags.
+ */
 static void commit_entry(ReopenEntry *entry)
 {
     BlockDriverState *bs = entry->state.bs;
@@ -368,6 +388,10 @@ static void commit_queue(BlockReopenQueue *queue)
     }
 }
 
+/*
+ * In reverse, so that each node finds what is above it as it was when it
+ * prepared.
+ */
 static void abort_queue(BlockReopenQueue *queue)
 {
     ReopenEntry *entry;

@@ -51,6 +51,10 @@ void bdrv_forget_inheritance(BlockDriverState *child, BlockDriverState *parent)
     child->inherits_from = NULL;
 }
 
+/*
+ * The parent's own pointers go with the edge, so that no driver finds one that
+ * is freed.
+ */
 void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child)
 {
     if (!child) {
@@ -76,6 +80,10 @@ void bdrv_unref_children(BlockDriverState *bs)
 
 /* ---- nodes -------------------------------------------------------------- */
 
+/*
+ * The driver closes while its children are still there, because it may have to
+ * write to them.
+ */
 static void unref_delete(void *opaque)
 {
     BlockDriverState *bs = opaque;
