@@ -138,7 +138,7 @@ static int compare_paths(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The order of a folder is that of no run; sorted, it is the same in each. */
+/* Sorted, because the order that a folder is read in may differ each time. */
 static void find_images(Harness *h, const char *folder)
 {
     g_autoptr(GError) gerr = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc() and its relatives, counted, because glibc's own figures have what
- * its caches hold as used.
+ * malloc() and its relatives, counted, because glibc's own figures take what
+ * its caches hold for used.
  *
  * Invariants: glibc's own entry points do the work; where a sanitizer or
  * valgrind has the allocator, nothing is counted, but AddressSanitizer is
