@@ -57,7 +57,7 @@ static int aio_run(IoSession *s, int argc, char **argv)
     w->req.complete = aio_complete;
     w->req.opaque = w;
     s->in_flight++;
-    w->report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    w->start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     /* From here on the words are the request's, which frees them at its end. */
     io_request_start(&g_steal_pointer(&w)->req);
     return 0;

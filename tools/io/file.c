@@ -15,12 +15,6 @@
 #include "block/qdict.h"
 #include "minblk/keyval.h"
 
-void io_open_defaults(IoOpen *how)
-{
-    *how = (IoOpen){ .flags = BDRV_O_RDWR | BDRV_O_UNMAP,
-                     .writethrough = true };
-}
-
 /* Reports what is wrong; always false. */
 static bool refuse_value(const char *what, const char *word)
 {
@@ -142,11 +136,9 @@ static const CmdOption open_options[] = {
 
 static int run_open(IoSession *s, int argc, char **argv)
 {
-    IoOpen how;
-    int ret;
+    IoOpen how = IO_OPEN_DEFAULTS;
+    int ret = io_read_options(s, &how, argc, argv);
 
-    io_open_defaults(&how);
-    ret = io_read_options(s, &how, argc, argv);
     if (ret == 0 && optind < argc - 1) {
         ret = io_usage(s);
     }

@@ -95,7 +95,8 @@ typedef struct IoOpen {
 } IoOpen;
 
 /* The defaults: read-write, writethrough, discard=unmap. */
-void io_open_defaults(IoOpen *how);
+#define IO_OPEN_DEFAULTS \
+    { .flags = BDRV_O_RDWR | BDRV_O_UNMAP, .writethrough = true }
 
 /*
  * Setters of an IoOpen: the cache mode, discard, and the list "a=b,c=d", which
@@ -156,17 +157,6 @@ void io_wait_for_requests(IoSession *s);
  * zeroes are left out.  Free with g_free().
  */
 char *io_size_str(double bytes);
-
-/* How a request's success is reported. */
-typedef struct IoReport {
-    const char *verb;      /* "read", "wrote", "discard" */
-    bool quiet;            /* -q */
-    bool machine;          /* -C: one line */
-    int64_t start_ns;      /* when it began, of QEMU_CLOCK_REALTIME */
-} IoReport;
-
-/* Reports @bytes done at @offset, in the time from the start to now. */
-void io_report(const IoReport *report, int64_t offset, int64_t bytes);
 
 /* Prints @message, a line, when @wrong; returns @wrong. */
 bool io_refuse(bool wrong, const char *message);

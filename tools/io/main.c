@@ -118,12 +118,13 @@ static int open_file(IoCmdline *line, IoSession *s)
 int main(int argc, char **argv)
 {
     IoSession s = { 0 };
-    IoCmdline line = { .commands = g_ptr_array_new() };
+    IoCmdline line = {
+        .how = IO_OPEN_DEFAULTS, .commands = g_ptr_array_new(),
+    };
     bool good;
     int ret;
 
     cmdline_init(argv[0]);
-    io_open_defaults(&line.how);
     bdrv_init();
     ret = cmdline_read(":", main_options, &line, argc, argv);
     if (ret > 0) {

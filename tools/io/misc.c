@@ -34,7 +34,7 @@ static int misc_discard(IoSession *s, int argc, char **argv)
         return -EINVAL;
     }
     w.req.op = IO_OP_DISCARD;
-    w.report.verb = "discard";
+    w.verb = "discard";
     return io_words_range(&w, argv + optind, BDRV_REQUEST_MAX_BYTES) < 0
                ? -EINVAL : io_words_run(&w, "discard");
 }

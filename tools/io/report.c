@@ -5,7 +5,7 @@
  * Invariants: a success is two lines, or one with -C; a failure is one.
  */
 #include "qemu/osdep.h"
-#include "io.h"
+#include "rw.h"
 
 #include "qemu/timer.h"
 
@@ -30,9 +30,10 @@ char *io_size_str(double bytes)
     return g_strconcat(number, units[unit], NULL);
 }
 
-void io_report(const IoReport *report, int64_t offset, int64_t bytes)
+void io_words_report(const IoWords *w)
 {
-    int64_t ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - report->start_ns;
+    int64_t bytes = w->req.bytes;
+    int64_t ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - w->start_ns;
     int64_t hundredths = ns / (NANOSECONDS_PER_SECOND / 100);
     int fraction = hundredths % 100;
     int second = hundredths / 100 % 60;
@@ -43,20 +44,20 @@ void io_report(const IoReport *report, int64_t offset, int64_t bytes)
     g_autofree char *size = io_size_str(bytes);
     g_autofree char *size_rate = io_size_str(rate);
 
-    if (report->quiet) {
+    if (w->quiet) {
         return;
     }
     /* A machine gets one form of it, however short it was. */
-    time = minutes > 0 || report->machine
+    time = minutes > 0 || w->machine
                ? g_strdup_printf("%" PRId64 ":%02d:%02d.%02d", minutes / 60,
                                  (int)(minutes % 60), second, fraction)
                : g_strdup_printf("%02d.%02d sec", second, fraction);
-    if (report->machine) {
+    if (w->machine) {
         printf("%" PRId64 ",1,%s,%.3f,%.3f\n", bytes, time, rate, op_rate);
         return;
     }
     printf("%s %" PRId64 "/%" PRId64 " bytes at offset %" PRId64 "\n",
-           report->verb, bytes, bytes, offset);
+           w->verb, bytes, bytes, w->req.offset);
     printf("%s, 1 ops; %s (%s/sec and %.4f ops/sec)\n", size, time, size_rate,
            op_rate);
 }

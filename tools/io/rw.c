@@ -28,7 +28,7 @@ int io_words_options(IoWords *w, IoSession *s, int argc, char **argv,
     w->session = s;
     w->req.blk = s->blk;
     w->req.op = writes ? IO_OP_WRITE : IO_OP_READ;
-    w->report.verb = writes ? "wrote" : "read";
+    w->verb = writes ? "wrote" : "read";
     w->pattern = -1;
     w->pattern_offset = w->pattern_bytes = -1;
     ret = io_read_options(s, w, argc, argv);
@@ -55,15 +55,15 @@ int io_words_range(IoWords *w, char **words, int64_t max)
 /* Are offset and length whole sectors?  Reports which is not. */
 static bool rw_check_sectors(const IoWords *w, char **words)
 {
-    int bad = !QEMU_IS_ALIGNED(w->req.offset, BDRV_SECTOR_SIZE)  ? 0
-              : !QEMU_IS_ALIGNED(w->req.bytes, BDRV_SECTOR_SIZE) ? 1
-                                                                 : -1;
-
-    if (bad >= 0) {
-        printf("%s is not a sector-aligned value for '%s'\n", words[bad],
-               bad == 0 ? "offset" : "count");
+    for (int i = 0; i < 2; i++) {
+        if (!QEMU_IS_ALIGNED(i ? w->req.bytes : w->req.offset,
+                             BDRV_SECTOR_SIZE)) {
+            printf("%s is not a sector-aligned value for '%s'\n", words[i],
+                   i ? "count" : "offset");
+            return false;
+        }
     }
-    return bad < 0;
+    return true;
 }
 
 bool io_words_alloc(IoWords *w)
@@ -92,7 +92,7 @@ static void rw_free(IoWords *w)
 
 int io_words_run(IoWords *w, const char *what)
 {
-    w->report.start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    w->start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     io_request_run(&w->req);
     return io_words_finish(w, what);
 }
@@ -111,10 +111,10 @@ int io_words_finish(IoWords *w, const char *what)
                        w->pattern_bytes)) {
             ret = -EINVAL;
         }
-        if (w->dump && !w->report.quiet) {
+        if (w->dump && !w->quiet) {
             io_dump(w->buf, req->bytes, req->offset);
         }
-        io_report(&w->report, req->offset, req->bytes);
+        io_words_report(w);
     }
     rw_free(w);
     return ret;

@@ -18,7 +18,10 @@ typedef struct IoWords {
     IoRequest req;            /* its range and flags are words, too */
     QEMUIOVector qiov;        /* of the buffer */
     void *buf;                /* NULL: the request has none, or not yet */
-    IoReport report;
+    const char *verb;         /* of the report: "read", "wrote", "discard" */
+    int64_t start_ns;         /* when it began, of QEMU_CLOCK_REALTIME */
+    bool quiet;               /* -q */
+    bool machine;             /* -C: the report is one line */
     int pattern;              /* -P; negative: not given */
     int64_t pattern_offset;   /* -s of read; negative: not given */
     int64_t pattern_bytes;    /* -l; the same */
@@ -47,9 +50,9 @@ typedef struct IoWords {
     { 'P', NULL, "pattern", help, io_set_pattern, offsetof(IoWords, pattern) }
 #define IO_MACHINE \
     IO_FLAG('C', "report statistics in a machine parsable format", \
-            report.machine)
+            machine)
 #define IO_QUIET \
-    IO_FLAG('q', "quiet mode, do not show I/O statistics", report.quiet)
+    IO_FLAG('q', "quiet mode, do not show I/O statistics", quiet)
 #define IO_DUMP IO_FLAG('v', "dump buffer to standard output", dump)
 #define IO_INVALID \
     IO_FLAG('i', "treat request as invalid, for exercising stats", invalid)
@@ -88,6 +91,9 @@ int io_words_vector(IoWords *w, int argc, char **argv);
 
 /* Runs the request and finishes it. */
 int io_words_run(IoWords *w, const char *what);
+
+/* Reports success, in the time from the start to now. */
+void io_words_report(const IoWords *w);
 
 /*
  * Of a request that is done: reports a failure as "@what failed", or else
