@@ -212,7 +212,7 @@ static int headers_check_footers(VpcCheck *c)
     c->contrary = (f == COPY_CONTRARY && l == COPY_STALE) ||
                   (l == COPY_CONTRARY && f == COPY_STALE);
     c->write_copy = headers_check_copy(c, f, 0, &first);
-    /* Fields would say nothing: it is the footer of another disk, or data. */
+    /* Its fields would say nothing, because it is another disk's. */
     if (s->footer_lost && l == COPY_DIFFERENT) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, at,
                   "footer at the end of the file", g_strdup(s->footer_problem),

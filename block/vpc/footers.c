@@ -234,6 +234,7 @@ int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS])
         offsets[0] = s->footer_offset;
         return MIN(length, 1);
     }
+    /* A file that goes on after its image may have one in its last sector. */
     footer = s->footer_lost ? 0 : vpc_space_footer(s);
     last = MAX(length, VPC_SECTOR) - VPC_SECTOR;
     offsets[n++] = 0;
@@ -247,9 +248,11 @@ int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS])
     return ret < 0 ? ret : n;
 }
 
-/* Of a footer, the bytes before the reserved ones, and how many may differ. */
-#define FOOTER_BYTES 85
-#define DAMAGED_BYTES 21
+/*
+ * Of the bytes before the reserved ones, how many may differ: a quarter, few
+ * enough that no data resembles the footer by chance.
+ */
+#define DAMAGED_BYTES (offsetof(VpcFooter, reserved) / 4)
 
 bool vpc_resembles_footer(const VpcState *s, const uint8_t *sector,
                           uint64_t bytes)
@@ -260,7 +263,7 @@ bool vpc_resembles_footer(const VpcState *s, const uint8_t *sector,
     if (bytes < VPC_SECTOR) {
         return memcmp(sector, footer, bytes) == 0;
     }
-    for (size_t i = 0; i < FOOTER_BYTES; i++) {
+    for (size_t i = 0; i < offsetof(VpcFooter, reserved); i++) {
         different += sector[i] != footer[i];
     }
     return different <= DAMAGED_BYTES;
@@ -271,27 +274,26 @@ int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
 {
     VpcState *s = bs->opaque;
     uint64_t start = MIN(vpc_layout_footer(data_end), s->exact_length);
-    uint64_t last = s->exact_length - (s->exact_length - start) % VPC_SECTOR;
+    /* Of the last sector, which need not be whole. */
+    uint64_t bytes = (s->exact_length - start) % VPC_SECTOR ?: VPC_SECTOR;
+    uint64_t last = s->exact_length - bytes;
     uint8_t sector[VPC_SECTOR] = { 0 };
-    int ret = 0;
+    int ret;
 
     *last_is_free = true;
     if (start == s->exact_length) {
         return VPC_CONTENT_ZERO;
     }
-    if (last == s->exact_length) {
-        last -= VPC_SECTOR;
-    }
-    ret = bdrv_pread(bs->file, last, sector, s->exact_length - last);
+    ret = bdrv_pread(bs->file, last, sector, bytes);
     if (ret < 0) {
         return ret;
     }
-    if (!buffer_is_zero(sector, sizeof(sector)) &&
-        vpc_resembles_footer(s, sector, s->exact_length - last)) {
+    *last_is_free = buffer_is_zero(sector, sizeof(sector));
+    if (!*last_is_free && vpc_resembles_footer(s, sector, bytes)) {
+        *last_is_free = true;
         ret = vpc_space_content(bs, start, last);
         return ret < 0 ? ret : MAX(ret, (int)VPC_CONTENT_FOOTERS);
     }
-    *last_is_free = buffer_is_zero(sector, sizeof(sector));
     return vpc_space_content(bs, start, s->exact_length);
 }
 
@@ -320,6 +322,7 @@ bool vpc_restore_footer(BlockDriverState *bs)
         footers_damaged_at(bs, s->file_length - VPC_SECTOR)) {
         return false;
     }
+    /* Where the file ends early, else after all that it holds. */
     if (s->exact_length <= vpc_layout_after_footer(place) &&
         ret < VPC_CONTENT_DATA) {
         ret = vpc_put_footer(bs, place);

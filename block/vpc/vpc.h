@@ -129,22 +129,27 @@ void vpc_reopen_abort(BDRVReopenState *state);
  * failure it stays as it was.  Mixed.
  */
 int vpc_reload(BlockDriverState *bs, Error **errp);
-/* There is something wrong that lets the image be read, but not written to. */
+/*
+ * Adds a reason, which the user is shown, why the image may be read, but not
+ * written to.
+ */
 void GCC_FMT_ATTR(2, 3) vpc_refuse_writing(VpcState *s, const char *fmt, ...);
 
-/* Writes the footer at @offset.  0 or -errno.  Mixed. */
+/* Writes the footer at @offset, without a flush.  0 or -errno.  Mixed. */
 int vpc_put_footer(BlockDriverState *bs, uint64_t offset);
 /* Is the footer at @offset on the disk?  1, 0 or -errno.  Mixed. */
 int vpc_is_footer_at(BlockDriverState *bs, uint64_t offset);
 /*
  * Finds the footer that counts: s->footer, footer_offset (of that at the end),
- * footer_lost, file_length.  Mixed.
+ * footer_lost, file_length, exact_length.  0, or -errno with an error: there is
+ * none, or the file could not be read.  Mixed.
  */
 int vpc_find_footer(BlockDriverState *bs, Error **errp);
 /*
  * Looks for a footer after the data, which ends at @end, because a longer file
  * or a device has others in its last sector or none: one before @limit that
- * equals the copy at 0 counts.  Was it found?  Mixed.
+ * equals the copy at 0 counts.  True: it was found, and s->footer_offset is its
+ * own.  Mixed.
  */
 bool vpc_footer_after(BlockDriverState *bs, uint64_t end, uint64_t limit);
 /*
@@ -173,9 +178,17 @@ bool vpc_restore_footer(BlockDriverState *bs);
 #define VPC_MAX_FOOTERS 3
 int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS]);
 
-/* Reads header and BAT, and validates them.  Mixed. */
+/*
+ * Reads header and BAT, and validates them; s->footer and the lengths are those
+ * of the file.  0, or -errno with an error.  On failure the state holds what
+ * was opened until then, which closing frees.  Mixed.
+ */
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp);
-/* No block may lie there; -EINVAL: it is outside the file, or in use. */
+/*
+ * No block may lie in the @bytes of the file from @start on, which @what, as an
+ * error calls it, has.  0, or -EINVAL with an error: they are not all in the
+ * file, or another structure has them.
+ */
 int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
                       uint64_t bytes, Error **errp);
 /* Do bytes of [@start, @end) of the file belong to a reserved range? */
@@ -185,7 +198,10 @@ bool vpc_over_structure(const VpcState *s, uint64_t start, uint64_t end);
  * that lies in the file.
  */
 uint64_t vpc_structures_end(const VpcState *s, bool rooms);
-/* Does a part of [@start, @end) belong to a locator's room? */
+/*
+ * Does a part of [@start, @end) belong to a locator's room?  Nothing is there
+ * yet; only new blocks keep clear of it.
+ */
 bool vpc_over_room(const VpcState *s, uint64_t start, uint64_t end);
 
 /*
@@ -265,6 +281,7 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
                                      int64_t *pnum, int64_t *map,
                                      BlockDriverState **file);
 
+/* Creation and measuring as block_int.h has them. */
 extern QemuOptsList vpc_create_opts;
 int coroutine_fn vpc_co_create(BlockdevCreateOptions *opts, Error **errp);
 int coroutine_fn vpc_co_create_opts(BlockDriver *drv, const char *filename,
@@ -272,13 +289,21 @@ int coroutine_fn vpc_co_create_opts(BlockDriver *drv, const char *filename,
 BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
                               Error **errp);
 
+/*
+ * Changes fields of the footer, on the disk and in memory; without @force none
+ * that give the disk another size.  0, or -errno with an error and all fields
+ * as they were, as far as that could be written.  Mixed.
+ */
 extern QemuOptsList vpc_amend_opts;
 int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp);
+/* Reads nothing; the caller frees it.  Plain. */
 ImageInfoSpecific *vpc_get_specific_info(BlockDriverState *bs, Error **errp);
 
 /*
  * Checks, and repairs what @fix says, when nothing in memory is ahead of the
- * disk and no request is in flight.  Mixed.
+ * disk and no request is in flight.  A repair makes bs->opaque anew.  0 with
+ * @result filled in, or -errno when the check or the repair could not be made.
+ * Mixed.  _co_: flushes first; -EBUSY while requests are in flight.
  */
 int vpc_check(BlockDriverState *bs, BdrvCheckResult *result,
               BdrvCheckMode fix);
