@@ -109,21 +109,6 @@ static void repair_clear_part(uint8_t *buf, uint64_t start, uint64_t bytes,
     }
 }
 
-/* How much of [@start, @end), a part of a block, is a hole or past the end. */
-static uint64_t repair_hole_at(const VpcCheck *c, uint64_t start, uint64_t end)
-{
-    int64_t pnum = 0;
-    int ret;
-
-    if (start >= c->file_end) {
-        return end - start;
-    }
-    ret = bdrv_block_status(c->bs->file->bs, start, end - start, &pnum, NULL,
-                            NULL);
-    return ret >= 0 && (ret & BDRV_BLOCK_ZERO)
-           ? MIN((uint64_t)pnum, end - start) : 0;
-}
-
 /*
  * Copies what is the block's own: zeroes take the place of other structures,
  * and of what is past the end, because the guest must not see these.
@@ -138,9 +123,15 @@ static int repair_copy_block(const VpcCheck *c, const VpcMove *m, uint8_t *buf)
     int ret = 0;
 
     while (from < end && ret >= 0) {
-        uint64_t n = repair_hole_at(c, from, end);
-        bool zero = n > 0;
+        int64_t n = end - from;
+        bool zero = from >= c->file_end;
 
+        /* A hole is skipped, because blocks of a GiB may be all but empty. */
+        if (!zero) {
+            ret = bdrv_block_status(c->bs->file->bs, from, n, &n, NULL, NULL);
+            zero = ret >= 0 && (ret & BDRV_BLOCK_ZERO) && n > 0;
+            n = MIN((uint64_t)n, end - from);
+        }
         if (!zero) {
             n = MIN(end - from, COPY_BYTES);
             ret = bdrv_pread(c->bs->file, from, buf, n);
