@@ -174,6 +174,7 @@ static bool input_push(Visitor *v, const char *name, QDict *dict, QList *list,
     };
     g_autofree char *path = NULL;
 
+    /* Each level takes stack, of which a coroutine has little. */
     if (iv->stack->len == VISITOR_MAX_DEPTH) {
         path = input_path(v, name);
         error_setg(errp, "Parameter '%s' is nested too deeply", path);
@@ -250,6 +251,7 @@ static bool input_start_alternate(Visitor *v, const char *name, QType *type,
         return false;
     }
     *type = qobject_type(obj);
+    /* Options are strings, so one that was typed after all counts as such. */
     if (to_iv(v)->keyval && (*type == QTYPE_QNUM || *type == QTYPE_QBOOL)) {
         *type = QTYPE_QSTRING;
     }
@@ -273,6 +275,7 @@ static bool input_int64(Visitor *v, const char *name, int64_t *obj,
     g_autofree char *text = NULL;
     int64_t parsed;
 
+    /* A number that does not fit goes on, to fail as a text or by its type. */
     if (num && qnum_get_try_int(num, obj)) {
         return true;
     }
@@ -314,6 +317,7 @@ static bool input_unsigned(Visitor *v, const char *name, uint64_t *obj,
     if (num && qnum_get_try_uint(num, obj)) {
         return true;
     }
+    /* The message is qemu-img's, which has this word for any unsigned type. */
     if (!to_iv(v)->keyval) {
         return bad_text(v, name, "uint64", errp);
     }
@@ -379,6 +383,7 @@ static void input_free(Visitor *v)
 {
     InputVisitor *iv = to_iv(v);
 
+    /* A visit that was given up half-way leaves containers open. */
     while (iv->stack->len) {
         input_pop(v);
     }
@@ -434,6 +439,7 @@ Visitor *qobject_input_visitor_new_flat_confused(QDict *qdict, Error **errp)
         return NULL;
     }
     v = qobject_input_visitor_new_keyval(nested);
+    /* The visitor has a reference of its own. */
     qobject_unref(nested);
     return v;
 }

@@ -28,7 +28,10 @@ static OutputVisitor *to_ov(Visitor *v)
     return container_of(v, OutputVisitor, visitor);
 }
 
-/* Puts a value where the walk stands; takes over the reference. */
+/*
+ * Puts a value where the walk stands; takes over the reference.  True, so that
+ * it can be the result of callbacks that fail in an input visitor only.
+ */
 static bool output_add(Visitor *v, const char *name, QObject *value)
 {
     OutputVisitor *ov = to_ov(v);
@@ -51,6 +54,7 @@ static bool output_add(Visitor *v, const char *name, QObject *value)
 
 static bool output_start(Visitor *v, const char *name, QObject *container)
 {
+    /* Added while it is empty, so that what is abandoned goes with the root. */
     output_add(v, name, container);
     g_ptr_array_add(to_ov(v)->open, container);
     return true;

@@ -34,9 +34,11 @@ bool visit_start_struct(Visitor *v, const char *name, void **obj, size_t size,
 {
     bool alloc = obj && visit_is_input(v);
 
+    /* Set in any case, so that the caller may free it whatever happens. */
     if (alloc) {
         *obj = NULL;
     }
+    /* An output visitor describes an object that is there. */
     assert(!obj || alloc || *obj);
     if (!v->ops->start_struct(v, name, errp)) {
         return false;
@@ -67,6 +69,7 @@ bool visit_start_list(Visitor *v, const char *name, void **list, Error **errp)
 
 bool visit_next_list(Visitor *v, void **tail, size_t size)
 {
+    /* For output *tail is the next element already, or the end. */
     if (visit_is_input(v) && v->ops->next_list(v)) {
         *tail = g_malloc0(size);
     }
@@ -81,6 +84,7 @@ void visit_end_list(Visitor *v)
 bool visit_start_alternate(Visitor *v, const char *name, void **obj,
                            size_t size, QType *type, Error **errp)
 {
+    /* Nothing to begin: what is described is the branch, under the same name. */
     if (!visit_is_input(v)) {
         assert(*obj);
         return true;
@@ -126,6 +130,7 @@ bool visit_type_enum(Visitor *v, const char *name, int *obj,
     if (!v->ops->type_str(v, name, &text, errp)) {
         return false;
     }
+    /* Its own error would not say which parameter it is about. */
     value = qapi_enum_parse(lookup, text, -1, NULL);
     if (value < 0) {
         path = v->ops->path(v, name);

@@ -24,6 +24,7 @@ Error *error_fatal;
 /* Act on the two special destinations; @err is freed if it returns. */
 static void error_end_process(Error **errp, Error *err)
 {
+    /* A bug, so the place counts; a fatal error is the user's concern. */
     if (errp == &error_abort) {
         error_printf("Unexpected error in %s() at %s:%d:\n", err->func,
                      err->src, err->line);

@@ -86,6 +86,7 @@ bool has_help_option(const char *params)
 {
     bool found = false;
 
+    /* Item by item, because in `a=b,,help` the word is part of a value. */
     while (!found && *params) {
         g_autofree char *item = NULL;
 
@@ -136,6 +137,7 @@ bool qemu_opts_do_parse(QemuOpts *opts, const char *params,
         const char *set;
 
         params = opt_next_item(params, firstname, &name, &value);
+        /* Only the first value may come without its name. */
         firstname = NULL;
         set = name;
         if (!value) {

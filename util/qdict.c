@@ -82,6 +82,7 @@ void qdict_put_obj(QDict *qdict, const char *key, QObject *value)
     entry = g_new0(QDictEntry, 1);
     entry->key = g_strdup(key);
     entry->value = value;
+    /* A link in the entry, so that an order costs no further allocation. */
     entry->link.data = entry;
     g_hash_table_insert(qdict->table, entry->key, entry);
     g_queue_push_tail_link(&qdict->order, &entry->link);
@@ -167,6 +168,7 @@ bool qdict_is_equal(const QDict *x, const QDict *y)
 {
     const QDictEntry *entry;
 
+    /* As many keys: then all of them are the same if those of x are in y. */
     if (qdict_size(x) != qdict_size(y)) {
         return false;
     }

@@ -61,7 +61,7 @@ void qobject_unref_impl(QObject *obj)
                            qobject_destroy_ref);
         break;
     default:
-        break;
+        break; /* the others own nothing */
     }
     g_free(obj);
 }

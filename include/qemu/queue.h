@@ -56,6 +56,7 @@
 #define QLIST_INSERT_BEFORE(before, elm, field) \
     QLIST_LINK_((before)->field.le_prev, elm, field)
 
+/* The link becomes NULL, which QLIST_IS_INSERTED() looks at. */
 #define QLIST_REMOVE(elm, field) do {                                     \
     __typeof__(elm) qlist_removed_ = (elm);                               \
     if (qlist_removed_->field.le_next) {                                  \
@@ -137,12 +138,8 @@
     QSIMPLEQ_LINK_(head, &(head)->sqh_first, elm, field)
 #define QSIMPLEQ_INSERT_AFTER(head, after, elm, field) \
     QSIMPLEQ_LINK_(head, &(after)->field.sqe_next, elm, field)
-
-#define QSIMPLEQ_INSERT_TAIL(head, elm, field) do {                       \
-    (elm)->field.sqe_next = NULL;                                         \
-    *(head)->sqh_last = (elm);                                            \
-    (head)->sqh_last = &(elm)->field.sqe_next;                            \
-} while (0)
+#define QSIMPLEQ_INSERT_TAIL(head, elm, field) \
+    QSIMPLEQ_LINK_(head, (head)->sqh_last, elm, field)
 
 #define QSIMPLEQ_REMOVE_HEAD(head, field) \
     QSIMPLEQ_UNLINK_(head, &(head)->sqh_first, field)
@@ -256,6 +253,7 @@ typedef struct QTailQLink {
     qt_prev_->tql_next = (elm);                                           \
 } while (0)
 
+/* The link becomes NULL, which QTAILQ_IN_USE() looks at. */
 #define QTAILQ_REMOVE(head, elm, field) do {                              \
     QTailQLink *qt_prev_ = (elm)->field.tqe_circ.tql_prev;                \
     if ((elm)->field.tqe_next) {                                          \

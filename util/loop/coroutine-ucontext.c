@@ -39,6 +39,10 @@
 #include <valgrind/valgrind.h>
 #endif
 
+/*
+ * Foreign drivers may put 512 KiB on a stack.  The guard is larger than a page,
+ * because a function with a large frame may skip one.
+ */
 #define STACK_SIZE (1024 * 1024)
 #define GUARD_SIZE (64 * 1024)
 
