@@ -63,6 +63,7 @@ static void delete_section(void *opts)
     qemu_opts_del(opts);
 }
 
+/* An identifier that is used twice is an error of qemu_opts_create(). */
 static QemuOpts *add_section(Sections *sections, const char *id, Error **errp)
 {
     QemuOpts *opts = qemu_opts_create(sections->list, id, true, errp);
@@ -136,6 +137,9 @@ static int read_line(Sections *kinds, const char *line, QemuOpts **opts,
     return read_setting(*opts, line, errp);
 }
 
+/*
+ * Read whole before any rule is made, so that a mistake at the end leaves none.
+ */
 static int read_file(Sections *kinds, const char *config, Error **errp)
 {
     FILE *file = fopen(config, "re");
@@ -240,6 +244,10 @@ static int read_options(Sections *sections, QDict *options, Error **errp)
 
 /* ---- rules -------------------------------------------------------------- */
 
+/*
+ * Without iotype all requests that QEMU's blkdebug knows are meant; the types
+ * that came later have to be named.
+ */
 static int fill_inject_error(BlkdebugRule *rule, QemuOpts *opts, Error **errp)
 {
     const char *iotype = qemu_opt_get(opts, "iotype");

@@ -37,6 +37,10 @@ void blkdebug_rules_add(BlkdebugRules *rules, BlkdebugRule *rule)
     QLIST_INSERT_HEAD(&rules->events[rule->event], rule, next);
 }
 
+/*
+ * A rule may be in both lists; SAFE, because only active ones are in the
+ * second.
+ */
 static void rule_remove(BlkdebugRule *rule)
 {
     QLIST_SAFE_REMOVE(rule, active_next);
@@ -45,6 +49,10 @@ static void rule_remove(BlkdebugRule *rule)
     g_free(rule);
 }
 
+/*
+ * A stopped request would be resumed into freed memory; the node is drained
+ * before.
+ */
 void blkdebug_rules_free(BlkdebugRules *rules)
 {
     assert(QLIST_EMPTY(&rules->stops));
@@ -81,6 +89,11 @@ static void add_stop(BlkdebugRules *rules, BlkdebugRule *rule,
     printf("blkdebug: Suspended request '%s'\n", stop->tag);
 }
 
+/*
+ * The new state is set after the walk, because all rules of one event are
+ * compared with the state that it found.  The macro permits removal, since a
+ * breakpoint that stops a request is removed.
+ */
 void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
                           bool may_stop)
 {
@@ -115,6 +128,7 @@ void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
 
 /* ---- errors ------------------------------------------------------------- */
 
+/* An empty request (flush, truncate) matches only rules without an offset. */
 static bool rule_matches(const BlkdebugRule *rule, uint64_t offset,
                          uint64_t bytes, BlkdebugIOType iotype)
 {
@@ -144,6 +158,10 @@ static BlkdebugRule *find_rule(BlkdebugRules *rules, uint64_t offset,
     return NULL;
 }
 
+/*
+ * The rule is read before it may be removed.  Without `immediately` the request
+ * fails from the loop, as one that a device has failed would.
+ */
 int coroutine_fn blkdebug_rules_check(BlkdebugRules *rules, uint64_t offset,
                                       uint64_t bytes, BlkdebugIOType iotype)
 {
@@ -179,6 +197,7 @@ void blkdebug_rules_break(BlkdebugRules *rules, BlkdebugEvent event,
     blkdebug_rules_add(rules, rule);
 }
 
+/* All breakpoints of the name: it need not be unique. */
 int blkdebug_rules_unbreak(BlkdebugRules *rules, const char *tag)
 {
     int ret = -ENOENT;
@@ -237,6 +256,10 @@ int blkdebug_rules_resume(BlkdebugRules *rules, const char *tag, bool all)
     return ret;
 }
 
+/*
+ * From the loop: this is called in the middle of beginning a drained section,
+ * which must not run requests.
+ */
 void blkdebug_rules_release(BlkdebugRules *rules, AioContext *ctx)
 {
     while (!QLIST_EMPTY(&rules->stops)) {

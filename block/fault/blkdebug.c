@@ -131,6 +131,10 @@ static void blkdebug_close(BlockDriverState *bs)
     g_free(s->config);
 }
 
+/*
+ * Rules are read before the child is opened, because a mistake in them must be
+ * reported even when the image cannot be opened.
+ */
 static int open_with(BlockDriverState *bs, QDict *options, QemuOpts *opts,
                      Error **errp)
 {
@@ -174,6 +178,7 @@ static int blkdebug_file_open(BlockDriverState *bs, QDict *options, int flags,
     return ret;
 }
 
+/* A limit of 0 leaves the child's, which the layer has merged already. */
 static void blkdebug_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     BDRVBlkdebugState *s = bs->opaque;
@@ -258,6 +263,7 @@ static int coroutine_fn blkdebug_co_pwrite_zeroes(BlockDriverState *bs,
     return ret ? ret : bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
 }
 
+/* Less than a unit is refused, as a device would, and counts as done. */
 static int coroutine_fn blkdebug_co_pdiscard(BlockDriverState *bs,
                                              int64_t offset, int bytes)
 {
@@ -270,6 +276,10 @@ static int coroutine_fn blkdebug_co_pdiscard(BlockDriverState *bs,
     return ret ? ret : bdrv_co_pdiscard(bs->file, offset, bytes);
 }
 
+/*
+ * The layer goes on to bs->file only after a success, so a rule that fails a
+ * flush keeps the child from being flushed.
+ */
 static int coroutine_fn blkdebug_co_flush_to_disk(BlockDriverState *bs)
 {
     return blkdebug_check(bs, 0, 0, BLKDEBUG_IO_TYPE_FLUSH);
@@ -305,6 +315,10 @@ static int coroutine_fn blkdebug_co_block_status(BlockDriverState *bs,
 
 /* ---- debugging ---------------------------------------------------------- */
 
+/*
+ * In a drained section nothing is stopped, because the section waits for all
+ * that is on its way.
+ */
 static void blkdebug_debug_event(BlockDriverState *bs, BlkdebugEvent event)
 {
     BDRVBlkdebugState *s = bs->opaque;

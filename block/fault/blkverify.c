@@ -71,6 +71,10 @@ static void blkverify_parse_filename(const char *filename, QDict *options,
     qdict_put_str(options, "x-image", colon + 1);
 }
 
+/*
+ * Only what both children can take is offered, because each request goes to
+ * both.
+ */
 static int blkverify_file_open(BlockDriverState *bs, QDict *options, int flags,
                                Error **errp)
 {
@@ -104,6 +108,7 @@ static int blkverify_file_open(BlockDriverState *bs, QDict *options, int flags,
     return 0;
 }
 
+/* A name that is cut off would open something else, so there is none then. */
 static void blkverify_refresh_filename(BlockDriverState *bs)
 {
     BDRVBlkverifyState *s = bs->opaque;
@@ -128,6 +133,7 @@ static int64_t blkverify_getlength(BlockDriverState *bs)
     return bdrv_getlength(s->test->bs);
 }
 
+/* Only if both are zero, since a read compares them. */
 static int blkverify_has_zero_init(BlockDriverState *bs)
 {
     BDRVBlkverifyState *s = bs->opaque;
@@ -171,6 +177,7 @@ static void coroutine_fn verify_begin(BDRVBlkverifyState *s,
     QLIST_INSERT_HEAD(&s->requests, req, next);
 }
 
+/* All waiters look again: which of them can go on depends on all requests. */
 static void coroutine_fn verify_end(BDRVBlkverifyState *s, VerifyRequest *req)
 {
     QLIST_REMOVE(req, next);
@@ -218,6 +225,10 @@ static int verify_data(const VerifyRequest *req, QEMUIOVector *qiov,
     return 0;
 }
 
+/*
+ * The caller's vector takes what `test` gives; the copy of `raw` is only
+ * compared.
+ */
 static int coroutine_fn blkverify_co_preadv(BlockDriverState *bs,
                                             uint64_t offset, uint64_t bytes,
                                             QEMUIOVector *qiov, int flags)
@@ -280,6 +291,9 @@ static int coroutine_fn blkverify_co_flush_to_disk(BlockDriverState *bs)
     return bdrv_co_flush(s->test->bs);
 }
 
+/*
+ * `raw` may become longer than asked: only the length of `test` is ever used.
+ */
 static int coroutine_fn blkverify_co_truncate(BlockDriverState *bs,
                                               int64_t offset, bool exact,
                                               PreallocMode prealloc,

@@ -42,6 +42,7 @@ static const char *const delay_strong_runtime_opts[] = {
     "seed", "max-ns", NULL
 };
 
+/* Whatever the child supports can be passed on, because nothing is changed. */
 static int delay_open(BlockDriverState *bs, QDict *options, int flags,
                       Error **errp)
 {

@@ -39,6 +39,9 @@ static MemPage zero_page = { .refs = 2 };
 
 /* ---- pages -------------------------------------------------------------- */
 
+/*
+ * zero_page is not counted, because its count would be shared between threads.
+ */
 static void page_unref(gpointer opaque)
 {
     MemPage *page = opaque;
@@ -48,6 +51,7 @@ static void page_unref(gpointer opaque)
     }
 }
 
+/* By comparison: the difference of two numbers may not fit an int. */
 static gint page_compare(gconstpointer a, gconstpointer b, gpointer opaque)
 {
     uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
@@ -60,6 +64,7 @@ static MemPage *page_find(const MemDisk *disk, int64_t number)
     return g_tree_lookup(disk->pages, (gconstpointer)(uintptr_t)number);
 }
 
+/* The tree drops its reference to the page that stood there before. */
 static void page_put(MemDisk *disk, int64_t number, MemPage *page)
 {
     g_tree_insert(disk->pages, (gpointer)(uintptr_t)number, page);
@@ -154,6 +159,10 @@ static void clear_tail(MemDisk *disk)
     }
 }
 
+/*
+ * What is cut off must not come back when the disk grows again, so its pages
+ * are dropped, and the rest of the last one is cleared.
+ */
 void mem_disk_set_length(MemDisk *disk, int64_t length)
 {
     bool shorter = length < disk->length;
@@ -193,6 +202,7 @@ void mem_disk_read(const MemDisk *disk, int64_t offset, void *buf,
     }
 }
 
+/* A page that is overwritten whole needs no copy of its old content. */
 void mem_disk_write(MemDisk *disk, int64_t offset, const void *buf,
                     size_t bytes)
 {
@@ -260,6 +270,7 @@ void mem_disk_zero(MemDisk *disk, int64_t offset, int64_t bytes)
     zero_part(disk, stop, end - stop);
 }
 
+/* Without a page it depends on whether the background is zero there. */
 static bool page_is_hole(const MemDisk *disk, int64_t number)
 {
     MemPage *page = page_find(disk, number);
@@ -268,6 +279,10 @@ static bool page_is_hole(const MemDisk *disk, int64_t number)
                 : (number + 1) * PAGE_SIZE_MEM <= disk->stale_from;
 }
 
+/*
+ * Where there are no pages their next number is looked up, because a sparse
+ * disk may have terabytes without one.
+ */
 bool mem_disk_hole(const MemDisk *disk, int64_t offset, int64_t *bytes)
 {
     int64_t number = offset / PAGE_SIZE_MEM;
@@ -294,6 +309,7 @@ int64_t mem_disk_allocated(const MemDisk *disk)
     return (int64_t)g_tree_nnodes(disk->pages) * PAGE_SIZE_MEM;
 }
 
+/* Space that is there already keeps its background; only growth is affected. */
 void mem_disk_set_stale(MemDisk *disk, bool stale)
 {
     disk->stale_from = stale ? MIN(disk->stale_from, disk->length) : INT64_MAX;
@@ -334,6 +350,7 @@ MemDisk *mem_disk_find(const char *name)
     return disks ? g_hash_table_lookup(disks, name) : NULL;
 }
 
+/* Copies share pages until one of them is written (page_own()). */
 static gboolean share_page(gpointer key, gpointer value, gpointer opaque)
 {
     MemPage *page = value;
@@ -362,6 +379,7 @@ static void disk_free(MemDisk *disk)
     g_free(disk);
 }
 
+/* The table goes with the last disk, so that a leak checker finds nothing. */
 void mem_disk_free(MemDisk *disk)
 {
     assert(disk->users == 0);
@@ -383,6 +401,7 @@ void mem_disk_hold(MemDisk *disk)
     disk->users++;
 }
 
+/* A disk without a name cannot be found again, so nothing else can use it. */
 void mem_disk_release(MemDisk *disk)
 {
     if (--disk->users == 0 && !disk->name) {

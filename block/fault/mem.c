@@ -93,6 +93,10 @@ static MemDisk *mem_open_disk(QemuOpts *opts, Error **errp)
     return disk;
 }
 
+/*
+ * The flags promise what memory always keeps: a write that has ended is
+ * durable.
+ */
 static int mem_file_open(BlockDriverState *bs, QDict *options, int flags,
                          Error **errp)
 {
@@ -118,6 +122,7 @@ static void mem_close(BlockDriverState *bs)
     mem_disk_release(s->disk);
 }
 
+/* An anonymous disk cannot be opened a second time, so it has no name. */
 static void mem_refresh_filename(BlockDriverState *bs)
 {
     BDRVMemState *s = bs->opaque;
@@ -202,11 +207,15 @@ static coroutine_fn MemDisk *mem_begin(BlockDriverState *bs, MemOp op)
     return s->disk;
 }
 
+/* In this order, because the sum might overflow. */
 static bool fits(uint64_t offset, uint64_t bytes)
 {
     return offset <= MEM_MAX_LENGTH && bytes <= MEM_MAX_LENGTH - offset;
 }
 
+/*
+ * Element by element; nothing yields in between, so it is one moment's content.
+ */
 static int coroutine_fn mem_co_preadv(BlockDriverState *bs, uint64_t offset,
                                       uint64_t bytes, QEMUIOVector *qiov,
                                       int flags)
@@ -221,6 +230,10 @@ static int coroutine_fn mem_co_preadv(BlockDriverState *bs, uint64_t offset,
     return 0;
 }
 
+/*
+ * Checked before anything is written, because a request that fails has changed
+ * nothing.
+ */
 static int coroutine_fn mem_co_pwritev(BlockDriverState *bs, uint64_t offset,
                                        uint64_t bytes, QEMUIOVector *qiov,
                                        int flags)
@@ -251,6 +264,7 @@ static int coroutine_fn mem_co_pwrite_zeroes(BlockDriverState *bs,
     return 0;
 }
 
+/* A discard never makes the disk longer, unlike zeroes. */
 static int coroutine_fn mem_co_pdiscard(BlockDriverState *bs, int64_t offset,
                                         int bytes)
 {
@@ -263,6 +277,9 @@ static int coroutine_fn mem_co_pdiscard(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
+/*
+ * There is nothing to do but to be counted, and to yield as a real flush would.
+ */
 static int coroutine_fn mem_co_flush_to_disk(BlockDriverState *bs)
 {
     mem_begin(bs, MEM_FLUSH);
@@ -322,6 +339,7 @@ static int64_t mem_get_allocated_file_size(BlockDriverState *bs)
     return mem_disk_allocated(s->disk);
 }
 
+/* What a stale disk grows by holds old bytes, as on a device used before. */
 static int mem_has_zero_init(BlockDriverState *bs)
 {
     BDRVMemState *s = bs->opaque;

@@ -29,6 +29,9 @@ static BlockDriver bdrv_volatile_cache;
 
 /* ---- open --------------------------------------------------------------- */
 
+/*
+ * FUA is not offered: it would be a flush, which the layer then sends itself.
+ */
 static int volatile_cache_open(BlockDriverState *bs, QDict *options, int flags,
                                Error **errp)
 {
@@ -123,6 +126,7 @@ static int coroutine_fn volatile_cache_co_pwrite_zeroes(BlockDriverState *bs,
     return 0;
 }
 
+/* Past the end there is nothing to discard, and zeroes would make it longer. */
 static int coroutine_fn volatile_cache_co_pdiscard(BlockDriverState *bs,
                                                    int64_t offset, int bytes)
 {
@@ -135,6 +139,10 @@ static int coroutine_fn volatile_cache_co_pdiscard(BlockDriverState *bs,
     return 0;
 }
 
+/*
+ * Preallocated space is written as zeroes, because it has to survive, or be
+ * lost, as data does.
+ */
 static int coroutine_fn volatile_cache_co_truncate(BlockDriverState *bs,
                                                    int64_t offset, bool exact,
                                                    PreallocMode prealloc,
@@ -186,6 +194,10 @@ static int coroutine_fn write_out(BdrvChild *file, const VolatileEntry *e)
     }
 }
 
+/*
+ * Only the entries that were there at the start: what comes while the child is
+ * written belongs to the next flush.
+ */
 static int coroutine_fn volatile_cache_co_flush(BlockDriverState *bs)
 {
     BDRVVolatileCacheState *s = bs->opaque;

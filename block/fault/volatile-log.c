@@ -32,6 +32,7 @@ VolatileLog *volatile_log_new(int64_t length, bool stale)
     return log;
 }
 
+/* Entries are immutable, so copies share them. */
 VolatileLog *volatile_log_copy(const VolatileLog *log)
 {
     VolatileLog *copy = volatile_log_new(log->old_length, log->stale);
@@ -57,12 +58,14 @@ unsigned volatile_log_entries(const VolatileLog *log)
     return log->entries->len;
 }
 
+/* A write past the end makes the file longer; a truncation sets its length. */
 static int64_t length_after(const VolatileEntry *e, int64_t length)
 {
     return e->kind == VOLATILE_TRUNCATE ? e->offset
                                         : MAX(length, e->offset + e->bytes);
 }
 
+/* The length is kept along, because it is asked for at every request. */
 static VolatileEntry *append(VolatileLog *log, VolatileKind kind,
                              int64_t offset, int64_t bytes, size_t data)
 {
@@ -96,6 +99,7 @@ void volatile_log_truncate(VolatileLog *log, int64_t length)
     append(log, VOLATILE_TRUNCATE, length, 0, 0);
 }
 
+/* old_length follows, since the child has these entries' lengths now. */
 void volatile_log_settle(VolatileLog *log, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -167,6 +171,10 @@ static void overlay_touch(const Touch *touch, int64_t offset,
     }
 }
 
+/*
+ * In order, so that of several touches the last one counts; what a truncation
+ * cut off reads as zeroes whatever the child holds there.
+ */
 void volatile_log_overlay(const VolatileLog *log, int64_t offset,
                           QEMUIOVector *qiov)
 {
@@ -186,6 +194,10 @@ void volatile_log_overlay(const VolatileLog *log, int64_t offset,
     overlay_touch(&past_end, offset, qiov);
 }
 
+/*
+ * The last touch of @offset decides; a later one that begins after it ends the
+ * answer.
+ */
 int volatile_log_status(const VolatileLog *log, int64_t offset, int64_t *bytes)
 {
     int64_t length = log->old_length, end = offset + *bytes;
@@ -214,6 +226,7 @@ int volatile_log_status(const VolatileLog *log, int64_t offset, int64_t *bytes)
 
 /* ---- power cuts --------------------------------------------------------- */
 
+/* The finaliser of splitmix64: neighbouring seeds give unrelated numbers. */
 static uint64_t mix64(uint64_t x)
 {
     x += 0x9e3779b97f4a7c15;
@@ -297,6 +310,10 @@ static int apply_length(BlockBackend *target, int64_t length)
     return blk_truncate(target, length, true, PREALLOC_MODE_OFF, NULL);
 }
 
+/*
+ * With the old length, as if the metadata of the file had been lost: bytes past
+ * it are unreachable, and truncations did not happen.
+ */
 static int apply_entry(const VolatileLog *log, unsigned i, const PowerCut *cut,
                        BlockBackend *target)
 {
@@ -320,6 +337,7 @@ static int apply_entry(const VolatileLog *log, unsigned i, const PowerCut *cut,
     return apply_range(e, e->offset, end, target);
 }
 
+/* The length is set at last: each entry that survives may have changed it. */
 int volatile_log_apply(const VolatileLog *log, const PowerCut *cut,
                        BlockBackend *target)
 {
