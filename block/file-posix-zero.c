@@ -70,8 +70,8 @@ static int coroutine_fn file_reach_end(FileState *s, int64_t end)
     if (s->is_device || length >= end) {
         return 0;
     }
-    ret = file_not_supported(io_engine_fallocate(s->engine, &s->file, 0,
-                                                 end - 1, 1));
+    ret = file_not_supported(
+        io_engine_fallocate(s->engine, &s->file, 0, end - 1, 1));
     if (ret != -ENOTSUP || s->file.direct) {
         /* A single byte cannot be written with O_DIRECT. */
         return ret;
@@ -110,8 +110,8 @@ int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
     /* The same in two steps: no data, but space. */
     ret = file_punch_hole(s, offset, bytes);
     if (ret == 0) {
-        ret = file_not_supported(io_engine_fallocate(s->engine, &s->file, 0,
-                                                     offset, bytes));
+        ret = file_not_supported(
+            io_engine_fallocate(s->engine, &s->file, 0, offset, bytes));
     }
     return ret;
 }
@@ -198,8 +198,7 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
         end = QEMU_ALIGN_UP(MAX(end, offset + 1), align);
     }
     *pnum = MIN(bytes, end - offset);
-    return (ret ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO) |
-           BDRV_BLOCK_OFFSET_VALID;
+    return (ret ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO) | BDRV_BLOCK_OFFSET_VALID;
 }
 
 /* ---- copying inside the kernel ------------------------------------------ */

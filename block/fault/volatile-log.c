@@ -245,7 +245,8 @@ static bool entry_survives(const PowerCut *cut, const VolatileEntry *e,
     case POWER_CUT_SUBSET:
         return i < 64 ? cut->seed >> i & 1 : mix64(mix64(cut->seed) + i) & 1;
     default:
-        return e->kind != VOLATILE_TRUNCATE || (mix64(mix64(cut->seed) + i) & 1);
+        return e->kind != VOLATILE_TRUNCATE ||
+               (mix64(mix64(cut->seed) + i) & 1);
     }
 }
 

@@ -498,8 +498,6 @@ int bdrv_probe_geometry(BlockDriverState *bs, HDGeometry *geo);
 
 /* Of memory for direct I/O on @bs (NULL: on any), in bytes.  Plain. */
 size_t bdrv_opt_mem_align(BlockDriverState *bs);
-/* Request alignment in bytes, a power of two.  Plain. */
-uint32_t bdrv_get_request_alignment(BlockDriverState *bs);
 
 /*
  * Memory fit for direct I/O on @bs, to be freed with qemu_vfree(); never NULL

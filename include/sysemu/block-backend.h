@@ -55,7 +55,6 @@ AioContext *blk_get_aio_context(BlockBackend *blk);
 int64_t blk_getlength(BlockBackend *blk);
 bool blk_is_read_only(BlockBackend *blk);
 bool blk_is_available(BlockBackend *blk);
-uint32_t blk_get_request_alignment(BlockBackend *blk);
 void *blk_try_blockalign(BlockBackend *blk, size_t size);
 
 /* Requests: 0 or -errno; co-only. */

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include "block/aio.h"
+#include "block/block_int.h"
 #include "../image-files.h"
 #include "loop-device.h"
 
@@ -534,7 +535,7 @@ static void test_copy(void)
 static void check_status(const char *path, int flags)
 {
     BlockBackend *blk = image_open("file", path, NULL, flags, &error_abort);
-    int64_t align = blk_get_request_alignment(blk);
+    int64_t align = blk_bs(blk)->bl.request_alignment;
     int64_t length = length_of(path), end = blk_getlength(blk), pnum, map;
     g_autofree uint8_t *data = g_malloc0(end + align + 4096);
     int fd = open(path, O_RDONLY);
@@ -627,7 +628,7 @@ static void check_device(const LoopDevice *dev, int flags)
     g_assert_cmpint(blk_getlength(blk), ==, 8 * MiB);
     g_assert_cmpint(bdrv_probe_blocksizes(file, &sizes), ==, 0);
     g_assert_cmpint(sizes.log, ==, 4096);
-    g_assert_cmpint(bdrv_get_request_alignment(file), ==, flags ? 4096 : 1);
+    g_assert_cmpint(file->bl.request_alignment, ==, flags ? 4096 : 1);
     g_assert_cmpint(bdrv_has_zero_init(file), ==, 0);
 
     memset(buf, 7, 100000);

@@ -253,7 +253,7 @@ static void test_finflate(void)
     assert_open_fails("mem:z", NULL, BDRV_O_RDWR, "Image is read-only");
     blk = open_blk("mem:z", NULL, 0);
     g_assert_cmpint(blk_getlength(blk), ==, sizeof(buf));
-    g_assert_cmpint(blk_get_request_alignment(blk), ==, 512);
+    g_assert_cmpint(blk_bs(blk)->bl.request_alignment, ==, 512);
     /* Unaligned, over two blocks: the layer rounds for the driver. */
     g_assert_cmpint(blk_pread(blk, 4000, buf, 200), ==, 200);
     g_assert_cmpint(buf[0], ==, 'a');
@@ -570,7 +570,7 @@ static void test_raw_guessed(void)
     f = mem_file("r", 4096);
     blk = open_blk("mem:r", NULL, BDRV_O_RDWR);
     g_assert_cmpstr(bdrv_get_format_name(blk_bs(blk)), ==, "raw");
-    g_assert_cmpint(blk_get_request_alignment(blk), ==, 512);
+    g_assert_cmpint(blk_bs(blk)->bl.request_alignment, ==, 512);
     g_assert_cmpint(blk_pwrite(blk, 1, "harmless", 8, 0), ==, 8);
     g_assert_cmpint(blk_pwrite(blk, 0, head, sizeof(head), 0), ==, -EPERM);
     g_assert_cmpmem(f->data, 9, "\0harmless", 9);

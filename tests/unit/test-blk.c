@@ -208,9 +208,9 @@ static void test_limits(void)
     Fixture f = fixture_new();
     void *buf;
 
-    g_assert_cmpuint(blk_get_request_alignment(f.blk), ==, 1);
+    g_assert_cmpuint(blk_bs(f.blk)->bl.request_alignment, ==, 1);
     f.bs->bl.request_alignment = 512;
-    g_assert_cmpuint(blk_get_request_alignment(f.blk), ==, 512);
+    g_assert_cmpuint(blk_bs(f.blk)->bl.request_alignment, ==, 512);
     buf = blk_try_blockalign(f.blk, 0);
     g_assert(buf && QEMU_PTR_IS_ALIGNED(buf, 512));
     qemu_vfree(buf);

@@ -240,12 +240,6 @@ bool blk_is_read_only(BlockBackend *blk)
     return blk->root && bdrv_is_read_only(blk_bs(blk));
 }
 
-uint32_t blk_get_request_alignment(BlockBackend *blk)
-{
-    return blk->root ? bdrv_get_request_alignment(blk_bs(blk))
-                     : BDRV_SECTOR_SIZE;
-}
-
 void *blk_try_blockalign(BlockBackend *blk, size_t size)
 {
     return qemu_try_blockalign(blk_bs(blk), size);

@@ -258,9 +258,9 @@ static int open_with_options(BlockDriverState *bs, BlockDriver *drv,
  * explicit_options are copied before anything is inherited, so that a reopening
  * can take what is inherited from a parent that has changed.
  */
-static int open_described(BlockDriverState *bs, const char *filename, QDict *options,
-                    int flags, BlockDriverState *parent,
-                    const BdrvChildRole *role, Error **errp)
+static int open_described(BlockDriverState *bs, const char *filename,
+                          QDict *options, int flags, BlockDriverState *parent,
+                          const BdrvChildRole *role, Error **errp)
 {
     if (bdrv_take_json_name(&filename, options, errp) < 0) {
         return -EINVAL;
@@ -351,7 +351,8 @@ BlockDriverState *bdrv_open_inherit(const char *filename, const char *reference,
         bs = open_reference(reference, filename, options, errp);
     } else {
         bs = bdrv_new();
-        if (open_described(bs, filename, options, flags, parent, role, errp) < 0) {
+        if (open_described(bs, filename, options, flags, parent, role, errp) <
+            0) {
             bdrv_unref(bs);
             bs = NULL;
         }

@@ -334,8 +334,8 @@ static int prepare_queue(BlockReopenQueue *queue, Error **errp)
 
         entry->checked = true;
         bdrv_get_cumulative_perm(state->bs, &state->perm, &state->shared_perm);
-        ret = bdrv_check_perm(state->bs, queue, state->perm,
-                              state->shared_perm, errp);
+        ret = bdrv_check_perm(state->bs, queue, state->perm, state->shared_perm,
+                              errp);
         if (ret < 0) {
             return ret;
         }

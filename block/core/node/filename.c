@@ -91,9 +91,8 @@ static bool key_is_strong(BlockDriver *drv, const char *key)
  * Scripts compare what is printed: the members stand as qemu-img has them, and
  * there these come before the driver's name, all others after it.
  */
-static const char *const keys_before_driver[] = {
-    "offset", "read-zeroes", "force_size_calc", NULL
-};
+static const char *const keys_before_driver[] = { "offset", "read-zeroes",
+                                                  "force_size_calc", NULL };
 
 /*
  * Copies the strong options that were given into @d, those before or those

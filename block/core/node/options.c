@@ -177,8 +177,7 @@ int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
     return 0;
 }
 
-int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
-                             Error **errp)
+int bdrv_take_common_options(BlockDriverState *bs, QDict *options, Error **errp)
 {
     g_autoptr(QemuOpts) opts =
         bdrv_absorb_options(&bdrv_runtime_opts, options, errp);
@@ -247,7 +246,7 @@ static int fill_protocol_options(QDict *options, const char *filename,
     if (filename) {
         if (qdict_haskey(options, "filename")) {
             error_setg(errp, "Can't specify 'file' and 'filename' options at "
-                       "the same time");
+                             "the same time");
             return -EINVAL;
         }
         qdict_put_str(options, "filename", filename);

@@ -57,9 +57,9 @@ static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
     int64_t end = req->offset + req->bytes;
 
     if (!bdrv_is_aligned(w->bs, req->offset, req->bytes)) {
-        bool to_end = (end & (align - 1)) &&
-                      (ROUND_UP(end, align) > file_length(w->bs) ||
-                       bdrv_end_in_motion(w->bs));
+        bool to_end =
+            (end & (align - 1)) && (ROUND_UP(end, align) > file_length(w->bs) ||
+                                    bdrv_end_in_motion(w->bs));
 
         bdrv_mark_request_serialising(req, align, to_end);
     } else if (flags & BDRV_REQ_SERIALISING) {
@@ -95,8 +95,8 @@ int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
     w->child = child;
     w->bs = child->bs;
     w->flush = false;
-    ret = bdrv_guard_write(child, offset, bytes, qiov, qiov_offset,
-                           &w->guarded);
+    ret =
+        bdrv_guard_write(child, offset, bytes, qiov, qiov_offset, &w->guarded);
     if (ret < 0) {
         return ret;
     }
@@ -125,9 +125,8 @@ int coroutine_fn bdrv_change_end(BdrvChange *w, int ret)
 
     w->bs->write_gen++;
     if (ret == 0 && w->req.type == BDRV_TRACKED_WRITE) {
-        w->bs->total_sectors =
-            MAX(w->bs->total_sectors,
-                DIV_ROUND_UP(end, (int64_t)BDRV_SECTOR_SIZE));
+        w->bs->total_sectors = MAX(
+            w->bs->total_sectors, DIV_ROUND_UP(end, (int64_t)BDRV_SECTOR_SIZE));
     }
     if (ret == 0 && w->flush) {
         ret = bdrv_co_flush(w->bs);

@@ -162,11 +162,6 @@ size_t bdrv_opt_mem_align(BlockDriverState *bs)
     return bs->bl.opt_mem_alignment;
 }
 
-uint32_t bdrv_get_request_alignment(BlockDriverState *bs)
-{
-    return bs->drv ? bs->bl.request_alignment : 1;
-}
-
 void *qemu_blockalign(BlockDriverState *bs, size_t size)
 {
     return qemu_memalign(bdrv_opt_mem_align(bs), size);

@@ -62,7 +62,7 @@ static int coroutine_fn write_zero_data(BdrvChange *w, int64_t offset,
 
 /* One call of the driver's callback, or what stands in for it. */
 static int coroutine_fn zero_call(BdrvChange *w, int64_t offset, int bytes,
-                                   BdrvRequestFlags flags)
+                                  BdrvRequestFlags flags)
 {
     BlockDriverState *bs = w->bs;
     int ret = -ENOTSUP;
@@ -146,8 +146,7 @@ int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
     int ret = 0;
 
     if (offset < start) {
-        ret = write_zero_data(w, offset, MIN(start, end) - offset, flags,
-                              true);
+        ret = write_zero_data(w, offset, MIN(start, end) - offset, flags, true);
     }
     if (ret == 0 && start < stop) {
         ret = zero_aligned(w, start, stop - start, flags);
