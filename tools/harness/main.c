@@ -48,6 +48,7 @@ static bool main_set_number(void *member, const CmdOption *option,
     uint64_t max = option->max ? (uint64_t)option->max : UINT64_MAX;
     uint64_t value;
 
+    /* A minus sign is refused, because conversion would wrap it around. */
     if (qemu_strtou64(text, NULL, 0, &value) < 0 || value < min ||
         value > max || strchr(text, '-')) {
         usage_error("option '--%s' wants a number from %" PRIu64 " to %" PRIu64
@@ -69,6 +70,7 @@ static bool main_add_suite(void *member, const CmdOption *option,
     usage_error("option '--only' names no suite: '%s'", name);
 }
 
+/* Adds to the options of creation; of one given twice the last counts. */
 static bool main_add_list(void *member, const CmdOption *option,
                           const char *list)
 {
@@ -162,7 +164,10 @@ static void find_images(Harness *h, const char *folder)
     g_ptr_array_sort(h->images, compare_paths);
 }
 
-/* Are the options of -o such as the driver has? */
+/*
+ * Are the options of -o such as the driver has?  Otherwise each case would fail
+ * to create its image, which would look like findings.
+ */
 static void check_create_options(const Harness *h)
 {
     QemuOptsList *list;

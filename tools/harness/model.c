@@ -74,7 +74,10 @@ static Segment new_segment(int64_t start, int64_t end, const GArray *records,
 
 /* ---- segments ----------------------------------------------------------- */
 
-/* The segment that holds @offset, or the number of segments. */
+/*
+ * The segment that holds @offset, or the number of segments.  By halves, since
+ * each operation of a long list may have split two of them.
+ */
 static guint find_segment(const GArray *segments, int64_t offset)
 {
     guint low = 0, high = segments->len;
@@ -282,6 +285,7 @@ static GArray *select_records(const Model *model, const GArray *records,
     return counting;
 }
 
+/* What @r made of the byte at @offset; meaningless if it may be anything. */
 static uint8_t record_byte(const Model *model, const Record *r, int64_t offset)
 {
     switch (r->op.kind) {
@@ -320,7 +324,10 @@ static void explain(const Model *model, const GArray *records, int64_t offset,
     }
 }
 
-/* Whole buffers of zeroes or of one pattern are the usual case. */
+/*
+ * Whole buffers of zeroes or of one pattern are the usual case, and images are
+ * read wholly for each state that a power cut leaves.
+ */
 static bool quick_match(const Model *model, const GArray *records,
                         int64_t bytes, const uint8_t *buf)
 {
@@ -330,7 +337,7 @@ static bool quick_match(const Model *model, const GArray *records,
     if (records->len != 1) {
         return false;
     }
-    r = get_record(model, g_array_index(records, unsigned, 0));
+    r = record_at(model, records, 0);
     if (r->any) {
         return true;
     }

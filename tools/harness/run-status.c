@@ -25,7 +25,10 @@ static void fail_extent(Run *run, const Extent *e, const char *what)
               ": %s", e->status, e->bytes, e->offset, what);
 }
 
-/* The bytes of the extent as the node that it names has them. */
+/*
+ * The node that the extent names has the bytes @buf there.  It is read through
+ * a user of its own, since the format driver's edge is not for others.
+ */
 static void compare_with_file(Run *run, const Extent *e, const uint8_t *buf)
 {
     BlockBackend *blk = blk_new(qemu_get_current_aio_context(),

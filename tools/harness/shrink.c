@@ -84,6 +84,7 @@ static void shrink(Shrinker *s)
             }
             shorter |= try_parts(s, part, &from);
         }
+        /* Rounded up, so that two parts cover one of those before. */
         if (part > 1) {
             part = (part + 1) / 2;
         } else if (!shorter) {

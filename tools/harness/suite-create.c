@@ -22,6 +22,7 @@
 /* How much of each end, and of the middle, is looked at. */
 #define PROBE 4096
 
+/* It can be read there, and is zero if the driver promises that. */
 static void probe(Case *c, BlockBackend *blk, int64_t offset, int64_t length)
 {
     int bytes = MIN(PROBE, length - offset);
@@ -40,7 +41,10 @@ static void probe(Case *c, BlockBackend *blk, int64_t offset, int64_t length)
     }
 }
 
-/* The last bytes take a write and have it after reopening. */
+/*
+ * The last bytes take a write and have it after reopening, because a size that
+ * was rounded down loses them.  @blk is another one then.
+ */
 static void check_last_bytes(Case *c, const StackOptions *how,
                              BlockBackend **blk, int64_t length)
 {

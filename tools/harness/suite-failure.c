@@ -94,7 +94,10 @@ static void count_operations(Case *c, const void *opaque)
 
 /* ---- failing ------------------------------------------------------------ */
 
-/* Opens the image, in a second attempt if the first one failed cleanly. */
+/*
+ * Opens the image, in a second attempt if the first one failed cleanly: with a
+ * reason, and without a node that would keep the file from being opened.
+ */
 static void open_failing(Run *run, const StackFault *fault)
 {
     Error *err = NULL;

@@ -66,6 +66,7 @@ typedef struct HostileCase {
 
 /* ---- damage ------------------------------------------------------------- */
 
+/* Its number has the word, then the value, then the byte order. */
 static bool damage_word(MemDisk *disk, unsigned n, GString *what)
 {
     unsigned word = n / (G_N_ELEMENTS(values) * 2);
@@ -82,6 +83,7 @@ static bool damage_word(MemDisk *disk, unsigned n, GString *what)
         return false;
     }
     mem_disk_read(disk, offset - 4, old, 8);
+    /* Tables and padding repeat words; a few values are enough for those. */
     if (memcmp(old, old + 4, 4) == 0 && (n % 2 || !IS_FEW(value))) {
         return false;
     }
@@ -97,6 +99,7 @@ static bool damage_word(MemDisk *disk, unsigned n, GString *what)
     return memcmp(bytes, old + 4, 4) != 0;
 }
 
+/* Lost in one of three ways: all zeroes, all ones, the file cut there. */
 static bool damage_sector(MemDisk *disk, unsigned n, GString *what)
 {
     int64_t length = mem_disk_length(disk), sector = n / WAYS;
@@ -135,6 +138,10 @@ static int64_t some_sector(Rng *rng, const MemDisk *disk)
     }
 }
 
+/*
+ * The order of throws is fixed: a number has to stay the same damage, because
+ * it is what a report names with its seed.
+ */
 static void damage_at_random(MemDisk *disk, Rng *rng, GString *what)
 {
     int64_t sector = some_sector(rng, disk), other = some_sector(rng, disk);
@@ -246,7 +253,10 @@ static void read_damaged(Case *c, BlockBackend *blk)
     bdrv_check(blk_bs(blk), &result, 0);
 }
 
-/* Results do not matter: the image is broken. */
+/*
+ * Results do not matter: the image is broken.  What matters is that the process
+ * lives and that memory stays within its bounds.
+ */
 static void write_damaged(BlockBackend *blk)
 {
     int64_t length = blk_getlength(blk);
@@ -264,6 +274,7 @@ static void write_damaged(BlockBackend *blk)
     blk_flush(blk);
 }
 
+/* Piece by piece, so that comparing takes no memory a driver is blamed for. */
 static bool same_content(const MemDisk *a, const MemDisk *b)
 {
     g_autofree uint8_t *x = g_malloc(65536), *y = g_malloc(65536);
@@ -300,6 +311,10 @@ static BlockBackend *try_open(Case *c, const StackOptions *how)
     return blk;
 }
 
+/*
+ * First to read, which must not change the file: a damaged image may be the
+ * last copy of something.
+ */
 static void try_damaged(Case *c, MemDisk *disk)
 {
     StackOptions how = { .disk = "damaged" };

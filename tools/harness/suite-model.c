@@ -85,7 +85,10 @@ static void test_odd_length(Case *c, const void *opaque)
     }
 }
 
-/* One property: @fn passes with random lists, @depth requests at a time. */
+/*
+ * One property: @fn passes with random lists, @depth requests at a time.  The
+ * lists of each depth differ, so that more of them are tried.
+ */
 static void check_lists(Harness *h, const ImageFacts *facts, CaseFn *fn,
                         unsigned depth, const char *property)
 {

@@ -35,6 +35,7 @@ static Run open_copy(Case *c, const char *path, int flags)
     return run;
 }
 
+/* The disk goes, too: a driver that keeps it open is found out there. */
 static void close_copy(Run *run)
 {
     run_close(run);

@@ -34,6 +34,7 @@ void harness_vreport(Harness *h, CaseStatus status, const char *text,
     printf("%sok %u - %s", status == CASE_FAIL ? "not " : "", h->properties,
            g_strdelimit(line, "#\n\r", ' '));
     if (status == CASE_SKIP) {
+        /* The directive ends with the line. */
         g_autofree char *reason = g_strdelimit(g_strdup(text), "\n\r", ' ');
 
         printf(" # SKIP %s\n", reason);
