@@ -56,6 +56,7 @@ int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp)
     if (!vpc_fields_apply(&fields, &footer, errp)) {
         return -EINVAL;
     }
+    /* A guest would find another disk than the one that it wrote. */
     if (!force && vpc_disk_size(&footer, VPC_SIZE_AUTO) !=
                   vpc_disk_size(&s->footer, VPC_SIZE_AUTO)) {
         g_autofree char *creator = vpc_field_text(footer.creator_app);

@@ -2,6 +2,12 @@
 /*
  * Check of the BAT, by a census of its own, because that of opening may be
  * older than the disk; and where blocks that must move are to go.
+ *
+ * Invariants:
+ *   - Of blocks that share space one stays where it is, so that it is read as
+ *     it was; the others are copied, because nothing says whose data it is.
+ *   - A block is given up only where its bitmap has no place, because then its
+ *     entry is what is wrong, and nothing says where its data is.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"

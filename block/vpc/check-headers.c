@@ -52,7 +52,11 @@ static void headers_warn_unless_zero(VpcCheck *c, uint64_t offset,
 
 /* ---- one footer --------------------------------------------------------- */
 
-/* How a copy on the disk compares with the footer that counts. */
+/*
+ * How a copy on the disk compares with the footer that counts.  A footer of
+ * another disk and one that was damaged are distinguished, because a contrary
+ * copy says that the footer that counts may be the damaged one.
+ */
 typedef enum Copy {
     COPY_SAME,
     COPY_STALE,                 /* but for its checksum */
@@ -79,7 +83,7 @@ static Copy headers_compare(const VpcState *s, const VpcFooter *copy)
     return vpc_footer_valid(copy, NULL) ? COPY_DIFFERENT : COPY_CONTRARY;
 }
 
-/* Names the first value that no footer has. */
+/* Names the first value that no footer has: the others mean nothing then. */
 static void headers_found_no_footer(VpcCheck *c, uint64_t offset,
                                     const VpcFooter *copy)
 {

@@ -88,6 +88,7 @@ int coroutine_fn vpc_co_create(BlockdevCreateOptions *opts, Error **errp)
 BlockdevCreateOptions *vpc_parse_create_opts(QemuOpts *opts, int64_t size,
                                              Error **errp)
 {
+    /* The schema's names have hyphens, options the underscores of QEMU's. */
     static const QDictRenames renames[] = {
         { "force_size", "force-size" },
         { "block_size", "block-size" },

@@ -154,7 +154,7 @@ static int dynamic_open_bat(BlockDriverState *bs, Error **errp)
                    blocks);
         return -EINVAL;
     }
-    /* Entries past the disk's end may be missing; they are never used. */
+    /* Entries past the disk's end may be missing, because none is ever used. */
     ret = vpc_reserve_range(s, "Block allocation table", offset, blocks * 4,
                             errp);
     if (ret == 0) {

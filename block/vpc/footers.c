@@ -211,6 +211,7 @@ bool vpc_footer_after(BlockDriverState *bs, uint64_t end, uint64_t limit)
             vpc_layout_after_footer(places[i]) <= s->exact_length + 1 &&
             vpc_is_footer_at(bs, places[i]) > 0) {
             if (s->footer_lost) {
+                /* The end of the file stood for it: blocks end before. */
                 s->file_end = places[i];
                 s->footer_lost = false;
             }
@@ -297,7 +298,10 @@ int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
     return vpc_space_content(bs, start, s->exact_length);
 }
 
-/* Is a damaged footer at @offset, a whole one?  Then none is missing. */
+/*
+ * Is a damaged footer at @offset, a whole one?  Then none is missing, and only
+ * a repair that was asked for may write over it.
+ */
 static bool footers_damaged_at(BlockDriverState *bs, uint64_t offset)
 {
     VpcState *s = bs->opaque;

@@ -53,7 +53,8 @@ enum {
 
 typedef struct VpcFooter {
     char cookie[8];             /*   0: "conectix" */
-    uint32_t features;          /*   8: bit 1 is always set */
+    uint32_t features;          /*   8: bit 1 is always set, bit 0 says that
+                                        the disk may be deleted */
     uint32_t version;           /*  12: 0x00010000 */
     uint64_t data_offset;       /*  16: of the dynamic header; fixed: ones */
     uint32_t timestamp;         /*  24: seconds since 2000 */
@@ -97,7 +98,10 @@ typedef struct VpcDynHeader {
     uint8_t reserved2[256];     /* 768 */
 } QEMU_PACKED VpcDynHeader;
 
-/* XenServer's: one bit a block, set when its whole bitmap is. */
+/*
+ * XenServer's: one bit a block, set when its whole bitmap is, so that blocks
+ * that were written whole are read without their bitmap.
+ */
 typedef struct VpcBatmapHeader {
     char cookie[8];             /*   0: "tdbatmap" */
     uint64_t offset;            /*   8: of the map, bytes */
@@ -186,7 +190,10 @@ VpcGeometry vpc_geometry(uint64_t total_sectors);
 /* C*H*S; 0 if one of them is. */
 uint64_t vpc_geometry_sectors(VpcGeometry geometry);
 
-/* The first geometry that holds @sectors, or else the largest one. */
+/*
+ * The first geometry that holds @sectors, or else the largest one: for creators
+ * whose guests see the geometry, so that they see all of the disk.
+ */
 VpcGeometry vpc_geometry_above(uint64_t sectors);
 
 /*
@@ -218,7 +225,10 @@ static inline uint64_t vpc_blocks_of(uint64_t size, uint32_t block_size)
     return size / block_size + (size % block_size != 0);
 }
 
-/* Bit of sector @n in a bitmap: the most significant bit comes first. */
+/*
+ * Bit of sector @n in a bitmap: the most significant bit comes first.  @bitmap
+ * has more than @n bits.
+ */
 static inline bool vpc_bit(const uint8_t *bitmap, uint32_t n)
 {
     return bitmap[n / 8] & (0x80 >> (n % 8));

@@ -10,7 +10,7 @@
 #include "fields.h"
 #include "vpc.h"
 
-/* Sets an optional member of @info. */
+/* Sets an optional member of @info, which is not shown otherwise. */
 #define SET(info, member, value)                                               \
     do {                                                                       \
         (info)->has_##member = true;                                           \

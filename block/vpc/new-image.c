@@ -92,6 +92,7 @@ static uint32_t new_blocks(const VpcPlan *plan)
 typedef void NewFill(const VpcPlan *plan, uint64_t first, void *buf,
                      uint64_t bytes);
 
+/* Entries of blocks without space are ones, and so is what pads the sector. */
 static void new_fill_bat(const VpcPlan *plan, uint64_t first, void *buf,
                          uint64_t bytes)
 {

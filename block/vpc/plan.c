@@ -51,9 +51,13 @@ static int plan_size(const BlockdevCreateOptionsVpc *opts, bool exact,
 
 /* ---- the footer's fields ------------------------------------------------ */
 
-/* An identifier by name (RFC 4122, version 5) of everything else. */
+/*
+ * A UUID by name (RFC 4122, version 5) of everything else, because a random one
+ * would be all that differs between two files of equal options.
+ */
 static void plan_derive_uuid(VpcPlan *plan)
 {
+    /* Of minblk's own, so that no other program derives the same UUIDs. */
     static const QemuUUID space = { .data = {
         0x6d, 0x69, 0x6e, 0x62, 0x6c, 0x6b, 0x52, 0x56,
         0x9d, 0x48, 0x44, 0x2d, 0x6e, 0x61, 0x6d, 0x65

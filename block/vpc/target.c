@@ -25,7 +25,7 @@ static bool target_demands(bool met, const char *demand, Error **errp)
     return met;
 }
 
-/* Blocks as Windows makes them. */
+/* Blocks as Windows makes them; a fixed disk has none. */
 static bool target_has_windows_blocks(const VpcPlan *plan)
 {
     return plan->type == VPC_TYPE_FIXED ||
