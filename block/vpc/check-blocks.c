@@ -123,7 +123,6 @@ int vpc_check_place(VpcCheck *c)
                         : last_is_free ? s->file_length - VPC_SECTOR
                         : ROUND_UP(s->exact_length, VPC_SECTOR);
     }
-    c->cut = c->new_footer != s->footer_offset;
-    c->write_footer |= s->footer_lost || c->cut;
+    c->write_footer |= s->footer_lost || c->new_footer != s->footer_offset;
     return 0;
 }

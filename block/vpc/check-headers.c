@@ -309,7 +309,7 @@ int vpc_check_headers(VpcCheck *c)
     if (ret < 0) {
         return ret;
     }
-    /* What was opened is the other header's layout, so nothing is repaired. */
+    /* The layout in memory is the other header's, so nothing is repaired. */
     if (memcmp(&header, &s->header, sizeof(header))) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, 0, s->header_offset,
                   "dynamic header", g_strdup("changed"),

@@ -112,7 +112,7 @@ int coroutine_fn vpc_co_check(BlockDriverState *bs, BdrvCheckResult *result,
         return -EBUSY;
     }
     if (!bdrv_is_read_only(bs)) {
-        /* What is in memory only would look like damage. */
+        /* Entries and bits in memory only would look like damage. */
         ret = bdrv_co_flush(bs);
     }
     return ret < 0 ? ret : vpc_check(bs, result, fix);

@@ -81,7 +81,6 @@ typedef struct VpcCheck {
     uint64_t further[2];        /* offsets of other footers to be written */
     unsigned further_count;
     uint64_t new_footer;        /* offset at which it is to be */
-    bool cut;                   /* the file after it */
     uint64_t data_end;          /* of all that the image will hold */
 
     /* blocks */

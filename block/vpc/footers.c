@@ -174,7 +174,7 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
     if (chosen->error) {
         vpc_refuse_writing(s, "%s", error_get_pretty(chosen->error));
     }
-    /* What is written from now on is right, whatever was read. */
+    /* Each footer that is written is right, whatever was read. */
     vpc_footer_seal(&s->footer);
     if (chosen == &copy) {
         /* Reported only when the footer is not found elsewhere. */

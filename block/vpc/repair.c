@@ -159,7 +159,7 @@ static int repair_copy_blocks(const VpcCheck *c)
     g_autofree uint8_t *buf = c->moves->len ? g_malloc(COPY_BYTES) : NULL;
     int ret;
 
-    if (!c->write_footer || !repair_moves_footer(c)) {
+    if (!repair_moves_footer(c)) {
         return 0;
     }
     ret = vpc_put_footer(c->bs, c->new_footer);
@@ -244,10 +244,12 @@ int vpc_repair_errors(const VpcCheck *c)
         ret = repair_bat(c);
     }
     /*
-     * Nothing but zeroes and old footers lies after the footer.  What cannot be
-     * cut, a device, gets a second one in its last sector, where programs look.
+     * Nothing but zeroes and old footers lies after a new footer.  A device,
+     * which cannot be cut, gets a second one in its last sector, where programs
+     * look.
      */
-    if (ret == 0 && c->cut && s->file_length > end &&
+    if (ret == 0 && c->new_footer != s->footer_offset &&
+        s->file_length > end &&
         bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF, NULL) < 0) {
         ret = vpc_put_footer(c->bs, s->file_length - VPC_SECTOR);
         ret = repair_flush(c, ret);

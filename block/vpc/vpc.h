@@ -159,7 +159,7 @@ bool vpc_footer_after(BlockDriverState *bs, uint64_t end, uint64_t limit);
 bool vpc_resembles_footer(const VpcState *s, const uint8_t *sector,
                           uint64_t bytes);
 /*
- * What the file holds after the last block or structure, which ends at
+ * The content of the file after the last block or structure, which ends at
  * @data_end: VpcContent, where a damaged footer at the file's end counts as
  * one; -errno.  *@last_is_free: of the last sector, zeroes or such a footer may
  * be written over.  Mixed.
