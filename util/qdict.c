@@ -32,9 +32,8 @@ static void qdict_entry_free(void *opaque)
 
 QDict *qdict_new(void)
 {
-    QDict *qdict = g_new0(QDict, 1);
+    QDict *qdict = qobject_alloc(QTYPE_QDICT, sizeof(*qdict));
 
-    qobject_init(&qdict->base, QTYPE_QDICT);
     qdict->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                          qdict_entry_free);
     g_queue_init(&qdict->order);

@@ -12,9 +12,8 @@
 
 QList *qlist_new(void)
 {
-    QList *qlist = g_new0(QList, 1);
+    QList *qlist = qobject_alloc(QTYPE_QLIST, sizeof(*qlist));
 
-    qobject_init(&qlist->base, QTYPE_QLIST);
     g_queue_init(&qlist->items);
     return qlist;
 }

@@ -9,9 +9,8 @@
 
 static QNum *qnum_new(QNumKind kind)
 {
-    QNum *qn = g_new0(QNum, 1);
+    QNum *qn = qobject_alloc(QTYPE_QNUM, sizeof(*qn));
 
-    qobject_init(&qn->base, QTYPE_QNUM);
     qn->kind = kind;
     return qn;
 }

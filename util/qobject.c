@@ -2,7 +2,7 @@
 /*
  * Common to all QObjects: references, types, comparison and the end.
  *
- * Invariants: `type` never changes between qobject_init() and the destruction;
+ * Invariants: `type` never changes between qobject_alloc() and the destruction;
  * `refcnt` is at least one for as long as a pointer to it is held.
  */
 #include "qemu/osdep.h"
@@ -13,11 +13,14 @@
 #include "qapi/qmp/qnum.h"
 #include "qapi/qmp/qstring.h"
 
-void qobject_init(QObjectBase *base, QType type)
+void *qobject_alloc(QType type, size_t size)
 {
+    QObject *obj = g_malloc0(size);
+
     assert(type > QTYPE_NONE && type < QTYPE__MAX);
-    base->type = type;
-    base->refcnt = 1;
+    obj->base.type = type;
+    obj->base.refcnt = 1;
+    return obj;
 }
 
 QType qobject_type(const QObject *obj)

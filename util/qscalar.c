@@ -11,17 +11,13 @@
 
 QNull *qnull(void)
 {
-    QNull *qn = g_new0(QNull, 1);
-
-    qobject_init(&qn->base, QTYPE_QNULL);
-    return qn;
+    return qobject_alloc(QTYPE_QNULL, sizeof(QNull));
 }
 
 QBool *qbool_from_bool(bool value)
 {
-    QBool *qb = g_new0(QBool, 1);
+    QBool *qb = qobject_alloc(QTYPE_QBOOL, sizeof(*qb));
 
-    qobject_init(&qb->base, QTYPE_QBOOL);
     qb->value = value;
     return qb;
 }
@@ -33,10 +29,9 @@ bool qbool_get_bool(const QBool *qb)
 
 QString *qstring_take_str(char *str)
 {
-    QString *qs = g_new0(QString, 1);
+    QString *qs = qobject_alloc(QTYPE_QSTRING, sizeof(*qs));
 
     assert(str);
-    qobject_init(&qs->base, QTYPE_QSTRING);
     qs->string = str;
     return qs;
 }

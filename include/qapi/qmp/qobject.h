@@ -78,8 +78,11 @@ QObject *qobject_check_type(const QObject *obj, QType type);
 QObject *qobject_ref_impl(QObject *obj);
 void qobject_unref_impl(QObject *obj);
 
-/* For the subtypes' constructors: sets the type and the first reference. */
-void qobject_init(QObjectBase *base, QType type);
+/*
+ * For the subtypes' constructors: @size zeroed bytes that begin with a QObject
+ * of @type, whose one reference is the caller's.
+ */
+void *qobject_alloc(QType type, size_t size);
 
 /* The type of @obj, which must not be NULL. */
 QType qobject_type(const QObject *obj);
