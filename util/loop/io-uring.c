@@ -52,7 +52,7 @@ typedef struct RingEngine {
     unsigned in_flight;   /* with the kernel */
 } RingEngine;
 
-static void prepare_entry(const IoOp *op, struct io_uring_sqe *sqe)
+static void ring_prepare(const IoOp *op, struct io_uring_sqe *sqe)
 {
     int fd = op->file->fd;
 
@@ -87,7 +87,7 @@ static void fill_ring(RingEngine *e)
         QSIMPLEQ_REMOVE_HEAD(&e->queue, next);
         e->queued--;
         e->unsubmitted++;
-        prepare_entry(req->op, sqe);
+        ring_prepare(req->op, sqe);
         io_uring_sqe_set_data(sqe, req);
         if (req->async) {
             sqe->flags |= IOSQE_ASYNC;
