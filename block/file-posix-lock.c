@@ -74,35 +74,36 @@ bool file_lock_supported(int fd)
     return file_lock_taken(fd, PERM_BASE) >= 0;
 }
 
-static int file_lock_acquire_bits(int fd, int64_t base, uint64_t bits,
-                                  Error **errp)
+/*
+ * The locks for @perm and for all that is not in @shared, as one set: first the
+ * permissions, then those that others must not have.
+ */
+static uint64_t lock_set(uint64_t perm, uint64_t shared)
 {
-    for (int i = 0; i < PERM_BITS; i++) {
-        int ret;
+    return (perm & BLK_PERM_ALL) | (~shared & BLK_PERM_ALL) << PERM_BITS;
+}
 
-        if (!(bits & (1 << i))) {
-            continue;
-        }
-        ret = file_lock_set(fd, base + i, F_RDLCK);
-        if (ret < 0) {
-            error_setg_errno(errp, -ret, "Failed to lock byte %" PRId64,
-                             base + i);
-            return ret;
-        }
-    }
-    return 0;
+/* The byte of bit @i of such a set. */
+static int64_t lock_byte(int i)
+{
+    return i < PERM_BITS ? PERM_BASE + i : UNSHARED_BASE + i - PERM_BITS;
 }
 
 /* What is held already is locked again, which changes nothing. */
 int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
-    int ret = file_lock_acquire_bits(fd, PERM_BASE, perm, errp);
+    uint64_t set = lock_set(perm, shared);
 
-    if (ret < 0) {
-        return ret;
+    for (int i = 0; i < 2 * PERM_BITS; i++) {
+        int ret = set >> i & 1 ? file_lock_set(fd, lock_byte(i), F_RDLCK) : 0;
+
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Failed to lock byte %" PRId64,
+                             lock_byte(i));
+            return ret;
+        }
     }
-    return file_lock_acquire_bits(fd, UNSHARED_BASE, ~shared & BLK_PERM_ALL,
-                                  errp);
+    return 0;
 }
 
 /*
@@ -110,42 +111,35 @@ int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp)
  */
 void file_lock_release(int fd, uint64_t perm, uint64_t shared)
 {
-    for (int i = 0; i < PERM_BITS; i++) {
-        uint64_t bit = 1 << i;
+    uint64_t set = lock_set(perm, shared);
 
-        if (!(perm & bit)) {
-            file_lock_set(fd, PERM_BASE + i, F_UNLCK);
-        }
-        if (shared & bit) {
-            file_lock_set(fd, UNSHARED_BASE + i, F_UNLCK);
+    for (int i = 0; i < 2 * PERM_BITS; i++) {
+        if (!(set >> i & 1)) {
+            file_lock_set(fd, lock_byte(i), F_UNLCK);
         }
     }
 }
 
-static int file_lock_test_bits(int fd, int64_t base, uint64_t bits,
-                               const char *what, Error **errp)
+/*
+ * Does another description hold what contradicts @perm and @shared?  For a
+ * permission that is its byte among the unshared ones, and the reverse.
+ */
+static int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
-    for (int i = 0; i < PERM_BITS; i++) {
-        if ((bits & (1 << i)) && file_lock_taken(fd, base + i) > 0) {
-            g_autofree char *name = bdrv_perm_names(1 << i);
+    uint64_t set = lock_set(perm, shared);
 
-            error_setg(errp, "Failed to get %s\"%s\" lock", what, name);
+    for (int i = 0; i < 2 * PERM_BITS; i++) {
+        int64_t opposite = lock_byte((i + PERM_BITS) % (2 * PERM_BITS));
+
+        if ((set >> i & 1) && file_lock_taken(fd, opposite) > 0) {
+            g_autofree char *name = bdrv_perm_names(1 << i % PERM_BITS);
+
+            error_setg(errp, "Failed to get %s\"%s\" lock",
+                       i < PERM_BITS ? "" : "shared ", name);
             return -EAGAIN;
         }
     }
     return 0;
-}
-
-/* Does another description hold what contradicts @perm and @shared? */
-static int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
-{
-    int ret = file_lock_test_bits(fd, UNSHARED_BASE, perm, "", errp);
-
-    if (ret < 0) {
-        return ret;
-    }
-    return file_lock_test_bits(fd, PERM_BASE, ~shared & BLK_PERM_ALL,
-                               "shared ", errp);
 }
 
 int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,

@@ -15,16 +15,11 @@
 #include "minblk/block-extra.h"
 #include "qapi/error.h"
 
-void blk_inc_in_flight(BlockBackend *blk)
-{
-    blk->in_flight++;
-}
-
 /*
  * The last one that ends may be what a coroutine in bdrv_drained_begin() waits
  * for, so that has to look again.
  */
-void blk_dec_in_flight(BlockBackend *blk)
+static void blk_dec_in_flight(BlockBackend *blk)
 {
     assert(blk->in_flight > 0);
     blk->in_flight--;
@@ -46,7 +41,7 @@ static void coroutine_fn blk_begin(BlockBackend *blk)
             bdrv_drain_kick();
         }
     }
-    blk_inc_in_flight(blk);
+    blk->in_flight++;
 }
 
 /* 0, -ENOMEDIUM, or -EIO for a range that is not inside the image. */
@@ -173,7 +168,7 @@ int coroutine_fn blk_co_copy_range(BlockBackend *blk_in, int64_t off_in,
         blk_dec_in_flight(blk_out);
         blk_begin(blk_in);
     }
-    blk_inc_in_flight(blk_out);
+    blk_out->in_flight++;
 
     ret = blk_check_range(blk_in, off_in, bytes);
     if (ret == 0) {

@@ -30,9 +30,6 @@ struct BlockBackend {
     QEMUBH *resume_bh; /* lets those in queue begin */
 };
 
-void blk_inc_in_flight(BlockBackend *blk);
-void blk_dec_in_flight(BlockBackend *blk);
-
 /*
  * Waits until the requests that a drained section held back have begun, if it
  * is over.  Mixed.
