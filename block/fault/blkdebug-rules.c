@@ -89,6 +89,13 @@ static void add_stop(BlkdebugRules *rules, BlkdebugRule *rule,
     printf("blkdebug: Suspended request '%s'\n", stop->tag);
 }
 
+static void coroutine_fn wait_until_resumed(StoppedRequest *request)
+{
+    while (request->stops > 0) {
+        qemu_coroutine_yield();
+    }
+}
+
 /*
  * The new state is set after the walk, because all rules of one event are
  * compared with the state that it found.  The macro permits removal, since a
@@ -121,8 +128,8 @@ void blkdebug_rules_event(BlkdebugRules *rules, BlkdebugEvent event,
         }
     }
     rules->state = new_state;
-    while (request.stops > 0) {
-        qemu_coroutine_yield();
+    if (qemu_in_coroutine()) {
+        wait_until_resumed(&request);
     }
 }
 
