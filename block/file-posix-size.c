@@ -83,7 +83,7 @@ static int coroutine_fn file_write_chunks(IoEngine *engine, IoFile *file,
 static int coroutine_fn file_write_zeroes(IoEngine *engine, IoFile *file,
                                           int64_t offset, int64_t bytes)
 {
-    IoFile cached;
+    IoFile cached = { .fd = -1 };
     int ret;
 
     if (!file->direct) {

@@ -69,8 +69,9 @@ static char *input_path(Visitor *v, const char *name)
     guint i;
 
     for (i = 0; i < iv->stack->len; i++) {
-        InputFrame *frame = &g_array_index(iv->stack, InputFrame, i);
+        const InputFrame *frame = &g_array_index(iv->stack, InputFrame, i);
 
+        assert(frame);
         if (frame->name) {
             path_key(path, frame->name);
         }

@@ -107,7 +107,7 @@ static int read_limits(BlockDriverState *bs, QemuOpts *opts, Error **errp)
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
         uint64_t value = qemu_opt_get_size(opts, limits[i].name, 0);
         uint64_t previous = limits[i].in_previous ? s->limits[i - 1] : 0;
-        uint64_t unit = MAX(align, previous);
+        uint64_t unit = MAX(1, MAX(align, previous));
 
         if (value >= INT_MAX || value % unit ||
             (i == 0 && value && !is_power_of_2(value))) {

@@ -175,17 +175,19 @@ static void findings_report_one(const VpcCheck *c, const VpcFinding *f,
         finding.value = f->value;
         finding.expected = f->expected;
     } else {
-        finding.expected = expected =
-            findings_expected(c, f, &finding.field, &finding.value);
-        finding.field = field = f->count > 1
+        expected = findings_expected(c, f, &finding.field, &finding.value);
+        finding.expected = expected;
+        field = f->count > 1
             ? g_strdup_printf("%s of each of the blocks %" PRIu32 " to %"
                               PRIu32, finding.field, f->block,
                               f->block + f->count - 1)
             : g_strdup_printf("%s of block %" PRIu32, finding.field, f->block);
+        finding.field = field;
         if (!finding.value) {
-            finding.value = value = g_strdup_printf(
-                "0x%08" PRIx32 " (offset %" PRIu64 ")", f->entry,
-                (uint64_t)f->entry * VPC_SECTOR);
+            value = g_strdup_printf("0x%08" PRIx32 " (offset %" PRIu64 ")",
+                                    f->entry,
+                                    (uint64_t)f->entry * VPC_SECTOR);
+            finding.value = value;
         }
         if (f->fixed) {
             findings_set_zeroed(c, f, &finding);

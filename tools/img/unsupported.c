@@ -164,7 +164,9 @@ static int rebase_run(int argc, char **argv)
     /* Both cache modes are checked before one of the images is opened. */
     img_check_open(&args.how);
     img_check_open(&args.backing_how);
+    /* It stays open, because its lock may be what the other one meets. */
     blk = img_open_operand(&args.how, argc, argv);
+    assert(blk);
     named = args.backing && *args.backing;
     if (named && !args.unsafe) {
         g_autoptr(BlockBackend) backing = NULL;

@@ -128,6 +128,7 @@ static int rw_fill_from_file(void *buf, size_t bytes, const char *source)
     size_t n;
     int err;
 
+    assert(buf);
     if (!f) {
         fprintf(stderr, "%s: %s\n", source, strerror(errno));
         return -EINVAL;
