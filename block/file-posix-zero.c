@@ -40,7 +40,9 @@ static int coroutine_fn file_fallocate(FileState *s, bool *refused, int mode,
         return -ENOTSUP;
     }
     ret = io_engine_fallocate(s->engine, &s->file, mode, offset, bytes);
-    *refused = ret == -EOPNOTSUPP || ret == -ENOSYS;
+    if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
+        *refused = true;
+    }
     return file_not_supported(ret);
 }
 

@@ -21,6 +21,16 @@ void pstrcpy(char *buf, int buf_size, const char *str)
     buf[len] = '\0';
 }
 
+char *pstrcat(char *buf, int buf_size, const char *str)
+{
+    int len = buf_size > 0 ? (int)strnlen(buf, buf_size) : 0;
+
+    if (len < buf_size) {
+        pstrcpy(buf + len, buf_size - len, str);
+    }
+    return buf;
+}
+
 int strstart(const char *str, const char *prefix, const char **rest)
 {
     size_t len = strlen(prefix);

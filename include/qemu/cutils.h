@@ -21,6 +21,9 @@
  */
 void pstrcpy(char *buf, int buf_size, const char *str);
 
+/* Append likewise to the string in @buf; returns @buf. */
+char *pstrcat(char *buf, int buf_size, const char *str);
+
 /*
  * True when @str begins with @prefix; then *@rest, if @rest is not NULL, is
  * what follows in @str.

@@ -18,6 +18,11 @@ static inline bool is_power_of_2(uint64_t value)
 }
 
 /* The number of zero bits above the highest one; 64 for 0. */
+static inline int clz32(uint32_t value)
+{
+    return value ? __builtin_clz(value) : 32;
+}
+
 static inline int clz64(uint64_t value)
 {
     return value ? __builtin_clzll(value) : 64;
@@ -27,6 +32,11 @@ static inline int clz64(uint64_t value)
 static inline int ctz32(uint32_t value)
 {
     return value ? __builtin_ctz(value) : 32;
+}
+
+static inline int ctz64(uint64_t value)
+{
+    return value ? __builtin_ctzll(value) : 64;
 }
 
 /* The number of set bits. */

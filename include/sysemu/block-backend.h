@@ -79,7 +79,9 @@ int blk_pread(BlockBackend *blk, int64_t offset, void *buf, int bytes);
 int blk_pwrite(BlockBackend *blk, int64_t offset, const void *buf, int bytes,
                BdrvRequestFlags flags);
 
-/* 0 or -errno; mixed. */
+/*
+ * 0 or -errno; mixed.  Zeroes are split where one request cannot have so many.
+ */
 int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int bytes,
                       BdrvRequestFlags flags);
 int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);

@@ -68,14 +68,17 @@ static void test_bits(void)
     int i;
 
     g_assert_false(is_power_of_2(0));
+    g_assert_cmpint(clz32(0), ==, 32);
     g_assert_cmpint(clz64(0), ==, 64);
     g_assert_cmpint(ctz32(0), ==, 32);
+    g_assert_cmpint(ctz64(0), ==, 64);
     g_assert_cmpuint(pow2floor(0), ==, 0);
     for (i = 0; i < 64; i++) {
         uint64_t bit = UINT64_C(1) << i;
 
         g_assert_true(is_power_of_2(bit));
         g_assert_cmpint(clz64(bit), ==, 63 - i);
+        g_assert_cmpint(ctz64(bit), ==, i);
         g_assert_cmpint(ctpop64(bit - 1), ==, i);
         g_assert_cmpuint(pow2floor(bit), ==, bit);
         if (i > 1) {
@@ -83,6 +86,7 @@ static void test_bits(void)
             g_assert_cmpuint(pow2floor(bit + 1), ==, bit);
         }
         if (i < 32) {
+            g_assert_cmpint(clz32(bit), ==, 31 - i);
             g_assert_cmpint(ctz32(bit), ==, i);
         }
     }

@@ -17,9 +17,13 @@ static void test_strings(void)
     g_assert_cmpstr(buf, ==, "zzzzz");
     pstrcpy(buf, sizeof(buf), "abc");
     g_assert_cmpstr(buf, ==, "abc");
+    g_assert_cmpstr(pstrcat(buf, sizeof(buf), "defg"), ==, "abcde");
+    g_assert_cmpstr(pstrcat(buf, sizeof(buf), "h"), ==, "abcde");
     pstrcpy(buf, sizeof(buf), "012345678");
     g_assert_cmpstr(buf, ==, "01234");
     pstrcpy(buf, 1, "abc");
+    g_assert_cmpstr(buf, ==, "");
+    pstrcat(buf, 0, "abc");
     g_assert_cmpstr(buf, ==, "");
 
     g_assert_true(strstart("file:x", "file:", &rest));
