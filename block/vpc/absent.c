@@ -8,8 +8,8 @@
  * are cleared; what is absent already stays so.
  *
  * Invariants:
- *   - Nothing else knows that absent sectors read as zeroes, because with a
- *     parent they read as that.
+ *   - No other request path knows that absent sectors read as zeroes, because
+ *     with a parent they read as that.  The rule is vpc_absent_is_zero().
  *   - Data under bits that are cleared is zero in the file, because not every
  *     program looks at the bits.
  *   - Where XenServer's batmap says that a bitmap is all ones, it stays so.

@@ -18,8 +18,8 @@
  *   - Space that blocks gave up waits for the BAT of its generation: one flush
  *     writes it, and the next one knows that it is durable.
  *   - Where there is a batmap, the bitmaps of blocks that gave up their space
- *     are cleared after one more flush: the map on the disk must not call them
- *     full any more.
+ *     are cleared at last, because until the flush of the file the map on the
+ *     disk may call them full.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"

@@ -19,7 +19,6 @@ int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
 {
     VpcState *s = bs->opaque;
     GArray *waiting = s->space.waiting;
-    bool flushed = false;
     int ret = 0;
 
     for (guint i = 0; i < waiting->len && ret == 0; i++) {
@@ -29,14 +28,8 @@ int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
             free.has_footer) {
             continue;
         }
-        if (!flushed) {
-            ret = bdrv_co_flush(bs->file->bs);
-            flushed = true;
-        }
-        if (ret == 0) {
-            ret = bdrv_co_pwrite_zeroes(bs->file, free.range.start,
-                                        s->bitmap_size, BDRV_REQ_MAY_UNMAP);
-        }
+        ret = bdrv_co_pwrite_zeroes(bs->file, free.range.start, s->bitmap_size,
+                                    BDRV_REQ_MAY_UNMAP);
     }
     return ret;
 }

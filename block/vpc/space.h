@@ -154,9 +154,8 @@ static inline void vpc_space_written(VpcSpace *space, uint64_t generation)
 }
 
 /*
- * The bitmaps of blocks that were given back up to @generation become zero,
- * after a flush of the entries: XenServer's map on the disk calls them full no
- * more.
+ * The bitmaps of blocks that were given back up to @generation become zero, as
+ * their data is already.  XenServer's map on the disk must not call them full.
  */
 int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
                                          uint64_t generation);

@@ -148,7 +148,7 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp);
 /*
  * Looks for a footer after the data, which ends at @end, because a longer file
  * or a device has others in its last sector or none: one before @limit that
- * equals the copy at 0 counts.  True: it was found, and s->footer_offset is its
+ * equals s->footer counts.  True: it was found, and s->footer_offset is its
  * own.  Mixed.
  */
 bool vpc_footer_after(BlockDriverState *bs, uint64_t end, uint64_t limit);
@@ -172,8 +172,8 @@ int vpc_content_after(BlockDriverState *bs, uint64_t data_end,
  */
 bool vpc_restore_footer(BlockDriverState *bs);
 /*
- * The offsets of all footers that count, the copy at 0 first: their number, or
- * -errno.  Mixed.
+ * The offsets of all footers that count, a dynamic disk's copy at 0 first:
+ * their number, or -errno.  Mixed.
  */
 #define VPC_MAX_FOOTERS 3
 int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS]);
