@@ -47,8 +47,10 @@ create()
     expect_refused vmdk stream
     create vdi static -o static=on
     expect_refused vdi static
-    create luks luks --object secret,id=key,data=abc \
-        -o key-secret=key,iter-time=10
+    # By hand, because qemu-img measures CPU time to make one, and fails where
+    # a machine's clock for that is too coarse.
+    printf 'LUKS\xba\xbe\0\1' >luks
+    truncate -s 1M luks
     expect_refused luks luks
 }
 
