@@ -89,7 +89,7 @@ static int64_t lock_byte(int i)
     return i < PERM_BITS ? PERM_BASE + i : UNSHARED_BASE + i - PERM_BITS;
 }
 
-/* What is held already is locked again, which changes nothing. */
+/* Bytes that are held already are locked again, which changes nothing. */
 int file_lock_acquire(int fd, uint64_t perm, uint64_t shared, Error **errp)
 {
     uint64_t set = lock_set(perm, shared);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the command lines of the programs have in common.
+ * Shared by the command lines of the programs.
  *
  * Invariants: getopt returns the number of a long option's row, above all
  * letters, so that optopt shows which of the two forms was refused.

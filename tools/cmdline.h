@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the command lines of the programs have in common: tables of options,
+ * Shared by the command lines of the programs: tables of options,
  * from which options are read and help is printed, and bad usage.
  *
  * Invariants: an option is described in one place, its row, so that what is

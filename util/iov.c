@@ -2,8 +2,8 @@
 /*
  * Bytes of vectors: counted, copied in, copied out, filled.
  *
- * What touches bytes walks the vector with struct IovWalk, which yields the
- * runs of contiguous bytes of a range; no run is empty, none leaves its
+ * Functions that touch bytes walk the vector with struct IovWalk, which yields
+ * the runs of contiguous bytes of a range; no run is empty, none leaves its
  * element, so that no caller looks at an element's length.
  */
 #include "qemu/osdep.h"

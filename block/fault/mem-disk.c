@@ -160,8 +160,8 @@ static void clear_tail(MemDisk *disk)
 }
 
 /*
- * What is cut off must not come back when the disk grows again, so its pages
- * are dropped, and the rest of the last one is cleared.
+ * Bytes that are cut off must not come back when the disk grows again, so its
+ * pages are dropped, and the rest of the last one is cleared.
  */
 void mem_disk_set_length(MemDisk *disk, int64_t length)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the driver `mem` does with a disk besides reading and writing it; see
+ * Operations of the driver `mem` on a disk besides reading and writing it; see
  * minblk/mem.h for the rest.  All of it is plain.
  */
 #ifndef BLOCK_MEM_DISK_H

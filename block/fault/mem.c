@@ -339,7 +339,7 @@ static int64_t mem_get_allocated_file_size(BlockDriverState *bs)
     return mem_disk_allocated(s->disk);
 }
 
-/* What a stale disk grows by holds old bytes, as on a device used before. */
+/* New space of a stale disk holds old bytes, as on a device used before. */
 static int mem_has_zero_init(BlockDriverState *bs)
 {
     BDRVMemState *s = bs->opaque;

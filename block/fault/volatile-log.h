@@ -55,7 +55,7 @@ void volatile_log_overlay(const VolatileLog *log, int64_t offset,
                           QEMUIOVector *qiov);
 
 /*
- * What the log makes of @offset: BDRV_BLOCK_DATA, BDRV_BLOCK_ZERO, or 0 when
+ * The status of @offset by the log: BDRV_BLOCK_DATA, BDRV_BLOCK_ZERO, or 0 when
  * it is the child's; *@bytes is cut to where that holds.
  */
 int volatile_log_status(const VolatileLog *log, int64_t offset,

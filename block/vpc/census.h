@@ -16,7 +16,7 @@
 
 typedef struct VpcState VpcState;
 
-/* What is wrong with a BAT entry, or with its block. */
+/* Faults of a BAT entry, or of its block. */
 typedef enum VpcFault {
     VPC_FAULT_NONE,
     VPC_FAULT_OUTSIDE,          /* begins after the end of the file */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a range of the file holds: the only place that decides whether it reads
- * as zeroes, because two that differ would keep one block's bytes in another.
+ * The content of a range of the file: the only place that decides whether it
+ * reads as zeroes, because two that differ would keep one block's bytes in
+ * another.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"

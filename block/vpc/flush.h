@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a cache hands to a flush: copies of what of it is newer than the disk.
+ * Copies that a cache hands to a flush, of all that is newer than the disk.
  *
  * A cache has two functions for it: vpc_*_is_dirty(), and vpc_*_take_copies(),
  * after which what it copied counts as clean until done() says otherwise.

@@ -224,8 +224,8 @@ static int coroutine_fn io_piece_status(BlockDriverState *bs, const VpcPiece *p,
 }
 
 /*
- * What reads as zeroes is one extent, whatever the reason.  The block is locked
- * as for a read: its bitmap must be that of its entry.
+ * All that reads as zeroes is one extent, whatever the reason.  The block is
+ * locked as for a read: its bitmap must be that of its entry.
  */
 int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
                                      int64_t offset, int64_t bytes,

@@ -111,7 +111,7 @@ static int find_size(VpcState *s, Error **errp)
         return -EFBIG;
     }
     if (s->size % VPC_SECTOR) {
-        error_setg(errp, "Disk size %" PRIu64 " is no multiple of %d",
+        error_setg(errp, "Disk size %" PRIu64 " is not a multiple of %d",
                    s->size, VPC_SECTOR);
         return -EINVAL;
     }

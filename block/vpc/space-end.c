@@ -209,7 +209,7 @@ static int coroutine_fn end_put_footer(BlockDriverState *bs, uint64_t footer)
         return vpc_put_footer(bs, footer);
     }
     if (ret == 0) {
-        /* What is there is not ours, so the footer comes after all of it. */
+        /* Another's data is there, so the footer comes after all of it. */
         space->keep = UINT64_MAX;
         ret = vpc_space_end_file(bs, &footer);
     }

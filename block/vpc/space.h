@@ -79,8 +79,8 @@ typedef struct VpcSpot {
 } VpcSpot;
 
 /*
- * What is free when the blocks at @starts (uint32_t entries, sorted) have
- * space.  Plain.
+ * Finds the free space when the blocks at @starts (uint32_t entries, sorted)
+ * have space.  Plain.
  */
 void vpc_space_open(BlockDriverState *bs, const GArray *starts);
 void vpc_space_init(VpcSpace *space);
@@ -176,7 +176,7 @@ int vpc_space_end_file(BlockDriverState *bs, uint64_t *offset);
 /* The offset of the footer after the last block: bytes.  Plain. */
 uint64_t vpc_space_footer(const struct VpcState *s);
 
-/* What a range of the file holds. */
+/* The content of a range of the file. */
 typedef enum VpcContent {
     VPC_CONTENT_ZERO,
     VPC_CONTENT_FOOTERS,        /* footers, and zeroes */

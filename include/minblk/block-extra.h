@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What drivers and tools need of the block layer and QEMU 5.0 does not have:
+ * Functions of the layer for drivers and tools that QEMU 5.0 does not have:
  * each of these was written several times before, and the copies differed.
  *
  * The classes of functions (co-only, mixed, plain) are those of block/block.h.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Images with numbers that cannot be right, cut off or mutated: what is sound can
- * be read, the rest is refused with a reason, and nothing is written.
+ * Images with numbers that cannot be right, cut off or mutated: what is sound
+ * can be read, the rest is refused with a reason, and nothing is written.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -43,7 +43,9 @@ static void test_s10_table_larger_than_file(void)
     end(&f);
 }
 
-/* The entries that no block needs may be missing; their space is the table's. */
+/*
+ * The entries that no block needs may be missing; their space is the table's.
+ */
 static void test_table_longer_than_file(void)
 {
     Fixture f;
@@ -137,7 +139,7 @@ static void test_sizes_too_large(void)
     assert_refused(&f, 0, "too large");
     f.image.footer.current_size = cpu_to_be64(1000);
     vhd_rewrite(f.disk, &f.image);
-    assert_refused(&f, 0, "no multiple of 512");
+    assert_refused(&f, 0, "not a multiple of 512");
     end(&f);
 }
 

@@ -19,7 +19,7 @@ BUGS = [
     ('ignored-error', 'failure', 16, r'a write fails once'),
     ('wrong-piece', 'model', 12, r'random requests, 1 at a time'),
     ('race', 'model', 30, r'random requests, (16|64) at a time'),
-    ('odd-length', 'model', 12, r'no multiple of 512'),
+    ('odd-length', 'model', 12, r'not a multiple of 512'),
     ('status-zero', 'model', 12, r'the block status is true'),
     ('status-offset', 'model', 12, r'the block status is true'),
     ('flush-order', 'crash', 4, r'power cuts, short lists'),

@@ -151,7 +151,7 @@ static void start_child(const Harness *h, Child *child, CaseFn *fn,
     if (child->output < 0 || pipe2(fds, O_CLOEXEC) < 0) {
         g_error("no pipe for a case: %s", strerror(errno));
     }
-    /* What is in a buffer would be printed by the child, too. */
+    /* The content of a buffer would be printed by the child, too. */
     fflush(NULL);
     child->pid = fork();
     if (child->pid < 0) {

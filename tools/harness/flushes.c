@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What writes cost in flushes of the file.
+ * The cost of writes in flushes of the file.
  *
  * Invariants: these are numbers to look at, no property; a driver may flush as
  * often as it likes.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of the harness share: the run, its suites, the cases and the
+ * Shared by the parts of the harness: the run, its suites, the cases and the
  * stack under test.
  *
  * Invariants:
@@ -105,7 +105,7 @@ typedef struct CaseResult {
     uint8_t data[1024];         /* what case_send() sent last; else zeroes */
 } CaseResult;
 
-/* What a case is given, in its child. */
+/* The arguments of a case, in its child. */
 typedef struct Case {
     const Harness *h;
     CaseResult *result;         /* only child.c writes to it */
@@ -159,7 +159,7 @@ typedef struct StackFault {
 } StackFault;
 
 /*
- * What is put between the driver under test and the disk, and how.  Faults lie
+ * The nodes between the driver under test and the disk.  Faults lie
  * above the volatile cache, because a request that fails must not reach it.
  */
 typedef struct StackOptions {
@@ -216,13 +216,13 @@ MemDisk *case_image(Case *c, const char *name, const char *path, int64_t size);
 /* As stack_open(); a failure fails the case with "@what: " and the reason. */
 BlockBackend *case_open(Case *c, const StackOptions *how, const char *what);
 
-/* What case_open() mostly has for @what. */
+/* The usual @what of case_open(). */
 #define NOT_OPENED "the image could not be opened"
 
 /* ---- what is known beforehand; in the parent ---------------------------- */
 
 /*
- * What a suite needs to know of the driver's images to plan: requests past the
+ * Facts of the driver's images that a suite needs to plan: requests past the
  * end, or truncations that the driver may refuse, would be no findings.
  */
 typedef struct ImageFacts {

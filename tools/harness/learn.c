@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the suites need to know of a driver's images before they make plans.
+ * Finds the facts of a driver's images that the suites need for their plans.
  *
  * Invariants: it is learnt in a case, too, so that a driver which crashes at
  * once is reported like any other.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a test program does with memory: malloc() and its relatives are
+ * The use of memory by a test program: malloc() and its relatives are
  * replaced by ones that count, in every thread, unless a sanitizer or valgrind
  * has replaced them.
  */

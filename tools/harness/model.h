@@ -52,8 +52,8 @@ bool model_check_read(const Model *model, uint64_t since, int64_t offset,
                       int64_t bytes, const uint8_t *buf, GString *why);
 
 /*
- * What may be there after a power cut at one moment of the past.  It borrows
- * the model; model_cut_free().
+ * The data that may be there after a power cut at one moment of the past.  It
+ * borrows the model; model_cut_free().
  */
 typedef struct ModelCut ModelCut;
 ModelCut *model_cut_new(const Model *model, uint64_t moment);

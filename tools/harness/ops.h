@@ -48,7 +48,7 @@ typedef struct Op {
 
 #define OP_MAX_PIECES 8
 
-/* What a list is made of. */
+/* The parts of a list. */
 typedef struct OpsPlan {
     ImageFacts facts;           /* of the image that it is for */
     uint64_t seed;

@@ -18,7 +18,7 @@ typedef struct Request {
     unsigned number;
 } Request;
 
-/* What fails from now on is the fault of operation @number. */
+/* Failures from now on are those of operation @number. */
 static void blame(Run *run, unsigned number)
 {
     g_autofree char *what = op_print(&g_array_index(run->ops, Op, number));
@@ -115,7 +115,7 @@ void run_adopt(Run *run)
     int64_t length = blk_getlength(run->blk);
     g_autofree uint8_t *buf = NULL;
     BlockDriverState *bs = blk_bs(run->blk);
-    /* What the driver says of new images is not about copies of old ones. */
+    /* The driver's answers for new images are not about copies of old ones. */
     bool zero = !run->c->h->from && bdrv_has_zero_init(bs);
 
     if (length <= 0) {

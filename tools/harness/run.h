@@ -8,7 +8,7 @@
 #include "model.h"
 #include "shrink.h"
 
-/* What to do when a request fails. */
+/* The policy when a request fails. */
 typedef enum RunErrors {
     RUN_ERRORS_FAIL,            /* the case has failed */
     RUN_ERRORS_RETRY,           /* it must succeed the second time */

@@ -47,7 +47,9 @@ static bool try_parts(Shrinker *s, guint part, guint *from)
         list->ops = g_array_new(FALSE, FALSE, sizeof(Op));
         g_array_append_vals(list->ops, ops->data, ops->len);
         g_array_remove_range(list->ops, at, MIN(part, ops->len - at));
-        /* What is gone may have been what made the image longer. */
+        /*
+         * A removed operation may have been the one that made the image longer.
+         */
         ops_clip(list->ops, list->length);
     }
     results = cases_run(s->h, s->fn, lists, sizeof(lists[0]), count,

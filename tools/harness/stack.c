@@ -65,7 +65,7 @@ static bool load_file(MemDisk *disk, int fd)
     }
     mem_disk_set_length(disk, st.st_size);
     while (at < st.st_size) {
-        /* What a sparse file does not hold takes no memory here, either. */
+        /* Holes of a sparse file take no memory here, either. */
         off_t data = lseek(fd, at, SEEK_DATA);
         ssize_t n;
 

@@ -52,7 +52,7 @@ typedef struct State {
     PowerCut cut;
 } State;
 
-/* What a case works with. */
+/* The objects of a case. */
 typedef struct Crash {
     Run run;
     GArray *moments;            /* Moment */

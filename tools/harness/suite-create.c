@@ -108,7 +108,7 @@ static const int64_t sizes[] = {
 /* A disk in memory is real memory; formats that fill it are not asked to. */
 #define LARGE_ENOUGH (4 * TiB)
 
-/* What was asked for. */
+/* The image that was asked for. */
 typedef struct SizeCase {
     int64_t size;
     const char *more;           /* options, or NULL */

@@ -121,8 +121,9 @@ static void open_failing(Run *run, const StackFault *fault)
 }
 
 /*
- * What a power cut would leave now is there.  Of a disk that was broken until
- * now (@broken) only that is sure, whatever closing the image may still do.
+ * Checks that the data that a power cut would leave now is there.  Of a disk
+ * that was broken until now (@broken) only that is sure, whatever closing the
+ * image may still do.
  */
 static void verify_durable(Run *run, bool broken)
 {
@@ -195,7 +196,7 @@ static void check_kind(Harness *h, const FaultKind *kind, const ListCase *lists,
         unsigned later = counts[n].done[kind->op] - opened;
         unsigned places = MIN(later, most);
 
-        /* What opening does, and as much of what comes after it. */
+        /* The requests of opening, and as many of those after it. */
         for (unsigned i = 0; i < MIN(opened, most); i++) {
             add_case(cases, &lists[n], kind, i, once);
         }

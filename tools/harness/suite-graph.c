@@ -101,7 +101,10 @@ static void flight_check(Case *c, const Flight *f, const char *when)
     }
 }
 
-/* What flight_start() wrote is there; the message of a failure has @when. */
+/*
+ * Checks that the data of flight_start() is there; the message of a failure has
+ * @when.
+ */
 static void check_pattern(Case *c, BlockBackend *blk, uint8_t pattern,
                           const char *when)
 {

@@ -124,7 +124,7 @@ static void run_model(Harness *h)
     check_lists(h, &facts, test_requests_status, 3,
                 "the block status is true");
     harness_check(h, test_odd_length, NULL,
-                  "a new length that is no multiple of 512");
+                  "a new length that is not a multiple of 512");
 }
 
 const HarnessSuite suite_model = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the subcommands of the image tool share: how a subcommand presents
+ * Shared by the subcommands of the image tool: how a subcommand presents
  * itself, its command line, the opening of images, and option lists of
  * creations.
  *

@@ -24,7 +24,7 @@
 #define CHUNK_MAX (512 * 1024)
 #define WORKERS 4
 
-/* What is known of an image from the present place on. */
+/* The state of an image from the present place on. */
 typedef struct Extent {
     int64_t end;                /* bytes; up to where it holds */
     int status;                 /* BDRV_BLOCK_* */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The copier: moves one run of bytes to another place with several coroutines.
- * What is copied, and where to, is a table of operations; how it is copied
+ * Source and target are a table of operations; how it is copied
  * (order, holes, sparseness, rate, what to do about errors) is the copier's.
  *
  * Invariants:
@@ -24,7 +24,7 @@
 #define COPY_COROUTINES_DEFAULT 8
 #define COPY_SPARSE_DEFAULT 4096
 
-/* What failed. */
+/* The step that failed. */
 typedef enum CopyStep {
     COPY_NOTHING,
     COPY_STATUS,
@@ -33,13 +33,13 @@ typedef enum CopyStep {
 } CopyStep;
 
 /*
- * What is copied: offsets are bytes in the run.  Operations return 0 or
+ * Source and target: offsets are bytes in the run.  Operations return 0 or
  * -errno, are called in coroutines, several at a time, and only for ranges
  * inside the run; all but status for ranges inside what one status said.
  */
 typedef struct CopyOps {
     /*
-     * What is at @offset: *@pnum bytes, 1 to @bytes, that read as zero
+     * The status at @offset: *@pnum bytes, 1 to @bytes, that read as zero
      * (*@zero), or may not.
      */
     int coroutine_fn (*status)(void *opaque, int64_t offset, int64_t bytes,
@@ -66,8 +66,8 @@ typedef struct CopyJob {
     bool out_of_order;
     bool target_zero;       /* what is zero need not be written */
     bool use_copy_range;
-    bool salvage;           /* what cannot be read becomes zero, with warnings */
-    int64_t sparse;         /* bytes of zeroes that become a hole; 0: no holes */
+    bool salvage;           /* unreadable data becomes zero, with a warning */
+    int64_t sparse;         /* zeroes that become a hole, bytes; 0: none */
     int64_t cluster;        /* requests end at its multiples; 0: anywhere */
     int64_t rate;           /* bytes a second; 0: any */
     size_t alignment;       /* of buffers */

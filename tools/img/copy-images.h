@@ -45,7 +45,7 @@ int64_t copy_images_length(const CopyImages *images);
 /* Lets go of the sources and of the target; members not set are skipped. */
 void copy_images_close(CopyImages *images);
 
-/* What target to create. */
+/* The target to create. */
 typedef struct CopyTarget {
     const char *filename;
     const char *options;        /* a comma list; NULL: none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the commands of the I/O tool share: how a command presents itself, the
+ * Shared by the commands of the I/O tool: how a command presents itself, the
  * session that it works on, parsing of its words, its requests and its output.
  *
  * Invariants:

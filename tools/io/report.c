@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What commands print about requests: results, rates, dumps, patterns.
+ * The output of commands about requests: results, rates, dumps, patterns.
  *
  * Invariants: a success is two lines, or one with -C; a failure is one.
  */

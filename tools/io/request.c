@@ -59,7 +59,7 @@ int io_request_run(IoRequest *req)
 {
     AioContext *ctx = blk_get_aio_context(req->blk);
 
-    /* What has completed before is reported before. */
+    /* Requests that completed before are reported before. */
     aio_poll(ctx, false);
     io_request_start(req);
     AIO_WAIT_WHILE(ctx, !req->done);

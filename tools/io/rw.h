@@ -32,7 +32,7 @@ typedef struct IoWords {
     bool invalid;             /* -i */
 } IoWords;
 
-/* What the help of several commands says in the same words. */
+/* Sentences of the help of several commands. */
 #define IO_HELP_READ \
 " Reads a segment of the currently open file, optionally dumping it to the\n" \
 " standard output stream (with -v option) for subsequent inspection.\n"

@@ -224,7 +224,7 @@ bool aio_poll(AioContext *ctx, bool blocking)
 
     g_assert(!qemu_in_coroutine());
     /*
-     * What runs asks for the current context, and @ctx may be no thread's own.
+     * Callbacks ask for the current context, and @ctx may be no thread's own.
      */
     outer = aio_context_swap_current(ctx);
     ctx->inline_budget = AIO_INLINE_BUDGET;
@@ -246,7 +246,9 @@ bool aio_poll(AioContext *ctx, bool blocking)
     /* Again, because the wait may have ended for what the engines completed. */
     progress |= run_poll_hooks(ctx);
     progress |= aio_timers_run(ctx);
-    /* What ran since has made requests, which need not wait for a next call. */
+    /*
+     * Callbacks since have made requests, which need not wait for a next call.
+     */
     run_flush_hooks(ctx);
 
     aio_context_swap_current(outer);

@@ -90,7 +90,7 @@ ImageInfoSpecific *bdrv_get_specific_info(BlockDriverState *bs, Error **errp)
 }
 
 /*
- * What the driver says, of a new image or of new space; else a filter's file.
+ * The driver's answer for a new image or for new space; else a filter's file.
  */
 static int zero_init(BlockDriverState *bs, bool truncate)
 {
