@@ -12,7 +12,6 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
-#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
@@ -74,28 +73,39 @@ static void null_aio_parse_filename(const char *filename, QDict *options,
 static int null_file_open(BlockDriverState *bs, QDict *options, int flags,
                           Error **errp)
 {
-    g_autoptr(QemuOpts) opts =
-        bdrv_absorb_options(&null_runtime_opts, options, errp);
+    QemuOpts *opts = qemu_opts_create(&null_runtime_opts, NULL, 0,
+                                      &error_abort);
     BDRVNullState *s = bs->opaque;
+    Error *local_err = NULL;
     uint64_t length, latency;
 
-    if (!opts) {
+    qemu_opts_absorb_qdict(opts, options, &local_err);
+    length = qemu_opt_get_size(opts, BLOCK_OPT_SIZE, 1 * GiB);
+    latency = qemu_opt_get_number(opts, NULL_OPT_LATENCY, 0);
+    s->read_zeroes = qemu_opt_get_bool(opts, NULL_OPT_ZEROES, false);
+    qemu_opts_del(opts);
+    if (local_err) {
+        error_propagate(errp, local_err);
         return -EINVAL;
     }
-    length = qemu_opt_get_size(opts, BLOCK_OPT_SIZE, 1 * GiB);
     if (length > INT64_MAX - BDRV_SECTOR_SIZE) {
         error_setg(errp, "size is invalid");
         return -EINVAL;
     }
-    latency = qemu_opt_get_number(opts, NULL_OPT_LATENCY, 0);
     if (latency > INT64_MAX) {
         error_setg(errp, "latency-ns is invalid");
         return -EINVAL;
     }
     s->length = length;
     s->latency_ns = latency;
-    s->read_zeroes = qemu_opt_get_bool(opts, NULL_OPT_ZEROES, false);
     bs->supported_write_flags = BDRV_REQ_FUA;
+    return 0;
+}
+
+/* No option can change, and the layer refuses what is left of them. */
+static int null_reopen_prepare(BDRVReopenState *state,
+                               BlockReopenQueue *queue, Error **errp)
+{
     return 0;
 }
 
@@ -268,7 +278,7 @@ static BlockDriver bdrv_null_co = {
     .bdrv_co_preadv = null_co_preadv,
     .bdrv_co_pwritev = null_co_pwritev,
     .bdrv_co_flush_to_disk = null_co_wait,
-    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
+    .bdrv_reopen_prepare = null_reopen_prepare,
     .bdrv_co_block_status = null_co_block_status,
 
     .bdrv_refresh_filename = null_refresh_filename,
@@ -288,7 +298,7 @@ static BlockDriver bdrv_null_aio = {
     .bdrv_aio_preadv = null_aio_preadv,
     .bdrv_aio_pwritev = null_aio_pwritev,
     .bdrv_aio_flush = null_aio_start,
-    .bdrv_reopen_prepare = bdrv_reopen_unchanged,
+    .bdrv_reopen_prepare = null_reopen_prepare,
     .bdrv_co_block_status = null_co_block_status,
 
     .bdrv_refresh_filename = null_refresh_filename,

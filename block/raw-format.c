@@ -11,7 +11,6 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
-#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
@@ -61,16 +60,17 @@ static int raw_probe(const uint8_t *buf, int buf_size, const char *filename)
 static int raw_read_options(QDict *options, BDRVRawState *window,
                             Error **errp)
 {
-    g_autoptr(QemuOpts) opts =
-        bdrv_absorb_options(&raw_runtime_opts, options, errp);
+    QemuOpts *opts = qemu_opts_create(&raw_runtime_opts, NULL, 0,
+                                      &error_abort);
+    Error *local_err = NULL;
 
-    if (!opts) {
-        return -EINVAL;
-    }
+    qemu_opts_absorb_qdict(opts, options, &local_err);
     window->offset = qemu_opt_get_size(opts, "offset", 0);
     window->has_size = qemu_opt_find(opts, "size") != NULL;
     window->size = qemu_opt_get_size(opts, "size", 0);
-    return 0;
+    qemu_opts_del(opts);
+    error_propagate(errp, local_err);
+    return local_err ? -EINVAL : 0;
 }
 
 static bool raw_is_window(const BDRVRawState *s)
