@@ -219,6 +219,14 @@ static void test_drain(void)
     assert_stopped(&r);
     bdrv_drain(bdrv_file_bs(blk_bs(blk)));
     g_assert_true(r.done);
+
+    /* It goes on from there, so the write is made. */
+    set_break(blk, "pwritev", "A");
+    start(&r, blk, 0, true);
+    assert_stopped(&r);
+    blk_drain(blk);
+    g_assert_true(r.done);
+    g_assert_cmpint(r.ret, ==, 0);
     blk_unref(blk);
 }
 

@@ -14,11 +14,6 @@ static const DiskFault no_flush = {
 };
 static const DiskFault one_flush = { .iotype = "flush", .nth = 1 };
 
-static uint32_t entry_of(Fixture *f, uint32_t block)
-{
-    return vhd_get_entry(f->disk, &f->image, block);
-}
-
 static void begin_image(Fixture *f, const VhdSpec *spec)
 {
     begin(f, spec);

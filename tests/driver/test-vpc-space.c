@@ -2,7 +2,7 @@
 /*
  * Where blocks get their space from and what becomes of it: unmapping, space
  * that is used again, gaps, files that cannot grow, sector bitmaps that lose
- * bits, XenServer's batmap.
+ * bits.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -17,25 +17,6 @@ static const VhdSpec odd_end = {
 static const VhdSpec cut_by_geometry = {
     .size = 2 * BLOCK, .creator = "vpc ", .geometry = { 33, 4, 1 },
 };
-static const VhdSpec xenserver = {
-    .size = 10 * BLOCK, .creator = "tap", .batmap = true,
-};
-
-static uint32_t entry_of(Fixture *f, uint32_t block)
-{
-    return vhd_get_entry(f->disk, &f->image, block);
-}
-
-static void flush(BlockBackend *blk)
-{
-    g_assert_cmpint(blk_flush(blk), ==, 0);
-}
-
-static void zero(BlockBackend *blk, int64_t offset, int bytes)
-{
-    g_assert_cmpint(blk_pwrite_zeroes(blk, offset, bytes, BDRV_REQ_MAY_UNMAP),
-                    ==, 0);
-}
 
 static void assert_zero_status(BlockBackend *blk, int64_t offset,
                                int64_t bytes)
@@ -46,16 +27,6 @@ static void assert_zero_status(BlockBackend *blk, int64_t offset,
     g_assert_cmpint(ret, >=, 0);
     g_assert_true(ret & BDRV_BLOCK_ZERO);
     g_assert_cmpint(pnum, ==, bytes);
-}
-
-/* An image with @count blocks from the first on, block N filled with N + 1. */
-static void begin_full(Fixture *f, const VhdSpec *spec, unsigned count)
-{
-    begin(f, spec);
-    for (unsigned i = 0; i < count; i++) {
-        vhd_add_block(f->disk, &f->image, i, 0, BLOCK / 512, i + 1);
-    }
-    vhd_finish(f->disk, &f->image);
 }
 
 /* ---- unmapping ---------------------------------------------------------- */
@@ -70,7 +41,7 @@ static void test_unmap(void)
     begin_full(&f, &windows, 3);
     freed = entry_of(&f, 1);
     blk = open_rw(&f);
-    zero(blk, BLOCK, BLOCK);
+    write_zeroes(blk, BLOCK, BLOCK);
     assert_reads(blk, 0, BLOCK, 1);
     assert_reads(blk, BLOCK, BLOCK, 0);
     assert_reads(blk, 2 * BLOCK, BLOCK, 3);
@@ -81,15 +52,15 @@ static void test_unmap(void)
 
     /* The disk may still say that the space is in use: it is not used. */
     write_value(blk, 5 * BLOCK, 512, 0x51);
-    flush(blk);
+    assert_flushes(blk);
     g_assert_cmphex(entry_of(&f, 1), ==, VPC_UNALLOCATED);
     g_assert_cmphex(entry_of(&f, 5), !=, freed);
     /* Another flush, and it is. */
     write_value(blk, 5 * BLOCK, 512, 0x52);
-    flush(blk);
+    assert_flushes(blk);
     length = mem_disk_length(f.disk);
     write_value(blk, 6 * BLOCK + 512, 512, 0x61);
-    flush(blk);
+    assert_flushes(blk);
     g_assert_cmphex(entry_of(&f, 6), ==, freed);
     g_assert_cmpint(mem_disk_length(f.disk), ==, length);
     blk_unref(blk);
@@ -116,7 +87,7 @@ static void test_unmap_last(void)
     blk = open_rw(&f);
     g_assert_cmpint(blk_pdiscard(blk, BLOCK, BLOCK + 3 * 512), ==, 0);
     assert_reads(blk, BLOCK, BLOCK + 3 * 512, 0);
-    flush(blk);
+    assert_flushes(blk);
     g_assert_cmphex(entry_of(&f, 0), !=, VPC_UNALLOCATED);
     g_assert_cmphex(entry_of(&f, 1), ==, VPC_UNALLOCATED);
     g_assert_cmphex(entry_of(&f, 2), ==, VPC_UNALLOCATED);
@@ -138,7 +109,7 @@ static void test_unmap_cut(void)
     begin_full(&f, &cut_by_geometry, 2);
     blk = open_rw(&f);
     g_assert_cmpint(blk_getlength(blk), ==, BLOCK + 4 * 512);
-    zero(blk, BLOCK, 4 * 512);
+    write_zeroes(blk, BLOCK, 4 * 512);
     assert_reads(blk, 0, BLOCK, 1);
     assert_reads(blk, BLOCK, 4 * 512, 0);
     blk_unref(blk);
@@ -149,7 +120,7 @@ static void test_unmap_cut(void)
     assert_reads(blk, BLOCK, 4 * 512, 0);
     assert_reads(blk, BLOCK + 4 * 512, BLOCK - 4 * 512, 2);
     /* All of it is. */
-    zero(blk, BLOCK, BLOCK);
+    write_zeroes(blk, BLOCK, BLOCK);
     blk_unref(blk);
     g_assert_cmphex(entry_of(&f, 1), ==, VPC_UNALLOCATED);
     end(&f);
@@ -166,7 +137,7 @@ static void test_unmap_nothing(void)
     vhd_finish(f.disk, &f.image);
     length = mem_disk_length(f.disk);
     blk = open_rw(&f);
-    zero(blk, 512, 9 * BLOCK);
+    write_zeroes(blk, 512, 9 * BLOCK);
     g_assert_cmpint(blk_pwrite_zeroes(blk, 0, BLOCK + 512, 0), ==, 0);
     g_assert_cmpint(blk_pdiscard(blk, 0, 10 * BLOCK), ==, 0);
     blk_unref(blk);
@@ -191,12 +162,12 @@ static void test_unmap_flush_fails(void)
         begin_full(&f, &windows, 2);
         freed = entry_of(&f, 0);
         blk = open_faulty(&f, &fault);
-        zero(blk, 0, BLOCK);
+        write_zeroes(blk, 0, BLOCK);
         disk_arm(blk);
         g_assert_cmpint(blk_flush(blk), ==, -EIO);
         g_assert_cmphex(entry_of(&f, 0), ==, freed);
         write_value(blk, 7 * BLOCK, 512, 0x71);
-        flush(blk);
+        assert_flushes(blk);
         g_assert_cmphex(entry_of(&f, 0), ==, VPC_UNALLOCATED);
         g_assert_cmphex(entry_of(&f, 7), !=, freed);
         blk_unref(blk);
@@ -286,10 +257,10 @@ static void test_clear_bits(void)
     begin_full(&f, &windows, 1);
     at = entry_of(&f, 0) * 512ll;
     blk = open_rw(&f);
-    zero(blk, 8 * 512, 10 * 512);
+    write_zeroes(blk, 8 * 512, 10 * 512);
     assert_zero_status(blk, 8 * 512, 10 * 512);
     write_value(blk, 9 * 512, 512, 0x42);
-    flush(blk);
+    assert_flushes(blk);
     bitmap = disk_copy(f.disk, at, 4);
     g_assert_cmphex(bitmap[0], ==, 0xff);
     g_assert_cmphex(bitmap[1], ==, 0x40);
@@ -305,9 +276,9 @@ static void test_clear_bits(void)
     assert_reads(blk, 18 * 512, BLOCK - 18 * 512, 1);
 
     /* Without any bits the block is without space. */
-    zero(blk, 0, 9 * 512);
-    zero(blk, 9 * 512, BLOCK - 9 * 512);
-    flush(blk);
+    write_zeroes(blk, 0, 9 * 512);
+    write_zeroes(blk, 9 * 512, BLOCK - 9 * 512);
+    assert_flushes(blk);
     g_assert_cmphex(entry_of(&f, 0), ==, VPC_UNALLOCATED);
     assert_reads(blk, 0, BLOCK, 0);
     blk_unref(blk);
@@ -329,7 +300,7 @@ static void test_gaps(void)
         begin_full(&f, &windows, 3);
         freed = entry_of(&f, 1);
         blk = open_rw(&f);
-        zero(blk, BLOCK, BLOCK);
+        write_zeroes(blk, BLOCK, BLOCK);
         blk_unref(blk);
         if (data) {
             mem_disk_write(f.disk, freed * 512ll + 5000, "vendor", 6);
@@ -341,7 +312,7 @@ static void test_gaps(void)
         /* What was read of the table is on the disk before it is relied on. */
         g_assert_cmpuint(mem_disk_count(f.disk, MEM_FLUSH), ==,
                          flushes + !data);
-        flush(blk);
+        assert_flushes(blk);
         if (data) {
             g_assert_cmphex(entry_of(&f, 7), !=, freed);
             g_assert_cmphex(disk_byte(f.disk, freed * 512ll + 5000), ==, 'v');
@@ -395,7 +366,7 @@ static void test_gap_before_footer(void)
         length = mem_disk_length(f.disk);
         blk = open_rw(&f);
         write_value(blk, 7 * BLOCK + 512, 512, 0x71);
-        flush(blk);
+        assert_flushes(blk);
         if (data) {
             g_assert_cmphex(entry_of(&f, 7) * 512ll, >=, length);
         } else {
@@ -459,15 +430,15 @@ static void test_packed_given_back(void)
 
     begin_full(&f, &virtualbox, 4);
     blk = open_rw(&f);
-    zero(blk, 2 * BLOCK, BLOCK);
-    flush(blk);
-    flush(blk);
-    zero(blk, 3 * BLOCK, BLOCK);
+    write_zeroes(blk, 2 * BLOCK, BLOCK);
+    assert_flushes(blk);
+    assert_flushes(blk);
+    write_zeroes(blk, 3 * BLOCK, BLOCK);
     write_value(blk, 4 * BLOCK, BLOCK, 0x55);
     write_value(blk, 5 * BLOCK, BLOCK, 0x66);
-    flush(blk);
+    assert_flushes(blk);
     write_value(blk, 6 * BLOCK, BLOCK, 0x77);
-    zero(blk, 4 * BLOCK, 3 * BLOCK);
+    write_zeroes(blk, 4 * BLOCK, 3 * BLOCK);
     write_value(blk, 7 * BLOCK, BLOCK, 0x78);
     write_value(blk, 8 * BLOCK, BLOCK, 0x79);
     blk_unref(blk);
@@ -482,10 +453,10 @@ static void test_packed_given_back(void)
 
     begin_full(&f, &virtualbox, 4);
     blk = open_rw(&f);
-    zero(blk, 2 * BLOCK, BLOCK);
-    flush(blk);
-    flush(blk);
-    zero(blk, 3 * BLOCK, BLOCK);
+    write_zeroes(blk, 2 * BLOCK, BLOCK);
+    assert_flushes(blk);
+    assert_flushes(blk);
+    write_zeroes(blk, 3 * BLOCK, BLOCK);
     write_value(blk, 4 * BLOCK, BLOCK, 0x55);
     write_value(blk, 5 * BLOCK, BLOCK, 0x66);
     blk_unref(blk);
@@ -619,9 +590,9 @@ static void test_s40_device(void)
     /* All but the last bit of the device is in use. */
     g_assert_cmpint(blocks, >=, (length - 3 * BLOCK) / (BLOCK + 4096) - 3);
     /* What is given up makes room. */
-    zero(blk, 0, BLOCK);
-    flush(blk);
-    flush(blk);
+    write_zeroes(blk, 0, BLOCK);
+    assert_flushes(blk);
+    assert_flushes(blk);
     g_assert_cmpint(blk_pwrite(blk, 90 * BLOCK, buf, 512, 0), ==, 512);
     blk_unref(blk);
 
@@ -653,7 +624,7 @@ static void test_s40_file_goes_on(void)
         if (write) {
             write_value(blk, 5 * BLOCK, 512, 0x42);
         } else {
-            zero(blk, 2 * BLOCK, BLOCK);
+            write_zeroes(blk, 2 * BLOCK, BLOCK);
         }
         blk_unref(blk);
         g_assert_cmphex(disk_byte(f.disk, f.image.end + 512), ==, 0x5e);
@@ -667,136 +638,6 @@ static void test_s40_file_goes_on(void)
         blk_unref(blk);
         end(&f);
     }
-}
-
-/* ---- the batmap --------------------------------------------------------- */
-
-#define BATMAP 2048             /* its header; the map follows */
-
-static void assert_batmap(Fixture *f, uint8_t first, uint8_t second)
-{
-    VpcBatmapHeader header;
-    uint8_t map[512];
-
-    mem_disk_read(f->disk, BATMAP, &header, sizeof(header));
-    mem_disk_read(f->disk, BATMAP + 512, map, sizeof(map));
-    g_assert_cmphex(map[0], ==, first);
-    g_assert_cmphex(map[1], ==, second);
-    g_assert_cmphex(be32_to_cpu(header.checksum), ==,
-                    vpc_checksum(map, sizeof(map), sizeof(map)));
-}
-
-/* Sets the map's first two bytes; the checksum is @error away from the right one. */
-static void put_batmap(Fixture *f, uint8_t first, uint8_t second, int error)
-{
-    VpcBatmapHeader header;
-    uint8_t map[512] = { first, second };
-
-    mem_disk_read(f->disk, BATMAP, &header, sizeof(header));
-    header.checksum = cpu_to_be32(vpc_checksum(map, sizeof(map), sizeof(map)) +
-                                  error);
-    mem_disk_write(f->disk, BATMAP, &header, sizeof(header));
-    mem_disk_write(f->disk, BATMAP + 512, map, sizeof(map));
-}
-
-static void test_batmap_kept_true(void)
-{
-    Fixture f;
-    BlockBackend *blk;
-
-    begin(&f, &xenserver);
-    vhd_add_block(f.disk, &f.image, 2, 0, 1, 0x11);
-    vhd_add_block(f.disk, &f.image, 9, 0, BLOCK / 512, 0x42);
-    vhd_finish(f.disk, &f.image);
-    put_batmap(&f, 0, 0x40, 0);
-    blk = open_rw(&f);
-    write_value(blk, 0, 512, 0x42);             /* new: its bitmap is full */
-    write_value(blk, 2 * BLOCK + 512, 512, 1);  /* two bits of its bitmap */
-    flush(blk);
-    assert_batmap(&f, 0x00, 0x40);
-    /* A part of a block that the map calls full keeps its bits ... */
-    zero(blk, 9 * BLOCK, 4096);
-    flush(blk);
-    assert_batmap(&f, 0x00, 0x40);
-    g_assert_cmphex(disk_byte(f.disk, entry_of(&f, 9) * 512ll), ==, 0xff);
-    assert_reads(blk, 9 * BLOCK, 4096, 0);
-    /* ... and an unmapped one its bit not. */
-    zero(blk, 9 * BLOCK, BLOCK);
-    flush(blk);
-    assert_batmap(&f, 0x00, 0x00);
-    blk_unref(blk);
-    blk = open_ro(&f);
-    assert_reads(blk, 0, 512, 0x42);
-    assert_reads(blk, 2 * BLOCK, 512, 0x11);
-    assert_reads(blk, 2 * BLOCK + 512, 512, 1);
-    assert_reads(blk, 2 * BLOCK + 1024, BLOCK - 1024, 0);
-    blk_unref(blk);
-    end(&f);
-}
-
-/* The map saves reading bitmaps; with a wrong checksum it says nothing. */
-static void test_batmap_used(void)
-{
-    Fixture f;
-    BlockBackend *blk;
-
-    begin(&f, &xenserver);
-    vhd_add_block(f.disk, &f.image, 2, 0, 1, 0x11);
-    vhd_finish(f.disk, &f.image);
-    put_batmap(&f, 0x20, 0, 0);
-    blk = open_ro(&f);
-    assert_reads(blk, 2 * BLOCK, BLOCK, 0x11);
-    blk_unref(blk);
-
-    put_batmap(&f, 0x20, 0, 1);
-    blk = open_rw(&f);
-    assert_reads(blk, 2 * BLOCK, 512, 0x11);
-    assert_reads(blk, 2 * BLOCK + 512, BLOCK - 512, 0);
-    write_value(blk, 0, 512, 0x42);
-    blk_unref(blk);
-    assert_batmap(&f, 0, 0);
-    end(&f);
-}
-
-/*
- * A process that is killed behind an unmapping leaves the block, its bitmap and
- * its bit of the map as they belong together: what is written there later is not
- * lost by a repair, or to programs that look at the bitmap.
- */
-static void test_batmap_unmap_killed(void)
-{
-    Fixture f;
-    BlockBackend *blk;
-    BdrvCheckResult result;
-    g_autofree uint8_t *left = NULL;
-    uint32_t entry;
-    int64_t length;
-
-    begin_full(&f, &xenserver, 3);
-    put_batmap(&f, 0xe0, 0, 0);
-    entry = entry_of(&f, 1);
-    length = mem_disk_length(f.disk);
-    left = g_malloc(length);
-    blk = open_rw(&f);
-    zero(blk, BLOCK, BLOCK);
-    mem_disk_read(f.disk, 0, left, length);
-    blk_unref(blk);
-    /* Closed in order, it leaves a hole. */
-    assert_batmap(&f, 0xa0, 0);
-    g_assert_cmpint(disk_byte(f.disk, entry * 512ll), ==, 0);
-
-    mem_disk_write(f.disk, 0, left, length);
-    assert_batmap(&f, 0xe0, 0);
-    blk = open_rw(&f);
-    assert_reads(blk, BLOCK, BLOCK, 0);
-    write_value(blk, BLOCK + 512, 512, 0x42);
-    flush(blk);
-    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, BDRV_FIX_ERRORS), ==, 0);
-    g_assert_cmpint(result.corruptions + result.corruptions_fixed, ==, 0);
-    assert_reads(blk, BLOCK, 512, 0);
-    assert_reads(blk, BLOCK + 512, 512, 0x42);
-    blk_unref(blk);
-    end(&f);
 }
 
 int main(int argc, char **argv)
@@ -822,9 +663,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S22-overlapping", test_s22_overlapping);
     g_test_add_func("/vpc/S40-device", test_s40_device);
     g_test_add_func("/vpc/S40-file-goes-on", test_s40_file_goes_on);
-    g_test_add_func("/vpc/A3-batmap/kept-true", test_batmap_kept_true);
-    g_test_add_func("/vpc/A3-batmap/used", test_batmap_used);
-    g_test_add_func("/vpc/A3-batmap/unmap-killed", test_batmap_unmap_killed);
 
     return g_test_run();
 }

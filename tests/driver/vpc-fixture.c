@@ -15,6 +15,15 @@ void begin(Fixture *f, const VhdSpec *spec)
     vhd_begin(f->disk, &f->image, spec);
 }
 
+void begin_full(Fixture *f, const VhdSpec *spec, unsigned count)
+{
+    begin(f, spec);
+    for (unsigned i = 0; i < count; i++) {
+        vhd_add_block(f->disk, &f->image, i, 0, BLOCK / 512, i + 1);
+    }
+    vhd_finish(f->disk, &f->image);
+}
+
 void end(Fixture *f)
 {
     mem_disk_free(f->disk);
@@ -89,6 +98,22 @@ void write_value(BlockBackend *blk, int64_t offset, int bytes, uint8_t value)
 
     memset(buf, value, bytes);
     g_assert_cmpint(blk_pwrite(blk, offset, buf, bytes, 0), ==, bytes);
+}
+
+void write_zeroes(BlockBackend *blk, int64_t offset, int bytes)
+{
+    g_assert_cmpint(blk_pwrite_zeroes(blk, offset, bytes, BDRV_REQ_MAY_UNMAP),
+                    ==, 0);
+}
+
+void assert_flushes(BlockBackend *blk)
+{
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+}
+
+uint32_t entry_of(Fixture *f, uint32_t block)
+{
+    return vhd_get_entry(f->disk, &f->image, block);
 }
 
 void assert_sound_ends(Fixture *f)

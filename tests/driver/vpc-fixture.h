@@ -21,6 +21,8 @@ extern const VhdSpec virtualbox;
 
 /* Makes the disk and what goes before the blocks of an image. */
 void begin(Fixture *f, const VhdSpec *spec);
+/* The same with the first @count blocks, block N filled with N + 1. */
+void begin_full(Fixture *f, const VhdSpec *spec, unsigned count);
 void end(Fixture *f);
 
 /* Nodes on it; blk_unref(). */
@@ -40,6 +42,11 @@ void assert_read_only(Fixture *f, const char *text);
 
 void assert_reads(BlockBackend *blk, int64_t offset, int bytes, uint8_t value);
 void write_value(BlockBackend *blk, int64_t offset, int bytes, uint8_t value);
+void write_zeroes(BlockBackend *blk, int64_t offset, int bytes);
+void assert_flushes(BlockBackend *blk);
+
+/* The BAT entry of @block on the disk. */
+uint32_t entry_of(Fixture *f, uint32_t block);
 
 /* A valid footer ends the file, and equals the copy at its start. */
 void assert_sound_ends(Fixture *f);
