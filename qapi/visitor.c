@@ -84,7 +84,9 @@ void visit_end_list(Visitor *v)
 bool visit_start_alternate(Visitor *v, const char *name, void **obj,
                            size_t size, QType *type, Error **errp)
 {
-    /* Nothing to begin: what is described is the branch, under the same name. */
+    /*
+     * Nothing to begin: what is described is the branch, under the same name.
+     */
     if (!visit_is_input(v)) {
         assert(*obj);
         return true;

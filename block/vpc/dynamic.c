@@ -196,7 +196,8 @@ static void dynamic_report_census(VpcState *s)
                            "table point outside the file or into other "
                            "structures, the first is that of block %" PRIu32
                            ", 0x%08" PRIx32, census->misplaced,
-                           census->first_misplaced, census->first_misplaced_entry);
+                           census->first_misplaced,
+                           census->first_misplaced_entry);
     }
     if (census->truncated) {
         vpc_refuse_writing(s, "%" PRIu64 " blocks go on after the end of the "

@@ -71,8 +71,8 @@ void mem_disk_write(MemDisk *disk, int64_t offset, const void *buf,
 /*
  * With @stale, what the disk grows by from now on holds old bytes until it is
  * written, as on a block device that was used before: growth is no longer zero,
- * which the driver reports (has_zero_init).  Without, all that was not written is
- * zero.
+ * which the driver reports (has_zero_init).  Without, all that was not written
+ * is zero.
  */
 void mem_disk_set_stale(MemDisk *disk, bool stale);
 

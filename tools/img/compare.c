@@ -47,7 +47,8 @@ compare_print(const CompareArgs *args, const char *fmt, ...)
 }
 
 /* Reports what was found; returns the exit status. */
-static int compare_report(const CompareArgs *args, const CompareFinding *finding)
+static int compare_report(const CompareArgs *args,
+                          const CompareFinding *finding)
 {
     switch (finding->kind) {
     case COMPARE_EQUAL:

@@ -183,7 +183,8 @@ static int run_sleep(IoSession *s, int argc, char **argv)
     }
     aio_timer_init(ctx, &timer, QEMU_CLOCK_REALTIME, SCALE_NS, sleep_is_over,
                    &expired);
-    timer_mod_ns(&timer, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + ms * SCALE_MS);
+    timer_mod_ns(&timer,
+                 qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + ms * SCALE_MS);
     AIO_WAIT_WHILE(ctx, !expired);
     timer_deinit(&timer);
     return 0;

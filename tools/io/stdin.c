@@ -50,7 +50,8 @@ static char *next_line(IoInput *in)
     char *newline, *line;
     size_t len;
 
-    while (!(newline = memchr(in->text->str, '\n', in->text->len)) && !in->end) {
+    while (!(newline = memchr(in->text->str, '\n', in->text->len)) &&
+           !in->end) {
         char buf[4096];
         ssize_t n;
 
