@@ -4,12 +4,14 @@
  * environment asks, below the file driver.
  *
  *   MINBLK_FAULT=CALL:N[+]:ERRNO   the N-th call of CALL fails with ERRNO, and
- *                                  with + all later ones, too
+ *                                  with + all later ones, too; KILL for ERRNO
+ *                                  is SIGKILL in place of the call
  *   MINBLK_FAULT_LOG=FILE          FILE appears when a call has failed
  *
  * CALL is fdatasync (fsync counts as one), write (pwrite, pwritev, pwritev2),
- * fallocate or ftruncate.  io_uring is made to look as if the kernel lacked it,
- * because its requests are no calls that could be caught here.
+ * fallocate or ftruncate, submit (of requests to io_uring), or any for all of
+ * them.  Without MINBLK_FAULT_URING io_uring is made to look as if the kernel
+ * lacked it, because its requests cannot fail here one by one.
  *
  * Invariants: calls come from several threads, so the count is atomic; what
  * does not fail reaches the next definition of the function, which may be a
@@ -20,6 +22,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,15 +62,18 @@ static void note_failure(void)
 static bool fails(const char *name)
 {
     const char *fault = getenv("MINBLK_FAULT");
-    size_t length = strlen(name);
+    const char *colon = fault ? strchr(fault, ':') : NULL;
+    size_t length = colon ? colon - fault : 0;
     bool later;
     char *end;
     int nth, call;
 
-    if (!fault || strncmp(fault, name, length) != 0 || fault[length] != ':') {
+    if (!colon || ((length != strlen(name) ||
+                    strncmp(fault, name, length) != 0) &&
+                   strncmp(fault, "any:", 4) != 0)) {
         return false;
     }
-    nth = strtol(fault + length + 1, &end, 10);
+    nth = strtol(colon + 1, &end, 10);
     later = *end == '+';
     end += later;
     if (nth < 1 || *end != ':') {
@@ -78,6 +84,9 @@ static bool fails(const char *name)
         return false;
     }
     note_failure();
+    if (strcmp(end + 1, "KILL") == 0) {
+        raise(SIGKILL);
+    }
     errno = errno_of(end + 1);
     return true;
 }
@@ -132,5 +141,14 @@ FAULT(int, ftruncate64, "ftruncate", (int fd, off64_t length), (fd, length))
 int io_uring_queue_init(unsigned entries, void *ring, unsigned flags);
 int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
 {
-    return -ENOSYS;
+    static int (*next)(unsigned entries, void *ring, unsigned flags);
+
+    if (!getenv("MINBLK_FAULT_URING")) {
+        return -ENOSYS;
+    }
+    next = dlsym(RTLD_NEXT, "io_uring_queue_init");
+    return next ? next(entries, ring, flags) : -ENOSYS;
 }
+
+int io_uring_submit(void *ring);
+FAULT(int, io_uring_submit, "submit", (void *ring), (ring))
