@@ -9,12 +9,16 @@
  *
  * Each step can fail; then the place goes back, and nothing points at it.
  *
- * Invariant: the footer after what was the last block until then is written
- * over at no time, because the new one is durable only with the flush that
- * comes before the BAT entry's.
+ * Invariants:
+ *   - The footer after what was the last block until then is written over at no
+ *     time, because the new one is durable only with the flush that comes
+ *     before the BAT entry's.
+ *   - A place that goes back reads as zeroes and takes no space of the disk, as
+ *     far as that can be done; closing cuts the file after its last block.
  */
 #include "qemu/osdep.h"
 #include "minblk/block-extra.h"
+#include "flush.h"
 #include "vpc.h"
 
 /* ---- fill --------------------------------------------------------------- */
@@ -51,7 +55,7 @@ static int coroutine_fn alloc_fill(BlockDriverState *bs, const VpcSpot *spot,
     assert(vpc_absent_is_zero(s));
     if (spot->stale) {
         ret = bdrv_co_zero_range(bs->file, vpc_data_offset(s, spot->entry),
-                                 s->block_size, 0);
+                                 s->block_size, BDRV_REQ_MAY_UNMAP);
         if (ret < 0) {
             return ret;
         }
@@ -99,12 +103,47 @@ static int coroutine_fn alloc_reserve(BlockDriverState *bs, VpcSpot *spot)
     return ret;
 }
 
+static int coroutine_fn alloc_try(BlockDriverState *bs, uint32_t block,
+                                  uint32_t offset, uint32_t bytes,
+                                  QEMUIOVector *qiov, size_t qiov_offset)
+{
+    VpcState *s = bs->opaque;
+    VpcSpot spot;
+    int ret = alloc_reserve(bs, &spot);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ret = alloc_fill(bs, &spot, offset, bytes, qiov, qiov_offset);
+    if (ret == 0) {
+        ret = vpc_bat_set(bs, block, spot.entry, true);
+    }
+    if (ret < 0) {
+        /* As long as nobody else can take it; otherwise it would be lost. */
+        bdrv_co_zero_range(bs->file, spot.offset,
+                           vpc_layout_block_bytes(s->block_size),
+                           BDRV_REQ_MAY_UNMAP);
+        vpc_space_put_back(&s->space, &spot);
+        return ret;
+    }
+    vpc_space_publish(&s->space, &spot);
+    if (spot.stale) {
+        VpcPlaced placed = { block, spot.entry };
+
+        g_array_append_val(s->exposed, placed);
+    }
+    return ret;
+}
+
+/*
+ * One flush writes the BAT without the blocks that gave their space back, the
+ * next one makes that space usable; only if neither helps the disk is full.
+ */
 int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
                               uint32_t offset, uint32_t bytes,
                               QEMUIOVector *qiov, size_t qiov_offset)
 {
     VpcState *s = bs->opaque;
-    VpcSpot spot;
     int ret;
 
     if (!s->ones) {
@@ -114,23 +153,10 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
         }
         memset(s->ones, 0xff, s->bitmap_size);
     }
-    ret = alloc_reserve(bs, &spot);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = alloc_fill(bs, &spot, offset, bytes, qiov, qiov_offset);
-    if (ret == 0) {
-        ret = vpc_bat_set(bs, block, spot.entry, true);
-    }
-    if (ret < 0) {
-        vpc_space_put_back(&s->space, &spot);
-        return ret;
-    }
-    vpc_space_publish(&s->space, &spot);
-    if (spot.stale) {
-        VpcPlaced placed = { block, spot.entry };
-
-        g_array_append_val(s->exposed, placed);
+    ret = alloc_try(bs, block, offset, bytes, qiov, qiov_offset);
+    for (int flushes = 0; flushes < 2 && vpc_space_is_full(ret) &&
+         vpc_space_waits(&s->space) && vpc_co_flush_to_os(bs) == 0; flushes++) {
+        ret = alloc_try(bs, block, offset, bytes, qiov, qiov_offset);
     }
     return ret;
 }
@@ -154,9 +180,12 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
     }
     vpc_bitmap_forget(s, block);
     vpc_space_give(&s->space, start);
-    /* It saves space, no more. */
+    /*
+     * Where no hole can be made zeroes are written, because a later session
+     * uses nothing but what reads as zero.
+     */
     bdrv_co_zero_range(bs->file, start + kept,
                        (uint64_t)s->bitmap_size - kept + s->block_size,
-                       BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
+                       BDRV_REQ_MAY_UNMAP);
     return 0;
 }

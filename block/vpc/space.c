@@ -381,7 +381,7 @@ bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot, int ret)
         g->start = spot->offset;
     }
     if (g != &space->growth[0] || space->growth[1].end == 0 ||
-        (ret != -ENOSPC && ret != -EFBIG)) {
+        !vpc_space_is_full(ret)) {
         return false;
     }
     /* It is a device, or the disk is full: only the other one is left. */

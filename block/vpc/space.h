@@ -114,6 +114,12 @@ gint vpc_space_compare(gconstpointer a, gconstpointer b, gpointer opaque);
 bool vpc_space_no_place_in(const VpcSpace *space, uint64_t start,
                            uint64_t end);
 
+/* Does the error @ret say that the disk, or what one may use of it, is full? */
+static inline bool vpc_space_is_full(int ret)
+{
+    return ret == -ENOSPC || ret == -EDQUOT || ret == -EFBIG;
+}
+
 /* Takes space for a block.  0, -ENOSPC, or -errno. */
 int coroutine_fn vpc_space_take(BlockDriverState *bs, VpcSpot *spot);
 /* @spot was not used, and may hold anything now.  Plain. */
@@ -161,8 +167,8 @@ int coroutine_fn vpc_space_clear_bitmaps(BlockDriverState *bs,
                                          uint64_t generation);
 
 /*
- * Cuts the file after its footer, where blocks after it were given back; what
- * the BAT says is on the disk.  Mixed.
+ * Cuts the file after its footer, where blocks after it were given back or
+ * could not be written; what the BAT says is on the disk.  Mixed.
  */
 void vpc_space_cut(BlockDriverState *bs);
 
