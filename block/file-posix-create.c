@@ -93,24 +93,6 @@ static int coroutine_fn file_create_contents(IoEngine *engine, int fd,
     return ret;
 }
 
-static int file_lock_new(int fd, const char *filename, Error **errp)
-{
-    /* The creator writes and resizes; others may not resize meanwhile. */
-    const uint64_t perm = BLK_PERM_WRITE | BLK_PERM_RESIZE;
-    const uint64_t shared = BLK_PERM_ALL & ~BLK_PERM_RESIZE;
-    int ret;
-
-    if (!file_lock_supported(fd)) {
-        return 0;
-    }
-    ret = file_lock_take(fd, perm, shared, 0, 0, errp);
-    if (ret < 0) {
-        error_append_hint(errp, "Is another process using the image [%s]?\n",
-                          filename);
-    }
-    return ret;
-}
-
 /*
  * The locks are taken before anything is changed, and given up at the end:
  * whoever opens the new image takes its own.
@@ -118,6 +100,12 @@ static int file_lock_new(int fd, const char *filename, Error **errp)
 static int coroutine_fn file_create_at(const char *filename, int64_t size,
                                        PreallocMode prealloc, Error **errp)
 {
+    /*
+     * The creator writes and resizes; nobody else may have a file to write to
+     * that it empties, though qemu-io lets others write beside it.
+     */
+    const uint64_t perm = BLK_PERM_WRITE | BLK_PERM_RESIZE;
+    const uint64_t shared = BLK_PERM_ALL & ~(perm | BLK_PERM_WRITE_UNCHANGED);
     IoEngine *engine = aio_get_io_engine(qemu_get_current_aio_context(),
                                          IO_ENGINE_AUTO, errp);
     Error *local_err = NULL;
@@ -136,7 +124,7 @@ static int coroutine_fn file_create_at(const char *filename, int64_t size,
         error_setg_errno(errp, -fd, "Could not create '%s'", filename);
         return fd;
     }
-    ret = file_lock_new(fd, filename, &local_err);
+    ret = file_lock_take(fd, NULL, filename, perm, shared, &local_err);
     if (ret == 0) {
         ret = file_create_contents(engine, fd, size, prealloc, &local_err);
     }

@@ -18,9 +18,12 @@
  *     process cannot give its locks up.
  *   - A waiter locks nothing new meanwhile, so that of two that want the same
  *     one gets it.
+ *   - What contradicts a node of this process is not waited for, as it would
+ *     stay: source and target are one file.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include "qapi/error.h"
 #include "file-posix.h"
 
@@ -142,9 +145,78 @@ static int file_lock_test(int fd, uint64_t perm, uint64_t shared, Error **errp)
     return 0;
 }
 
-int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
-                   uint64_t held_unshared, Error **errp)
+/* ---- the files of this process ------------------------------------------ */
+
+static pthread_mutex_t open_files_lock = PTHREAD_MUTEX_INITIALIZER;
+static QLIST_HEAD(, FileState) open_files =
+    QLIST_HEAD_INITIALIZER(open_files);
+
+void file_lock_enlist(FileState *s)
 {
+    pthread_mutex_lock(&open_files_lock);
+    QLIST_INSERT_HEAD(&open_files, s, next);
+    pthread_mutex_unlock(&open_files_lock);
+}
+
+void file_lock_delist(FileState *s)
+{
+    pthread_mutex_lock(&open_files_lock);
+    QLIST_REMOVE(s, next);
+    pthread_mutex_unlock(&open_files_lock);
+}
+
+void file_lock_note(FileState *s, uint64_t perm, uint64_t shared)
+{
+    pthread_mutex_lock(&open_files_lock);
+    s->locked_perm = perm & BLK_PERM_ALL;
+    s->locked_unshared = ~shared & BLK_PERM_ALL;
+    pthread_mutex_unlock(&open_files_lock);
+}
+
+/* Whether @s is in the way of who asks; one that creates shares with nobody. */
+static bool file_lock_contradicts(const FileState *s, bool creates,
+                                  uint64_t perm, uint64_t shared)
+{
+    return creates || (perm & s->locked_unshared) ||
+           (s->locked_perm & ~shared) ||
+           (s->bs->force_share && (perm & BLK_PERM_WRITE));
+}
+
+/* By numbers, because a file has many names, and a device many nodes. */
+static bool file_lock_is_same(const FileState *s, const struct stat *st)
+{
+    return S_ISBLK(st->st_mode)
+               ? s->is_device && s->dev == st->st_rdev
+               : s->dev == st->st_dev && s->ino == st->st_ino;
+}
+
+static int file_lock_test_own(int fd, const FileState *self, const char *name,
+                              uint64_t perm, uint64_t shared, Error **errp)
+{
+    const FileState *s;
+    struct stat st;
+    int ret = fstat(fd, &st) < 0 ? -errno : 0;
+
+    pthread_mutex_lock(&open_files_lock);
+    QLIST_FOREACH(s, &open_files, next) {
+        if (ret == 0 && s != self && file_lock_is_same(s, &st) &&
+            file_lock_contradicts(s, !self, perm, shared)) {
+            error_setg(errp, "'%s' is the same file as '%s', which this "
+                       "program has open", name, s->bs->filename);
+            ret = -EBUSY;
+        }
+    }
+    pthread_mutex_unlock(&open_files_lock);
+    return ret;
+}
+
+/* ---- taking and giving up ----------------------------------------------- */
+
+int file_lock_take(int fd, const FileState *s, const char *name, uint64_t perm,
+                   uint64_t shared, Error **errp)
+{
+    const uint64_t held_perm = s ? s->locked_perm : 0;
+    const uint64_t held_unshared = s ? s->locked_unshared : 0;
     int64_t deadline = g_get_monotonic_time() + file_lock_wait_us;
     Error *local_err = NULL;
     int ret;
@@ -152,6 +224,10 @@ int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
     /* The held ones were tested when they were taken. */
     perm &= ~held_perm;
     shared |= held_unshared;
+    ret = file_lock_test_own(fd, s, name, perm, shared, errp);
+    if (ret < 0 || (!s && !file_lock_supported(fd))) {
+        return ret;
+    }
     for (;;) {
         /*
          * Tested twice: before, so that an attempt in vain does not disturb
@@ -169,6 +245,8 @@ int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
         }
         file_lock_release(fd, held_perm, BLK_PERM_ALL & ~held_unshared);
         if (ret != -EAGAIN || g_get_monotonic_time() >= deadline) {
+            error_append_hint(&local_err, "Is another process using the image "
+                              "[%s]?\n", name);
             error_propagate(errp, local_err);
             return ret;
         }

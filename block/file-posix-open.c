@@ -177,7 +177,7 @@ static int file_open_image(BlockDriverState *bs, const char *filename,
     return fd;
 }
 
-/* Sets is_device and whether locks can be used, from the open file. */
+/* Sets is_device, the numbers and whether locks can be used, from the open file. */
 static int file_examine(FileState *s, const char *filename, Error **errp)
 {
     struct stat st;
@@ -193,6 +193,8 @@ static int file_examine(FileState *s, const char *filename, Error **errp)
         return ret;
     }
     s->is_device = S_ISBLK(st.st_mode);
+    s->dev = s->is_device ? st.st_rdev : st.st_dev;
+    s->ino = st.st_ino;
     return file_check_locks(s, s->file.fd, filename, errp);
 }
 
@@ -227,6 +229,8 @@ int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
         close(s->file.fd);
         return ret;
     }
+    s->bs = bs;
+    file_lock_enlist(s);
     bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
     return 0;
 }
@@ -236,6 +240,7 @@ void file_close(BlockDriverState *bs)
     FileState *s = bs->opaque;
 
     assert(s->reopen_fd < 0);
+    file_lock_delist(s);
     if (file_lock_close(s->file.fd) < 0) {
         /* Some network file systems write only now what was not flushed. */
         error_report("Could not close '%s': %s", bs->filename,
@@ -264,18 +269,13 @@ int file_check_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared,
                     Error **errp)
 {
     FileState *s = bs->opaque;
-    Error *local_err = NULL;
     int ret;
 
     if (!s->use_locks && !s->reopen_locks) {
         return 0;
     }
-    ret = file_lock_take(s->file.fd, perm, shared, s->locked_perm,
-                         s->locked_unshared, &local_err);
+    ret = file_lock_take(s->file.fd, s, bs->filename, perm, shared, errp);
     if (ret < 0) {
-        error_append_hint(&local_err, "Is another process using the image "
-                          "[%s]?\n", bs->filename);
-        error_propagate(errp, local_err);
         return ret;
     }
     s->checked_perm = perm & BLK_PERM_ALL;
@@ -290,8 +290,7 @@ void file_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared)
     s->checked_perm = s->checked_unshared = 0;
     if (s->use_locks) {
         file_lock_release(s->file.fd, perm, shared);
-        s->locked_perm = perm & BLK_PERM_ALL;
-        s->locked_unshared = ~shared & BLK_PERM_ALL;
+        file_lock_note(s, perm, shared);
     }
 }
 
@@ -377,7 +376,7 @@ void file_reopen_commit(BDRVReopenState *state)
 
     if (!after->use_locks && s->use_locks) {
         file_lock_release(s->file.fd, 0, BLK_PERM_ALL);
-        s->locked_perm = s->locked_unshared = 0;
+        file_lock_note(s, 0, BLK_PERM_ALL);
     }
     s->engine = after->engine;
     s->use_locks = after->use_locks;

@@ -17,6 +17,10 @@
 #include "minblk/io-engine.h"
 
 typedef struct FileState {
+    BlockDriverState *bs;      /* the node */
+    QLIST_ENTRY(FileState) next; /* of the open files of this process */
+    dev_t dev;                 /* st_rdev of a device, else st_dev ... */
+    ino_t ino;                 /* ... and st_ino: these tell which file it is */
     IoFile file;               /* file.fd is the descriptor */
     IoEngine *engine;          /* borrowed from the context */
     bool is_device;            /* a block device, else a regular file */
@@ -68,14 +72,23 @@ extern int64_t file_lock_wait_us;
 /* Does the file of @fd take open file description locks? */
 bool file_lock_supported(int fd);
 
+/* Enters @s, which is open, in the list of this process's files, or removes. */
+void file_lock_enlist(FileState *s);
+void file_lock_delist(FileState *s);
+
+/* @s holds the locks for @perm and for all that is not in @shared, no others. */
+void file_lock_note(FileState *s, uint64_t perm, uint64_t shared);
+
 /*
- * Takes the locks for @perm and for all that is not in @shared on @fd, which
- * holds those for @held_perm and @held_unshared and never loses them.  Waits up
- * to a second for contradicting ones to go.  0, or -errno (-EAGAIN: a conflict)
- * with @errp set, and nothing new is locked.
+ * Takes the locks for @perm and for all that is not in @shared on @fd, for the
+ * node @s, which keeps what it holds; NULL: for one that creates the file, which
+ * no node of this process may have open.  @name is for messages.  Waits up to a
+ * second for contradicting locks to go, but not for those of this process.  0,
+ * or -errno (-EAGAIN: another process, -EBUSY: this one) with @errp set, and
+ * nothing new is locked.
  */
-int file_lock_take(int fd, uint64_t perm, uint64_t shared, uint64_t held_perm,
-                   uint64_t held_unshared, Error **errp);
+int file_lock_take(int fd, const FileState *s, const char *name, uint64_t perm,
+                   uint64_t shared, Error **errp);
 
 /*
  * Locks the bytes for @perm and for all that is not in @shared on @fd, without

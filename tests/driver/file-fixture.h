@@ -111,6 +111,20 @@ static inline void assert_refused_by_lock(const char *format, const char *path,
     error_free(err);
 }
 
+/* The same, because this process has the file open; as @other or as @path. */
+static inline void assert_refused_here(const char *format, const char *path,
+                                       int flags, const char *other)
+{
+    g_autofree char *message =
+        g_strdup_printf("'%s' is the same file as '%s', which this program has "
+                        "open", path, other ? other : path);
+    Error *err = NULL;
+
+    g_assert(image_open(format, path, NULL, flags, &err) == NULL);
+    g_assert_cmpstr(error_get_pretty(err), ==, message);
+    error_free(err);
+}
+
 /* A descriptor of this process for @path with all of @flags, or -1. */
 static inline int find_descriptor(const char *path, int flags)
 {

@@ -38,7 +38,7 @@ static void test_locks(void)
 
     writer = image_open("raw", path, NULL, BDRV_O_RDWR, &error_abort);
     assert_locked(path, WRITER);
-    assert_refused_by_lock("raw", path, BDRV_O_RDWR, "write");
+    assert_refused_here("raw", path, BDRV_O_RDWR, NULL);
     assert_locked(path, WRITER);
 
     /* Who shares everything, and who does not lock. */
@@ -69,21 +69,22 @@ static void test_format_locks(void)
     path = new_image("vpc", "disk");
     blk = image_open("vpc", path, NULL, 0, &error_abort);
     assert_locked(path, VPC_READER);
-    assert_refused_by_lock("vpc", path, BDRV_O_RDWR, "write");
+    assert_refused_here("vpc", path, BDRV_O_RDWR, NULL);
     blk_unref(image_open("vpc", path, NULL, 0, &error_abort));
     assert_locked(path, VPC_READER);
     blk_unref(blk);
     blk = image_open("vpc", path, NULL, BDRV_O_RDWR, &error_abort);
     assert_locked(path, VPC_WRITER);
-    assert_refused_by_lock("vpc", path, BDRV_O_RDWR, "write");
-    assert_refused_by_lock("vpc", path, 0, "shared \"write");
+    assert_refused_here("vpc", path, BDRV_O_RDWR, NULL);
+    assert_refused_here("vpc", path, 0, NULL);
     assert_locked(path, VPC_WRITER);
     blk_unref(blk);
     assert_locked(path, "/");
 }
 
 /* Creating @format over @path, which is in use, changes nothing. */
-static void assert_create_refused(const char *format, const char *path)
+static void assert_create_refused(const char *format, const char *path,
+                                  const char *message)
 {
     g_autofree char *before = NULL;
     g_autofree char *after = NULL;
@@ -92,7 +93,7 @@ static void assert_create_refused(const char *format, const char *path)
 
     g_assert_true(g_file_get_contents(path, &before, &length, NULL));
     g_assert_cmpint(image_create(format, path, "size=2M", &err), <, 0);
-    g_assert_cmpstr(error_get_pretty(err), ==, "Failed to get \"write\" lock");
+    g_assert_nonnull(strstr(error_get_pretty(err), message));
     error_free(err);
     g_assert_true(g_file_get_contents(path, &after, &new_length, NULL));
     g_assert_cmpmem(before, length, after, new_length);
@@ -109,13 +110,45 @@ static void test_create_in_use(void)
     for (int flags = 0; flags <= BDRV_O_RDWR; flags += BDRV_O_RDWR) {
         BlockBackend *blk = image_open("vpc", path, NULL, flags, &error_abort);
 
-        assert_create_refused("raw", path);
-        assert_create_refused("vpc", path);
+        assert_create_refused("raw", path, "is the same file as");
+        assert_create_refused("vpc", path, "is the same file as");
         assert_locked(path, flags ? VPC_WRITER : VPC_READER);
         blk_unref(blk);
     }
     g_assert_cmpint(image_create("raw", path, "size=1M", &error_abort), ==, 0);
     assert_locked(path, "/");
+}
+
+/* A file has many names; whoever shares all is in the way of a writer, too. */
+static void test_same_file(void)
+{
+    g_autofree char *path = new_file("disk");
+    g_autofree char *soft = image_path("soft");
+    g_autofree char *hard = image_path("hard");
+    QDict *options = image_options("raw", path, NULL);
+    int64_t begin = g_get_monotonic_time();
+    BlockBackend *blk;
+
+    g_assert_cmpint(symlink("disk", soft), ==, 0);
+    g_assert_cmpint(link(path, hard), ==, 0);
+    file_lock_wait_us = 1000 * G_USEC_PER_SEC;
+    blk = image_open("raw", path, NULL, BDRV_O_RDWR, &error_abort);
+    assert_refused_here("raw", soft, BDRV_O_RDWR, path);
+    assert_refused_here("raw", hard, BDRV_O_RDWR, path);
+    assert_create_refused("raw", hard, "is the same file as");
+    assert_locked(path, WRITER);
+    blk_unref(blk);
+
+    qdict_put_str(options, "force-share", "on");
+    blk = blk_new_open(NULL, NULL, options, 0, &error_abort);
+    assert_refused_here("raw", soft, BDRV_O_RDWR, path);
+    assert_create_refused("raw", path, "is the same file as");
+    blk_unref(blk);
+    blk_unref(image_open("raw", soft, NULL, BDRV_O_RDWR, &error_abort));
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, 1000 * G_USEC_PER_SEC);
+    file_lock_wait_us = SHORT_WAIT_US;
+    unlink(soft);
+    unlink(hard);
 }
 
 /* ---- locks that are waited for ------------------------------------------ */
@@ -330,8 +363,8 @@ static void check_held(const char *path, bool writer)
     qdict_put_str(options, "force-share", "on");
     blk = blk_new_open(NULL, NULL, options, 0, &error_abort);
     blk_unref(blk);
-    assert_create_refused("raw", path);
-    assert_create_refused("vpc", path);
+    assert_create_refused("raw", path, "Failed to get \"write\" lock");
+    assert_create_refused("vpc", path, "Failed to get \"write\" lock");
 }
 
 /* Once with a reader and once with a writer, whose words precede the name. */
@@ -440,6 +473,7 @@ int main(int argc, char **argv)
     g_test_add_func("/file/locks/one-process", test_locks);
     g_test_add_func("/file/locks/format", test_format_locks);
     g_test_add_func("/file/locks/create", test_create_in_use);
+    g_test_add_func("/file/locks/same-file", test_same_file);
     g_test_add_func("/file/locks/kept", test_kept);
     g_test_add_func("/file/locks/wait", test_wait);
     g_test_add_func("/file/locks/wait-create", test_wait_create);

@@ -168,7 +168,7 @@ static void test_reopen_access(void)
         blk_set_perm(blk, BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE, others,
                      &error_abort);
         assert_locked(path, WRITER);
-        assert_refused_by_lock("raw", path, BDRV_O_RDWR, "write");
+        assert_refused_here("raw", path, BDRV_O_RDWR, NULL);
         check_io(blk);
         blk_set_perm(blk, BLK_PERM_CONSISTENT_READ, all, &error_abort);
         bdrv_reopen_set_read_only(blk_bs(blk), true, &error_abort);
@@ -274,7 +274,7 @@ static void test_reopen_locked(void)
     qdict_put_str(options, "file.locking", "off");
     blk = blk_new_open(NULL, NULL, options, BDRV_O_RDWR, &error_abort);
     g_assert_cmpint(reopen(blk, "file.locking", "on", &err), <, 0);
-    g_assert_cmpstr(error_get_pretty(err), ==, "Failed to get \"write\" lock");
+    g_assert_nonnull(strstr(error_get_pretty(err), "is the same file as"));
     error_free(err);
     assert_locked(path, WRITER);
     check_io(blk);

@@ -562,7 +562,6 @@ part_convert()
     same convert --target-image-opts r driver=raw,file.filename=target
     same convert -n --target-image-opts -O raw r driver=raw,file.filename=target
     same convert -U r x
-    same convert r r
     same convert -o , r x
 }
 

@@ -200,10 +200,18 @@ such file or directory"
 @test 'an image is not converted onto itself' {
     make_source
     cp src before
-    img convert -f raw src src
-    expect_status 1
-    [[ $stderr == *'Failed to get "write" lock'* ]]
-    cmp src before
+    ln -s src soft
+    ln src hard
+    for target in src soft hard file:src; do
+        for options in '' -n -U '-n -U' '-O vpc'; do
+            # shellcheck disable=SC2086
+            img convert -f raw $options src "$target"
+            expect_status 1
+            [[ $stderr == *"' is the same file as 'src', which this program "* ]]
+            [[ $stderr != *'another process'* ]]
+            cmp src before
+        done
+    done
 }
 
 @test 'json: and --image-opts name sources' {

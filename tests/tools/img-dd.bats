@@ -66,7 +66,8 @@ setup()
     cp in before
     img dd if=in of=in
     expect_status 1
-    [[ $stderr == *'Failed to get "write" lock'* ]]
+    expect_err "minblk-img: in: error while creating output image: 'in' is the \
+same file as 'in', which this program has open"
     cmp in before
 }
 
