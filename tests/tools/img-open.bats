@@ -344,13 +344,22 @@ END
     pid=$HOLDER_PID
     echo 'length' >&"${HOLDER[1]}"
     read -r -u "${HOLDER[0]}" _
-    img info v
-    expect_status 1
-    expect_out ''
-    expect_err "minblk-img: Could not open 'v': Failed to get shared \"write\" lock
-Is another process using the image [v]?"
+    for command in 'info v' 'map v' 'check v' 'measure v' 'compare v v' \
+            'convert v w'; do
+        # shellcheck disable=SC2086
+        img $command
+        expect_status "$([[ $command == compare* ]] && echo 2 || echo 1)"
+        expect_out ''
+        expect_err "minblk-img: Could not open 'v': Failed to get shared \"write\" lock
+Is another process using the image [v]?
+With -U it is read all the same, though it may change meanwhile"
+    done
     img info -U v
     expect_status 0
+    # There is no -U for a writer.
+    img check -r all v
+    expect_status 1
+    [[ $stderr == *'[v]?' ]]
     echo quit >&"${HOLDER[1]}"
     wait "$pid"
 }
@@ -358,15 +367,27 @@ Is another process using the image [v]?"
 @test 'sharing: a raw image in use is read but not written' {
     needs_command qemu-io
     setup_raw
+    truncate -s 1M in
+    cp r before
     coproc HOLDER { exec qemu-io -f raw r 2>&1; }
     pid=$HOLDER_PID
     echo 'length' >&"${HOLDER[1]}"
     read -r -u "${HOLDER[0]}" _
     img info -f raw r
     expect_status 0
-    img resize -f raw r 2M
-    expect_status 1
-    [[ $stderr == *'Failed to get'*'lock'* ]]
+    img convert -f raw r w
+    expect_err "minblk-img: Could not open 'r': Failed to get shared \"write\" lock
+Is another process using the image [r]?
+With -U it is read all the same, though it may change meanwhile"
+    for command in 'resize -f raw r 2M' 'create -q r 2M' 'convert -f raw in r' \
+            'create -q -f vpc r 2M' 'dd bs=1M if=in of=r' 'dd -O vpc if=in of=r' \
+            'convert -O vpc -f raw in r' 'convert -n -f raw in r'; do
+        # shellcheck disable=SC2086
+        img $command
+        expect_status 1
+        [[ $stderr == *'Failed to get '*'"write" lock'*'[r]?' ]]
+        cmp r before
+    done
     echo quit >&"${HOLDER[1]}"
     wait "$pid"
     [ "$(size_of r)" -eq 1048576 ]

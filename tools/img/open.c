@@ -60,13 +60,29 @@ BlockBackend *img_try_open(const char *name, const ImgOpen *how, Error **errp)
     return blk;
 }
 
+void img_hint_force_share(void)
+{
+    error_printf("With -U it is read all the same, though it may change "
+                 "meanwhile\n");
+}
+
 BlockBackend *img_open(const char *name, const ImgOpen *how)
 {
     Error *err = NULL;
     BlockBackend *blk = img_try_open(name, how, &err);
+    ImgOpen shared = *how;
 
     if (!blk) {
         error_reportf_err(err, "Could not open '%s': ", name);
+        /* All commands that only read have -U, which helps against locks. */
+        shared.force_share = true;
+        if (!how->force_share && !(how->flags & BDRV_O_RDWR)) {
+            g_autoptr(BlockBackend) other = img_try_open(name, &shared, NULL);
+
+            if (other) {
+                img_hint_force_share();
+            }
+        }
     }
     return blk;
 }
