@@ -6,7 +6,8 @@
  *   - A file that another process uses is not touched: it is emptied only under
  *     the locks of a writer that changes the size.
  *   - A creation that succeeds has flushed the contents it made; an empty file
- *     has none, and its format flushes what it writes.
+ *     has none, and its format flushes what it writes.  The name of a new file
+ *     is on the disk, too.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
@@ -94,6 +95,36 @@ static int coroutine_fn file_create_contents(IoEngine *engine, int fd,
 }
 
 /*
+ * Writes the folder of the file @opaque to the disk, in a thread of the engine,
+ * because that may take long.  One that may not be read cannot be written, and
+ * some file systems have nothing to write.
+ */
+static int64_t file_sync_folder_job(void *opaque)
+{
+    g_autofree char *folder = g_path_get_dirname(opaque);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int ret = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+    if (fd >= 0) {
+        close(fd);
+        return ret == -EINVAL || ret == -ENOTSUP ? 0 : ret;
+    }
+    return ret == -EACCES ? 0 : ret;
+}
+
+static int coroutine_fn file_sync_folder(IoEngine *engine, const char *filename,
+                                         Error **errp)
+{
+    int ret = io_engine_run(engine, file_sync_folder_job, (void *)filename);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not flush the folder of '%s'",
+                         filename);
+    }
+    return ret;
+}
+
+/*
  * The locks are taken before anything is changed, and given up at the end:
  * whoever opens the new image takes its own.
  */
@@ -109,6 +140,7 @@ static int coroutine_fn file_create_at(const char *filename, int64_t size,
     IoEngine *engine = aio_get_io_engine(qemu_get_current_aio_context(),
                                          IO_ENGINE_AUTO, errp);
     Error *local_err = NULL;
+    bool is_new = true;
     int fd, ret;
 
     if (!engine) {
@@ -119,7 +151,11 @@ static int coroutine_fn file_create_at(const char *filename, int64_t size,
                    PreallocMode_str(prealloc));
         return -EINVAL;
     }
-    fd = file_open_fd(filename, O_RDWR | O_CREAT);
+    fd = file_open_fd(filename, O_RDWR | O_CREAT | O_EXCL);
+    if (fd == -EEXIST) {
+        is_new = false;
+        fd = file_open_fd(filename, O_RDWR | O_CREAT);
+    }
     if (fd < 0) {
         error_setg_errno(errp, -fd, "Could not create '%s'", filename);
         return fd;
@@ -127,6 +163,9 @@ static int coroutine_fn file_create_at(const char *filename, int64_t size,
     ret = file_lock_take(fd, NULL, filename, perm, shared, &local_err);
     if (ret == 0) {
         ret = file_create_contents(engine, fd, size, prealloc, &local_err);
+    }
+    if (ret == 0 && is_new) {
+        ret = file_sync_folder(engine, filename, &local_err);
     }
     if (file_lock_close(fd) < 0 && ret == 0) {
         ret = -errno;

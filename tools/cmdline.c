@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 
 #include "block/block.h"
 #include "qapi/util.h"
@@ -28,6 +29,8 @@ void cmdline_init(const char *argv0)
     if (fd >= 0) {
         close(fd);
     }
+    /* So that a write past a limit fails, wherever it is made. */
+    signal(SIGXFSZ, SIG_IGN);
     error_init(argv0);
 }
 

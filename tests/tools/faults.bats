@@ -75,9 +75,10 @@ reads()
             '-O vpc -o subformat=fixed,force_size'; do
         # shellcheck disable=SC2086
         each_fault write ENOSPC "$MINBLK_IMG" convert -f raw $options src dst
-        # shellcheck disable=SC2086
-        each_fault fdatasync EIO "$MINBLK_IMG" convert -f raw -t writeback \
-            $options src dst
+        for call in fdatasync fsync; do
+            # shellcheck disable=SC2086
+            each_fault $call EIO "$MINBLK_IMG" convert -f raw $options src dst
+        done
     done
 }
 
@@ -88,12 +89,14 @@ reads()
     verify() { cmp src dst; }
     each_fault write ENOSPC "$MINBLK_IMG" dd -f raw bs=256k if=src of=dst
     each_fault fdatasync EIO "$MINBLK_IMG" dd -f raw bs=256k if=src of=dst
+    each_fault fsync EIO "$MINBLK_IMG" dd -f raw bs=256k if=src of=dst
 }
 
 @test 'create: raw' {
     prepare() { rm -f new; }
     verify() { [ "$(size_of new)" -eq 1048576 ]; }
-    for call in 'write ENOSPC' 'ftruncate ENOSPC' 'fdatasync EIO'; do
+    for call in 'write ENOSPC' 'ftruncate ENOSPC' 'fdatasync EIO' \
+            'fsync EIO'; do
         # shellcheck disable=SC2086
         each_fault $call "$MINBLK_IMG" create -q new 1M
         # shellcheck disable=SC2086
@@ -109,11 +112,26 @@ reads()
     verify() { "$MINBLK_IMG" check -q -f vpc new; }
     for options in force_size subformat=fixed,preallocation=full \
             preallocation=metadata; do
-        for call in 'write ENOSPC' 'fdatasync EIO'; do
+        for call in 'write ENOSPC' 'fdatasync EIO' 'fsync EIO'; do
             # shellcheck disable=SC2086
             each_fault $call "$MINBLK_IMG" create -q -f vpc -o $options new 4M
         done
     done
+}
+
+@test 'create: a folder that cannot be flushed is no error' {
+    local call
+    for call in fsync:1:EINVAL fsync:1:EOPNOTSUPP; do
+        rm -f .hit new
+        faulty $call "$MINBLK_IMG" create -q new 1M
+        expect_status 0
+        expect_err ''
+        [ -e .hit ]
+    done
+    # Nor is one that is there already flushed.
+    faulty fsync:1:EIO "$MINBLK_IMG" create -q new 2M
+    expect_status 0
+    [ ! -e .hit ]
 }
 
 @test 'resize' {

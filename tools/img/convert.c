@@ -219,7 +219,7 @@ static const CmdOption convert_options[] = {
       cmd_set_true, offsetof(ConvertArgs, copy_range) },
     { 'r', NULL, "RATE", "bytes a second at most",
       img_set_size, offsetof(ConvertArgs, rate), "rate limit" },
-    { 't', NULL, "CACHE", "cache mode of the target (default: unsafe)",
+    { 't', NULL, "CACHE", "cache mode of the target (default: writeback)",
       img_set_cache, offsetof(ConvertArgs, target) },
     { 'T', NULL, "CACHE", "cache mode of the sources (default: writeback)",
       img_set_cache, offsetof(ConvertArgs, source) },
@@ -244,7 +244,6 @@ static const CmdOption convert_options[] = {
 static int convert_run(int argc, char **argv)
 {
     ConvertArgs args = {
-        .target.cache = "unsafe",
         .coroutines = COPY_COROUTINES_DEFAULT,
         .sparse = -1,
     };

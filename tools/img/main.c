@@ -34,7 +34,7 @@ static const char general_help[] =
     "            such as driver=vpc,file.filename=PATH\n"
     "  FMT       the format of an image; it is probed when not given\n"
     "  CACHE     none, writeback (default), writethrough, directsync, or\n"
-    "            unsafe (default of the target of convert)\n"
+    "            unsafe, which flushes nothing to the disk\n"
     "  SIZE, N   bytes; suffixes k K M G T P E (powers of 1024), 0x for\n"
     "            hexadecimal\n"
     "  OPTIONS   name=value,...; '-o help' lists them\n"
