@@ -146,9 +146,12 @@ static int footers_read(BlockDriverState *bs, Candidate *copy,
      * that it lacks; a shorter one was cut off.
      */
     bytes = s->exact_length - MIN(s->exact_length, s->footer_offset);
-    if (ret == 0 && !footer->error && bytes < VPC_SECTOR - 1) {
-        error_setg(&footer->error, "The footer at offset %" PRIu64 " has %"
-                   PRIu64 " bytes only", s->footer_offset, bytes);
+    if (ret == 0 && bytes < VPC_SECTOR - 1) {
+        error_free(footer->error);
+        footer->error = NULL;
+        error_setg(&footer->error, "invalid VPC image: the last sector, at "
+                   "offset %" PRIu64 ", has %" PRIu64 " bytes only, a footer "
+                   "has %d", s->footer_offset, bytes, VPC_SECTOR);
         footer->usable = false;
     }
     return ret;

@@ -9,48 +9,6 @@
 #include "flush.h"
 #include "vpc.h"
 
-static int vpc_probe(const uint8_t *buf, int buf_size, const char *filename)
-{
-    return buf_size >= 8 && vpc_has_footer_cookie(buf) ? 100 : 0;
-}
-
-/*
- * Is this the footer of a fixed disk that fills a file of @file_size bytes?
- * Old ones lack the last of 512 bytes, which counts as zero.
- */
-static bool fits_fixed_disk(const uint8_t *bytes, int size, int64_t file_size)
-{
-    VpcFooter footer;
-    uint64_t current;
-
-    memset(&footer, 0, sizeof(footer));
-    memcpy(&footer, bytes, size);
-    current = be64_to_cpu(footer.current_size);
-    return vpc_footer_valid(&footer, NULL) &&
-           be32_to_cpu(footer.type) == VPC_TYPE_FIXED &&
-           current <= INT64_MAX - VPC_SECTOR &&
-           /* check-arithmetic: off, the line before bounds it */
-           (int64_t)current + size == file_size;
-}
-
-/*
- * A fixed disk has no footer copy to be found by, and its last sector may be a
- * guest's: so its footer must fit the file exactly.
- */
-static int vpc_probe_tail(const uint8_t *tail, int size, int64_t file_size)
-{
-    const int lacking = VPC_SECTOR - 1;
-
-    if (size == VPC_SECTOR && fits_fixed_disk(tail, size, file_size)) {
-        return 100;
-    }
-    if (size >= lacking && size <= VPC_SECTOR &&
-        fits_fixed_disk(tail + size - lacking, lacking, file_size)) {
-        return 100;
-    }
-    return 0;
-}
-
 static void vpc_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     /* Bitmaps know sectors, so the layer completes smaller writes. */
@@ -114,6 +72,7 @@ static BlockDriver bdrv_vpc = {
     .bdrv_has_zero_init = vpc_has_zero_init,
 #ifdef MINBLK_BLOCK_DRIVER_EXT
     .bdrv_probe_tail = vpc_probe_tail,
+    .bdrv_probe_confirm = vpc_probe_confirm,
     .amend_opts = &vpc_amend_opts,
     .bdrv_amend = vpc_amend,
 #endif

@@ -118,6 +118,12 @@ struct VpcState {
 
 /* ---- functions, by file ------------------------------------------------- */
 
+/* Callbacks of the driver, as block_int.h has them. */
+int vpc_probe(const uint8_t *buf, int buf_size, const char *filename);
+int vpc_probe_tail(const uint8_t *tail, int size, int64_t file_size);
+int vpc_probe_confirm(BdrvChild *file, const uint8_t *tail, int size,
+                      int64_t file_size, Error **errp);
+
 int vpc_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);
 void vpc_close(BlockDriverState *bs);
 int vpc_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,

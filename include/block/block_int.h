@@ -403,9 +403,17 @@ struct BlockDriver {
     /*
      * MINBLK_BLOCK_DRIVER_EXT: a score as bdrv_probe's for the last @size
      * (512) bytes of a file of @file_size bytes, asked when no score for the
-     * first bytes beat raw's.
+     * first bytes beat raw's.  It may say yes to more than is one: a guest must
+     * not write such an end where the format raw was only guessed.
      */
     int (*bdrv_probe_tail)(const uint8_t *tail, int size, int64_t file_size);
+    /*
+     * Asked about a file whose tail got the best score: 1: the rest of @file
+     * agrees, 0: it does not, and the file is of another format, -errno with
+     * @errp set: neither may be believed.  Mixed.  Without it: 1.
+     */
+    int (*bdrv_probe_confirm)(BdrvChild *file, const uint8_t *tail, int size,
+                              int64_t file_size, Error **errp);
     /* Options of `amend`; NULL: the format does not support it. */
     QemuOptsList *amend_opts;
     /*

@@ -10,8 +10,8 @@ load helpers
 expect_refused()
 {
     refused img info "$2"
-    grep -qF "'$2' is a $1 image" stderr
-    grep -qF -- "-f raw" stderr
+    grep -qxF "minblk-img: Could not open '$2': '$2' is a $1 image; minblk \
+handles raw and vpc; give -f raw to treat it as raw" stderr
     refused io -c 'write 0 512' "$2"
     grep -qF "'$2' is a $1 image" stderr
 }
@@ -65,4 +65,8 @@ create()
         silently img convert -O raw outer.vhd out
         cmp -n "$(size_of inner)" inner out
     done
+}
+
+@test 'the footer of a fixed VHD in files of all lengths' {
+    python3 "$BATS_TEST_DIRNAME/lengths.py" "$MINBLK_IMG"
 }

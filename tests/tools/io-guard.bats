@@ -45,6 +45,44 @@ refuses()
     refuses 1049087 'write -s footer511 1M 511'
 }
 
+# Whatever it says: the rest of a VHD could be written before it or after it.
+@test 'no footer can be written to the last sector' {
+    local size
+    make_vhds
+    for size in 1049088 1048576 4M; do
+        for name in footer head; do
+            truncate -s 0 disk
+            truncate -s "$size" disk
+            refuses "$size" "write -s $name $(($(size_of disk) - 512)) 512"
+        done
+    done
+    # In halves, and with the header of a dynamic disk in its place.
+    tail -c +513 dynamic.vhd | head -c 1024 >header
+    truncate -s 0 disk
+    truncate -s 1M disk
+    head -c 256 head >first
+    tail -c +257 head >second
+    io -c 'write -s header 512 1024' -c 'write -s second 1048320 256' \
+        -c 'write -s first 1048064 256' disk
+    expect_status 1
+    img info disk
+    [[ "$output" == *'file format: raw'* ]]
+}
+
+@test 'a discard over the end of a file of odd length uncovers no footer' {
+    make_vhds
+    printf '\1' >one
+    # The last byte of a footer is zero.
+    truncate -s 1048676 disk
+    head -c 511 footer | cat - one >almost
+    io -c 'write -s almost 1048164 512' disk
+    expect_status 0
+    io -d unmap -c 'discard 1048675 400' disk
+    expect_status 1
+    img info disk
+    [[ "$output" == *'file format: raw'* ]]
+}
+
 @test 'a footer cannot become the last sector' {
     make_vhds
     truncate -s 1049600 disk
@@ -87,6 +125,40 @@ refuses()
     io -f raw -c 'write -s footer 1M 512' -c 'write -s head 0 512' disk
     expect_status 0
     expect_err ''
+}
+
+@test 'a fixed VHD that lost bytes is refused, and raw when told' {
+    make_vhds
+    local n
+    for n in 1 511 512 100000; do
+        tail -c +$((n + 1)) fixed.vhd >short
+        img info short
+        expect_failure 1 "Could not open 'short': short looks like a fixed \
+VHD, $n bytes short; give -f raw or -f vpc"
+        quietly "$MINBLK_IMG" convert -f raw -O raw short out
+        cmp -n "$(size_of short)" short out
+    done
+}
+
+@test 'a dynamic VHD without its first sector is found, but not written to' {
+    make_vhds
+    dd if=/dev/zero of=dynamic.vhd bs=512 count=1 conv=notrunc status=none
+    img info dynamic.vhd
+    expect_status 0
+    [[ "$output" == *'file format: vpc'* ]]
+    sum=$(md5sum <dynamic.vhd)
+    io -c 'write 0 512' dynamic.vhd
+    expect_status 1
+    expect_err "minblk-io: can't open device dynamic.vhd: Image format 'vpc' \
+was recognised by the last sector only; specify the format explicitly to open \
+the image for writing"
+    same_text sum "$sum" "$(md5sum <dynamic.vhd)"
+    # Its header decides; without it the footer may be a guest's.
+    dd if=/dev/zero of=dynamic.vhd bs=1 seek=1000 count=1 conv=notrunc \
+        status=none
+    printf '\1' | dd of=dynamic.vhd bs=1 seek=1500 conv=notrunc status=none
+    img info dynamic.vhd
+    [[ "$output" == *'file format: raw'* ]]
 }
 
 @test 'all else of a guessed image may be written' {

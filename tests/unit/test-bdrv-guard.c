@@ -50,10 +50,14 @@ static int coroutine_fn mem_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
+/* As a file's: no further than to the end. */
 static int coroutine_fn mem_pdiscard(BlockDriverState *bs, int64_t offset,
                                      int bytes)
 {
-    return mem_pwrite_zeroes(bs, offset, bytes, 0);
+    MemState *s = bs->opaque;
+
+    return mem_pwrite_zeroes(bs, offset,
+                             MAX(0, MIN(bytes, s->file->size - offset)), 0);
 }
 
 static int coroutine_fn mem_copy_from(BlockDriverState *bs, BdrvChild *src,
@@ -375,6 +379,40 @@ static void test_odd_length(void)
     image_close(&image);
 }
 
+/* The bytes before the magic, and zeroes after it, so that it is at the end. */
+static int zero_tail_probe(const uint8_t *tail, int size, int64_t file_size)
+{
+    return size == 512 && !memcmp(tail, MAGIC, MAGIC_LEN) &&
+                   tail[511] == 0
+               ? 100
+               : 0;
+}
+
+/*
+ * A discard over the end leaves it where it is; zeroes there move it to theirs.
+ * Both may uncover a tail, here one that ends with a zero.
+ */
+static void test_odd_end(void)
+{
+    Image image = image_open(LENGTH + 100, NULL);
+    uint8_t *end = image.file->data + LENGTH + 100 - 512;
+
+    bdrv_zero_format.bdrv_probe_tail = zero_tail_probe;
+    bdrv_magic.bdrv_probe_tail = NULL;
+    g_assert_cmpint(write_magic(&image, LENGTH + 100 - 512, 0, 512), ==, 512);
+    g_assert_cmpint(blk_pdiscard(image.blk, LENGTH, 512), ==, -EPERM);
+    g_assert_cmpint(blk_pdiscard(image.blk, LENGTH, 100), ==, -EPERM);
+    g_assert_cmpint(end[511], ==, 0xee);
+    g_assert_cmpint(blk_pwrite_zeroes(image.blk, LENGTH + 99, 1, 0), ==,
+                    -EPERM);
+    /* This one lets the file grow, and the tail is in its middle then. */
+    g_assert_cmpint(blk_pwrite_zeroes(image.blk, LENGTH, 512, 0), ==, 0);
+    g_assert_cmpint(image.file->size, ==, LENGTH + 512);
+    bdrv_magic.bdrv_probe_tail = magic_probe_tail;
+    bdrv_zero_format.bdrv_probe_tail = NULL;
+    image_close(&image);
+}
+
 /* The middle is not looked at: the protocol is asked for nothing. */
 static void test_middle(void)
 {
@@ -451,6 +489,8 @@ static void test_copy(void)
     g_assert(!memcmp(image.file->data + 4096, MAGIC, MAGIC_LEN));
     g_assert_cmpint(copy_to(&image, src, 0), ==, -ENOTSUP);
     g_assert_cmpint(copy_to(&image, src, LENGTH - 512), ==, -ENOTSUP);
+    g_assert_cmpint(copy_to(&image, src, 511), ==, -ENOTSUP);
+    g_assert_cmpint(copy_to(&image, src, LENGTH - 1023), ==, -ENOTSUP);
     g_assert(is_raw(&image));
     blk_unref(src);
     image_close(&image);
@@ -481,6 +521,7 @@ int main(int argc, char **argv)
     g_test_add_func("/guard/truncate-to-trailer", test_truncate_to_trailer);
     g_test_add_func("/guard/grow", test_grow);
     g_test_add_func("/guard/odd-length", test_odd_length);
+    g_test_add_func("/guard/odd-end", test_odd_end);
     g_test_add_func("/guard/middle", test_middle);
     g_test_add_func("/guard/window", test_window);
     g_test_add_func("/guard/copy", test_copy);

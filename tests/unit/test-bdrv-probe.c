@@ -57,6 +57,20 @@ static int strong_probe_tail(const uint8_t *tail, int size, int64_t file_size)
     return size >= 4 && !memcmp(tail + size - 4, "TAIL", 4) ? 100 : 0;
 }
 
+/* What the rest of the file says: as bdrv_probe_confirm. */
+static int confirmation = 1;
+
+static int strong_confirm(BdrvChild *file, const uint8_t *tail, int size,
+                          int64_t file_size, Error **errp)
+{
+    g_assert_cmpint(size, ==, MIN(512, file_size));
+    g_assert_true(strong_probe_tail(tail, size, file_size));
+    if (confirmation < 0) {
+        error_setg(errp, "%s is cut", file->bs->filename);
+    }
+    return confirmation;
+}
+
 static int coroutine_fn any_preadv(BlockDriverState *bs, uint64_t offset,
                                    uint64_t bytes, QEMUIOVector *qiov,
                                    int flags)
@@ -84,6 +98,7 @@ static BlockDriver bdrv_strong = {
     .format_name = "strong",
     .bdrv_probe = strong_probe,
     .bdrv_probe_tail = strong_probe_tail,
+    .bdrv_probe_confirm = strong_confirm,
     ANY_DRIVER,
 };
 
@@ -208,6 +223,23 @@ static void test_tail_is_read_only(void)
     bdrv_unref(bs);
 }
 
+/* The tail alone is not believed where the rest of the file contradicts it. */
+static void test_tail_is_confirmed(void)
+{
+    MemFile *f = setup(1024);
+    Error *err = NULL;
+
+    memcpy(f->data + 1020, "TAIL", 4);
+    confirmation = 0;
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    confirmation = -EINVAL;
+    g_assert_null(bdrv_open("mem:x", NULL, NULL, 0, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "x is cut");
+    error_free_or_abort(&err);
+    confirmation = 1;
+    g_assert_cmpstr(probed_format(), ==, "strong");
+}
+
 /* ---- images of formats without a driver --------------------------------- */
 
 static MemFile *setup_magic(const Magic *m, int64_t size)
@@ -221,8 +253,8 @@ static MemFile *setup_magic(const Magic *m, int64_t size)
 static void assert_refused(const char *format, int flags)
 {
     g_autofree char *msg = g_strdup_printf(
-        "'x' is a %s image; this build has no driver for it, give '-f raw' to "
-        "use its bytes as they are", format);
+        "'x' is a %s image; minblk handles raw, strong and weak; give -f raw to "
+        "treat it as raw", format);
     Error *err = NULL;
 
     g_assert_null(bdrv_open("mem:x", NULL, NULL, flags, &err));
@@ -301,27 +333,50 @@ static int stand_in_probe(const uint8_t *buf, int buf_size,
     return buf[7] == 3 ? 100 : 0;
 }
 
-/* With a driver of that name, only its probe says what is of its format. */
+/* A driver of that name gets the image, whatever its probe says, if any. */
 static void test_driver_of_that_name(void)
 {
     MemFile *f = setup_magic(&magics[2], 4096);
 
     assert_refused("qcow2", 0);
     bdrv_stand_in.format_name = "qcow2";
-    g_assert_cmpstr(probed_format(), ==, "raw");
+    g_assert_cmpstr(probed_format(), ==, "qcow2");
     bdrv_stand_in.bdrv_probe = stand_in_probe;
     g_assert_cmpstr(probed_format(), ==, "qcow2");
     f->data[7] = 2;
-    g_assert_cmpstr(probed_format(), ==, "raw");
+    g_assert_cmpstr(probed_format(), ==, "qcow2");
     f->data[7] = 1;
+    bdrv_stand_in.bdrv_probe = NULL;
     assert_refused("qcow", 0);
     /* A version 1 is not taken for the other format of that magic. */
     bdrv_stand_in.format_name = "qcow";
-    g_assert_cmpstr(probed_format(), ==, "raw");
+    g_assert_cmpstr(probed_format(), ==, "qcow");
     f->data[7] = 2;
     assert_refused("qcow2", 0);
     bdrv_stand_in.format_name = "stand-in";
-    bdrv_stand_in.bdrv_probe = NULL;
+}
+
+static int stand_in_probe_tail(const uint8_t *tail, int size,
+                               int64_t file_size)
+{
+    return 0;
+}
+
+/* At the end too, unless it has looked there itself; and it is a guess. */
+static void test_driver_of_that_name_by_tail(void)
+{
+    MemFile *f = setup(4096);
+    Error *err = NULL;
+
+    memcpy(f->data + 4096 - 512, "koly", 4);
+    bdrv_stand_in.format_name = "dmg";
+    g_assert_cmpstr(probed_format(), ==, "dmg");
+    g_assert_null(bdrv_open("mem:x", NULL, NULL, BDRV_O_RDWR, &err));
+    error_free_or_abort(&err);
+    bdrv_stand_in.bdrv_probe_tail = stand_in_probe_tail;
+    g_assert_cmpstr(probed_format(), ==, "raw");
+    bdrv_stand_in.bdrv_probe_tail = NULL;
+    bdrv_stand_in.format_name = "stand-in";
 }
 
 /* ---- the guard and its warning ------------------------------------------ */
@@ -456,11 +511,14 @@ int main(int argc, char **argv)
     g_test_add_func("/probe/small-files", test_small_files);
     g_test_add_func("/probe/tails", test_tails);
     g_test_add_func("/probe/tail-is-read-only", test_tail_is_read_only);
+    g_test_add_func("/probe/tail-is-confirmed", test_tail_is_confirmed);
     g_test_add_func("/probe/magics", test_magics);
     g_test_add_func("/probe/no-magic", test_no_magic);
     g_test_add_func("/probe/magic-of-small-file", test_magic_of_small_file);
     g_test_add_func("/probe/driver-before-magic", test_driver_before_magic);
     g_test_add_func("/probe/driver-of-that-name", test_driver_of_that_name);
+    g_test_add_func("/probe/driver-of-that-name-by-tail",
+                    test_driver_of_that_name_by_tail);
     g_test_add_func("/probe/guard-is-set", test_guard_is_set);
     g_test_add_func("/probe/warning", test_warning);
     g_test_add_func("/probe/silence", test_silence);

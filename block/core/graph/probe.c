@@ -7,18 +7,73 @@
  * its last sector only is not opened for writing, and a raw one is guarded.
  *
  * Invariants:
- *   - Probing reads at most 512 bytes at either end and writes nothing.
+ *   - Probing reads at most 512 bytes at either end, and what a driver needs
+ *     to confirm what it found there, and writes nothing.
  *   - Every probe is asked; the highest score wins.  Tails are looked at only
  *     when no head beat raw's score.
  *   - A file that no driver's probe finds is raw only if it has no other
- * format's magic.  The magics come after the tails, because the head of a fixed
- * VHD belongs to its guest.
+ *     format's magic.  The magics come after the tails, because the head of a
+ *     fixed VHD belongs to its guest.
  *   - An empty file is raw.
  */
 #include "qemu/osdep.h"
 #include "block/core/graph/graph.h"
 #include "minblk/block-extra.h"
 #include "qapi/error.h"
+
+/* ---- formats that are refused ------------------------------------------- */
+
+static void probe_add_name(void *names, const char *name)
+{
+    if (bdrv_find_format(name)->bdrv_probe) {
+        g_ptr_array_add(names, (gpointer)name);
+    }
+}
+
+/* Names what is read here, because that is what the image can become. */
+static void probe_refuse(const BlockDriverState *file, const char *format,
+                         Error **errp)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    bdrv_iterate_format(probe_add_name, names);
+    for (guint i = 0; i < names->len; i++) {
+        g_string_append_printf(list, "%s%s",
+                               i == 0                ? ""
+                               : i + 1 == names->len ? " and "
+                                                     : ", ",
+                               (const char *)g_ptr_array_index(names, i));
+    }
+    error_setg(errp,
+               "'%s' is a %s image; minblk handles %s; give -f raw to treat it "
+               "as raw",
+               file->filename, format, list->str);
+}
+
+/* ---- the order of the questions ----------------------------------------- */
+
+/* By the magics, or @raw. */
+static BlockDriver *probe_magics(BdrvChild *file, const uint8_t *head,
+                                 const uint8_t *tail, int size,
+                                 BlockDriver *raw, bool *by_tail, Error **errp)
+{
+    const char *format = bdrv_magic_of_head(head);
+    BlockDriver *drv;
+
+    if (!format) {
+        format = bdrv_magic_of_tail(tail, size);
+        *by_tail = format != NULL;
+    }
+    if (!format) {
+        return raw;
+    }
+    drv = bdrv_find_format(format);
+    if (!drv) {
+        probe_refuse(file->bs, format, errp);
+    }
+    return drv;
+}
 
 static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
                                    const char *filename, bool *by_tail,
@@ -27,7 +82,6 @@ static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
     uint8_t head[BLOCK_PROBE_BUF_SIZE] = { 0 };
     uint8_t tail[BLOCK_PROBE_BUF_SIZE];
     int size = MIN(length, BLOCK_PROBE_BUF_SIZE);
-    const char *format;
     BlockDriver *drv, *tail_drv;
     int score;
     int ret = bdrv_pread(file, 0, head, size);
@@ -46,19 +100,15 @@ static BlockDriver *probe_contents(BdrvChild *file, int64_t length,
         return NULL;
     }
     tail_drv = bdrv_probe_tails(tail, size, length);
+    if (tail_drv && tail_drv->bdrv_probe_confirm) {
+        ret = tail_drv->bdrv_probe_confirm(file, tail, size, length, errp);
+        tail_drv = ret > 0 ? tail_drv : NULL;
+    }
     *by_tail = tail_drv != NULL;
-    if (tail_drv || !drv) {
+    if (tail_drv || ret < 0) {
         return tail_drv;
     }
-    format = bdrv_magic_of_head(head) ?: bdrv_magic_of_tail(tail, size);
-    if (format) {
-        error_setg(errp,
-                   "'%s' is a %s image; this build has no driver for "
-                   "it, give '-f raw' to use its bytes as they are",
-                   file->bs->filename, format);
-        return NULL;
-    }
-    return drv;
+    return probe_magics(file, head, tail, size, drv, by_tail, errp);
 }
 
 static const BdrvChildRole child_prober = {

@@ -2,14 +2,15 @@
 /*
  * Which format do the first and the last 512 bytes of a file belong to?  The
  * drivers' probes give scores; the magics below name formats of other programs
- * that no driver here reads.  As raw, their metadata would pass for the
+ * that mostly no driver here reads.  As raw, their metadata would pass for the
  * contents of a disk, and a write would destroy it; so opening, and the guard
  * of guessed raw images, ask both before they take anything for raw.
  *
  * Invariants:
  *   - Every probe is asked; the highest score wins.
- *   - A format whose driver is built in has no magic here, because that
- *     driver's own probe has decided already.
+ *   - A driver that bears the name of a magic's format gets the image, whatever
+ *     its own probe said: it tells better than raw what is wrong with it.  But
+ *     a probe of tails has seen more of the end than a magic.
  *   - The first row that matches decides, so the longer of two magics that
  *     begin alike stands first.
  *   - Nothing is allocated and no lock is taken, because a guarded write asks
@@ -109,7 +110,9 @@ static const char *find_format(const uint8_t *buf, bool at_tail)
 
         if (m->at_tail == at_tail &&
             !memcmp(buf + m->offset, m->bytes, m->size)) {
-            return bdrv_has_format(m->format) ? NULL : m->format;
+            BlockDriver *drv = at_tail ? bdrv_find_format(m->format) : NULL;
+
+            return drv && drv->bdrv_probe_tail ? NULL : m->format;
         }
     }
     return NULL;

@@ -81,9 +81,9 @@ BlockDriver *bdrv_probe_heads(const uint8_t *buf, int buf_size,
 BlockDriver *bdrv_probe_tails(const uint8_t *tail, int size, int64_t file_size);
 
 /*
- * The format without a driver here of the image whose first, or last @size,
- * bytes (of 512) are given, or NULL.  Asked after the drivers' own probes.
- * Plain.
+ * The format whose magic is in the first, or last @size, bytes (of 512) that
+ * are given, or NULL; mostly one without a driver here.  Asked after the
+ * drivers' own probes.  Plain.
  */
 const char *bdrv_magic_of_head(const uint8_t *head);
 const char *bdrv_magic_of_tail(const uint8_t *tail, int size);

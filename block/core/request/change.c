@@ -95,8 +95,8 @@ int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
     w->child = child;
     w->bs = child->bs;
     w->flush = false;
-    ret =
-        bdrv_guard_write(child, offset, bytes, qiov, qiov_offset, &w->guarded);
+    ret = bdrv_guard_write(child, offset, bytes, qiov, qiov_offset,
+                           type == BDRV_TRACKED_DISCARD, &w->guarded);
     if (ret < 0) {
         return ret;
     }

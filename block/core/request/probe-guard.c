@@ -34,13 +34,17 @@ static bool bdrv_child_has_guard(const BdrvChild *child)
            parent->file == child;
 }
 
-/* A change to be checked: @bytes at @offset become @qiov (NULL: zeroes). */
+/*
+ * A change to be checked: @bytes at @offset become @qiov (NULL: zeroes).  A
+ * discard makes no file longer, whatever its range.
+ */
 typedef struct GuardedChange {
     BdrvChild *child;
     int64_t offset;
     int64_t bytes;
     QEMUIOVector *qiov;
     size_t qiov_offset;
+    bool discard;
     int64_t end; /* the length of the file afterwards */
 } GuardedChange;
 
@@ -157,7 +161,9 @@ static int coroutine_fn guard_begin(GuardedChange *c, int64_t new_size)
     bdrv_inc_in_flight(file);
     qemu_co_mutex_lock(&raw->guard_lock);
     old = bdrv_exact_length(file);
-    if (new_size < 0) {
+    if (c->discard) {
+        c->end = old;
+    } else if (new_size < 0) {
         c->end = MAX(old, c->offset + c->bytes);
     } else {
         /* New space is zero, whatever was read past the end before. */
@@ -175,7 +181,7 @@ static int coroutine_fn guard_begin(GuardedChange *c, int64_t new_size)
 
 int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
                                   int64_t bytes, QEMUIOVector *qiov,
-                                  size_t qiov_offset, bool *held)
+                                  size_t qiov_offset, bool discard, bool *held)
 {
     GuardedChange c = {
         .child = child,
@@ -183,6 +189,7 @@ int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
         .bytes = bytes,
         .qiov = qiov,
         .qiov_offset = qiov_offset,
+        .discard = discard,
     };
     int ret;
 

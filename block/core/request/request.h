@@ -283,14 +283,14 @@ int coroutine_fn bdrv_co_block_status_above(
  */
 
 /*
- * Before a write of @qiov from @qiov_offset on (NULL: zeroes; a discard counts
- * as that) at @offset: 0, or -EPERM (with one message a node).  When *@held is
- * set, which it is only on success, the caller calls bdrv_guard_end() when the
- * write is done: until then other changes of the head and tail wait.
+ * Before a write of @qiov from @qiov_offset on (NULL: zeroes, or a @discard) at
+ * @offset: 0, or -EPERM (with one message a node).  When *@held is set, which
+ * it is only on success, the caller calls bdrv_guard_end() when the write is
+ * done: until then other changes of the head and tail wait.
  */
 int coroutine_fn bdrv_guard_write(BdrvChild *child, int64_t offset,
                                   int64_t bytes, QEMUIOVector *qiov,
-                                  size_t qiov_offset, bool *held);
+                                  size_t qiov_offset, bool discard, bool *held);
 /* The same for a change of the length to @new_size bytes. */
 int coroutine_fn bdrv_guard_truncate(BdrvChild *child, int64_t new_size,
                                      bool *held);
