@@ -421,3 +421,62 @@ create 'nosuch/dst': No such file or directory"
     img convert a
     expect_failure 1 'Must specify image file name'
 }
+
+@test 'a larger size: zeroes follow the source' {
+    head -c 1234567 /dev/urandom >src
+    img convert -O raw -o size=2M src dst
+    expect_status 0
+    [ "$(size_of dst)" -eq 2097152 ]
+    cmp -n 1234567 src dst
+    zero_range dst 1234567 862585
+    # As many sectors as the source has: the last one need not be whole.
+    img convert -O raw -o size=1234567 src dst
+    expect_status 0
+    for size in 1M 1234432; do
+        img convert -O raw -o size=$size src none
+        expect_failure 1 "none: size=$(numfmt --from=iec $size) is less than \
+the 1234944 bytes of the source"
+        [ ! -e none ]
+    done
+    needs vpc
+    img convert -O vpc -o size=3M,force_size src v
+    img convert -f vpc -O raw v back
+    [ "$(size_of back)" -eq 3145728 ]
+    cmp -n 1234567 src back
+    zero_range back 1234567 1911161
+}
+
+@test 'a product that wants whole MiB: the size of the hint works' {
+    needs vpc
+    head -c 21000000 /dev/urandom >src
+    img convert -O vpc -o target=azure src v
+    expect_status 1
+    size=$(sed -n 's/^Try \(size=[0-9]*\)$/\1/p' .stderr)
+    quietly "$MINBLK_IMG" convert -O vpc -o "target=azure,$size" src v
+    img convert -f vpc -O raw v back
+    [ "$(size_of back)" -eq 22020096 ]
+    cmp -n 21000000 src back
+    zero_range back 21000000 1020096
+}
+
+teardown()
+{
+    [ -z "${loop:-}" ] || losetup -d "$loop"
+}
+
+@test 'what a device holds after the source is zeroed' {
+    needs_command losetup
+    head -c 4M /dev/urandom >device
+    loop=$(losetup -f --show device 2>/dev/null) || skip 'no loop devices here'
+    head -c 1M /dev/urandom >src
+    img convert -O raw -o size=4M src "$loop"
+    expect_status 0
+    cmp -n 1M src "$loop"
+    zero_range "$loop" 1048576 3145728
+    needs vpc
+    head -c 4M /dev/urandom >"$loop"
+    img convert -O vpc -o subformat=fixed src "$loop"
+    img convert -f vpc -O raw "$loop" back
+    cmp -n 1M src back
+    zero_range back 1048576 30720
+}

@@ -17,6 +17,7 @@
 
 #include "qemu/osdep.h"
 #include "block/block.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "sysemu/block-backend.h"
@@ -175,7 +176,6 @@ BlockBackend *img_open_operand(ImgOpen *how, int argc, char **argv);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, blk_unref)
 /* Declare the list first, because its set has to be freed before it. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOptsList, qemu_opts_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOpts, qemu_opts_del)
 
 /* ---- creating images ---------------------------------------------------- */
 

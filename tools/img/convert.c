@@ -53,7 +53,7 @@ static bool convert_create(ConvertArgs *args, int64_t size)
         return false;
     }
     task = g_strdup_printf("converting %s", args->target.format);
-    if (!copy_images_create(&args->made, drv, size, task)) {
+    if (!copy_images_create(&args->made, drv, &size, task)) {
         return false;
     }
     if (!args->quiet) {
@@ -72,6 +72,7 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
     if (!args->existing && !convert_create(args, size)) {
         return false;
     }
+    images->created = !args->existing;
     images->target = img_open(args->made.filename, &args->target);
     if (!images->target) {
         return false;

@@ -204,8 +204,9 @@ static const CopyOps images_ops = {
 /* ---- the target --------------------------------------------------------- */
 
 bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
-                        int64_t size, const char *task)
+                        int64_t *size, const char *task)
 {
+    uint64_t source = *size;
     Error *err = NULL;
     g_autoptr(QemuOptsList) list = img_create_list(drv, target->filename, &err);
     g_autoptr(QemuOpts) opts = NULL;
@@ -214,7 +215,16 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
         opts = img_parse_create(list, drv, target->options, target->backing,
                                 target->backing_format, &err);
     }
-    if (!opts || !qemu_opt_set_number(opts, "size", size, &err)) {
+    if (opts) {
+        *size = MIN(qemu_opt_get_size(opts, "size", source), INT64_MAX);
+        /* Of the last sector of a source the user may count less. */
+        if (ROUND_UP((uint64_t)*size, BDRV_SECTOR_SIZE) < source) {
+            error_setg(&err, "%s: size=%" PRId64 " is less than the %" PRIu64
+                       " bytes of the source", target->filename, *size, source);
+        }
+        *size = MAX(*size, (int64_t)source);
+    }
+    if (err || !opts || !qemu_opt_set_number(opts, "size", *size, &err)) {
         error_report_err(err);
         return false;
     }
@@ -270,6 +280,22 @@ static bool interrupted(void)
 
 /* ---- the run ------------------------------------------------------------ */
 
+/* What a new target has after the run's @size bytes is to read as zeroes. */
+static bool images_pad(const CopyImages *images, int64_t size)
+{
+    int64_t length = blk_getlength(images->target);
+    int ret = MIN(length, 0);
+
+    if (length > size && !bdrv_has_zero_init(blk_bs(images->target))) {
+        ret = blk_zero_range(images->target, size, length - size,
+                             BDRV_REQ_MAY_UNMAP);
+    }
+    if (ret < 0) {
+        error_report("error while padding the target: %s", strerror(-ret));
+    }
+    return ret == 0;
+}
+
 bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result)
 {
     job->ops = &images_ops;
@@ -279,6 +305,10 @@ bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result)
     interrupt_context = qemu_get_current_aio_context();
     /* The second one does what a signal does that is not caught. */
     catch_interrupts(note_interrupt, SA_RESTART | SA_RESETHAND);
+    *result = (CopyResult) { .step = COPY_NOTHING };
+    if (images->created && !images_pad(images, job->size)) {
+        return false;
+    }
     if (copy_run(job, result)) {
         return bdrv_flush_report(blk_bs(images->target)) == 0;
     }

@@ -26,6 +26,7 @@ typedef struct CopyImages {
     int nr_sources;
     int64_t skip;           /* bytes of the sources in front of the run */
     BlockBackend *target;
+    bool created;           /* the target is new, and zero after the sources */
     bool quiet;             /* no warnings of what is lost */
 } CopyImages;
 
@@ -54,11 +55,12 @@ typedef struct CopyTarget {
 } CopyTarget;
 
 /*
- * Creates it with @size bytes.  Reports, and returns false, when that fails;
+ * Creates it with *@size bytes, or with those that its options give if they are
+ * more, which is *@size then.  Reports, and returns false, when that fails;
  * @task is what the driver's errors interrupt.
  */
 bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
-                        int64_t size, const char *task);
+                        int64_t *size, const char *task);
 
 /*
  * To be called before the target is made: until it is being filled, SIGINT and

@@ -40,6 +40,7 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
 {
     BlockDriver *drv = bdrv_find_format(args->format);
     int64_t end = copy_images_length(images);
+    int64_t size;
     ImgOpen how = { .flags = BDRV_O_RDWR | BDRV_O_RESIZE };
     CopyJob job = { .coroutines = COPY_COROUTINES_DEFAULT };
     CopyResult result;
@@ -54,8 +55,9 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
         end = MIN(end, dd_bytes(args, args->count));
     }
     job.size = MAX(end - images->skip, 0);
+    size = job.size;
     copy_interrupt_begin(args->output.filename);
-    if (!copy_images_create(&args->output, drv, job.size,
+    if (!copy_images_create(&args->output, drv, &size,
                             "creating output image")) {
         return false;
     }
@@ -64,6 +66,7 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
         error_report("%s: cannot skip to specified offset", args->input);
     }
     how.format = bdrv_driver_name(drv);
+    images->created = true;
     images->target = img_open(args->output.filename, &how);
     if (!images->target) {
         return false;
