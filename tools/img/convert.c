@@ -271,6 +271,7 @@ static int convert_run(int argc, char **argv)
            convert_open_target(&args, &images) && convert_copy(&args, &images);
     img_progress_end();
     copy_images_close(&images);
+    copy_interrupt_end();
     return good ? 0 : 1;
 }
 

@@ -7,7 +7,9 @@
  */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include <sys/stat.h>
 #include "copy-images.h"
+#include "qemu/cutils.h"
 
 /* ---- the sources -------------------------------------------------------- */
 
@@ -237,32 +239,67 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
 
 /* ---- interrupts --------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupt_seen;
+static volatile sig_atomic_t interrupt_seen; /* the signal, or 0 */
 static AioContext *interrupt_context;
 /* The whole line, made before a handler needs it. */
 static char *interrupt_line;
+static const char *interrupt_target;
+/* As it was before this run; all zero: it was not there. */
+static struct stat interrupt_before;
 
+/* So that a shell sees what ended the program, and ends its own loop. */
+static void end_by_signal(int signal_number)
+{
+    sigset_t set;
+
+    signal(signal_number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(signal_number);
+    /* The first process of a container has no default action. */
+    _exit(1);
+}
+
+/* Calls only what a handler may; stat() is among that. */
 static void end_process(int signal_number)
 {
-    if (write(STDERR_FILENO, interrupt_line, strlen(interrupt_line)) < 0) {
+    struct stat now = { 0 };
+    bool same = stat(interrupt_target, &now) < 0
+                    ? !interrupt_before.st_nlink
+                    : now.st_ino == interrupt_before.st_ino &&
+                      now.st_size == interrupt_before.st_size &&
+                      now.st_mtim.tv_sec == interrupt_before.st_mtim.tv_sec &&
+                      now.st_mtim.tv_nsec == interrupt_before.st_mtim.tv_nsec;
+
+    /* A wait for the target's lock changes nothing. */
+    if (!same && write(STDERR_FILENO, interrupt_line,
+                       strlen(interrupt_line)) < 0) {
         /* No reader is left; there is nothing else to do. */
     }
-    _exit(1);
+    end_by_signal(signal_number);
 }
 
 static void note_interrupt(int signal_number)
 {
-    interrupt_seen = 1;
+    interrupt_seen = signal_number;
     aio_notify(interrupt_context);
 }
 
 static void catch_interrupts(void (*handler)(int), int flags)
 {
+    static const int signals[] = { SIGINT, SIGTERM };
     struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+    struct sigaction old;
 
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        sigaction(signals[i], NULL, &old);
+        /* Ignored by the parent's will: of a job in the background. */
+        if (old.sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        }
+    }
 }
 
 void copy_interrupt_begin(const char *target)
@@ -270,7 +307,19 @@ void copy_interrupt_begin(const char *target)
     interrupt_line = g_strdup_printf("%s: interrupted; the target '%s' is "
                                      "incomplete\n", error_get_progname(),
                                      target);
+    strstart(target, "file:", &target);
+    interrupt_target = target;
+    if (stat(target, &interrupt_before) < 0) {
+        memset(&interrupt_before, 0, sizeof(interrupt_before));
+    }
     catch_interrupts(end_process, 0);
+}
+
+void copy_interrupt_end(void)
+{
+    if (interrupt_seen) {
+        end_by_signal(interrupt_seen);
+    }
 }
 
 static bool interrupted(void)

@@ -131,6 +131,7 @@ static int dd_command(int argc, char **argv)
                             &args.how, true) &&
            dd_images(&args, &images);
     copy_images_close(&images);
+    copy_interrupt_end();
     return good ? 0 : 1;
 }
 
