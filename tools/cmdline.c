@@ -18,6 +18,48 @@
 /* The value of the first row's long form; letters are below. */
 #define CMD_LONG 256
 
+/* ---- output ------------------------------------------------------------- */
+
+/* The first errno of writing to standard output, or 0; the stream forgets. */
+static int output_error;
+
+static ssize_t cmd_write_output(void *opaque, const char *buf, size_t bytes)
+{
+    ssize_t ret;
+
+    do {
+        ret = write(STDOUT_FILENO, buf, bytes);
+    } while (ret < 0 && errno == EINTR);
+    if (ret < 0 && !output_error) {
+        output_error = errno;
+    }
+    return MAX(ret, 0);
+}
+
+static void cmd_init_output(void)
+{
+    FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t) {
+        .write = cmd_write_output,
+    });
+
+    if (f) {
+        setvbuf(f, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, BUFSIZ);
+        stdout = f;
+    }
+}
+
+int cmdline_finish_output(int status, bool may_be_cut)
+{
+    fflush(stdout);
+    if (output_error && output_error != EPIPE) {
+        error_report("Could not write the output: %s", strerror(output_error));
+    }
+    if (output_error && !(output_error == EPIPE && may_be_cut)) {
+        return status ? status : 1;
+    }
+    return status;
+}
+
 void cmdline_init(const char *argv0)
 {
     int fd;
@@ -29,8 +71,10 @@ void cmdline_init(const char *argv0)
     if (fd >= 0) {
         close(fd);
     }
-    /* So that a write past a limit fails, wherever it is made. */
+    /* Errors of writing, wherever it is done, are not to end the program. */
+    signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    cmd_init_output();
     error_init(argv0);
 }
 

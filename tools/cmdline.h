@@ -14,9 +14,17 @@
 /*
  * To be called first.  Messages begin with the base name of @argv0.  Standard
  * descriptors that are closed are made to lead nowhere, because an image would
- * get the number of one otherwise, and with it what is printed.
+ * get the number of one otherwise, and with it what is printed.  What cannot be
+ * printed ends no program before cmdline_finish_output().
  */
 void cmdline_init(const char *argv0);
+
+/*
+ * To be called last.  Writes out what was printed; returns @status, or 1
+ * instead of 0 when that failed, which is reported.  A reader that has gone
+ * away is not, and with @may_be_cut it had what it wanted.
+ */
+int cmdline_finish_output(int status, bool may_be_cut);
 
 /* ---- tables of options -------------------------------------------------- */
 

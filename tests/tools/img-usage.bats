@@ -185,10 +185,3 @@ No such file or directory"
     expect_err "other-name: Not enough arguments
 Try 'other-name --help' for more information"
 }
-
-@test 'output that cannot be written' {
-    [ -e /dev/full ] || skip 'no /dev/full'
-    say bash -c '"$MINBLK_IMG" --help >/dev/full'
-    expect_status 1
-    expect_err 'minblk-img: Could not write the output: No space left on device'
-}

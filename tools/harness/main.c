@@ -86,7 +86,7 @@ static bool print_version(void *member, const CmdOption *option,
                           const char *value)
 {
     cmdline_print_version();
-    exit(0);
+    exit(cmdline_finish_output(0, true));
 }
 
 static bool print_help(void *member, const CmdOption *option,
@@ -130,7 +130,7 @@ static bool print_help(void *member, const CmdOption *option,
     }
     printf("\nDrivers:");
     cmdline_print_formats();
-    exit(0);
+    exit(cmdline_finish_output(0, true));
 }
 
 /* ---- what the options mean ---------------------------------------------- */
@@ -299,5 +299,5 @@ int main(int argc, char **argv)
     g_ptr_array_free(line.only, TRUE);
     g_ptr_array_free(h->images, TRUE);
     g_free(h->create);
-    return status;
+    return cmdline_finish_output(status, false);
 }

@@ -297,6 +297,7 @@ static int check_run(int argc, char **argv)
 
 const ImgCommand img_check = {
     .name = "check",
+    .answers = true,
     .operands = "FILE",
     .help =
         "Looks for damage in an image's metadata. Exit status: 0 none, 1 the\n"

@@ -34,6 +34,7 @@ typedef struct ImgCommand {
     const CmdOption *options;
     int (*run)(int argc, char **argv);  /* returns the exit status */
     int usage_status;           /* the exit status of bad usage; 0: 1 */
+    bool answers;               /* what it prints may not be cut short */
 } ImgCommand;
 
 extern const ImgCommand img_amend;
@@ -215,10 +216,7 @@ void img_note_rounding(BlockDriver *drv, const char *filename,
 
 /* ---- output ------------------------------------------------------------- */
 
-/*
- * Writes out what was printed.  Returns @status, or 1 instead of 0 when that
- * failed, which is reported; that the reader has gone away is no failure.
- */
+/* cmdline_finish_output() of the current command. */
 int img_finish_output(int status);
 
 /* The object at @ptr, of the QAPI type @type, as a QObject of the caller's. */

@@ -7,7 +7,6 @@
  */
 #include "qemu/osdep.h"
 #include <getopt.h>
-#include <signal.h>
 #include "common.h"
 
 /* All subcommands, by name. */
@@ -80,8 +79,6 @@ int main(int argc, char **argv)
     const ImgCommand *command = NULL;
     int first;
 
-    /* A reader that has gone away is an error of writing, not our end. */
-    signal(SIGPIPE, SIG_IGN);
     cmdline_init(argc > 0 ? argv[0] : "minblk-img");
     bdrv_init();
 

@@ -149,17 +149,5 @@ void img_print_json(QObject *obj)
 
 int img_finish_output(int status)
 {
-    bool failed = ferror(stdout);
-    int err = errno;
-
-    if (fflush(stdout) != 0) {
-        failed = true;
-        err = errno;
-    }
-    /* A reader that stopped reading has what it wanted. */
-    if (failed && err != EPIPE) {
-        error_report("Could not write the output: %s", strerror(err));
-        return status ? status : 1;
-    }
-    return status;
+    return cmdline_finish_output(status, !current || !current->answers);
 }

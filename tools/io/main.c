@@ -36,7 +36,7 @@ static bool io_set_version(void *member, const CmdOption *option,
                              const char *value)
 {
     cmdline_print_version();
-    exit(0);
+    exit(cmdline_finish_output(0, true));
 }
 
 static bool io_add_command(void *member, const CmdOption *option,
@@ -92,7 +92,7 @@ static bool io_set_help(void *member, const CmdOption *option,
     printf("\nSee '%s -c help' for the commands.\n\n"
            "Supported formats:", prog);
     cmdline_print_formats();
-    exit(0);
+    exit(cmdline_finish_output(0, true));
 }
 
 /* Opens the image that the command line names, if it names one. */
@@ -151,5 +151,5 @@ int main(int argc, char **argv)
     }
     good &= io_close_image(&s) == 0;
     g_ptr_array_free(line.commands, TRUE);
-    return good ? 0 : 1;
+    return cmdline_finish_output(good ? 0 : 1, false);
 }
