@@ -10,10 +10,6 @@
  */
 #include "qemu/osdep.h"
 #include "common.h"
-#include "qapi/qapi-visit-block-core.h"
-#include "qapi/qmp/qjson.h"
-#include "qapi/qmp/qstring.h"
-#include "qapi/qobject-output-visitor.h"
 
 typedef struct MapArgs {
     ImgOpen how;
@@ -31,21 +27,29 @@ typedef struct Extent {
 
 /* ---- printing ----------------------------------------------------------- */
 
+static const char *map_word(bool value)
+{
+    return value ? "true" : "false";
+}
+
 /*
- * A line of the table, or with @json an object with a blank after its brace,
- * and @end.  False, and reported, when the table has no way to show @x.
+ * A line of the table, or with @json an object and @end.  False, and reported,
+ * when the table has no way to show @x.
  */
 static bool map_print_extent(Extent *x, bool json, const char *end)
 {
     MapEntry *e = &x->entry;
 
     if (json) {
-        QObject *obj = img_to_qobject(MapEntry, e);
-        QString *text = qobject_to_json(obj);
-
-        printf("{ %s%s", qstring_get_str(text) + 1, end);
-        qobject_unref(text);
-        qobject_unref(obj);
+        /* By hand, because there may be millions. */
+        printf("{ \"start\": %" PRId64 ", \"length\": %" PRId64 ", "
+               "\"depth\": %" PRId64 ", \"present\": %s, \"zero\": %s, "
+               "\"data\": %s", e->start, e->length, e->depth,
+               map_word(e->present), map_word(e->zero), map_word(e->data));
+        if (e->has_offset) {
+            printf(", \"offset\": %" PRId64, e->offset);
+        }
+        printf("}%s", end);
     } else if (e->data && !e->has_offset) {
         error_report("File contains external, encrypted or compressed "
                      "clusters.");
