@@ -130,18 +130,15 @@ int coroutine_fn file_co_pdiscard(BlockDriverState *bs, int64_t offset,
 
 /*
  * Finds out whether there is data or a hole at @offset and where that ends,
- * *@end.  1 for data, 0 for a hole, or -errno.
+ * *@end; @limit where that cannot be told.  1 for data, 0 for a hole, or
+ * -errno.
  */
-static int file_find_extent(int fd, int64_t offset, int64_t length,
+static int file_find_extent(int fd, int64_t offset, int64_t limit,
                             int64_t *end)
 {
     off_t data, hole;
 
-    *end = length;
-    if (offset >= length) {
-        *end = INT64_MAX;
-        return 0;
-    }
+    *end = limit;
     data = lseek(fd, offset, SEEK_DATA);
     if (data < 0) {
         /* A hole that ends the file goes on as the zeroes past its end. */
@@ -164,6 +161,7 @@ static int file_find_extent(int fd, int64_t offset, int64_t length,
 
 /*
  * Only allocation is asked without want_zero, and a file has all of its bytes.
+ * The length need not be asked for, because lseek(2) knows the end.
  */
 int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
                                       int64_t offset, int64_t bytes,
@@ -172,7 +170,7 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
 {
     FileState *s = bs->opaque;
     int64_t align = bs->bl.request_alignment;
-    int64_t length, end;
+    int64_t end;
     int ret;
 
     *pnum = bytes;
@@ -182,11 +180,7 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero,
         return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
     }
 
-    length = file_fd_length(s->file.fd);
-    if (length < 0) {
-        return length;
-    }
-    ret = file_find_extent(s->file.fd, offset, length, &end);
+    ret = file_find_extent(s->file.fd, offset, offset + bytes, &end);
     if (ret < 0) {
         /* A file system that does not report holes: all may be data. */
         return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;

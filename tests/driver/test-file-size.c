@@ -28,6 +28,7 @@ typedef enum Call {
     CALL_FTRUNCATE,
     CALL_COPY,
     CALL_LSEEK,
+    CALL_FSTAT,
 } Call;
 
 static int fail_call;           /* CALL_*, atomic */
@@ -105,6 +106,11 @@ off_t lseek(int fd, off_t offset, int whence)
         return -1;
     }
     return syscall(SYS_lseek, fd, offset, whence);
+}
+
+int fstat(int fd, struct stat *st)
+{
+    return fails(CALL_FSTAT) ? -1 : fstatat(fd, "", st, AT_EMPTY_PATH);
 }
 
 /* ---- helpers ------------------------------------------------------------ */
@@ -613,6 +619,31 @@ static void test_status_unknown(void)
     blk_unref(blk);
 }
 
+/* Of the many extents that a file may have, only the last asks its length. */
+static void test_status_without_length(void)
+{
+    g_autofree char *path = new_file("disk", 4096);
+    BlockBackend *blk;
+    int64_t pnum;
+    int fd = open(path, O_RDWR);
+
+    g_assert_cmpint(pwrite(fd, "x", 1, 65536), ==, 1);
+    g_assert_cmpint(ftruncate(fd, 1 * MiB), ==, 0);
+    close(fd);
+    blk = image_open("raw", path, NULL, 0, &error_abort);
+    fail(CALL_FSTAT, EIO);
+    g_assert_cmpint(bdrv_block_status(blk_bs(blk), 0, 1 * MiB, &pnum, NULL,
+                                      NULL) & BDRV_BLOCK_DATA, >, 0);
+    g_assert_cmpint(pnum, ==, 4096);
+    g_assert_cmpint(bdrv_block_status(blk_bs(blk), 4096, 1 * MiB, &pnum, NULL,
+                                      NULL) & BDRV_BLOCK_ZERO, >, 0);
+    g_assert_cmpint(pnum, ==, 65536 - 4096);
+    g_assert_cmpint(bdrv_block_status(blk_bs(blk), 131072, 1 * MiB, &pnum,
+                                      NULL, NULL), ==, -EIO);
+    fail(CALL_NONE, 0);
+    blk_unref(blk);
+}
+
 /* ---- devices ------------------------------------------------------------ */
 
 static void check_device(const LoopDevice *dev, int flags)
@@ -697,6 +728,7 @@ int main(int argc, char **argv)
     g_test_add_func("/file/copy", test_copy);
     g_test_add_func("/file/status/sparse", test_status);
     g_test_add_func("/file/status/unknown", test_status_unknown);
+    g_test_add_func("/file/status/without-length", test_status_without_length);
     g_test_add_func("/file/device", test_device);
     ret = g_test_run();
     image_folder_end();

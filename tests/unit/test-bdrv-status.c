@@ -216,6 +216,76 @@ static void test_recurse(void)
     fake_close(file);
 }
 
+/* ---- a length that varies ---------------------------------------------- */
+
+static int length_calls;
+
+static int64_t count_length(BlockDriverState *bs)
+{
+    length_calls++;
+    return 131072;
+}
+
+/* Data and holes of 4 KiB in turn, as lseek(2) sees a file: then a hole. */
+static int striped_answer(FakeDisk *d, int64_t offset, int64_t bytes,
+                          int64_t *pn, int64_t *mp, BlockDriverState **file)
+{
+    *mp = offset;
+    *file = d->bs;
+    *pn = bytes;
+    if (offset < d->size) {
+        *pn = MIN(bytes, MIN(4096 - offset % 4096, d->size - offset));
+    }
+    return (offset < d->size && offset % 8192 < 4096 ? DATA : ZERO) | VALID;
+}
+
+/* Asked for at the end only, however many extents there are. */
+static void test_length_at_end(void)
+{
+    FakeDisk *d = fake_file_new(131072);
+    int64_t offset;
+
+    d->drv.has_variable_length = true;
+    d->drv.bdrv_getlength = count_length;
+    d->status = striped_answer;
+    fake_open(d, 0);
+    length_calls = 0;
+    for (offset = 0; offset < 131072; offset += pnum) {
+        g_assert_cmpint(status(d, offset, 131072 - offset), >, 0);
+        g_assert_cmpint(pnum, ==, 4096);
+    }
+    g_assert_cmpint(length_calls, ==, 1);
+    fake_close(d);
+}
+
+/* Another process makes the file longer or shorter: no answer is of before. */
+static void test_length_changes(void)
+{
+    FakeDisk *d = fake_file_new(65536);
+
+    d->drv.has_variable_length = true;
+    d->status = striped_answer;
+    fake_open(d, 0);
+    d->size = 73728;
+    g_assert_cmphex(status(d, 61440, 4096), ==, ZERO | VALID | ALLOC);
+    g_assert_cmphex(status(d, 65536, 4096), ==, DATA | VALID | ALLOC);
+    g_assert_cmphex(status(d, 69632, 1 << 20), ==, ZERO | VALID | ALLOC | END);
+    d->size = 10000;
+    g_assert_cmphex(status(d, 61440, 1024), ==, END);
+    g_assert_cmpint(pnum, ==, 0);
+    d->size = 73728;
+    g_assert_cmphex(status(d, 61440, 1 << 20), ==, ZERO | VALID | ALLOC);
+    d->size = 10000;
+    g_assert_cmphex(status(d, 8192, 1 << 20), ==, DATA | VALID | ALLOC);
+    g_assert_cmpint(pnum, ==, 10000 - 8192);
+    g_assert_cmphex(status(d, 10000, 1 << 20), ==, ZERO | VALID | ALLOC | END);
+    g_assert_cmpint(pnum, ==, 10240 - 10000);
+    d->size = -EIO;
+    g_assert_cmpint(status(d, 10000, 1 << 20), ==, -EIO);
+    d->size = 65536;
+    fake_close(d);
+}
+
 /* ---- chains ------------------------------------------------------------ */
 
 /* Only [from, to) is allocated in each of the disks. */
@@ -309,6 +379,8 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-status/bits", test_bits);
     g_test_add_func("/bdrv-status/raw", test_raw);
     g_test_add_func("/bdrv-status/recurse", test_recurse);
+    g_test_add_func("/bdrv-status/length-at-end", test_length_at_end);
+    g_test_add_func("/bdrv-status/length-changes", test_length_changes);
     g_test_add_func("/bdrv-status/chain", test_chain);
     return g_test_run();
 }

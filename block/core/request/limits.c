@@ -125,15 +125,20 @@ int64_t bdrv_exact_length(BlockDriverState *bs)
 
 int64_t bdrv_getlength(BlockDriverState *bs)
 {
-    if (!bs->drv) {
-        return -ENOMEDIUM;
-    }
-    if (bs->drv->has_variable_length) {
+    if (bs->drv && bs->drv->has_variable_length) {
         int ret = bdrv_refresh_total_sectors(bs, bs->total_sectors);
 
         if (ret < 0) {
             return ret;
         }
+    }
+    return bdrv_known_length(bs);
+}
+
+int64_t bdrv_known_length(BlockDriverState *bs)
+{
+    if (!bs->drv) {
+        return -ENOMEDIUM;
     }
     /* A driver may have taken it from an image: any number is possible. */
     if (bs->total_sectors < 0 ||

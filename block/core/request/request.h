@@ -44,6 +44,9 @@ void bdrv_refresh_parent_limits(BlockDriverState *bs);
 /* Asks the driver for its length; @hint sectors without a callback. */
 int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint);
 
+/* bdrv_getlength() as the driver was last asked for it. */
+int64_t bdrv_known_length(BlockDriverState *bs);
+
 /* ---- requests ---------------------------------------------------------- */
 
 enum BdrvTrackedRequestType {

@@ -6,6 +6,9 @@
  *   - The driver is asked for an aligned range inside the node; its answer is
  *     cut to what was asked.
  *   - *pnum is 0 only at or past the end of the node, or with an error.
+ *   - The length of a node that may change at any time is asked for only where
+ *     the answer may depend on it, because a file may have millions of extents:
+ *     one that ends before what was asked does, ends inside the node.
  *   - ALLOCATED and EOF are the layer's alone: what a driver says of them is
  *     dropped.
  */
@@ -134,17 +137,16 @@ static int coroutine_fn inside_status(BlockDriverState *bs, bool want_zero,
 }
 
 /*
- * The answer is cleared first, so that a caller that ignores an error finds no
- * file and no progress.
+ * The status of a node of @length bytes.  The answer is cleared first, so that
+ * a caller that ignores an error finds no file and no progress.
  */
-static int coroutine_fn node_status(BlockDriverState *bs, bool want_zero,
-                                    int64_t offset, int64_t bytes, Answer *a)
+static int coroutine_fn status_within(BlockDriverState *bs, bool want_zero,
+                                      int64_t offset, int64_t bytes,
+                                      int64_t length, Answer *a)
 {
-    int64_t length;
     int ret;
 
     *a = (Answer){ 0 };
-    length = bdrv_getlength(bs);
     if (length < 0) {
         return length;
     }
@@ -167,6 +169,20 @@ static int coroutine_fn node_status(BlockDriverState *bs, bool want_zero,
     }
     ret &= ~BDRV_BLOCK_EOF;
     return offset + a->pnum == length ? ret | BDRV_BLOCK_EOF : ret;
+}
+
+static int coroutine_fn node_status(BlockDriverState *bs, bool want_zero,
+                                    int64_t offset, int64_t bytes, Answer *a)
+{
+    int64_t known = bdrv_known_length(bs), length;
+    int ret = status_within(bs, want_zero, offset, bytes, known, a);
+
+    if (ret >= 0 && a->pnum > 0 && a->pnum < bytes && !(ret & BDRV_BLOCK_EOF)) {
+        return ret;
+    }
+    length = bdrv_getlength(bs);
+    return length == known
+           ? ret : status_within(bs, want_zero, offset, bytes, length, a);
 }
 
 /* Walks down the chain; the in-flight count of @bs holds all of it. */
