@@ -6,6 +6,7 @@
  * Invariant: what is not sound of a block is neither read nor written.
  */
 #include "qemu/osdep.h"
+#include "minblk/block-extra.h"
 #include "vpc.h"
 
 /* ---- reading ------------------------------------------------------------ */
@@ -181,10 +182,11 @@ int coroutine_fn vpc_co_pwritev(BlockDriverState *bs, uint64_t offset,
 
 /* ---- status ------------------------------------------------------------- */
 
+/* Of what is not sound: data that is nowhere; reading it reports why. */
+#define STATUS_LOST (BDRV_BLOCK_DATA | BDRV_BLOCK_LOST)
+
 /*
- * BDRV_BLOCK_* with *@map of the first *@pnum bytes of the piece, or -errno.  A
- * part that is not sound is data that is nowhere, so that it is read, which
- * reports why.
+ * BDRV_BLOCK_* with *@map of the first *@pnum bytes of the piece, or -errno.
  */
 static int coroutine_fn io_piece_status(BlockDriverState *bs, const VpcPiece *p,
                                      int64_t *pnum, int64_t *map)
@@ -203,7 +205,7 @@ static int coroutine_fn io_piece_status(BlockDriverState *bs, const VpcPiece *p,
         return vpc_absent_status(s);
     }
     if (p->offset >= entry.sound) {
-        return BDRV_BLOCK_DATA;
+        return STATUS_LOST;
     }
     *pnum = MIN(*pnum, entry.sound - p->offset);
     bitmap = vpc_bitmap_get_partial(bs, p->block, &entry, &ret);
@@ -224,8 +226,9 @@ static int coroutine_fn io_piece_status(BlockDriverState *bs, const VpcPiece *p,
 }
 
 /*
- * All that reads as zeroes is one extent, whatever the reason.  The block is
- * locked as for a read: its bitmap must be that of its entry.
+ * All that reads as zeroes is one extent, whatever the reason, and so is all
+ * that is lost.  The block is locked as for a read: its bitmap must be that of
+ * its entry.
  */
 int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
                                      int64_t offset, int64_t bytes,
@@ -252,11 +255,16 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
         vpc_block_lock(&s->block_locks, &lock, p.block, false);
         more = io_piece_status(bs, &p, &n, map);
         vpc_block_unlock(&lock);
-        if (*pnum && more != absent) {
+        if (more < 0 && s->lenient) {
+            /* Without entry or bitmap nothing of the block can be read. */
+            more = STATUS_LOST;
+            n = p.bytes;
+        }
+        if (*pnum && more != ret) {
             break;
         }
         ret = more;
         *pnum += n;
-    } while (ret == absent && *pnum < bytes);
+    } while ((ret == absent || ret == STATUS_LOST) && *pnum < bytes);
     return ret;
 }

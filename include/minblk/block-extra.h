@@ -12,6 +12,13 @@
 #include "sysemu/block-backend.h"
 
 /*
+ * A bit of the block status beside those of block/block.h, with
+ * BDRV_BLOCK_DATA: reading any sector of the range fails, as a driver knows by
+ * the image's tables.  So who saves what can be read need not try each.
+ */
+#define BDRV_BLOCK_LOST 0x1000
+
+/*
  * Bytes of @bs as its driver counts them.  bdrv_getlength() rounds up to 512,
  * so it does not show whether the last sector of a file is whole.  -ENOMEDIUM,
  * -EFBIG as there, or the driver's error.  Plain.

@@ -33,18 +33,30 @@ reads()
     done
 }
 
-# expect_lost [START-END...]: exactly the sectors of these ranges were named, by
-# the last command that salvaged.
+# expect_lost [START-END...]: exactly these ranges were named, by the last
+# command that salvaged, each in one line; and those of more than 16 sectors in
+# a last line for all.
 expect_lost()
 {
-    local found
-    found=$(sed -n 's/.*: warning: error while reading offset \([0-9]*\): .*/\1/p' \
-                lost |
-            awk 'NR > 1 && $1 == end { end += 512; next }
-                 NR > 1 { print start "-" end }
-                 { start = $1; end = $1 + 512 }
-                 END { if (NR) print start "-" end }' | tr '\n' ' ')
-    same_text 'lost ranges' "$*" "${found% }"
+    local text='' n=$# all=0 long=0 range bytes
+    for range in "$@"; do
+        bytes=$((${range#*-} - ${range%-*}))
+        all=$((all + bytes))
+        [ $bytes -le 8192 ] || long=1
+        if [ $bytes -eq 512 ]; then
+            text+="offset ${range%-*}"
+        else
+            text+="offsets ${range%-*} to $((${range#*-} - 1)) ($bytes bytes)"
+        fi
+        text+=$'\n'
+    done
+    same_text 'lost ranges' "${text%$'\n'}" \
+        "$(sed -n 's/.*: warning: error while reading \(.*\): .*/\1/p' lost)"
+    if [ $long -eq 1 ]; then
+        grep -q "warning: $all of [0-9]* bytes could not be read, in $n range" lost
+    else
+        run -1 grep 'could not be read' lost
+    fi
 }
 
 # salvage ARGUMENT...: of v, which is not to be had otherwise.
@@ -113,4 +125,66 @@ salvage()
     expect_status 0
     cp .stderr lost
     expect_lost 0-4194304
+}
+
+# bad SECTOR...: salvages the raw disk src, of which these cannot be read.
+bad()
+{
+    local sector n=0 image=driver=raw,file.driver=blkdebug,file.image.filename=src
+    for sector in "$@"; do
+        image+=,file.inject-error.$n.event=none,file.inject-error.$n.iotype=read
+        image+=,file.inject-error.$n.once=off,file.inject-error.$n.sector=$sector
+        n=$((n + 1))
+    done
+    img convert --salvage --image-opts "${options[@]}" "$image" r
+    expect_status 0
+    expect_out ''
+    cp .stderr lost
+}
+
+@test 'a sector is one line, a run of them another, and -q leaves the sum' {
+    needs blkdebug
+    local options=()
+    "$MINBLK_IMG" create -q -f raw src 4M
+    "$MINBLK_IO" -f raw -c 'write -P 7 0 4M' src >/dev/null
+    # Two that stand alone, and a run that is a part of two chunks.
+    bad 3 5 1020 1021 1022 1023 1024 1025
+    expect_lost 1536-2048 2560-3072 522240-525312
+    reads '-P 7 0 1536' '-P 0 1536 512' '-P 7 2048 512' '-P 0 2560 512' \
+        '-P 7 3072 519168' '-P 0 522240 3072' '-P 7 525312 3583k'
+    bad {2048..2063} {4096..4112}
+    expect_lost 1048576-1056768 2097152-2105856
+    options=(-q)
+    bad {2048..2063} {4096..4112}
+    same_text 'all that is printed' 1 "$(wc -l <lost)"
+    grep -q 'warning: 16896 of 4194304 bytes could not be read, in 2 ranges' lost
+    bad {2048..2063}
+    same_text 'all that is printed' '' "$(cat lost)"
+}
+
+# table ENTRY...: makes v of a table of 500000 of them, in turn, as octal escapes,
+# where nothing else is in the file.
+table()
+{
+    local blocks=500000 size
+    "$MINBLK_IMG" create -q -f vpc -o force_size=on v $((blocks * 2))M
+    # shellcheck disable=SC2059
+    printf "$(printf '%s' "$@")%.0s" $(seq $((blocks / $#))) |
+        dd of=v bs=64k seek=1536 oflag=seek_bytes conv=notrunc status=none
+}
+
+@test 'a table of which nothing is true takes no more than its file' {
+    needs vpc
+    table '\0\377\377\377'
+    same_text 'the length of the image' 2002432 "$(stat -c %s v)"
+    salvage
+    expect_lost 0-1048576000000
+    table '\0\0\20\0'
+    salvage
+    expect_lost 0-1048576000000
+    # Every other one is a block without space.
+    table '\0\377\377\377' '\377\377\377\377'
+    salvage
+    [ "$(wc -l <lost)" -lt 1000 ]
+    grep -q 'warning: 524288000000 of 1048576000000 bytes .* 250000 ranges' lost
 }

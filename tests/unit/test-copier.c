@@ -14,9 +14,11 @@
 typedef struct Fake {
     uint8_t *from, *to;
     int64_t size;
-    int64_t hole_start, hole_end;   /* told as zero by status */
+    int64_t hole_start, hole_end;   /* told as zero by status ... */
+    bool hole_lost;                 /* ... or as lost */
     int64_t status_fails;           /* the sector at it; -1: none */
     int64_t read_fails, read_fails2;
+    int64_t read_fails_bytes;       /* from read_fails on */
     int64_t write_fails;
     int64_t delay_ns;               /* of the first read */
     bool no_copy_range;
@@ -35,13 +37,15 @@ static bool covers(int64_t offset, int64_t bytes, int64_t at)
 }
 
 static int coroutine_fn fake_status(void *opaque, int64_t offset,
-                                    int64_t bytes, int64_t *pnum, bool *zero)
+                                    int64_t bytes, int64_t *pnum,
+                                    CopyKind *kind)
 {
     Fake *f = opaque;
     int64_t end = offset + bytes;
+    bool hole = covers(f->hole_start, f->hole_end - f->hole_start, offset);
 
-    *zero = covers(f->hole_start, f->hole_end - f->hole_start, offset);
-    if (*zero) {
+    *kind = !hole ? COPY_DATA : f->hole_lost ? COPY_LOST : COPY_ZERO;
+    if (hole) {
         end = MIN(end, f->hole_end);
     } else if (offset < f->hole_start) {
         end = MIN(end, f->hole_start);
@@ -62,7 +66,10 @@ static int coroutine_fn fake_read(void *opaque, int64_t offset, int bytes,
     f->reads++;
     f->longest = MAX(f->longest, bytes);
     qemu_co_sleep_ns(QEMU_CLOCK_REALTIME, offset == 0 ? f->delay_ns : 0);
-    if ((f->read_fails >= 0 && covers(offset, bytes, f->read_fails)) ||
+    if ((f->read_fails >= 0 && offset < f->read_fails + f->read_fails_bytes &&
+         f->read_fails < offset + bytes) ||
+        (f->hole_lost && offset < f->hole_end &&
+         f->hole_start < offset + bytes) ||
         (f->read_fails2 >= 0 && covers(offset, bytes, f->read_fails2))) {
         return -EIO;
     }
@@ -120,13 +127,15 @@ static int coroutine_fn fake_copy_range(void *opaque, int64_t offset,
     return 0;
 }
 
-static void fake_warn(void *opaque, CopyStep step, int64_t offset, int ret)
+static void fake_warn(void *opaque, const CopyLoss *loss)
 {
     Fake *f = opaque;
 
-    g_string_append_printf(f->warnings, "%s %" PRId64 " %d\n",
-                           step == COPY_STATUS ? "status" : "read", offset,
-                           ret == -EIO);
+    g_string_append_printf(f->warnings, "%s %" PRId64 "+%" PRId64 "%s%s\n",
+                           loss->step == COPY_STATUS ? "status" : "read",
+                           loss->offset, loss->bytes,
+                           loss->known ? " known" : "",
+                           loss->ret == -EIO ? "" : "?");
 }
 
 static const CopyOps fake_ops = {
@@ -152,6 +161,7 @@ static Fake *fake_new(int64_t size, bool target_zero)
         f->from[i] = g_test_rand_int() | 1;
     }
     memset(f->to, target_zero ? 0 : 0xaa, size);
+    f->read_fails_bytes = 1;
     f->status_fails = f->read_fails = f->read_fails2 = f->write_fails = -1;
     f->warnings = g_string_new("");
     return f;
@@ -420,10 +430,76 @@ static void check_salvage(bool out_of_order)
     f->status_fails = 2 * MIB;
     g_assert_true(copy_run(&job, &result));
     g_assert_cmpstr(f->warnings->str, ==,
-                    "read 512 1\nstatus 2097152 1\nread 5243392 1\n");
+                    "read 512+512\nstatus 2097152+512\nread 5243392+512\n");
     memset(f->from + 512, 0, 512);
     memset(f->from + 5 * MIB + 512, 0, 512);
     g_assert_cmpmem(f->from, f->size, f->to, f->size);
+    fake_free(f);
+}
+
+/* A run is one loss, in whatever chunks it lies, and whoever reads them. */
+static void test_salvage_runs(void)
+{
+    for (int n = 1; n <= COPY_COROUTINES_MAX; n *= 4) {
+        Fake *f = fake_new(8 * MIB + 100, true);
+        CopyJob job = job_of(f);
+        CopyResult result;
+
+        job.salvage = true;
+        job.out_of_order = true;
+        job.coroutines = n;
+        f->read_fails = MIB + 512;
+        f->read_fails_bytes = 3 * MIB;
+        f->read_fails2 = 8 * MIB + 50;
+        f->delay_ns = 1000 * 1000;
+        g_assert_true(copy_run(&job, &result));
+        g_assert_cmpstr(f->warnings->str, ==,
+                        "read 1049088+3145728\nread 8388608+100\n");
+        memset(f->from + MIB + 512, 0, 3 * MIB);
+        memset(f->from + 8 * MIB, 0, 100);
+        g_assert_cmpmem(f->from, f->size, f->to, f->size);
+        fake_free(f);
+    }
+}
+
+/* What the status knows to be lost is not tried sector by sector. */
+static void check_known(bool target_zero, int64_t sparse)
+{
+    Fake *f = fake_new(68 * MIB, target_zero);
+    CopyJob job = job_of(f);
+    CopyResult result;
+
+    job.salvage = true;
+    job.target_zero = target_zero;
+    job.sparse = sparse;
+    make_hole(f, MIB + 512, 67 * MIB);
+    f->hole_lost = true;
+    /* What was tried just before it belongs to the same run. */
+    f->read_fails = MIB;
+    g_assert_true(copy_run(&job, &result));
+    g_assert_cmpstr(f->warnings->str, ==, "read 1048576+69206016\n");
+    g_assert_cmpint(f->reads, <, 3000);
+    memset(f->from + MIB, 0, 512);
+    g_assert_cmpmem(f->from, f->size, f->to, f->size);
+    fake_free(f);
+}
+
+static void test_salvage_known(void)
+{
+    check_known(true, COPY_SPARSE_DEFAULT);
+    check_known(false, COPY_SPARSE_DEFAULT);
+    check_known(false, 0);
+}
+
+/* Without salvage it is an error as any other. */
+static void test_lost(void)
+{
+    Fake *f = fake_new(4 * MIB, true);
+    CopyJob job = job_of(f);
+
+    make_hole(f, MIB, 2 * MIB);
+    f->hole_lost = true;
+    expect_failure(&job, COPY_READ, MIB, -EIO);
     fake_free(f);
 }
 
@@ -556,6 +632,9 @@ int main(int argc, char **argv)
                     test_write_error_out_of_order);
     g_test_add_func("/copier/error/status", test_status_error);
     g_test_add_func("/copier/salvage", test_salvage);
+    g_test_add_func("/copier/salvage-runs", test_salvage_runs);
+    g_test_add_func("/copier/salvage-known", test_salvage_known);
+    g_test_add_func("/copier/lost", test_lost);
     g_test_add_func("/copier/salvage-out-of-order", test_salvage_out_of_order);
     g_test_add_func("/copier/interrupt", test_interrupt);
     g_test_add_func("/copier/interrupt-throttled",

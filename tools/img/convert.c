@@ -270,6 +270,9 @@ static int convert_run(int argc, char **argv)
                             &args.source, false) &&
            convert_open_target(&args, &images) && convert_copy(&args, &images);
     img_progress_end();
+    if (good) {
+        copy_images_sum_up(&images);
+    }
     copy_images_close(&images);
     copy_interrupt_end();
     return good ? 0 : 1;

@@ -10,6 +10,8 @@
  *     because two writes at a time to one file would only fight for its lock.
  *   - The run is over, and the turns have ended, once the result has a step
  *     that failed.
+ *   - Losses are noted by whoever has the turn, so that they come in ascending
+ *     order, and one that goes on in the next chunk is one.
  */
 #include "qemu/osdep.h"
 #include "copier.h"
@@ -37,12 +39,14 @@ typedef struct Copier {
     CoMutex lock;               /* of the members up to free_at */
     int64_t pos;                /* where the next chunk begins */
     int64_t extent_end;         /* up to where the last status holds */
-    bool extent_zero;
+    CopyKind extent_kind;
+    bool extent_zero;           /* is to be zeroes without a buffer */
     int extent_ret;             /* with salvage: why the status is not known */
     int64_t request_end;        /* where the present request ends */
     uint64_t next_ticket;
     int64_t free_at;            /* when the rate allows more, ns */
-    ImgTurns turns;             /* of writing; with salvage of warning, too */
+    ImgTurns turns;             /* of writing; with salvage of losses, too */
+    CopyLoss losses[COPY_WRITE]; /* by step, not yet warned of; bytes 0: none */
     bool copy_range_works;
     uint64_t done, total;       /* bytes of data */
 } Copier;
@@ -55,6 +59,7 @@ typedef struct Chunk {
     bool zero;
     bool by_range;              /* to be tried without a buffer */
     bool last;                  /* ends the request */
+    bool lost;                  /* with salvage: not to be read */
     int status_ret;             /* with salvage: the error of the status */
 } Chunk;
 
@@ -103,19 +108,21 @@ static bool coroutine_fn copier_next_extent(Copier *c)
     const CopyJob *job = c->job;
     int64_t bytes = job->size - c->pos;
     int64_t pnum;
-    bool zero;
-    int ret = job->ops->status(job->opaque, c->pos, bytes, &pnum, &zero);
+    CopyKind kind = COPY_DATA;
+    int ret = job->ops->status(job->opaque, c->pos, bytes, &pnum, &kind);
 
     while (ret < 0 && job->salvage && bytes > SECTOR) {
         bytes = ROUND_UP(bytes / 2, SECTOR);
-        ret = job->ops->status(job->opaque, c->pos, bytes, &pnum, &zero);
+        ret = job->ops->status(job->opaque, c->pos, bytes, &pnum, &kind);
     }
     if (ret < 0 && !job->salvage) {
         copier_fail(c, COPY_STATUS, c->pos, ret);
         return false;
     }
     c->extent_end = c->pos + (ret < 0 ? bytes : pnum);
-    c->extent_zero = ret == 0 && zero && job->sparse > 0;
+    c->extent_kind = ret < 0 || (kind == COPY_LOST && !job->salvage)
+                     ? COPY_DATA : kind;
+    c->extent_zero = c->extent_kind != COPY_DATA && job->sparse > 0;
     c->extent_ret = ret;
     return true;
 }
@@ -176,6 +183,7 @@ static Chunk copier_take_piece(Copier *c)
         .zero = c->extent_zero,
         .by_range = by_range,
         .last = c->pos + bytes == c->request_end,
+        .lost = c->extent_kind == COPY_LOST,
         .status_ret = c->extent_ret,
     };
 }
@@ -189,7 +197,8 @@ static bool coroutine_fn copier_next_chunk(Copier *c, Chunk *chunk)
         if (c->pos >= c->extent_end && !copier_next_extent(c)) {
             break;
         }
-        if (c->extent_zero && c->job->target_zero) {
+        if (c->extent_zero && c->extent_kind == COPY_ZERO &&
+            c->job->target_zero) {
             c->pos = c->extent_end;
             continue;
         }
@@ -218,15 +227,84 @@ static bool coroutine_fn copier_wait_turn(Copier *c, const Chunk *chunk)
                    : !copier_failed(c);
 }
 
-/* With salvage a chunk is read sector by sector if it cannot be as a whole. */
+/* ---- losses ------------------------------------------------------------- */
+
+/* Warns of those that do not go on, the lower one first. */
+static void copier_warn(Copier *c)
+{
+    CopyLoss *status = &c->losses[COPY_STATUS], *read = &c->losses[COPY_READ];
+    bool swap = read->offset < status->offset;
+    CopyLoss *both[] = { swap ? read : status, swap ? status : read };
+
+    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+        if (both[i]->bytes) {
+            c->job->ops->warn(c->job->opaque, both[i]);
+            both[i]->bytes = 0;
+        }
+    }
+}
+
+/* What goes on where the last loss ended, for the same reason, is part of it. */
+static void copier_lose(Copier *c, CopyLoss loss)
+{
+    CopyLoss *last = &c->losses[loss.step];
+
+    if (last->bytes && last->offset + last->bytes == loss.offset &&
+        last->ret == loss.ret) {
+        last->bytes += loss.bytes;
+        last->known &= loss.known;
+        return;
+    }
+    if (last->bytes) {
+        copier_warn(c);
+    }
+    *last = loss;
+}
+
+/* With the turn. */
+static void copier_note_losses(Worker *w)
+{
+    Copier *c = w->copier;
+    const Chunk *chunk = &w->chunk;
+    int64_t step = chunk->lost ? chunk->bytes : SECTOR;
+
+    if (!c->job->salvage) {
+        return;
+    }
+    if (chunk->status_ret < 0) {
+        copier_lose(c, (CopyLoss) { COPY_STATUS, chunk->offset, chunk->bytes,
+                                    chunk->status_ret, false });
+    }
+    for (int64_t done = 0; done < chunk->bytes; done += step) {
+        int ret = w->errors[done / SECTOR];
+
+        if (ret < 0) {
+            copier_lose(c, (CopyLoss) { COPY_READ, chunk->offset + done,
+                                        MIN(step, chunk->bytes - done), ret,
+                                        chunk->lost });
+        }
+    }
+}
+
+/*
+ * With salvage a chunk is read sector by sector if it cannot be as a whole.  Of
+ * a lost one the first sector only, for the reason, because there may be
+ * thousands of millions.
+ */
 static int coroutine_fn copier_read(Worker *w)
 {
     const CopyJob *job = w->copier->job;
     const Chunk *chunk = &w->chunk;
-    int ret = job->ops->read(job->opaque, chunk->offset, chunk->bytes, w->buf);
+    int64_t first = chunk->lost ? MIN(SECTOR, chunk->bytes) : chunk->bytes;
+    int ret = job->ops->read(job->opaque, chunk->offset, first, w->buf);
 
     if (!job->salvage) {
         return ret;
+    }
+    if (chunk->lost) {
+        w->errors[0] = ret < 0 ? ret : -EIO;
+        memset(w->buf, 0, chunk->zero ? 0 : chunk->bytes);
+        return 0;
     }
     memset(w->errors, 0, COPY_REQUEST_MAX / SECTOR * sizeof(*w->errors));
     for (int64_t done = 0; ret < 0 && done < chunk->bytes; done += SECTOR) {
@@ -240,28 +318,6 @@ static int coroutine_fn copier_read(Worker *w)
         }
     }
     return 0;
-}
-
-/* With the turn, so that warnings come in ascending order. */
-static void copier_warn_of_losses(Worker *w)
-{
-    const CopyJob *job = w->copier->job;
-    const Chunk *chunk = &w->chunk;
-
-    if (!job->salvage) {
-        return;
-    }
-    if (chunk->status_ret < 0) {
-        job->ops->warn(job->opaque, COPY_STATUS, chunk->offset,
-                       chunk->status_ret);
-    }
-    for (int64_t done = 0; done < chunk->bytes; done += SECTOR) {
-        int ret = w->errors[done / SECTOR];
-
-        if (ret < 0) {
-            job->ops->warn(job->opaque, COPY_READ, chunk->offset + done, ret);
-        }
-    }
 }
 
 /* Writes the chunk, but leaves holes where it is zero. */
@@ -313,7 +369,7 @@ static bool coroutine_fn copier_by_buffer(Worker *w)
 {
     Copier *c = w->copier;
     const Chunk *chunk = &w->chunk;
-    int ret = chunk->zero ? 0 : copier_read(w);
+    int ret = chunk->zero && !chunk->lost ? 0 : copier_read(w);
 
     if (ret < 0) {
         /* This ends the turns, so that the chunk is not written below. */
@@ -322,12 +378,14 @@ static bool coroutine_fn copier_by_buffer(Worker *w)
     if (!copier_wait_turn(c, chunk)) {
         return false;
     }
-    if (chunk->zero) {
+    if (!chunk->zero || chunk->lost) {
+        copier_note_losses(w);
+    }
+    if (!chunk->zero) {
+        ret = copier_write(w);
+    } else if (!c->job->target_zero) {
         ret = c->job->ops->write_zeroes(c->job->opaque, chunk->offset,
                                         chunk->bytes);
-    } else {
-        copier_warn_of_losses(w);
-        ret = copier_write(w);
     }
     if (ret < 0) {
         copier_fail(c, COPY_WRITE, chunk->offset, ret);
@@ -378,6 +436,7 @@ bool copy_run(const CopyJob *job, CopyResult *result)
         }
     }
     img_run_workers(copier_work, workers, sizeof(*workers), job->coroutines);
+    copier_warn(&c);
     for (i = 0; i < job->coroutines; i++) {
         qemu_vfree(workers[i].buf);
         g_free(workers[i].errors);

@@ -32,6 +32,22 @@ typedef enum CopyStep {
     COPY_WRITE,
 } CopyStep;
 
+/* What a range of the source is. */
+typedef enum CopyKind {
+    COPY_DATA,
+    COPY_ZERO,
+    COPY_LOST,                  /* no sector of it can be read */
+} CopyKind;
+
+/* What cannot be read, with salvage. */
+typedef struct CopyLoss {
+    CopyStep step;              /* COPY_STATUS: it may have been read since */
+    int64_t offset;             /* bytes */
+    int64_t bytes;              /* a sector, or a run of them */
+    int ret;                    /* -errno */
+    bool known;                 /* by the status, so that it was not tried */
+} CopyLoss;
+
 /*
  * Source and target: offsets are bytes in the run.  Operations return 0 or
  * -errno, are called in coroutines, several at a time, and only for ranges
@@ -39,11 +55,11 @@ typedef enum CopyStep {
  */
 typedef struct CopyOps {
     /*
-     * The status at @offset: *@pnum bytes, 1 to @bytes, that read as zero
-     * (*@zero), or may not.
+     * The status at @offset: *@pnum bytes, 1 to @bytes, that read as zero,
+     * cannot be read, or may be anything.
      */
     int coroutine_fn (*status)(void *opaque, int64_t offset, int64_t bytes,
-                               int64_t *pnum, bool *zero);
+                               int64_t *pnum, CopyKind *kind);
     int coroutine_fn (*read)(void *opaque, int64_t offset, int bytes,
                              void *buf);
     int coroutine_fn (*write)(void *opaque, int64_t offset, int bytes,
@@ -53,8 +69,11 @@ typedef struct CopyOps {
                                      int64_t bytes);
     /* Copies without a buffer; -ENOTSUP: it cannot.  May be NULL. */
     int coroutine_fn (*copy_range)(void *opaque, int64_t offset, int bytes);
-    /* With salvage: @step failed with @ret at @offset.  Ascending offsets. */
-    void (*warn)(void *opaque, CopyStep step, int64_t offset, int ret);
+    /*
+     * With salvage: ascending, and as long as they can be; no sooner than what
+     * follows them has been read.
+     */
+    void (*warn)(void *opaque, const CopyLoss *loss);
 } CopyOps;
 
 /* A run to copy, and how. */

@@ -93,7 +93,8 @@ void copy_images_close(CopyImages *images)
 /* ---- the operations ----------------------------------------------------- */
 
 static int coroutine_fn images_status(void *opaque, int64_t offset,
-                                      int64_t bytes, int64_t *pnum, bool *zero)
+                                      int64_t bytes, int64_t *pnum,
+                                      CopyKind *kind)
 {
     const CopyImages *images = opaque;
     int64_t at, left;
@@ -106,11 +107,12 @@ static int coroutine_fn images_status(void *opaque, int64_t offset,
     if (ret < 0) {
         return ret;
     }
-    *zero = ret & BDRV_BLOCK_ZERO;
+    *kind = ret & BDRV_BLOCK_LOST ? COPY_LOST :
+            ret & BDRV_BLOCK_ZERO ? COPY_ZERO : COPY_DATA;
     if (*pnum == 0) {
         /* The image ends here, though its length said otherwise. */
         *pnum = bytes;
-        *zero = false;
+        *kind = COPY_DATA;
     }
     return 0;
 }
@@ -183,14 +185,54 @@ static int coroutine_fn images_copy_range(void *opaque, int64_t offset,
                                             bytes, 0, 0);
 }
 
-static void images_warn(void *opaque, CopyStep step, int64_t offset, int ret)
-{
-    const CopyImages *images = opaque;
+/* ---- losses ------------------------------------------------------------- */
 
-    if (!images->quiet) {
-        warn_report("error while reading %soffset %" PRId64 ": %s",
-                    step == COPY_STATUS ? "block status at " : "", offset,
-                    strerror(-ret));
+/* The longest run that is no more than some sectors. */
+#define LOSS_SMALL (16 * (int64_t)BDRV_SECTOR_SIZE)
+/*
+ * Ranges that a damaged table loses are named up to this number, because a few
+ * sectors of one can lose a million; a check names the entries.
+ */
+#define KNOWN_LOSSES_MAX 900
+
+static void images_warn(void *opaque, const CopyLoss *loss)
+{
+    CopyImages *images = opaque;
+    const char *status = loss->step == COPY_STATUS ? "block status at " : "";
+    bool named = !loss->known || images->known_losses++ < KNOWN_LOSSES_MAX;
+
+    if (loss->step == COPY_READ) {
+        images->lost_bytes += loss->bytes;
+        images->lost_ranges++;
+        images->longest_loss = MAX(images->longest_loss, loss->bytes);
+    }
+    if (images->quiet) {
+        return;
+    }
+    if (!named) {
+        if (images->known_losses == KNOWN_LOSSES_MAX + 1) {
+            warn_report("more ranges are lost than are named here; 'check' "
+                        "lists the entries that lead nowhere");
+        }
+    } else if (loss->bytes <= (int64_t)BDRV_SECTOR_SIZE) {
+        warn_report("error while reading %soffset %" PRId64 ": %s", status,
+                    loss->offset, strerror(-loss->ret));
+    } else {
+        warn_report("error while reading %soffsets %" PRId64 " to %" PRId64
+                    " (%" PRId64 " bytes): %s", status, loss->offset,
+                    loss->offset + loss->bytes - 1, loss->bytes,
+                    strerror(-loss->ret));
+    }
+}
+
+void copy_images_sum_up(const CopyImages *images)
+{
+    if (images->longest_loss > LOSS_SMALL ||
+        images->known_losses > KNOWN_LOSSES_MAX) {
+        warn_report("%" PRId64 " of %" PRId64 " bytes could not be read, in %"
+                    PRId64 " range%s; they are zeroes in the target",
+                    images->lost_bytes, copy_images_length(images),
+                    images->lost_ranges, images->lost_ranges == 1 ? "" : "s");
     }
 }
 

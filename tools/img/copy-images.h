@@ -27,7 +27,12 @@ typedef struct CopyImages {
     int64_t skip;           /* bytes of the sources in front of the run */
     BlockBackend *target;
     bool created;           /* the target is new, and zero after the sources */
-    bool quiet;             /* no warnings of what is lost */
+    bool quiet;             /* no warnings of each range that is lost */
+    /* With salvage: */
+    int64_t lost_bytes;     /* that could not be read ... */
+    int64_t lost_ranges;    /* ... in so many runs of sectors ... */
+    int64_t longest_loss;   /* ... of at most so many bytes */
+    int known_losses;       /* how many of them the status knew */
 } CopyImages;
 
 /*
@@ -39,6 +44,12 @@ typedef struct CopyImages {
  */
 bool copy_images_open(CopyImages *images, char **names, int n,
                       const ImgOpen *how, bool lenient);
+
+/*
+ * Warns of how much was lost in all, if a run of it was longer than the user
+ * may want to see sector by sector, also when quiet.
+ */
+void copy_images_sum_up(const CopyImages *images);
 
 /* All bytes of the sources together. */
 int64_t copy_images_length(const CopyImages *images);

@@ -15,10 +15,11 @@
 #include "qemu/osdep.h"
 
 #include "block/core/request/request.h"
+#include "minblk/block-extra.h"
 
 #define DRIVER_BITS                                                            \
     (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO | BDRV_BLOCK_OFFSET_VALID |             \
-     BDRV_BLOCK_RAW | BDRV_BLOCK_RECURSE)
+     BDRV_BLOCK_RAW | BDRV_BLOCK_RECURSE | BDRV_BLOCK_LOST)
 
 /* An answer: how far it holds, and where the range is. */
 typedef struct Answer {
