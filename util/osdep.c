@@ -5,6 +5,7 @@
  * qemu_real_host_page_size is set by a constructor and never changes after.
  */
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 
 uintptr_t qemu_real_host_page_size;
 
@@ -33,7 +34,9 @@ void *qemu_memalign(size_t alignment, size_t size)
     void *ptr = qemu_try_memalign(alignment, size);
 
     if (!ptr) {
-        g_error("failed to allocate %zu bytes aligned to %zu", size, alignment);
+        error_report("failed to allocate %zu bytes aligned to %zu", size,
+                     alignment);
+        exit(1);
     }
     return ptr;
 }

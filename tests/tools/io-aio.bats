@@ -157,3 +157,13 @@ injecting invalid write request'
     [[ ${lines[3]} =~ ^2,1,0:00: ]]
     [ "${#lines[@]}" -eq 4 ]
 }
+
+@test 'however many are begun, all are done' {
+    truncate -s 1M r
+    seq 40000 | awk '{ print "aio_write -q -P " $1 % 200 " " $1 % 256 * 4096 " 4k" }
+        END { print "aio_flush"; print "length" }' >commands
+    say bash -c '"$MINBLK_IO" -f raw r <commands >out'
+    expect_status 0
+    expect_err ''
+    grep -q '1 MiB' out
+}

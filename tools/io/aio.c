@@ -15,6 +15,12 @@
 
 #include "qemu/timer.h"
 
+/*
+ * With so many in flight the next one begins with an aio_flush: each has a stack
+ * of its own, and the kernel limits a process to some ten thousands of those.
+ */
+#define AIO_MAX 4096
+
 /* The end of the help of both commands. */
 #define AIO_HELP \
 " used to ensure all outstanding aio requests have been completed.\n" \
@@ -52,6 +58,9 @@ static int aio_run(IoSession *s, int argc, char **argv)
         (w->zeroes ? io_words_range(w, argv + optind, INT64_MAX)
                    : io_words_vector(w, argc, argv)) < 0) {
         return -EINVAL;
+    }
+    if (s->in_flight >= AIO_MAX) {
+        io_wait_for_requests(s);
     }
     w->req.op = w->zeroes ? IO_OP_WRITE_ZEROES : w->req.op;
     w->req.complete = aio_complete;

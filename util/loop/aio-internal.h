@@ -10,7 +10,7 @@
  *   never sleeps over work: it sets `sleeping` before it looks at `notified`
  *   for the last time, the others set `notified` before they look at
  *   `sleeping`.
- * - `notify_fd` exists before `sleeping` is first set.
+ * - `notify_fd` is tried to be had before `sleeping` is first set.
  */
 #ifndef UTIL_AIO_INTERNAL_H
 #define UTIL_AIO_INTERNAL_H
@@ -66,7 +66,7 @@ struct QEMUTimerList {
 
 struct AioContext {
     int refcnt;    /* atomic */
-    int notify_fd; /* an eventfd, -1 before the first wait */
+    int notify_fd; /* an eventfd, -1: none so far */
     int sleeping;  /* atomic: waits, or is about to */
     int notified;  /* atomic: aio_notify() was called */
 

@@ -11,10 +11,14 @@
  * - Nothing is waited for before the engines have what was gathered.
  * - ppoll() is called only to wait, or when a descriptor is watched, because
  *   an engine's completions are seen without a system call.
+ * - While no eventfd can be had, no wait is longer than NO_EVENTFD_WAIT_NS,
+ *   because other threads could not end it.
  */
 #include "qemu/osdep.h"
 #include <sys/eventfd.h>
 #include "aio-internal.h"
+
+#define NO_EVENTFD_WAIT_NS (1000 * 1000)
 
 /* Where descriptors are in the array of pollfds; the kernel skips one of -1. */
 enum { FD_NOTIFY, FD_ENGINE, FD_HANDLERS };
@@ -43,9 +47,6 @@ static bool begin_sleep(AioContext *ctx)
 {
     if (ctx->notify_fd < 0) {
         ctx->notify_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        if (ctx->notify_fd < 0) {
-            g_error("cannot create an eventfd: %s", strerror(errno));
-        }
     }
     __atomic_store_n(&ctx->sleeping, 1, __ATOMIC_SEQ_CST);
     return !__atomic_load_n(&ctx->notified, __ATOMIC_SEQ_CST) &&
@@ -175,11 +176,16 @@ static bool run_handlers(AioContext *ctx)
 /* Wait up to @timeout nanoseconds (-1: for ever) and keep what was found. */
 static void wait_for_fds(AioContext *ctx, int64_t timeout)
 {
-    struct timespec ts = { timeout / NANOSECONDS_PER_SECOND,
-                           timeout % NANOSECONDS_PER_SECOND };
+    struct timespec ts;
     uint64_t count;
     unsigned n = FD_HANDLERS;
     AioHandler *h;
+
+    if (ctx->notify_fd < 0 && (timeout < 0 || timeout > NO_EVENTFD_WAIT_NS)) {
+        timeout = NO_EVENTFD_WAIT_NS;
+    }
+    ts = (struct timespec){ timeout / NANOSECONDS_PER_SECOND,
+                            timeout % NANOSECONDS_PER_SECOND };
 
     if (ctx->pollfds_size < FD_HANDLERS + ctx->n_handlers) {
         ctx->pollfds_size = FD_HANDLERS + ctx->n_handlers + 8;

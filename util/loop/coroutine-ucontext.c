@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include "qemu/coroutine_int.h"
+#include "qemu/error-report.h"
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -267,8 +268,9 @@ Coroutine *coroutine_stack_new(void)
     CoStack *stack;
 
     if (map == MAP_FAILED || mprotect(map, guard, PROT_NONE) < 0) {
-        fprintf(stderr, "Cannot map a coroutine stack: %s\n", strerror(errno));
-        abort();
+        /* No caller could go on without it, and none is at fault. */
+        error_report("cannot map a coroutine's stack: %s", strerror(errno));
+        exit(1);
     }
     stack = (CoStack *)(map + guard + size);
     stack->map = map;

@@ -4,8 +4,8 @@
  *
  * Invariants:
  * - A request is its coroutine's, on the stack: gathered in `queue`, then in
- *   the ring's submission queue, then with the kernel, until its completion
- *   enters the coroutine.  Nothing is allocated.
+ *   `filled` and the ring's submission queue, in the same order, then with the
+ *   kernel, until its completion enters the coroutine.  Nothing is allocated.
  * - Gathered requests go to the kernel in one call at the end of an iteration
  *   of the loop or before it waits, or when a ring full has come together; what
  *   a worker does goes first, so that it runs beside what this thread does.
@@ -13,6 +13,9 @@
  *   the context's engine_fd only so that a wait ends when there are some.
  * - Completions that find no room are kept by the kernel (IORING_FEAT_NODROP is
  *   required), so any number of requests may be in flight.
+ * - A ring that the kernel has refused is asked for nothing new: what it has not
+ *   taken, and all later requests, get the answer -EAGAIN, for which they are
+ *   given to a worker thread.  What it has taken completes.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -46,10 +49,12 @@ typedef struct RingEngine {
     IoEngine parent;
     AioHook hook;
     struct io_uring ring;
-    QSIMPLEQ_HEAD(, RingRequest) queue;
+    QSIMPLEQ_HEAD(RingList, RingRequest) queue;
+    struct RingList filled;
     unsigned queued;
-    unsigned unsubmitted; /* in the submission queue, not yet with the kernel */
+    unsigned unsubmitted; /* in `filled` */
     unsigned in_flight;   /* with the kernel */
+    bool refused;
 } RingEngine;
 
 static void ring_prepare(const IoOp *op, struct io_uring_sqe *sqe)
@@ -85,6 +90,7 @@ static void fill_ring(RingEngine *e)
             return;
         }
         QSIMPLEQ_REMOVE_HEAD(&e->queue, next);
+        QSIMPLEQ_INSERT_TAIL(&e->filled, req, next);
         e->queued--;
         e->unsubmitted++;
         ring_prepare(req->op, sqe);
@@ -98,29 +104,45 @@ static void fill_ring(RingEngine *e)
 /*
  * Hand over what was gathered.  When the kernel is short of memory or of room
  * for completions, the rest stays for the next iteration, if something is in
- * flight that will bring one about; else it is tried again.
+ * flight that will bring one about.  Else no attempt is known to be better.
  */
 static void ring_flush(void *opaque)
 {
     RingEngine *e = opaque;
 
-    while (e->queued || e->unsubmitted) {
+    while (!e->refused && (e->queued || e->unsubmitted)) {
         int ret;
 
         fill_ring(e);
         ret = io_uring_submit(&e->ring);
-        if (ret >= 0) {
-            e->unsubmitted -= ret;
-            e->in_flight += ret;
-        } else if (ret == -EAGAIN || ret == -EBUSY) {
-            if (e->in_flight) {
-                return;
-            }
-            g_usleep(100);
-        } else if (ret != -EINTR) {
-            g_error("cannot submit to io_uring: %s", strerror(-ret));
+        for (int i = 0; i < ret; i++) {
+            QSIMPLEQ_REMOVE_HEAD(&e->filled, next);
+            e->unsubmitted--;
+            e->in_flight++;
         }
+        if ((ret == -EAGAIN || ret == -EBUSY) && e->in_flight) {
+            return;
+        }
+        /* 0: it takes nothing and does not say why. */
+        e->refused = ret <= 0 && ret != -EINTR;
     }
+}
+
+/* After a refusal: -EAGAIN for all that the kernel has not taken. */
+static bool ring_give_back(RingEngine *e)
+{
+    bool progress = false;
+    RingRequest *req;
+
+    QSIMPLEQ_CONCAT(&e->filled, &e->queue);
+    e->queued = e->unsubmitted = 0;
+    while ((req = QSIMPLEQ_FIRST(&e->filled))) {
+        QSIMPLEQ_REMOVE_HEAD(&e->filled, next);
+        req->ret = -EAGAIN;
+        progress = true;
+        qemu_coroutine_enter(req->co);
+    }
+    return progress;
 }
 
 /* Enter the coroutines of the completions that are there now. */
@@ -128,7 +150,7 @@ static bool ring_poll(void *opaque)
 {
     RingEngine *e = opaque;
     struct io_uring_cqe *cqe;
-    bool progress = false;
+    bool progress = e->refused && ring_give_back(e);
 
     /* Bounded, so that requests that complete at once leave others a turn. */
     for (unsigned n = 0; e->in_flight && n < 2 * RING_ENTRIES; n++) {
@@ -180,6 +202,9 @@ static int64_t coroutine_fn ring_run(IoEngine *engine, IoOp *op)
         .co = qemu_coroutine_self(),
     };
 
+    if (e->refused) {
+        return -EAGAIN;
+    }
     if (req.async) {
         /* A worker is to have it before this thread is busy with others. */
         QSIMPLEQ_INSERT_HEAD(&e->queue, &req, next);
@@ -261,6 +286,7 @@ IoEngine *io_uring_engine_new(AioContext *ctx, Error **errp)
     e->parent.ops = &ring_ops;
     e->parent.ctx = ctx;
     QSIMPLEQ_INIT(&e->queue);
+    QSIMPLEQ_INIT(&e->filled);
     e->hook = (AioHook){ ring_poll, ring_flush, e, { NULL, NULL } };
     QLIST_INSERT_HEAD(&ctx->hooks, &e->hook, next);
     ctx->engine_fd = e->ring.ring_fd;
