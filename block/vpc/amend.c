@@ -41,12 +41,14 @@ int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp)
         .creator_os = qemu_opt_get(opts, "creator_os"),
         .creator_version = qemu_opt_get(opts, "creator_version"),
         .uuid = qemu_opt_get(opts, "uuid"),
+        .geometry = qemu_opt_get(opts, "geometry"),
         .has_timestamp = qemu_opt_get(opts, "timestamp") != NULL,
         .timestamp = qemu_opt_get_number(opts, "timestamp", 0),
     };
     /* All of them, because programs differ in which one they believe. */
     uint64_t offsets[VPC_MAX_FOOTERS];
     int count = vpc_footer_offsets(bs, offsets);
+    uint64_t size = vpc_disk_size(&s->footer, VPC_SIZE_AUTO);
     int ret;
 
     if (count < 0) {
@@ -57,14 +59,13 @@ int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp)
         return -EINVAL;
     }
     /* A guest would find another disk than the one that it wrote. */
-    if (!force && vpc_disk_size(&footer, VPC_SIZE_AUTO) !=
-                  vpc_disk_size(&s->footer, VPC_SIZE_AUTO)) {
+    if (!force && (fields.creator || fields.geometry) &&
+        vpc_creator_size(&footer) != size) {
         g_autofree char *creator = vpc_field_text(footer.creator_app);
 
         error_setg(errp, "Creator '%s' would change the disk's size from %"
                    PRIu64 " to %" PRIu64 " bytes; --force does it", creator,
-                   vpc_disk_size(&s->footer, VPC_SIZE_AUTO),
-                   vpc_disk_size(&footer, VPC_SIZE_AUTO));
+                   size, vpc_creator_size(&footer));
         return -EINVAL;
     }
     vpc_footer_seal(&footer);

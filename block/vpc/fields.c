@@ -87,6 +87,36 @@ static bool apply_uuid(const char *value, VpcFooter *footer, Error **errp)
     return true;
 }
 
+/* Heads as a byte holds them: BIOSes translate to more than the 16 of ATA. */
+static bool apply_geometry(const char *value, VpcFooter *footer, Error **errp)
+{
+    const char *rest = value;
+    unsigned int n[3] = { 0 };
+
+    if (!value) {
+        return true;
+    }
+    for (int i = 0; i < 3 && rest; i++) {
+        if (qemu_strtoui(rest, &rest, 10, &n[i]) < 0 ||
+            *rest != (i < 2 ? '/' : '\0')) {
+            rest = NULL;
+        } else if (i < 2) {
+            rest++;
+        }
+    }
+    if (!rest || n[0] > VPC_CHS_MAX_C || n[1] < 1 || n[1] > UINT8_MAX ||
+        n[2] < 1 || n[2] > UINT8_MAX) {
+        error_setg(errp, "Parameter 'geometry' expects C/H/S: cylinders up to "
+                   "%d, heads and sectors from 1 to %d", VPC_CHS_MAX_C,
+                   UINT8_MAX);
+        return false;
+    }
+    footer->cylinders = cpu_to_be16(n[0]);
+    footer->heads = n[1];
+    footer->sectors = n[2];
+    return true;
+}
+
 static bool apply_timestamp(uint64_t time, VpcFooter *footer, Error **errp)
 {
     if (time < VPC_EPOCH || time - VPC_EPOCH > UINT32_MAX) {
@@ -107,6 +137,7 @@ bool vpc_fields_apply(const VpcFields *fields, VpcFooter *footer,
                        errp) &&
            apply_version(fields->creator_version, footer, errp) &&
            apply_uuid(fields->uuid, footer, errp) &&
+           apply_geometry(fields->geometry, footer, errp) &&
            (!fields->has_timestamp ||
             apply_timestamp(fields->timestamp, footer, errp));
 }

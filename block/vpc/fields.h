@@ -31,6 +31,11 @@
         .help = "Unique id, stored in the order of its text",                  \
     },                                                                         \
     {                                                                          \
+        .name = "geometry",                                                    \
+        .type = QEMU_OPT_STRING,                                               \
+        .help = "Cylinders/heads/sectors per track, for old systems",          \
+    },                                                                         \
+    {                                                                          \
         .name = "timestamp",                                                   \
         .type = QEMU_OPT_NUMBER,                                               \
         .help = "Time of creation, in seconds since 1970",                     \
@@ -42,6 +47,7 @@ typedef struct VpcFields {
     const char *creator_os;
     const char *creator_version;
     const char *uuid;
+    const char *geometry;
     bool has_timestamp;
     uint64_t timestamp;         /* seconds since 1970 */
 } VpcFields;

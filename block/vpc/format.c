@@ -242,28 +242,43 @@ uint32_t vpc_tap_version(const VpcFooter *footer)
            be16_to_cpu(footer->creator_minor);
 }
 
-uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule)
+VpcGeometry vpc_footer_geometry(const VpcFooter *footer)
 {
-    /* Programs whose guests see the geometry, not current_size. */
-    static const char *const geometric[] = { "vpc ", "vs  ", "qemu", NULL };
-    char creator[5] = "";
-    uint64_t current = be64_to_cpu(footer->current_size);
-    uint64_t chs = vpc_geometry_sectors((VpcGeometry) {
+    return (VpcGeometry) {
         .cylinders = be16_to_cpu(footer->cylinders),
         .heads = footer->heads,
         .sectors = footer->sectors,
-    });
+    };
+}
 
-    if (rule == VPC_SIZE_CURRENT || chs == 0 || chs == VPC_CHS_MAX_SECTORS ||
-        chs > current / VPC_SECTOR) {
-        return current;
-    }
-    memcpy(creator, footer->creator_app, 4);
+/* Do guests of the footer's creator see the geometry, not current_size? */
+static bool format_means_geometry(const VpcFooter *footer)
+{
+    return memcmp(footer->creator_app, "vpc ", 4) == 0 ||
+           memcmp(footer->creator_app, "vs  ", 4) == 0 ||
+           memcmp(footer->creator_app, "qemu", 4) == 0;
+}
+
+uint64_t vpc_creator_size(const VpcFooter *footer)
+{
+    uint64_t chs = vpc_geometry_sectors(vpc_footer_geometry(footer));
+
+    return format_means_geometry(footer) && chs != VPC_CHS_MAX_SECTORS
+           ? chs * VPC_SECTOR : be64_to_cpu(footer->current_size);
+}
+
+uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule)
+{
+    uint64_t current = be64_to_cpu(footer->current_size);
+    uint64_t chs = vpc_geometry_sectors(vpc_footer_geometry(footer));
+
     /* This creator's geometry never was a size. */
-    if (strcmp(creator, "qem2") == 0) {
+    if (rule == VPC_SIZE_CURRENT || chs == 0 || chs == VPC_CHS_MAX_SECTORS ||
+        chs > current / VPC_SECTOR ||
+        memcmp(footer->creator_app, "qem2", 4) == 0) {
         return current;
     }
-    return rule == VPC_SIZE_CHS || g_strv_contains(geometric, creator)
+    return rule == VPC_SIZE_CHS || format_means_geometry(footer)
            ? chs * VPC_SECTOR : current;
 }
 

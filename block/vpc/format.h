@@ -187,6 +187,7 @@ bool vpc_header_valid(const VpcDynHeader *header, Error **errp);
  * All zero for an empty disk.
  */
 VpcGeometry vpc_geometry(uint64_t total_sectors);
+VpcGeometry vpc_footer_geometry(const VpcFooter *footer);
 /* C*H*S; 0 if one of them is. */
 uint64_t vpc_geometry_sectors(VpcGeometry geometry);
 
@@ -212,6 +213,11 @@ uint32_t vpc_tap_version(const VpcFooter *footer);
  * then current_size is, whatever @rule says.
  */
 uint64_t vpc_disk_size(const VpcFooter *footer, VpcSizeRule rule);
+/*
+ * The size that programs see which follow the creator and allow for no
+ * exception but the largest geometry: what is written should have it.
+ */
+uint64_t vpc_creator_size(const VpcFooter *footer);
 
 /*
  * The bytes that the bitmap of a block of @block_size takes: a bit a sector,

@@ -49,7 +49,8 @@ static void info_set_footer(ImageInfoSpecificVpc *info, const VpcFooter *footer)
     SET(info, saved_state, footer->saved_state != 0);
     SET(info, original_size, be64_to_cpu(footer->original_size));
     SET(info, current_size, vpc_disk_size(footer, VPC_SIZE_CURRENT));
-    SET(info, chs_size, vpc_disk_size(footer, VPC_SIZE_CHS));
+    SET(info, chs_size,
+        vpc_geometry_sectors(vpc_footer_geometry(footer)) * VPC_SECTOR);
     SET(info, cylinders, be16_to_cpu(footer->cylinders));
     SET(info, heads, footer->heads);
     SET(info, sectors_per_track, footer->sectors);

@@ -20,8 +20,9 @@
 /* ---- size --------------------------------------------------------------- */
 
 /*
- * Sets *@size to that of the disk, bytes: whole sectors if @exact, else a
- * geometry, because guests of a creator that means it see no other size.
+ * Sets *@size to that of the disk, bytes: whole sectors if @exact, else the
+ * specification's geometry, because guests of a creator that means the geometry
+ * see no other size.
  */
 static int plan_size(const BlockdevCreateOptionsVpc *opts, bool exact,
                      bool round, uint64_t *size, Error **errp)
@@ -100,6 +101,7 @@ static int plan_footer(const BlockdevCreateOptionsVpc *opts, VpcPlan *plan,
         .creator_os = opts->creator_os,
         .creator_version = opts->creator_version,
         .uuid = opts->uuid,
+        .geometry = opts->geometry,
         .has_timestamp = opts->has_timestamp,
         .timestamp = opts->timestamp,
     };
@@ -181,7 +183,8 @@ int vpc_plan(const BlockdevCreateOptionsVpc *opts, bool round, VpcPlan *plan,
     plan->prealloc = opts->has_preallocation ? opts->preallocation
                      : plan->type == VPC_TYPE_FIXED ? defaults->fixed_prealloc
                      : PREALLOC_MODE_OFF;
-    ret = plan_size(opts, defaults->exact, round, &plan->size, errp);
+    ret = plan_size(opts, defaults->exact || opts->geometry, round,
+                    &plan->size, errp);
     if (ret == 0) {
         ret = plan_footer(opts, plan, &time_given, errp);
     }

@@ -91,11 +91,12 @@ static bool virtualbox_takes(const VpcPlan *plan, Error **errp)
 
 static bool virtualpc_takes(const VpcPlan *plan, Error **errp)
 {
-    uint64_t sectors = plan->size / VPC_SECTOR;
+    uint64_t size =
+        vpc_geometry_sectors(vpc_footer_geometry(&plan->footer)) * VPC_SECTOR;
 
-    if (vpc_geometry_sectors(vpc_geometry(sectors)) != sectors) {
-        error_setg(errp, "Virtual PC takes disks of at most %" PRIu64
-                   " bytes only", VPC_CHS_MAX_SECTORS * VPC_SECTOR);
+    if (size != plan->size) {
+        error_setg(errp, "Virtual PC takes disks of the size of their geometry "
+                   "only, which is %" PRIu64 " bytes", size);
         return false;
     }
     return target_demands(target_has_windows_blocks(plan),
@@ -144,7 +145,7 @@ bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
                       const VpcPlan *plan, Error **errp)
 {
     const Product *product = opts->has_target ? &products[opts->target] : NULL;
-    uint64_t size = vpc_disk_size(&plan->footer, VPC_SIZE_AUTO);
+    uint64_t size = vpc_creator_size(&plan->footer);
 
     if (product && opts->has_force_size &&
         opts->force_size != product->defaults.exact) {

@@ -346,7 +346,7 @@ static const TargetCase target_cases[] = {
     { "target=virtualpc,size=1M", "CHS geometry" },
     { "target=virtualpc,size=1079296,force-size=on", "geometry" },
     { "target=virtualpc,size=1079296,block-size=4k", "512 KiB or 2 MiB" },
-    { "target=virtualpc,size=128G", "at most 136899993600 bytes" },
+    { "target=virtualpc,size=128G", "which is 136899993600 bytes" },
 };
 
 static void test_target(gconstpointer opaque)

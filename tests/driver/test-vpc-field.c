@@ -705,7 +705,7 @@ static void test_two_sizes(void)
     blk = open_ro(&f);
     info = bdrv_get_specific_info(blk_bs(blk), &error_abort);
     g_assert_cmpint(info->u.vpc.data->current_size, ==, 20480 * 512);
-    g_assert_cmpint(info->u.vpc.data->chs_size, ==, 20480 * 512);
+    g_assert_cmpint(info->u.vpc.data->chs_size, ==, 300 * 4 * 17 * 512);
     qapi_free_ImageInfoSpecific(info);
     blk_unref(blk);
     end(&f);

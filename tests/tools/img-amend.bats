@@ -55,6 +55,42 @@ footer()
     quietly "$MINBLK_IMG" check -q v
 }
 
+@test 'the geometry, unless it would be another size' {
+    needs_command xxd
+    sum=$(md5sum <v)
+    img amend -o geometry=1023/16/63 v
+    expect_failure 1 "Creator 'qemu' would change the disk's size from \
+67125248 to 527966208 bytes; --force does it"
+    same_text sum "$sum" "$(md5sum <v)"
+    # The largest one says that the size is elsewhere.
+    quietly "$MINBLK_IMG" amend -o geometry=65535/16/255 v
+    [ "$(footer 56 4)" = ffff10ff ]
+    for creator in win\  qem2; do
+        quietly "$MINBLK_IMG" amend \
+            -o "creator=$creator,geometry=1023/255/63" v
+        [ "$(footer 56 4)" = 03ffff3f ]
+        img info v
+        grep -qF '(67125248 bytes)' <<<"$output"
+    done
+    for creator in 'vpc ' 'vs  ' qemu; do
+        img amend -o "creator=$creator" v
+        expect_status 1
+        quietly "$MINBLK_IMG" amend -o "creator=$creator,geometry=964/8/17" v
+        quietly "$MINBLK_IMG" amend -o creator=win\ ,geometry=1/2/3 v
+    done
+    quietly "$MINBLK_IMG" check -q v
+}
+
+# Documented so: that creator's geometry never was a size.
+@test 'force_size_calc=chs means nothing to qem2' {
+    for pair in qem2=67125248 vbox=3072; do
+        quietly "$MINBLK_IMG" amend -o "creator=${pair%=*},geometry=1/2/3" v
+        img info --image-opts \
+            driver=vpc,force_size_calc=chs,file.filename="$PWD/v"
+        grep -qF "(${pair#*=} bytes)" <<<"$output"
+    done
+}
+
 @test 'the time, of a fixed image' {
     needs_command xxd
     "$MINBLK_IMG" create -q -f vpc -o subformat=fixed v 1M
@@ -67,7 +103,7 @@ footer()
     sum=$(md5sum <v)
     img amend -f vpc -o nosuch=1 v
     expect_failure 1 "Invalid parameter 'nosuch'"
-    for option in creator=abc creator_os=abcde creator=äb\\x0 creator_version=1 uuid=nosuch \
+    for option in creator=abc creator_os=abcde creator=äb\\x0 creator_version=1 uuid=nosuch geometry=1/2/0 \
                   timestamp=1 creator=good,uuid=nosuch; do
         img amend -f vpc -o $option v
         expect_status 1

@@ -298,13 +298,17 @@ creator_version=1 1M Parameter 'creator_version' expects major.minor, each below
 uuid=nosuch 1M Parameter 'uuid' expects a UUID
 timestamp=0 1M Parameter 'timestamp' expects a time between 2000 and 2136, in seconds since 1970
 force_size,creator=qemu 1M Creator 'qemu' takes the size from the geometry, which gives 1044480 bytes instead of 1048576
+geometry=1/2 1M Parameter 'geometry' expects C/H/S: cylinders up to 65535, heads and sectors from 1 to 255
+geometry=1024/16/63 504K Creator 'qemu' takes the size from the geometry, which gives 528482304 bytes instead of 516096
+geometry=0/4/17 1M Creator 'qemu' takes the size from the geometry, which gives 0 bytes instead of 1048576
+geometry=1024/16/63,target=virtualpc 505M Virtual PC takes disks of the size of their geometry only, which is 528482304 bytes
 preallocation=metadata,block_size=4k 2040G With all blocks the file would be 4383005737472 bytes long, more than its sector numbers can express
 target=azure 41943040001 Azure takes disks of whole MiB only, not of 41943040512 bytes
 target=azure,subformat=dynamic 1G Azure takes fixed disks only
 target=hyperv,block_size=1M 1G Hyper-V takes blocks of 512 KiB or 2 MiB only
 target=xenserver,block_size=1M 1G XenServer takes blocks of 2 MiB only
 target=virtualbox,block_size=1M 1G VirtualBox takes blocks of 2 MiB and more only
-target=virtualpc 128G Virtual PC takes disks of at most 136899993600 bytes only
+target=virtualpc 128G Virtual PC takes disks of the size of their geometry only, which is 136899993600 bytes
 target=virtualpc,force_size 1G With target=virtualpc the size is always that of a geometry
 END
 }
@@ -329,6 +333,29 @@ END
     [ "$(footer 68 16)" = 00112233445566778899aabbccddeeff ]
     img info -f vpc v
     grep -qF 'creator application: ab\x00\xff' <<<"$output"
+}
+
+@test 'a geometry of the user, also where it is the size' {
+    needs vpc
+    needs_command xxd
+    # Heads beyond the specification's; a size that it would round.
+    for o in geometry=1024/16/63 'geometry=1024/16/63,creator=vpc '; do
+        "$MINBLK_IMG" create -q -f vpc -o "$o" v 528482304
+        img info v
+        grep -qF '(528482304 bytes)' <<<"$output"
+    done
+    "$MINBLK_IMG" create -q -f vpc -o force_size,geometry=1023/255/63 v 1M
+    [ "$(footer 56 4)" = 03ffff3f ]
+    img info v
+    grep -qxF '    chs size: 8414461440' <<<"$output"
+    grep -qF '(1048576 bytes)' <<<"$output"
+    quietly "$MINBLK_IMG" check -q v
+    for o in 1 1/2 1/2/3/4 65536/1/1 1/256/1 1/1/0 1/1/256 -1/1/1 1//1 1/1/1x; do
+        img create -q -f vpc -o "force_size,geometry=$o" x 1M
+        expect_status 1
+        [[ $stderr == *"Parameter 'geometry' expects C/H/S"* ]]
+        [ ! -e x ]
+    done
 }
 
 @test 'equal input makes an equal VHD' {
