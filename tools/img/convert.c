@@ -12,6 +12,7 @@
 #include "common.h"
 #include "copy-images.h"
 #include "progress.h"
+#include "target.h"
 #include "qemu/cutils.h"
 
 #define SPARSE_MAX (16 * 1024 * 1024)
@@ -30,6 +31,7 @@ typedef struct ConvertArgs {
     bool copy_range;
     bool compress;
     bool salvage;
+    bool keep;                  /* --keep-partial */
     bool progress;
     bool quiet;
 } ConvertArgs;
@@ -68,7 +70,8 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
     int64_t size = copy_images_length(images);
     int64_t target_size;
 
-    copy_interrupt_begin(args->made.filename);
+    target_begin(args->made.filename, args->target.image_opts, args->keep,
+                 args->target.format);
     if (!args->existing && !convert_create(args, size)) {
         return false;
     }
@@ -238,6 +241,7 @@ static const CmdOption convert_options[] = {
       cmd_set_true, offsetof(ConvertArgs, target.image_opts) },
     { 0, "target-is-zero", NULL, "the target reads as zeroes; needs -n",
       cmd_set_true, offsetof(ConvertArgs, target_is_zero) },
+    TARGET_KEEP(ConvertArgs, keep),
     IMG_FORCE_SHARE(ConvertArgs, source.force_share),
     IMG_END
 };
@@ -274,7 +278,7 @@ static int convert_run(int argc, char **argv)
         copy_images_sum_up(&images);
     }
     copy_images_close(&images);
-    copy_interrupt_end();
+    target_end(good);
     return good ? 0 : 1;
 }
 

@@ -6,9 +6,9 @@
  * source_at(); offsets of the target are those of the run.
  */
 #include "qemu/osdep.h"
-#include <signal.h>
 #include <sys/stat.h>
 #include "copy-images.h"
+#include "target.h"
 #include "qemu/cutils.h"
 
 /* ---- the sources -------------------------------------------------------- */
@@ -272,101 +272,11 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
         error_report_err(err);
         return false;
     }
-    if (bdrv_create(drv, target->filename, opts, &err) < 0) {
+    if (target_create(drv, target->filename, opts, &err) < 0) {
         error_reportf_err(err, "%s: error while %s: ", target->filename, task);
         return false;
     }
     return true;
-}
-
-/* ---- interrupts --------------------------------------------------------- */
-
-static volatile sig_atomic_t interrupt_seen; /* the signal, or 0 */
-static AioContext *interrupt_context;
-/* The whole line, made before a handler needs it. */
-static char *interrupt_line;
-static const char *interrupt_target;
-/* As it was before this run; all zero: it was not there. */
-static struct stat interrupt_before;
-
-/* So that a shell sees what ended the program, and ends its own loop. */
-static void end_by_signal(int signal_number)
-{
-    sigset_t set;
-
-    signal(signal_number, SIG_DFL);
-    sigemptyset(&set);
-    sigaddset(&set, signal_number);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    raise(signal_number);
-    /* The first process of a container has no default action. */
-    _exit(1);
-}
-
-/* Calls only what a handler may; stat() is among that. */
-static void end_process(int signal_number)
-{
-    struct stat now = { 0 };
-    bool same = stat(interrupt_target, &now) < 0
-                    ? !interrupt_before.st_nlink
-                    : now.st_ino == interrupt_before.st_ino &&
-                      now.st_size == interrupt_before.st_size &&
-                      now.st_mtim.tv_sec == interrupt_before.st_mtim.tv_sec &&
-                      now.st_mtim.tv_nsec == interrupt_before.st_mtim.tv_nsec;
-
-    /* A wait for the target's lock changes nothing. */
-    if (!same && write(STDERR_FILENO, interrupt_line,
-                       strlen(interrupt_line)) < 0) {
-        /* No reader is left; there is nothing else to do. */
-    }
-    end_by_signal(signal_number);
-}
-
-static void note_interrupt(int signal_number)
-{
-    interrupt_seen = signal_number;
-    aio_notify(interrupt_context);
-}
-
-static void catch_interrupts(void (*handler)(int), int flags)
-{
-    static const int signals[] = { SIGINT, SIGTERM };
-    struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
-    struct sigaction old;
-
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-        sigaction(signals[i], NULL, &old);
-        /* Ignored by the parent's will: of a job in the background. */
-        if (old.sa_handler != SIG_IGN) {
-            sigaction(signals[i], &action, NULL);
-        }
-    }
-}
-
-void copy_interrupt_begin(const char *target)
-{
-    interrupt_line = g_strdup_printf("%s: interrupted; the target '%s' is "
-                                     "incomplete\n", error_get_progname(),
-                                     target);
-    strstart(target, "file:", &target);
-    interrupt_target = target;
-    if (stat(target, &interrupt_before) < 0) {
-        memset(&interrupt_before, 0, sizeof(interrupt_before));
-    }
-    catch_interrupts(end_process, 0);
-}
-
-void copy_interrupt_end(void)
-{
-    if (interrupt_seen) {
-        end_by_signal(interrupt_seen);
-    }
-}
-
-static bool interrupted(void)
-{
-    return interrupt_seen;
 }
 
 /* ---- the run ------------------------------------------------------------ */
@@ -392,19 +302,14 @@ bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result)
     job->ops = &images_ops;
     job->opaque = images;
     job->alignment = bdrv_opt_mem_align(NULL);
-    job->interrupted = interrupted;
-    interrupt_context = qemu_get_current_aio_context();
-    /* The second one does what a signal does that is not caught. */
-    catch_interrupts(note_interrupt, SA_RESTART | SA_RESETHAND);
+    job->interrupted = target_interrupted;
+    target_fill();
     *result = (CopyResult) { .step = COPY_NOTHING };
     if (images->created && !images_pad(images, job->size)) {
         return false;
     }
     if (copy_run(job, result)) {
         return bdrv_flush_report(blk_bs(images->target)) == 0;
-    }
-    if (result->step == COPY_NOTHING) {
-        error_printf("%s", interrupt_line);
     }
     return false;
 }

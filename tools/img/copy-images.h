@@ -74,22 +74,9 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                         int64_t *size, const char *task);
 
 /*
- * To be called before the target is made: until it is being filled, SIGINT and
- * SIGTERM end the process at once, which prints that @target is incomplete if it
- * has changed.  What the parent process ignored stays ignored.
- */
-void copy_interrupt_begin(const char *target);
-
-/*
- * To be called last: does not return if an interrupt came while the target was
- * being filled, but ends the process by that signal.
- */
-void copy_interrupt_end(void);
-
-/*
  * Runs @job, whose size and manner the caller has set, and puts the target on
- * the disk.  The first interrupt stops it, the second ends the process.
- * Reports, but for errors of copying: these are in *@result, whose step is
+ * the disk.  The first interrupt stops it, the second ends the process
+ * (target.h).  Reports, but for errors of copying: these are in *@result, whose step is
  * COPY_NOTHING otherwise.  Returns whether all was done.
  */
 bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result);

@@ -10,6 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "common.h"
+#include "target.h"
 
 typedef struct CreateArgs {
     const char *format;
@@ -20,6 +21,7 @@ typedef struct CreateArgs {
     int64_t size;                   /* bytes; negative: not given */
     bool quiet;
     bool unsafe;                    /* do not open the backing image */
+    bool keep;                      /* --keep-partial */
 } CreateArgs;
 
 /* Makes sure that the size is there, once: without one the backing image's. */
@@ -74,6 +76,7 @@ static bool create(const CreateArgs *args, Error **errp)
     if (!opts || !create_set_size(opts, args, errp)) {
         return false;
     }
+    target_begin(args->filename, false, args->keep, bdrv_driver_name(drv));
     asked = qemu_opt_get_size(opts, "size", 0);
     if (!args->quiet) {
         printf("Formatting '%s', fmt=%s ", args->filename,
@@ -83,7 +86,7 @@ static bool create(const CreateArgs *args, Error **errp)
         /* Creating may take long, and its error comes after this line. */
         fflush(stdout);
     }
-    ret = bdrv_create(drv, args->filename, opts, &err);
+    ret = target_create(drv, args->filename, opts, &err);
     if (ret == -EFBIG) {
         error_free(err);
         error_setg(errp, "The image size is too large for file format '%s'",
@@ -109,6 +112,7 @@ static const CmdOption create_options[] = {
     { 'u', NULL, NULL, "do not open the backing image",
       cmd_set_true, offsetof(CreateArgs, unsafe) },
     IMG_QUIET(CreateArgs, quiet),
+    TARGET_KEEP(CreateArgs, keep),
     IMG_END
 };
 
@@ -134,8 +138,10 @@ static int create_run(int argc, char **argv)
     }
     if (!create(&args, &err)) {
         error_reportf_err(err, "%s: ", args.filename);
+        target_end(false);
         return 1;
     }
+    target_end(true);
     return 0;
 }
 

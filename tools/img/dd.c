@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "common.h"
 #include "copy-images.h"
+#include "target.h"
 
 #define DEFAULT_BLOCK_SIZE 512
 
@@ -22,6 +23,7 @@ typedef struct DdArgs {
     int64_t block_size;         /* bytes */
     int64_t count;              /* blocks; negative: not given */
     int64_t skip;               /* blocks */
+    bool keep;                  /* --keep-partial */
 } DdArgs;
 
 /* ---- copying ------------------------------------------------------------ */
@@ -56,7 +58,7 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
     }
     job.size = MAX(end - images->skip, 0);
     size = job.size;
-    copy_interrupt_begin(args->output.filename);
+    target_begin(args->output.filename, false, args->keep, args->format);
     if (!copy_images_create(&args->output, drv, &size,
                             "creating output image")) {
         return false;
@@ -88,6 +90,7 @@ static const CmdOption dd_options[] = {
       cmd_set_string, offsetof(DdArgs, how.format) },
     { 'O', NULL, "FMT", "format of OUT (default: raw)",
       cmd_set_string, offsetof(DdArgs, format) },
+    TARGET_KEEP(DdArgs, keep),
     IMG_FORCE_SHARE(DdArgs, how.force_share),
     { 0, "image-opts", NULL, "IN is a list of options",
       cmd_set_true, offsetof(DdArgs, how.image_opts) },
@@ -131,7 +134,7 @@ static int dd_command(int argc, char **argv)
                             &args.how, true) &&
            dd_images(&args, &images);
     copy_images_close(&images);
-    copy_interrupt_end();
+    target_end(good);
     return good ? 0 : 1;
 }
 

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+#
+# Targets that could not be finished: create, convert, dd.
+load helpers
+
+# interrupt SIGNAL FILE COMMAND...: sends SIGNAL when COMMAND catches SIGINT and
+# FILE is not empty; the command has to end by it.  A job in the background would
+# ignore SIGINT.
+interrupt()
+{
+    local name=$1 file=$2 job
+    shift 2
+    env --default-signal=INT,TERM "$@" 2>err &
+    job=$!
+    until [ -s "$file" ] && grep -q '^SigCgt:.*[2367abef]$' /proc/$job/status
+    do
+        kill -0 $job
+        sleep 0.01
+    done
+    kill "-$name" $job
+    status=0
+    wait $job || status=$?
+    [ "$status" -eq $((128 + $(kill -l "$name"))) ]
+}
+
+incomplete="minblk-img: interrupted; the target 'dst' is incomplete"
+removed="$incomplete and has been removed"
+
+make_source()
+{
+    head -c 8M /dev/urandom >src
+}
+
+# fails_at CALL:N COMMAND...: with that fault it exits 1.
+fails_at()
+{
+    MINBLK_FAULT=$1 LD_PRELOAD=$MINBLK_FAULT_PRELOAD \
+        ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 \
+        say "${@:2}"
+    expect_status 1
+}
+
+# Ways to make dst, as words; src is a raw file of 8 MiB.
+makers=(
+    'convert -f raw -O raw src dst'
+    'convert -f raw -O vpc -o force_size src dst'
+    'convert -f raw -O vpc -o force_size,preallocation=metadata src dst'
+    'convert -f raw -O vpc -o force_size,subformat=fixed src dst'
+    'dd -f raw -O raw bs=64k if=src of=dst'
+    'dd -f raw -O vpc bs=64k if=src of=dst'
+    'create -q -f raw -o preallocation=full dst 8M'
+    'create -q -f vpc -o force_size,preallocation=full dst 8M'
+    'create -q -f vpc -o subformat=fixed,preallocation=full dst 8M'
+)
+
+# As a VHD nobody can open it, for reading or writing; nor is it taken for one.
+no_vhd()
+{
+    img info -f vpc "$1"
+    expect_status 1
+    io -f vpc -c length "$1"
+    expect_status 1
+    "$MINBLK_IMG" info "$1" | grep -qx 'file format: raw'
+}
+
+@test 'a new target that fails is removed, or kept as no image' {
+    needs vpc
+    make_source
+    for maker in "${makers[@]}"; do
+        for fault in write:1+:ENOSPC write:5+:EIO write:8+:ENOSPC \
+            fdatasync:1:EIO; do
+            rm -f dst
+            # shellcheck disable=SC2086
+            fails_at $fault "$MINBLK_IMG" $maker
+            [ ! -e dst ] || { echo "$maker: $fault"; return 1; }
+            [[ $stderr != *"'dst' is incomplete"* ]]
+            # shellcheck disable=SC2086
+            fails_at $fault "$MINBLK_IMG" $maker --keep-partial
+            if [ ! -e dst ]; then
+                # What cannot be written cannot be made unusable.
+                [[ $stderr == *"minblk-img: the target 'dst' is incomplete \
+and has been removed" && $fault == write* ]]
+                continue
+            fi
+            [[ $stderr == *"minblk-img: the target 'dst' is incomplete" ]]
+            [[ $maker == *'-O raw'* || $maker == *'create -q -f raw'* ]] ||
+                    no_vhd dst || {
+                echo "kept, $maker: $fault"
+                return 1
+            }
+        done
+    done
+}
+
+@test 'a target that was there is left, and said to be incomplete' {
+    needs vpc
+    make_source
+    for maker in "${makers[@]}"; do
+        echo old >dst
+        # shellcheck disable=SC2086
+        fails_at write:1+:ENOSPC "$MINBLK_IMG" $maker
+        [ -e dst ]
+        [[ $stderr == *"minblk-img: the target 'dst' is incomplete" ]]
+        # By another name too, which is not taken away.
+        ln -sf dst link
+        # shellcheck disable=SC2086
+        fails_at write:1+:ENOSPC "$MINBLK_IMG" ${maker/dst/link}
+        [ -L link ]
+        [ -e dst ]
+    done
+}
+
+@test 'a target that was not touched is as it was, and nothing is said of it' {
+    needs vpc
+    make_source
+    echo old >dst
+    cp dst before
+    for maker in "${makers[@]}"; do
+        # shellcheck disable=SC2086
+        say "$MINBLK_IMG" ${maker/ -q/} -o nonsense=1
+        expect_status 1
+        [[ $stderr != *incomplete* ]]
+        cmp dst before
+        rm dst
+        # shellcheck disable=SC2086
+        say "$MINBLK_IMG" ${maker/ -q/} -o nonsense=1
+        expect_status 1
+        [ ! -e dst ]
+        cp -p before dst
+    done
+    img convert -n -f raw src missing
+    expect_status 1
+    [ ! -e missing ]
+    [[ $stderr != *incomplete* ]]
+    ln -s nowhere link
+    fails_at write:1+:ENOSPC "$MINBLK_IMG" convert -f raw src link
+    [ -L link ]
+}
+
+@test 'SIGINT and SIGTERM end convert and dd; a new target is removed' {
+    needs null-co
+    make_source
+    for name in INT TERM; do
+        rm -f dst
+        interrupt $name dst "$MINBLK_IMG" convert -f raw -r 1M src dst
+        same_text 'standard error' "$removed" "$(cat err)"
+        [ ! -e dst ]
+    done
+    # While it is made, too.
+    interrupt TERM dst "$MINBLK_IMG" convert -O raw -o preallocation=full \
+        --image-opts driver=null-co,size=1G,latency-ns=1000000000 dst
+    same_text 'standard error' "$removed" "$(cat err)"
+    [ ! -e dst ]
+}
+
+@test 'an interrupt leaves a target that was there, and says so' {
+    make_source
+    echo old >dst
+    interrupt TERM dst "$MINBLK_IMG" convert -f raw -r 1M src dst
+    same_text 'standard error' "$incomplete" "$(cat err)"
+    [ "$(size_of dst)" -eq 8388608 ]
+}
+
+@test 'an interrupt with --keep-partial leaves no image' {
+    needs vpc
+    make_source
+    for options in force_size force_size,subformat=fixed; do
+        rm -f dst
+        interrupt INT dst "$MINBLK_IMG" convert --keep-partial -f raw -O vpc \
+            -o $options -r 1M src dst
+        same_text 'standard error' "$incomplete" "$(cat err)"
+        no_vhd dst
+    done
+}
+
+@test 'SIGINT at the terminal ends the loop of a shell' {
+    head -c 8M /dev/urandom >src
+    # shellcheck disable=SC2016
+    env --default-signal=INT setsid bash -c 'for _ in 1 2; do
+        "$MINBLK_IMG" convert -f raw -r 1M src dst
+        echo again >>rounds; done' 2>err &
+    pid=$!
+    until [ -s dst ]; do
+        kill -0 $pid
+        sleep 0.01
+    done
+    kill -INT -- -$pid
+    status=0
+    wait $pid || status=$?
+    [ $status -eq 130 ]
+    [ ! -e rounds ]
+}
+
+@test 'a signal that the parent ignores stays ignored' {
+    head -c 2M /dev/urandom >src
+    (
+        trap '' INT TERM
+        exec "$MINBLK_IMG" convert -f raw -r 4M src dst 2>err
+    ) &
+    pid=$!
+    until [ -s dst ]; do
+        kill -0 $pid
+        sleep 0.01
+    done
+    kill -INT $pid
+    kill -TERM $pid
+    wait $pid
+    cmp src dst
+    [ ! -s err ]
+}
+
+@test 'an interrupt while a lock is waited for: nothing was touched' {
+    head -c 1M /dev/urandom >src
+    cp src dst
+    coproc "$MINBLK_IO" -f raw dst
+    pid=$COPROC_PID
+    read -r -N 11 -u "${COPROC[0]}" _
+    for command in 'convert -f raw src' 'convert -n -f raw src' 'dd if=src'; do
+        [[ $command == dd* ]] && target=of=dst || target=dst
+        # shellcheck disable=SC2086
+        interrupt INT src "$MINBLK_IMG" $command $target
+        same_text 'standard error' '' "$(cat err)"
+    done
+    cmp src dst
+    echo quit >&"${COPROC[1]}"
+    wait $pid
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a target that could not be finished; see target.h.
+ *
+ * Invariants:
+ *   - What a signal handler calls is safe in one: it makes system calls only,
+ *     and the lines that it prints were made before.
+ *   - Workers block signals, so that a handler runs in the main thread alone.
+ */
+#include "qemu/osdep.h"
+#include <fcntl.h>
+#include <signal.h>
+#include "qemu/cutils.h"
+#include "target.h"
+
+/* Of a dynamic VHD: the copy of the footer, and the header. */
+#define HEADERS 1536
+#define FOOTER 512
+
+static volatile sig_atomic_t interrupt_seen; /* the signal, or 0 */
+static AioContext *interrupt_context;
+
+static const char *target_path; /* NULL: it is no file by a name */
+static struct stat target_before;
+static bool target_existed;
+static bool target_touched;     /* it may have changed */
+static bool target_keep;
+static bool target_is_raw;
+static char *line_incomplete;   /* whole lines, without the beginning */
+static char *line_removed;
+static char *line_start;
+static char *line_interrupted;  /* the beginning after an interrupt */
+
+/* ---- what becomes of it ------------------------------------------------- */
+
+static void print(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) {
+        /* No reader is left; there is nothing else to do. */
+    }
+}
+
+/*
+ * Takes away what a VHD is known by: nobody is to take a part for a disk.
+ * Returns whether that could be done.
+ */
+static bool spoil(void)
+{
+    static const char zero[HEADERS];
+    char start[8] = "";
+    int fd = open(target_path, O_RDWR | O_CLOEXEC);
+    off_t length = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    bool good = length == 0;
+
+    if (length > 0 && pread(fd, start, sizeof(start), 0) >= 0 &&
+        (memcmp(start, "conectix", sizeof(start)) ||
+         pwrite(fd, zero, MIN(length, HEADERS), 0) > 0)) {
+        good = ftruncate(fd, MAX(length - FOOTER, 0)) == 0 &&
+               fdatasync(fd) == 0;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return good;
+}
+
+/* Is it as it was before?  Devices do not tell. */
+static bool unchanged(void)
+{
+    struct stat now;
+
+    if (!target_existed) {
+        return target_path ? lstat(target_path, &now) < 0 : !target_touched;
+    }
+    if (stat(target_path, &now) < 0 || !S_ISREG(now.st_mode)) {
+        return !target_touched;
+    }
+    return now.st_ino == target_before.st_ino &&
+           now.st_size == target_before.st_size &&
+           now.st_mtim.tv_sec == target_before.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec;
+}
+
+/* After an error nobody has to be told of a file that is not there again. */
+static void unfinished(bool by_signal)
+{
+    bool removed = false;
+
+    if (unchanged()) {
+        return;
+    }
+    if (target_path && !target_existed &&
+        !(target_keep && (target_is_raw || spoil()))) {
+        removed = unlink(target_path) == 0;
+    }
+    if (!removed || by_signal || target_keep) {
+        print(by_signal ? line_interrupted : line_start);
+        print(removed ? line_removed : line_incomplete);
+    }
+}
+
+/* ---- interrupts --------------------------------------------------------- */
+
+/* So that a shell sees what ended the program, and ends its own loop. */
+static void end_by_signal(int signal_number)
+{
+    sigset_t set;
+
+    signal(signal_number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(signal_number);
+    /* The first process of a container has no default action. */
+    _exit(1);
+}
+
+static void end_process(int signal_number)
+{
+    unfinished(true);
+    end_by_signal(signal_number);
+}
+
+static void note_interrupt(int signal_number)
+{
+    if (interrupt_seen) {
+        end_process(signal_number);
+    }
+    interrupt_seen = signal_number;
+    aio_notify(interrupt_context);
+}
+
+static void catch_interrupts(void (*handler)(int))
+{
+    static const int signals[] = { SIGINT, SIGTERM };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    struct sigaction old;
+
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        sigaction(signals[i], NULL, &old);
+        /* Ignored by the parent's will: of a job in the background. */
+        if (old.sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        }
+    }
+}
+
+bool target_interrupted(void)
+{
+    return interrupt_seen;
+}
+
+/* ---- the run ------------------------------------------------------------ */
+
+void target_begin(const char *filename, bool options, bool keep,
+                  const char *format)
+{
+    const char *prog = error_get_progname();
+
+    line_start = g_strdup_printf("%s: ", prog);
+    line_interrupted = g_strdup_printf("%s: interrupted; ", prog);
+    line_incomplete = g_strdup_printf("the target '%s' is incomplete\n",
+                                      filename);
+    line_removed = g_strdup_printf("the target '%s' is incomplete and has been "
+                                   "removed\n", filename);
+    target_keep = keep;
+    target_is_raw = g_strcmp0(format, "raw") == 0;
+    if (!options &&
+        (strstart(filename, "file:", &filename) ||
+         !path_has_protocol(filename))) {
+        target_path = filename;
+        /* A link that leads nowhere is not ours to remove either. */
+        target_existed = lstat(filename, &target_before) == 0;
+    }
+    if (target_existed && stat(filename, &target_before) < 0) {
+        memset(&target_before, 0, sizeof(target_before));
+    }
+    catch_interrupts(end_process);
+}
+
+int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
+                  Error **errp)
+{
+    int ret = bdrv_create(drv, filename, opts, errp);
+
+    if (ret == -EAGAIN) {
+        /* Somebody else made it meanwhile, and uses it. */
+        target_existed = true;
+        if (target_path && stat(target_path, &target_before) < 0) {
+            target_path = NULL;
+        }
+    } else if (ret >= 0) {
+        target_touched = true;
+    }
+    return ret;
+}
+
+void target_fill(void)
+{
+    target_touched = true;
+    interrupt_context = qemu_get_current_aio_context();
+    catch_interrupts(note_interrupt);
+}
+
+void target_end(bool good)
+{
+    if (!good && line_start) {
+        unfinished(interrupt_seen);
+    }
+    if (interrupt_seen) {
+        end_by_signal(interrupt_seen);
+    }
+}
