@@ -36,7 +36,7 @@ int64_t file_fd_length(int fd)
     return st.st_size;
 }
 
-int file_open_cached(IoFile *cached, const IoFile *file)
+int file_open_cached(IoFile *cached, IoFile *file)
 {
     char path[32];
     int fd;
@@ -47,6 +47,7 @@ int file_open_cached(IoFile *cached, const IoFile *file)
         return -errno;
     }
     io_file_init(cached, fd);
+    file->cached_writes = true;
     return 0;
 }
 

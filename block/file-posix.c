@@ -165,13 +165,18 @@ static int file_probe_blocksizes(BlockDriverState *bs, BlockSizes *bsz)
 
 /* ---- requests ----------------------------------------------------------- */
 
-/* Lengths count as addresses do: the kernel maps each element by itself. */
+/*
+ * Addresses need the alignment of memory, lengths that of offsets: before 6.18
+ * the kernel refuses an element that is not whole logical blocks.
+ */
 static bool file_memory_aligned(BlockDriverState *bs, const QEMUIOVector *qiov)
 {
-    size_t mask = bs->bl.min_mem_alignment - 1;
+    size_t memory = bs->bl.min_mem_alignment - 1;
+    size_t length = bs->bl.request_alignment - 1;
 
     for (int i = 0; i < qiov->niov; i++) {
-        if (((uintptr_t)qiov->iov[i].iov_base | qiov->iov[i].iov_len) & mask) {
+        if (((uintptr_t)qiov->iov[i].iov_base & memory) ||
+            (qiov->iov[i].iov_len & (memory | length))) {
             return false;
         }
     }

@@ -6,7 +6,7 @@
  *   - locked_perm and locked_unshared are what the descriptor holds locks for,
  *     and so are checked_perm and checked_unshared between the check of new
  *     permissions and their being set or given up.
- *   - Once fdatasync has failed (IoFile remembers it), be it that of a
+ *   - Once an fdatasync has lost pages (IoFile remembers it), be it that of a
  *     preallocation, every later flush of the node fails too, also after a
  *     reopening.
  */
@@ -113,7 +113,7 @@ int64_t file_fd_length(int fd);
  * either is one of the file.  0 and cached->fd is to be closed, or -errno.
  * Plain.
  */
-int file_open_cached(IoFile *cached, const IoFile *file);
+int file_open_cached(IoFile *cached, IoFile *file);
 
 /*
  * Sets the length of the regular file @file from what it is to @size bytes,

@@ -33,14 +33,16 @@ typedef enum IoEngineType {
  *
  * An fdatasync that failed is remembered, because the kernel reports once that
  * it could not write a page and then forgets it: a second fdatasync would
- * succeed although the data is lost.
+ * succeed although the data is lost.  With O_DIRECT no page waits to be written,
+ * unless the file was written through another descriptor, too.
  */
 typedef struct IoFile {
     int fd;
     bool direct;          /* O_DIRECT: never tried inline */
     bool no_inline_read;  /* the file refused RWF_NOWAIT for reading */
     bool no_inline_write; /* ... and for writing */
-    int sync_error;       /* the first -errno of fdatasync, or 0 */
+    bool cached_writes;   /* with direct: some since the last fdatasync */
+    int sync_error;       /* the -errno of the fdatasync that lost data, or 0 */
 } IoFile;
 
 /* Describe @fd, whose flags are asked of the kernel; plain. */
@@ -79,7 +81,7 @@ int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
 
 /*
  * fdatasync(2); 0 or -errno, which each later call returns, too, without asking
- * the kernel.
+ * the kernel, if data that waited in memory is lost.
  */
 int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file);
 

@@ -34,9 +34,11 @@ void io_file_replace(IoFile *file, int fd)
 {
     /* The error is the file's, not the descriptor's: its data stays lost. */
     int sync_error = file->sync_error;
+    bool cached_writes = file->cached_writes || !file->direct;
 
     io_file_init(file, fd);
     file->sync_error = sync_error;
+    file->cached_writes = cached_writes;
 }
 
 static IoEngine *get_threads(AioContext *ctx)
@@ -279,7 +281,9 @@ int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file)
         return file->sync_error;
     }
     ret = run_op(engine, &op);
-    if (ret < 0) {
+    if (ret == 0) {
+        file->cached_writes = false;
+    } else if (!file->direct || file->cached_writes) {
         file->sync_error = ret;
     }
     return ret;
