@@ -8,6 +8,8 @@
  *   - Entries after the last block of the disk are neither trusted nor changed,
  *     since other programs may keep something there: a page is written only up
  *     to `blocks`.
+ *   - Pages that name no block, as the census found them, are all one page,
+ *     because a new disk may have half a million: it is never changed.
  *   - An entry that was found sound stays so until it is changed, because the
  *     file only grows while the image is open and its structures stay in place.
  */
@@ -19,6 +21,11 @@
 
 /* Pages in memory; above this number clean ones are dropped. */
 #define MAX_RESIDENT 4096
+
+static const VpcBatPage bat_absent = {
+    .entry = { [0 ... VPC_PAGE_ENTRIES - 1] = VPC_UNALLOCATED },
+};
+#define BAT_ABSENT ((VpcBatPage *)&bat_absent)
 
 int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp)
 {
@@ -43,12 +50,27 @@ void vpc_bat_close(VpcState *s)
     VpcBat *bat = &s->bat;
 
     for (uint32_t i = 0; bat->pages && i < bat->page_count; i++) {
-        g_free(bat->pages[i]);
+        if (bat->pages[i] != BAT_ABSENT) {
+            g_free(bat->pages[i]);
+        }
     }
     g_free(bat->pages);
     bat->pages = NULL;
 }
 
+void vpc_bat_note_absent(VpcState *s, uint32_t block, uint32_t count)
+{
+    VpcBat *bat = &s->bat;
+    uint64_t end = (uint64_t)block + count;
+    uint64_t i = DIV_ROUND_UP((uint64_t)block, VPC_PAGE_ENTRIES);
+
+    end = end >= bat->blocks ? bat->page_count : end / VPC_PAGE_ENTRIES;
+    for (; i < end; i++) {
+        bat->pages[i] = bat->pages[i] ?: BAT_ABSENT;
+    }
+}
+
+/* Into memory, where it may be changed. */
 static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
 {
     VpcState *s = bs->opaque;
@@ -62,11 +84,15 @@ static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
     if (!page) {
         return -ENOMEM;
     }
-    ret = bdrv_co_pread(bs->file, bat->offset + (uint64_t)first * 4, count * 4,
-                        page->entry, 0);
-    if (ret < 0) {
-        g_free(page);
-        return ret;
+    if (bat->pages[index]) {
+        memcpy(page->entry, bat_absent.entry, sizeof(page->entry));
+    } else {
+        ret = bdrv_co_pread(bs->file, bat->offset + (uint64_t)first * 4,
+                            count * 4, page->entry, 0);
+        if (ret < 0) {
+            g_free(page);
+            return ret;
+        }
     }
     for (uint32_t i = 0; i < count; i++) {
         page->entry[i] = be32_to_cpu(page->entry[i]);
@@ -86,9 +112,17 @@ static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
     return 0;
 }
 
-/* The page of @block, read if need be; usable until the caller yields. */
+static bool bat_must_load(const VpcBatPage *page, bool change)
+{
+    return !page || (change && page == &bat_absent);
+}
+
+/*
+ * The page of @block, read if need be; usable until the caller yields, and to
+ * be changed with @change only.
+ */
 static int coroutine_fn bat_get_page(BlockDriverState *bs, uint32_t block,
-                                     VpcBatPage **page)
+                                     bool change, VpcBatPage **page)
 {
     VpcState *s = bs->opaque;
     VpcBat *bat = &s->bat;
@@ -96,9 +130,9 @@ static int coroutine_fn bat_get_page(BlockDriverState *bs, uint32_t block,
     int ret = 0;
 
     assert(block < bat->blocks);
-    if (!bat->pages[index]) {
+    if (bat_must_load(bat->pages[index], change)) {
         qemu_co_mutex_lock(&bat->load_lock);
-        while (ret == 0 && !bat->pages[index]) {
+        while (ret == 0 && bat_must_load(bat->pages[index], change)) {
             ret = bat_load_page(bs, index);
         }
         *page = bat->pages[index];
@@ -121,7 +155,7 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
         /* It is open to be checked only, since it has no parent here. */
         return -ENOTSUP;
     }
-    ret = bat_get_page(bs, block, &page);
+    ret = bat_get_page(bs, block, false, &page);
     if (ret < 0) {
         return ret;
     }
@@ -133,6 +167,36 @@ int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
         vpc_put_bit(page->sound, i, entry->sound == s->block_size);
     }
     return 0;
+}
+
+int coroutine_fn vpc_bat_absent_run(BlockDriverState *bs, uint32_t block,
+                                    uint32_t count, uint32_t *run)
+{
+    VpcState *s = bs->opaque;
+    uint32_t end = block + count, at = block;
+    int ret = 0;
+
+    while (at < end && vpc_absent_is_zero(s)) {
+        /* No overflow: no disk has 2^32 - 1024 blocks. */
+        uint32_t page_end = MIN(QEMU_ALIGN_DOWN(at, VPC_PAGE_ENTRIES) +
+                                VPC_PAGE_ENTRIES, end);
+        VpcBatPage *page = s->bat.pages[at / VPC_PAGE_ENTRIES];
+
+        if (page == BAT_ABSENT) {
+            at = page_end;
+            continue;
+        }
+        ret = bat_get_page(bs, at, false, &page);
+        while (ret == 0 && at < page_end &&
+               page->entry[at % VPC_PAGE_ENTRIES] == VPC_UNALLOCATED) {
+            at++;
+        }
+        if (at < page_end) {
+            break;
+        }
+    }
+    *run = at - block;
+    return *run ? 0 : ret;
 }
 
 static void bat_mark_dirty(VpcBat *bat, VpcBatPage *page)
@@ -153,7 +217,7 @@ int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
     VpcState *s = bs->opaque;
     uint32_t i = block % VPC_PAGE_ENTRIES;
     VpcBatPage *page;
-    int ret = bat_get_page(bs, block, &page);
+    int ret = bat_get_page(bs, block, true, &page);
 
     if (ret < 0) {
         return ret;
@@ -170,7 +234,7 @@ void vpc_bat_mark_full(VpcState *s, uint32_t block, bool full)
 {
     VpcBatPage *page = s->bat.pages[block / VPC_PAGE_ENTRIES];
 
-    if (page) {
+    if (page && page != BAT_ABSENT) {
         vpc_put_bit(page->full, block % VPC_PAGE_ENTRIES, full);
     }
 }

@@ -50,9 +50,21 @@ typedef struct VpcEntry {
 int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp);
 void vpc_bat_close(VpcState *s);
 
+/*
+ * Entries that the file holds as VPC_UNALLOCATED need not be read again: for
+ * vpc_census_take().  Pages that are in memory stay as they are.  Plain.
+ */
+void vpc_bat_note_absent(VpcState *s, uint32_t block, uint32_t count);
+
 /* Looks up @block; 0, or the -errno of reading the BAT. */
 int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,
                              VpcEntry *entry);
+/*
+ * How many of the @count blocks from @block on have no space, up to the first
+ * that has: *@run.  0, or the -errno of reading the BAT if that is 0.
+ */
+int coroutine_fn vpc_bat_absent_run(BlockDriverState *bs, uint32_t block,
+                                    uint32_t count, uint32_t *run);
 /* Sets an entry in memory, to be written by the next flush. */
 int coroutine_fn vpc_bat_set(BlockDriverState *bs, uint32_t block,
                              uint32_t entry, bool full);

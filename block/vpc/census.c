@@ -18,7 +18,7 @@
 #include "qemu/units.h"
 #include "vpc.h"
 
-#define PIECE_ENTRIES (16 * KiB)
+#define PIECE_ENTRIES (64 * KiB)
 
 /* ---- one entry ---------------------------------------------------------- */
 
@@ -128,9 +128,13 @@ uint64_t vpc_entry_offset(const VpcState *s, uint32_t block)
     return s->bat.offset + (uint64_t)block * sizeof(uint32_t);
 }
 
-/* How many entries from @block on are a hole of the file, where long. */
+/*
+ * How many entries from @block on are a hole of the file, where long.  If none,
+ * all before *@data_end are data: one question, since the kernel may look at
+ * all of the data to answer it.
+ */
 static uint32_t census_entries_in_hole(BlockDriverState *bs, uint32_t block,
-                                       uint32_t blocks)
+                                       uint32_t blocks, uint32_t *data_end)
 {
     uint64_t bytes = (uint64_t)(blocks - block) * sizeof(uint32_t);
     int64_t pnum = 0;
@@ -142,8 +146,12 @@ static uint32_t census_entries_in_hole(BlockDriverState *bs, uint32_t block,
     ret = bdrv_block_status(bs->file->bs,
                             vpc_entry_offset(bs->opaque, block), bytes,
                             &pnum, NULL, NULL);
-    return ret >= 0 && (ret & BDRV_BLOCK_ZERO)
-           ? MIN((uint64_t)pnum, bytes) / sizeof(uint32_t) : 0;
+    bytes = ret < 0 ? bytes : MIN((uint64_t)pnum, bytes);
+    if (ret >= 0 && (ret & BDRV_BLOCK_ZERO)) {
+        return bytes / sizeof(uint32_t);
+    }
+    *data_end = block + bytes / sizeof(uint32_t);
+    return 0;
 }
 
 static int census_walk_piece(const uint32_t *raw, uint32_t first,
@@ -153,7 +161,11 @@ static int census_walk_piece(const uint32_t *raw, uint32_t first,
     int ret = 0;
 
     for (uint32_t i = 0; i < count && ret == 0; i += n) {
-        for (n = 1; i + n < count && raw[i + n] == raw[i]; n++) {
+        /* Most often all are equal, and memcmp() is far faster. */
+        n = count - i;
+        if (memcmp(raw + i, raw + i + 1, (n - 1) * sizeof(*raw)) != 0) {
+            for (n = 1; raw[i + n] == raw[i]; n++) {
+            }
         }
         ret = fn(opaque, first + i, n, be32_to_cpu(raw[i]));
     }
@@ -164,18 +176,20 @@ int vpc_bat_walk(BlockDriverState *bs, uint32_t blocks, VpcWalk *fn,
                  void *opaque)
 {
     g_autofree uint32_t *raw = g_new(uint32_t, PIECE_ENTRIES);
-    uint32_t block = 0;
+    uint32_t block = 0, data_end = 0;
     int ret = 0;
 
     while (block < blocks && ret >= 0) {
-        uint32_t n = census_entries_in_hole(bs, block, blocks);
+        uint32_t n = block < data_end ? 0 : census_entries_in_hole(
+                                                bs, block, blocks, &data_end);
 
         if (n) {
             ret = fn(opaque, block, n, 0);
             block += n;
             continue;
         }
-        n = MIN(blocks - block, PIECE_ENTRIES);
+        /* Pieces are whole pages of the cache. */
+        n = MIN(blocks - block, PIECE_ENTRIES - block % PIECE_ENTRIES);
         ret = bdrv_pread(bs->file, vpc_entry_offset(bs->opaque, block), raw,
                          n * sizeof(uint32_t));
         if (ret >= 0) {
@@ -190,9 +204,10 @@ int vpc_bat_walk(BlockDriverState *bs, uint32_t blocks, VpcWalk *fn,
 
 /* A census while the BAT is walked over. */
 typedef struct Taking {
-    const VpcState *s;
+    VpcState *s;
     VpcCensus *census;
     uint32_t blocks;
+    VpcAbsent *absent;
 } Taking;
 
 /* A block with a place. */
@@ -218,6 +233,9 @@ static int census_count(void *opaque, uint32_t block, uint32_t count,
     uint32_t counted = block < t->blocks ? MIN(count, t->blocks - block) : 0;
 
     if (entry == VPC_UNALLOCATED) {
+        if (t->absent) {
+            t->absent(t->s, block, count);
+        }
         return 0;
     }
     if (counted && fault == VPC_FAULT_TRUNCATED) {
@@ -249,9 +267,11 @@ static int census_compare(const void *a, const void *b)
 }
 
 int vpc_census_take(BlockDriverState *bs, VpcCensus *c, uint32_t blocks,
-                    Error **errp)
+                    VpcAbsent *absent, Error **errp)
 {
-    Taking taking = { .s = bs->opaque, .census = c, .blocks = blocks };
+    Taking taking = {
+        .s = bs->opaque, .census = c, .blocks = blocks, .absent = absent,
+    };
     int ret;
 
     *c = (VpcCensus) {

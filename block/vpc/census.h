@@ -54,14 +54,17 @@ typedef struct VpcCensus {
     GArray *shared;             /* VpcShared, by entry */
 } VpcCensus;
 
+typedef void VpcAbsent(VpcState *s, uint32_t block, uint32_t count);
+
 /*
  * Reads the BAT once, validates each entry, and sorts those with a place.  Of
  * the blocks from @blocks on only sound ones matter, whose space is not free.
+ * @absent, if not NULL, is called for runs of entries that name no block.
  * Memory is bounded by what of the file is data.  0, or -errno with @errp set;
  * to be cleared in either case.  Mixed.
  */
 int vpc_census_take(BlockDriverState *bs, VpcCensus *census, uint32_t blocks,
-                    Error **errp);
+                    VpcAbsent *absent, Error **errp);
 /*
  * Finds the blocks that share space, when all structures have theirs.  Plain.
  */

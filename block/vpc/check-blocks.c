@@ -65,7 +65,7 @@ int vpc_check_blocks(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     uint32_t blocks = vpc_census_entries(s);
-    int ret = vpc_census_take(c->bs, &c->census, blocks, NULL);
+    int ret = vpc_census_take(c->bs, &c->census, blocks, NULL, NULL);
 
     if (ret < 0) {
         return ret;

@@ -175,7 +175,7 @@ static int dynamic_open_bat(BlockDriverState *bs, Error **errp)
         return ret;
     }
     dynamic_reserve_locators(s);
-    ret = vpc_census_take(bs, &s->census, blocks, errp);
+    ret = vpc_census_take(bs, &s->census, blocks, vpc_bat_note_absent, errp);
     if (ret == 0) {
         ret = vpc_batmap_place(bs, s->census.starts, errp);
     }

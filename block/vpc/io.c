@@ -227,8 +227,9 @@ static int coroutine_fn io_piece_status(BlockDriverState *bs, const VpcPiece *p,
 
 /*
  * All that reads as zeroes is one extent, whatever the reason, and so is all
- * that is lost.  The block is locked as for a read: its bitmap must be that of
- * its entry.
+ * that is lost.  A block that has space is locked as for a read: its bitmap
+ * must be that of its entry.  Others are skipped by runs of entries, because a
+ * disk has up to half a billion.
  */
 int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
                                      int64_t offset, int64_t bytes,
@@ -237,6 +238,7 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
 {
     VpcState *s = bs->opaque;
     int absent = vpc_absent_status(s);
+    uint32_t run;
     int64_t n = 0;
     int ret = 0;
 
@@ -249,12 +251,19 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
     *pnum = 0;
     do {
         VpcPiece p = vpc_next_piece(s, offset, bytes, *pnum);
-        VpcBlockLock lock;
-        int more;
+        uint32_t last = (offset + bytes - 1) >> s->block_shift;
+        int more = vpc_bat_absent_run(bs, p.block, last - p.block + 1, &run);
 
-        vpc_block_lock(&s->block_locks, &lock, p.block, false);
-        more = io_piece_status(bs, &p, &n, map);
-        vpc_block_unlock(&lock);
+        if (run) {
+            n = MIN((int64_t)run * s->block_size - p.offset, bytes - *pnum);
+            more = absent;
+        } else if (more == 0) {
+            VpcBlockLock lock;
+
+            vpc_block_lock(&s->block_locks, &lock, p.block, false);
+            more = io_piece_status(bs, &p, &n, map);
+            vpc_block_unlock(&lock);
+        }
         if (more < 0 && s->lenient) {
             /* Without entry or bitmap nothing of the block can be read. */
             more = STATUS_LOST;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Counts the instructions that a cached read of a vpc image takes.
+"""Counts the instructions that a cached read of a vpc image takes, and the
+status of a large empty one.
 
 Usage: check-read-cost.py VPC-READ-COST
 
@@ -16,9 +17,10 @@ import sys
 MOST = 1500                     # instructions a read
 READS = 3200                    # and twice as many
 CASES = {
-    'full': 'in a block whose bits are all set',
-    'partial': 'in a block with one clear bit',
-    'deep': 'with 32 requests in flight',
+    'full': 'a read in a block whose bits are all set',
+    'partial': 'a read in a block with one clear bit',
+    'deep': 'a read with 32 requests in flight',
+    'status': 'the status of 16384 blocks without space',
 }
 
 
@@ -44,7 +46,7 @@ def main():
         more = instructions(program, case, 2 * READS)
         cost = (more - less) // READS
         word = 'ok' if cost <= MOST else 'not ok'
-        print(f'{word} {number} a read {where}: {cost} instructions, '
+        print(f'{word} {number} {where}: {cost} instructions, '
               f'at most {MOST}')
 
 

@@ -3,10 +3,11 @@
  * Reads 4 KiB pieces of blocks whose bitmaps are cached, for a count of the
  * instructions that a read takes; see check-read-cost.py.
  *
- *   vpc-read-cost full|partial|deep READS
+ *   vpc-read-cost full|partial|deep|status READS
  *
  * `full`: all bits of the blocks are set; `partial`: the last one is clear;
- * `deep`: full, with 32 requests in flight.
+ * `deep`: full, with 32 requests in flight; `status`: asks for the status of a
+ * disk of 16384 blocks without space instead.
  *
  * The blocks' data comes from a driver that waits until all requests are in
  * flight and copies nothing, so that the count is neither that of a disk nor of
@@ -23,6 +24,7 @@
 #define BLOCK_SIZE (2 * MiB)
 #define SECTORS (BLOCK_SIZE / VPC_SECTOR)
 #define PIECE (4 * KiB)
+#define EMPTY_SIZE (16384LL * BLOCK_SIZE)
 #define DEPTH 32                /* requests in flight, each in its block */
 
 /* ---- the driver under the image ----------------------------------------- */
@@ -113,13 +115,28 @@ static void run(BlockBackend *blk, unsigned depth, unsigned reads)
     }
 }
 
-static void make_image(MemDisk *disk, bool full)
+static void ask_status(BlockBackend *blk, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        int64_t pnum;
+        int ret = bdrv_block_status(blk_bs(blk), 0, EMPTY_SIZE, &pnum, NULL,
+                                    NULL);
+
+        g_assert_cmpint(ret & BDRV_BLOCK_ZERO, !=, 0);
+        g_assert_cmpint(pnum, ==, EMPTY_SIZE);
+    }
+}
+
+static void make_image(MemDisk *disk, bool full, bool empty)
 {
     VhdImage image;
-    VhdSpec spec = { .size = DEPTH * BLOCK_SIZE, .block_size = BLOCK_SIZE };
+    VhdSpec spec = {
+        .size = empty ? EMPTY_SIZE : DEPTH * BLOCK_SIZE,
+        .block_size = BLOCK_SIZE,
+    };
 
     vhd_begin(disk, &image, &spec);
-    for (unsigned i = 0; i < DEPTH; i++) {
+    for (unsigned i = 0; i < DEPTH && !empty; i++) {
         vhd_add_block(disk, &image, i, 0, SECTORS - !full, 1);
     }
     vhd_finish(disk, &image);
@@ -139,19 +156,26 @@ static BlockBackend *open_image(void)
 int main(int argc, char **argv)
 {
     bool deep = argc > 1 && strcmp(argv[1], "deep") == 0;
+    bool status = argc > 1 && strcmp(argv[1], "status") == 0;
+    unsigned reads = argc > 2 ? atoi(argv[2]) : 0;
     unsigned depth = deep ? DEPTH : 1;
     MemDisk *disk;
     BlockBackend *blk;
 
     bdrv_init();
     disk = mem_disk_new("disk");
-    make_image(disk, argc > 1 && strcmp(argv[1], "partial") != 0);
+    make_image(disk, argc > 1 && strcmp(argv[1], "partial") != 0,
+               status);
     blk = open_image();
     qemu_co_queue_init(&gate_queue);
     /* The bitmaps are read. */
     run(blk, depth, depth);
     gate_depth = depth;
-    run(blk, depth, argc > 2 ? atoi(argv[2]) : 0);
+    if (status) {
+        ask_status(blk, reads);
+    } else {
+        run(blk, depth, reads);
+    }
     blk_unref(blk);
     mem_disk_free(disk);
     return 0;
