@@ -48,11 +48,14 @@ class Model:
         end = offset + len(data)
         for index in range(offset // SECTOR, -(-end // SECTOR)):
             at = index * SECTOR
-            old = self.may[index][-1]
             low, high = max(offset, at), min(end, at + SECTOR)
-            new = old[:low - at] + data[low - offset:high - offset] + \
-                old[high - at:]
-            self.may[index].append(new)
+            part = data[low - offset:high - offset]
+            # Where an earlier write may be undone, on each of its outcomes.
+            olds = self.may[index][-1:]
+            if index in self.unsure and high - low < SECTOR:
+                olds = list(dict.fromkeys(self.may[index]))
+            self.may[index] = self.may[index] + [
+                old[:low - at] + part + old[high - at:] for old in olds]
             if not sure:
                 self.unsure.add(index)
             elif high - low == SECTOR:
