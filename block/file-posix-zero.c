@@ -262,6 +262,7 @@ int coroutine_fn file_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
     if (src->bs->drv != bs->drv) {
         return -ENOTSUP;
     }
+    s->file.cached_writes = true;
     job.in_fd = ((FileState *)src->bs->opaque)->file.fd;
     return file_not_supported(io_engine_run(s->engine, file_copy_job, &job));
 }

@@ -34,14 +34,15 @@ typedef enum IoEngineType {
  * An fdatasync that failed is remembered, because the kernel reports once that
  * it could not write a page and then forgets it: a second fdatasync would
  * succeed although the data is lost.  With O_DIRECT no page waits to be written,
- * unless the file was written through another descriptor, too.
+ * unless the file was changed otherwise than by writes, or through another
+ * descriptor.
  */
 typedef struct IoFile {
     int fd;
     bool direct;          /* O_DIRECT: never tried inline */
     bool no_inline_read;  /* the file refused RWF_NOWAIT for reading */
     bool no_inline_write; /* ... and for writing */
-    bool cached_writes;   /* with direct: some since the last fdatasync */
+    bool cached_writes;   /* such changes since the last fdatasync */
     int sync_error;       /* the -errno of the fdatasync that lost data, or 0 */
 } IoFile;
 

@@ -482,29 +482,45 @@ static void test_flush_fault_reopened(void)
 
 /*
  * With O_DIRECT no page waits: a flush that failed may succeed later.  But the
- * end of a file that is no whole block is written through the page cache.
+ * end of a file that is no whole block is written through the page cache, and
+ * what zeroes a range or cuts the file may zero a part of a page.
  */
 static void test_flush_fault_direct(void)
 {
-    g_autofree char *path = new_file("disk", 4096);
-    BlockBackend *blk = image_open("file", path, "threads",
-                                   RDWR | BDRV_O_NOCACHE, NULL);
     g_autofree char *data = g_malloc0(4096);
 
-    if (!blk) {
-        g_test_skip("no O_DIRECT here");
-        return;
-    }
-    for (int tail = 0; tail < 2; tail++) {
+    for (int change = 0; change < 4; change++) {
+        g_autofree char *path = new_file("disk", 8192);
+        BlockBackend *blk = image_open("file", path, "threads",
+                                       RDWR | BDRV_O_NOCACHE | BDRV_O_UNMAP,
+                                       NULL);
+        int ret;
+
+        if (!blk) {
+            g_test_skip("no O_DIRECT here");
+            return;
+        }
         blk_set_allow_write_beyond_eof(blk, true);
-        g_assert_cmpint(blk_pwrite(blk, tail * 4096, data, 4096 - tail, 0), >,
-                        0);
+        switch (change) {
+        case 0:
+            ret = blk_pwrite(blk, 0, data, 4096, 0);
+            break;
+        case 1:
+            ret = blk_pwrite(blk, 8192, data, 4095, 0);
+            break;
+        case 2:
+            ret = blk_pdiscard(blk, 0, 4096);
+            break;
+        default:
+            ret = blk_truncate(blk, 4608, true, PREALLOC_MODE_OFF, NULL);
+        }
+        g_assert_cmpint(ret, >=, 0);
         fail(CALL_FDATASYNC, EIO);
         g_assert_cmpint(blk_flush(blk), ==, -EIO);
         fail(CALL_NONE, 0);
-        g_assert_cmpint(blk_flush(blk), ==, tail ? -EIO : 0);
+        g_assert_cmpint(blk_flush(blk), ==, change ? -EIO : 0);
+        blk_unref(blk);
     }
-    blk_unref(blk);
 }
 
 /* ---- copying ------------------------------------------------------------ */

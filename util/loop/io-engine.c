@@ -275,15 +275,16 @@ int coroutine_fn io_engine_pwritev(IoEngine *engine, IoFile *file,
 int coroutine_fn io_engine_fdatasync(IoEngine *engine, IoFile *file)
 {
     IoOp op = { .type = IO_OP_FDATASYNC, .file = file };
+    bool cached = file->cached_writes || !file->direct;
     int64_t ret;
 
     if (file->sync_error) {
         return file->sync_error;
     }
+    /* Now, because it does not count for writes that end meanwhile. */
+    file->cached_writes = false;
     ret = run_op(engine, &op);
-    if (ret == 0) {
-        file->cached_writes = false;
-    } else if (!file->direct || file->cached_writes) {
+    if (ret < 0 && (cached || file->cached_writes)) {
         file->sync_error = ret;
     }
     return ret;
@@ -300,6 +301,8 @@ int coroutine_fn io_engine_fallocate(IoEngine *engine, IoFile *file, int mode,
         .bytes = bytes,
     };
 
+    /* It may zero a part of a block in memory, and so may ftruncate(). */
+    file->cached_writes = true;
     return run_op(engine, &op);
 }
 
@@ -311,6 +314,7 @@ int coroutine_fn io_engine_ftruncate(IoEngine *engine, IoFile *file,
     IoOp op = { .type = IO_OP_FTRUNCATE, .file = file, .offset = length };
     int64_t ret;
 
+    file->cached_writes = true;
     do {
         ret = threads->ops->run(threads, &op);
     } while (ret == -EINTR);
