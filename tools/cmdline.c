@@ -11,7 +11,8 @@
 #include <getopt.h>
 #include <signal.h>
 
-#include "block/block.h"
+#include "minblk/block-extra.h"
+#include "minblk/suggest.h"
 #include "qapi/util.h"
 #include "qemu/error-report.h"
 
@@ -60,9 +61,14 @@ int cmdline_finish_output(int status, bool may_be_cut)
     return status;
 }
 
-void cmdline_init(const char *argv0)
+/* The exit status of bad usage; 0: it does not end the process. */
+static int cmd_usage_status;
+
+void cmdline_init(const char *argv0, int usage_status)
 {
     int fd;
+
+    cmd_usage_status = usage_status;
 
     /* Opened in the wrong direction: what is printed counts as lost. */
     do {
@@ -76,6 +82,47 @@ void cmdline_init(const char *argv0)
     signal(SIGXFSZ, SIG_IGN);
     cmd_init_output();
     error_init(argv0);
+}
+
+void cmdline_begin_commands(void)
+{
+    cmd_usage_status = 0;
+}
+
+/* ---- bad usage ---------------------------------------------------------- */
+
+static void GCC_FMT_ATTR(2, 0)
+cmd_report_usage(const char *hint, const char *fmt, va_list ap)
+{
+    error_vreport(fmt, ap);
+    if (cmd_usage_status) {
+        error_printf("Try '%s --help' for more information\n",
+                     error_get_progname());
+    }
+    error_printf("%s", hint ? hint : "");
+    if (cmd_usage_status) {
+        exit(cmd_usage_status);
+    }
+}
+
+void cmdline_error(const char *hint, const char *fmt, ...)
+{
+    va_list ap;
+
+    assert(cmd_usage_status);
+    va_start(ap, fmt);
+    cmd_report_usage(hint, fmt, ap);
+    abort();
+}
+
+bool cmd_refuse(const char *hint, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    cmd_report_usage(hint, fmt, ap);
+    va_end(ap);
+    return false;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -106,11 +153,14 @@ bool cmd_clear_bits(void *member, const CmdOption *option, const char *value)
 
 bool cmd_set_prealloc(void *member, const CmdOption *option, const char *value)
 {
-    int mode = qapi_enum_parse(&PreallocMode_lookup, value, -1, NULL);
+    const QEnumLookup *lookup = &PreallocMode_lookup;
+    int mode = qapi_enum_parse(lookup, value, -1, NULL);
 
     if (mode < 0) {
-        error_report("Invalid preallocation mode '%s'", value);
-        return false;
+        g_autofree char *hint =
+            suggest_values(value, lookup->array, lookup->size);
+
+        return cmd_refuse(hint, "Invalid preallocation mode '%s'", value);
     }
     *(PreallocMode *)member = mode;
     return true;
@@ -119,8 +169,9 @@ bool cmd_set_prealloc(void *member, const CmdOption *option, const char *value)
 bool cmd_set_aio(void *member, const CmdOption *option, const char *value)
 {
     if (bdrv_parse_aio(value, member) < 0) {
-        error_report("Invalid aio option: %s", value);
-        return false;
+        g_autofree char *hint = bdrv_hint_mode(BDRV_O_NATIVE_AIO, value);
+
+        return cmd_refuse(hint, "Invalid aio option: %s", value);
     }
     return true;
 }
@@ -136,6 +187,86 @@ static int cmd_set(const CmdOption *option, void *args, const char *value)
     return !option->set ||
            option->set((char *)args + option->offset, option, value) ? 0
                                                                      : -EINVAL;
+}
+
+/*
+ * The word that getopt has just refused.  It has stepped over a long option
+ * and over a letter at the end of its word, but not over one before the end.
+ */
+static const char *cmd_refused_word(int argc, char **argv)
+{
+    const char *word = argv[optind - 1];
+    size_t len = strlen(word);
+
+    if (optopt > 0 && optopt < CMD_LONG && strncmp(word, "--", 2) != 0 &&
+        optind < argc && (word[0] != '-' || word[len - 1] != optopt)) {
+        return argv[optind];
+    }
+    return word;
+}
+
+/* The row that getopt found although it refused the word, or NULL. */
+static const CmdOption *cmd_refused_row(const CmdOption *options)
+{
+    if (optopt >= CMD_LONG) {
+        return &options[optopt - CMD_LONG];
+    }
+    while (!cmd_is_end(options) && options->letter != optopt) {
+        options++;
+    }
+    return optopt > 0 && !cmd_is_end(options) ? options : NULL;
+}
+
+/* The options that @word may have been meant to be; g_free() it. */
+static char *cmd_suggest(const CmdOption *options, const char *word,
+                         bool operands)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    Suggestion s;
+
+    suggest_begin(&s, word);
+    for (; !cmd_is_end(options); options++) {
+        bool operand = options->letter == CMD_OPERAND;
+
+        if (operand == operands && options->name) {
+            g_ptr_array_add(names, operand
+                            ? g_strconcat(options->name, "=", NULL)
+                            : g_strconcat("--", options->name, NULL));
+            suggest_offer(&s, names->pdata[names->len - 1]);
+        }
+        if (!operand && !operands && options->letter) {
+            g_ptr_array_add(names, g_strdup_printf("-%c", options->letter));
+            suggest_offer(&s, names->pdata[names->len - 1]);
+        }
+    }
+    return suggest_end(&s, NULL);
+}
+
+/*
+ * Reports what getopt has refused with @c.  The message shows the whole word,
+ * also when it is one letter of several in it, because that is what users look
+ * for in their scripts.
+ */
+static bool cmd_refuse_word(const CmdOption *options, int c, int argc,
+                            char **argv)
+{
+    const CmdOption *row = cmd_refused_row(options);
+    const char *word = c == ':' ? argv[optind - 1]
+                                : cmd_refused_word(argc, argv);
+    g_autofree char *hint = NULL;
+
+    if (c == ':') {
+        hint = g_strdup_printf("Missing value: %s\n", row->arg);
+        return cmd_refuse(hint, "missing argument for option '%s'", word);
+    }
+    if (row) {
+        hint = g_strdup_printf("'--%s' takes no value\n", row->name);
+    } else if (optopt > 0 && strlen(word) > 2) {
+        hint = g_strdup_printf("There is no option '-%c'\n", optopt);
+    } else {
+        hint = cmd_suggest(options, word, false);
+    }
+    return cmd_refuse(hint, "unrecognized option '%s'", word);
 }
 
 int cmdline_read(const char *start, const CmdOption *options, void *args,
@@ -166,7 +297,8 @@ int cmdline_read(const char *start, const CmdOption *options, void *args,
                                         ? (struct option *)(void *)longs->data
                                         : NULL, NULL)) != -1) {
         if (c == ':' || c == '?') {
-            return c;
+            return *start && !cmd_refuse_word(options, c, argc, argv) ? -EINVAL
+                                                                      : c;
         }
         o = options + (c >= CMD_LONG ? c - CMD_LONG : 0);
         while (c < CMD_LONG && o->letter != c) {
@@ -179,18 +311,21 @@ int cmdline_read(const char *start, const CmdOption *options, void *args,
 
 int cmdline_read_operand(const CmdOption *options, void *args, char *word)
 {
+    g_autofree char *hint = NULL;
     char *value = strchr(word, '=');
+    const CmdOption *o;
 
     if (value) {
         *value++ = '\0';
     }
-    for (; value && !cmd_is_end(options); options++) {
-        if (options->letter == CMD_OPERAND &&
-            strcmp(word, options->name) == 0) {
-            return cmd_set(options, args, value);
+    for (o = options; value && !cmd_is_end(o); o++) {
+        if (o->letter == CMD_OPERAND && strcmp(word, o->name) == 0) {
+            return cmd_set(o, args, value);
         }
     }
-    return '?';
+    hint = cmd_suggest(options, word, true);
+    cmd_refuse(hint, "unrecognized operand %s", word);
+    return -EINVAL;
 }
 
 /* ---- help --------------------------------------------------------------- */
@@ -243,31 +378,7 @@ void cmdline_print_options(const CmdOption *options)
     }
 }
 
-/* ---- messages ----------------------------------------------------------- */
-
-void cmdline_error(int status, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    error_vreport(fmt, ap);
-    va_end(ap);
-    error_printf("Try '%s --help' for more information\n",
-                 error_get_progname());
-    exit(status);
-}
-
-void cmdline_refuse(int status, int c, char **argv)
-{
-    const char *what = c == ':' ? "missing argument for option"
-                                : "unrecognized option";
-
-    if (optopt > 0 && optopt < CMD_LONG &&
-        strncmp(argv[optind - 1], "--", 2) != 0) {
-        cmdline_error(status, "%s '-%c'", what, optopt);
-    }
-    cmdline_error(status, "%s '%s'", what, argv[optind - 1]);
-}
+/* ---- version and formats ------------------------------------------------ */
 
 void cmdline_print_version(void)
 {

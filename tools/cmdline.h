@@ -12,12 +12,34 @@
 #include "qemu/osdep.h"
 
 /*
- * To be called first.  Messages begin with the base name of @argv0.  Standard
- * descriptors that are closed are made to lead nowhere, because an image would
- * get the number of one otherwise, and with it what is printed.  What cannot be
- * printed ends no program before cmdline_finish_output().
+ * To be called first.  Messages begin with the base name of @argv0; bad usage
+ * ends the process with @usage_status, which is not 0.  Standard descriptors
+ * that are closed are made to lead nowhere, because an image would get the
+ * number of one otherwise, and with it what is printed.  What cannot be printed
+ * ends no program before cmdline_finish_output().
  */
-void cmdline_init(const char *argv0);
+void cmdline_init(const char *argv0, int usage_status);
+
+/*
+ * The command line has been read; what is read from here on are commands of a
+ * session, whose bad usage does not end the process.
+ */
+void cmdline_begin_commands(void);
+
+/* ---- bad usage ---------------------------------------------------------- */
+
+/*
+ * Reports bad usage in a line, prints in another how to get help, then @hint:
+ * whole lines, or NULL.  Ends the process.
+ */
+void cmdline_error(const char *hint, const char *fmt, ...)
+    GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
+
+/*
+ * The same for setters: returns false in a session, which help of the program
+ * would not help.
+ */
+bool cmd_refuse(const char *hint, const char *fmt, ...) GCC_FMT_ATTR(2, 3);
 
 /*
  * To be called last.  Writes out what was printed; returns @status, or 1
@@ -64,15 +86,15 @@ CmdSet cmd_set_prealloc, cmd_set_aio;
 
 /*
  * Reads the options of @argv into @args, and moves operands after them.
- * @start goes before getopt's letters.  Returns 0, -EINVAL when a setter
- * reported an error, or else what getopt refused the word with: ':' or '?'.
+ * @start goes before getopt's letters; when it is empty, getopt itself reports
+ * what it refuses.  Returns 0, '?' when getopt reported an error, or -EINVAL
+ * when this function or a setter did.
  */
 int cmdline_read(const char *start, const CmdOption *options, void *args,
                  int argc, char **argv);
 
 /*
- * The same for @word, NAME=VALUE, which is cut in two.  Returns '?' for a name
- * that is not in the table.
+ * The same for @word, NAME=VALUE, which is cut in two.
  */
 int cmdline_read_operand(const CmdOption *options, void *args, char *word);
 
@@ -82,20 +104,7 @@ void cmdline_print_synopsis(const CmdOption *options);
 /* Prints what the options mean, a line or more each. */
 void cmdline_print_options(const CmdOption *options);
 
-/* ---- messages ----------------------------------------------------------- */
-
-/*
- * Reports bad usage in a line, prints in another how to get help, and ends the
- * process with @status.
- */
-void cmdline_error(int status, const char *fmt, ...)
-    GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
-
-/*
- * The same for what cmdline_read() has refused with @c: a letter, which may
- * stand among others in its word, or else a long option.
- */
-void cmdline_refuse(int status, int c, char **argv) QEMU_NORETURN;
+/* ---- version and formats ------------------------------------------------ */
 
 /* Prints `PROG version X.Y.Z`. */
 void cmdline_print_version(void);

@@ -8,12 +8,14 @@
 #include "qemu/osdep.h"
 #include "option-internal.h"
 #include "qapi/error.h"
+#include "minblk/suggest.h"
 #include "qemu/cutils.h"
 
 static bool opt_parse_size(const char *name, const char *str, uint64_t *value,
                            Error **errp)
 {
     ERRP_GUARD();
+    g_autofree char *hint = suggest_size(str);
 
     switch (qemu_strtosz(str, NULL, value)) {
     case 0:
@@ -21,6 +23,7 @@ static bool opt_parse_size(const char *name, const char *str, uint64_t *value,
     case -ERANGE:
         error_setg(errp, "Value '%s' is out of range for parameter '%s'", str,
                    name);
+        error_append_hint(errp, "The limit is %" PRIu64 " bytes\n", UINT64_MAX);
         return false;
     default:
         error_setg(errp,
@@ -29,7 +32,7 @@ static bool opt_parse_size(const char *name, const char *str, uint64_t *value,
                    name);
         error_append_hint(errp, "Optional suffix k, M, G, T, P or E means "
                                 "kilo-, mega-, giga-, tera-, peta-\n"
-                                "and exabytes, respectively.\n");
+                                "and exabytes, respectively.\n%s", hint);
         return false;
     }
 }

@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "minblk/suggest.h"
+#include "qemu/cutils.h"
 
 #define WORD_MAX 64
 /* A beginning of so many characters is as good as one edit. */
@@ -105,4 +106,27 @@ char *suggest_values(const char *word, const char *const *values, size_t n)
         suggest_offer(&s, values[i]);
     }
     return suggest_end(&s, "Accepted values");
+}
+
+char *suggest_size(const char *text)
+{
+    static const char *const bytes[] = { "B", "iB", "byte", "bytes" };
+    const char *rest;
+    uint64_t value;
+    int len;
+
+    if (qemu_strtosz(text, &rest, &value) == -EINVAL) {
+        return g_strdup_printf("'%s' is no whole number of bytes\n", text);
+    }
+    len = rest - text;
+    for (size_t i = 0; i < ARRAY_SIZE(bytes); i++) {
+        if (g_ascii_strcasecmp(rest, bytes[i]) == 0) {
+            return g_strdup_printf("The '%s' after '%.*s' is wrong: write "
+                                   "'%.*s'\n", rest, len, text, len, text);
+        }
+    }
+    return *rest ? g_strdup_printf("The '%s' after '%.*s' is wrong: the units "
+                                   "are k, M, G, T, P and E\n", rest, len,
+                                   text)
+                 : g_strdup("");
 }

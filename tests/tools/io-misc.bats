@@ -145,6 +145,7 @@ vm state offset: 0 bytes'
     expect_status 1
     expect_out 'truncate [-m prealloc_mode] off -- truncates the current file at the given offset'
     expect_err "minblk-io: Invalid preallocation mode 'frob'
+Accepted values: off, metadata, falloc, full
 minblk-io: Unsupported preallocation mode: metadata
 minblk-io: Cannot use preallocation for shrinking files"
 }

@@ -102,8 +102,11 @@ $usage_open
 $usage_open"
     expect_err "open: invalid option -- 'x'
 minblk-io: Invalid cache option: frob
+Accepted values: none, off, directsync, writeback, writethrough, unsafe
 minblk-io: Invalid discard option: frob
+Accepted values: off, ignore, on, unmap
 minblk-io: Invalid aio option: frob
+Accepted values: threads, native, io_uring
 open: option requires an argument -- 'o'"
 }
 
@@ -196,6 +199,7 @@ reopen [(-r|-w)] [-c cache] [-o options] -- reopens an image with new options'
 minblk-io: Cannot set both -r/-w and 'read-only'
 minblk-io: Cannot set both -c and the cache options
 minblk-io: Invalid cache option: frob
+Accepted values: none, off, directsync, writeback, writethrough, unsafe
 reopen: invalid option -- 'x'"
 }
 

@@ -210,7 +210,9 @@ static void test_bad_values(void)
     g_assert_false(qemu_opt_set(opts, "size", "1X", &err));
     g_assert_cmpstr(error_get_hint(err), ==,
                     "Optional suffix k, M, G, T, P or E means kilo-, mega-, "
-                    "giga-, tera-, peta-\nand exabytes, respectively.\n");
+                    "giga-, tera-, peta-\nand exabytes, respectively.\n"
+                    "The 'X' after '1' is wrong: the units are k, M, G, T, P "
+                    "and E\n");
     error_free_or_abort(&err);
     g_assert_false(qemu_opt_set(opts, "size", "1X", NULL));
     qemu_opts_del(opts);

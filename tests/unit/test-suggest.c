@@ -97,6 +97,28 @@ static void test_list(void)
     g_assert_cmpstr(none, ==, "");
 }
 
+static void check_size(const char *text, const char *expected)
+{
+    g_autofree char *hint = suggest_size(text);
+
+    g_assert_cmpstr(hint, ==, expected);
+}
+
+static void test_size(void)
+{
+    check_size("10GB", "The 'B' after '10G' is wrong: write '10G'\n");
+    check_size("10mib", "The 'ib' after '10m' is wrong: write '10m'\n");
+    check_size("1.5 G", "'1.5 G' is no whole number of bytes\n");
+    check_size("10 G", "The ' G' after '10' is wrong: the units are k, M, G, T, "
+               "P and E\n");
+    check_size("10Z", "The 'Z' after '10' is wrong: the units are k, M, G, T, "
+               "P and E\n");
+    check_size("", "'' is no whole number of bytes\n");
+    check_size("-1", "'-1' is no whole number of bytes\n");
+    check_size("1G", "");
+    check_size("99E", "");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -108,5 +130,6 @@ int main(int argc, char **argv)
     g_test_add_func("/suggest/options", test_options);
     g_test_add_func("/suggest/long", test_long);
     g_test_add_func("/suggest/list", test_list);
+    g_test_add_func("/suggest/size", test_size);
     return g_test_run();
 }

@@ -19,7 +19,7 @@
 #include "qemu/option.h"
 
 #define EXIT_USAGE 2
-#define usage_error(...) cmdline_error(EXIT_USAGE, __VA_ARGS__)
+#define usage_error(...) cmdline_error(NULL, __VA_ARGS__)
 
 #define DEFAULT_SEED    1
 #define DEFAULT_TIMEOUT 30
@@ -195,13 +195,10 @@ static void check_create_options(const Harness *h)
 
 static void read_arguments(Cmdline *line, int argc, char **argv)
 {
-    int ret = cmdline_read(":", main_options, line, argc, argv);
     Harness *h = &line->h;
     g_autofree char *prefix = NULL;
 
-    if (ret > 0) {
-        cmdline_refuse(EXIT_USAGE, ret, argv);
-    }
+    cmdline_read(":", main_options, line, argc, argv);
     if (optind < argc) {
         usage_error("unexpected argument '%s'", argv[optind]);
     }
@@ -284,7 +281,7 @@ int main(int argc, char **argv)
 
     /* So that a leak of GLib's slices is one of memory. */
     g_setenv("G_SLICE", "always-malloc", TRUE);
-    cmdline_init(argv[0]);
+    cmdline_init(argv[0], EXIT_USAGE);
     bdrv_init();
     read_arguments(&line, argc, argv);
     harness_note("driver %s%s%s, seed %" PRIu64, h->driver,

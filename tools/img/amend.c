@@ -77,7 +77,6 @@ static int amend_run(int argc, char **argv)
         }
         return amend(drv, NULL, &args);
     }
-    img_fail_if(optind != argc - 1, "Expecting one image file name");
     blk = img_open_operand(&args.how, argc, argv);
     return amend(bdrv_get_driver(blk_bs(blk)), blk_bs(blk), &args);
 }

@@ -189,7 +189,11 @@ static bool bench_set_number(void *member, const CmdOption *option,
 
     if (qemu_strtoi(text, NULL, 0, n) < 0 || *n < option->min ||
         *n > option->max) {
-        img_fail("Invalid %s specified", option->what);
+        g_autofree char *hint =
+            g_strdup_printf("Accepted values: %" PRId64 " to %" PRId64 "\n",
+                            option->min, option->max);
+
+        cmd_refuse(hint, "Invalid %s specified", option->what);
     }
     return true;
 }
@@ -243,10 +247,12 @@ static int bench_command(int argc, char **argv)
                 "--flush-interval is only available in write tests");
     img_fail_if(args.flush_interval && args.flush_interval < args.depth,
                 "Flush interval can't be smaller than depth");
-    img_fail_if(args.how.cache &&
-                bdrv_parse_cache_mode(args.how.cache, &args.how.flags,
-                                      &args.how.writethrough) < 0,
-                "Invalid cache mode");
+    if (args.how.cache &&
+        bdrv_parse_cache_mode(args.how.cache, &args.how.flags,
+                              &args.how.writethrough) < 0) {
+        cmdline_error(bdrv_hint_mode(BDRV_O_NOCACHE, args.how.cache),
+                      "Invalid cache mode");
+    }
     args.how.flags |= args.write ? BDRV_O_RDWR : 0;
     args.step = args.step ? args.step : args.size;
     blk = img_open_operand(&args.how, argc, argv);

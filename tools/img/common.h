@@ -33,7 +33,6 @@ typedef struct ImgCommand {
     const char *help;           /* what it does: whole lines */
     const CmdOption *options;
     int (*run)(int argc, char **argv);  /* returns the exit status */
-    int usage_status;           /* the exit status of bad usage; 0: 1 */
     bool answers;               /* what it prints may not be cut short */
 } ImgCommand;
 
@@ -55,28 +54,28 @@ extern const ImgCommand img_snapshot;
 
 /* ---- the command line --------------------------------------------------- */
 
-/*
- * The command whose line is being read: its help is printed on --help, its
- * usage_status is the end of bad usage.
- */
+/* The command whose line is being read: its help is printed on --help. */
 void img_set_command(const ImgCommand *command);
 
 /* Prints its name, its options and its operands, and a newline. */
 void img_print_synopsis(const ImgCommand *command);
 
-/* The exit status of bad usage. */
-int img_usage_status(void);
+/* The exit status of bad usage, of every command. */
+#define IMG_USAGE_STATUS 1
 
-/*
- * `PROG: MESSAGE` on standard error, then exit with the status of bad usage;
- * img_usage_error() prints how to get help, too.
- */
-#define img_usage_error(...) cmdline_error(img_usage_status(), __VA_ARGS__)
-#define img_fail(...) \
-    (error_report(__VA_ARGS__), exit(img_usage_status()))
+/* Bad usage, without a hint. */
+#define img_usage_error(...) cmdline_error(NULL, __VA_ARGS__)
+#define img_fail(...) cmdline_error(NULL, __VA_ARGS__)
 
 /* The same when @wrong, as a rule that options break together. */
 void img_fail_if(bool wrong, const char *message);
+
+/*
+ * Bad usage when there are fewer operands than @min or more than @max: those of
+ * @argv from optind on.  A hint says which is missing, or which is too many.
+ */
+void img_check_operands(int argc, char **argv, int min, int max,
+                        const char *message);
 
 /*
  * Reads the options of the current command into @args; operands are moved after

@@ -2,8 +2,8 @@
 /*
  * compare: do two images hold the same?
  *
- * Invariants: the exit status is 0 for the same, 1 for different, and 2 or more
- * when that cannot be found out.
+ * Invariants: the exit status is 0 for the same, 1 for different or bad usage,
+ * and 2 or more when that cannot be found out.
  */
 #include "qemu/osdep.h"
 #include "common.h"
@@ -138,9 +138,7 @@ static int compare_command(int argc, char **argv)
     int i, status = STATUS_OPEN_ERROR;
 
     img_read_options(&args, argc, argv);
-    if (argc - optind != 2) {
-        img_usage_error("Expecting two image file names");
-    }
+    img_check_operands(argc, argv, 2, 2, "Expecting two image file names");
     args.how[1] = args.how[0];
     args.how[1].format = args.format;
     for (i = 0; i < 2; i++) {
@@ -160,11 +158,11 @@ static int compare_command(int argc, char **argv)
 
 const ImgCommand img_compare = {
     .name = "compare",
-    .operands = "FILE FILE",
+    .operands = "FILE1 FILE2",
     .help =
         "Compares the contents of two images; after its end an image counts as\n"
-        "zero. Exit status: 0 the same, 1 different, 2 and up an error.\n",
+        "zero. Exit status: 0 the same, 1 different or bad usage, 2 and up an\n"
+        "error.\n",
     .options = compare_options,
     .run = compare_command,
-    .usage_status = STATUS_OPEN_ERROR,
 };

@@ -261,9 +261,7 @@ static int convert_run(int argc, char **argv)
             optind < argc ? argv[argc - 1] : NULL,
             args.target.format ? args.target.format : IMG_DEFAULT_FORMAT);
     }
-    if (argc - optind < 2) {
-        img_fail("Must specify image file name");
-    }
+    img_check_operands(argc, argv, 2, INT_MAX, "Must specify image file name");
     args.made.filename = argv[argc - 1];
     convert_check(&args);
     images.quiet = args.quiet;

@@ -126,9 +126,7 @@ static int create_run(int argc, char **argv)
         return img_print_create_help(optind < argc ? argv[optind] : NULL,
                                      args.format);
     }
-    if (optind == argc) {
-        img_usage_error("Expecting image file name");
-    }
+    img_check_operands(argc, argv, 1, INT_MAX, "Expecting image file name");
     args.filename = argv[optind++];
     if (optind < argc) {
         args.size = img_parse_size("image size", argv[optind++], 0, INT64_MAX);

@@ -119,16 +119,13 @@ static int dd_command(int argc, char **argv)
 
     img_read_options(&args, argc, argv);
     for (; optind < argc; optind++) {
-        int ret = cmdline_read_operand(dd_options, &args, argv[optind]);
-
-        if (ret > 0) {
-            img_fail("unrecognized operand %s", argv[optind]);
-        } else if (ret < 0) {
-            return 1;
-        }
+        cmdline_read_operand(dd_options, &args, argv[optind]);
     }
-    img_fail_if(!args.input || !args.output.filename,
-                "Must specify both input and output files");
+    if (!args.input || !args.output.filename) {
+        cmdline_error(args.input ? "Missing operand: of=OUT\n"
+                                 : "Missing operand: if=IN\n",
+                      "Must specify both input and output files");
+    }
     img_check_image_opts(&args.how);
     good = copy_images_open(&images, (char *[]){ (char *)args.input }, 1,
                             &args.how, true) &&

@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include <getopt.h>
 #include "common.h"
+#include "minblk/suggest.h"
 
 /* All subcommands, by name. */
 static const ImgCommand *const commands[] = {
@@ -77,29 +78,32 @@ static const CmdOption main_options[] = {
 int main(int argc, char **argv)
 {
     const ImgCommand *command = NULL;
+    g_autofree char *hint = NULL;
+    Suggestion similar;
     int first;
 
-    cmdline_init(argc > 0 ? argv[0] : "minblk-img");
+    cmdline_init(argc > 0 ? argv[0] : "minblk-img", IMG_USAGE_STATUS);
     bdrv_init();
 
     if (argc < 2) {
         img_usage_error("Not enough arguments");
     }
     /* With the plus, so that what comes after the command is left to it. */
-    if (cmdline_read("+:", main_options, NULL, argc, argv) != 0) {
-        img_usage_error("unrecognized option '%s'", argv[optind - 1]);
-    }
+    cmdline_read("+:", main_options, NULL, argc, argv);
     first = optind;
     if (first == argc) {
         img_usage_error("Not enough arguments");
     }
+    suggest_begin(&similar, argv[first]);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        suggest_offer(&similar, commands[i]->name);
         if (strcmp(commands[i]->name, argv[first]) == 0) {
             command = commands[i];
         }
     }
+    hint = suggest_end(&similar, NULL);
     if (!command) {
-        img_usage_error("Command not found: %s", argv[first]);
+        cmdline_error(hint, "Command not found: %s", argv[first]);
     }
     img_set_command(command);
     optind = 0;

@@ -89,8 +89,8 @@ static int measure_run(int argc, char **argv)
         return img_print_create_help(NULL, args.format);
     }
     args.filename = optind < argc ? argv[optind] : NULL;
-    img_fail_if(argc - optind > 1,
-                "At most one filename argument is allowed.");
+    img_check_operands(argc, argv, 0, 1,
+                       "At most one filename argument is allowed.");
     img_fail_if(!args.filename && (args.how.image_opts || args.how.format),
                 "--image-opts, -f, and -l require a filename argument.");
     img_fail_if(!args.filename && args.size < 0,

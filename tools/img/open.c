@@ -31,8 +31,10 @@ void img_check_open(ImgOpen *how)
     img_check_image_opts(how);
     if (how->cache && bdrv_parse_cache_mode(how->cache, &how->flags,
                                             &how->writethrough) < 0) {
-        img_fail("Invalid %scache option: %s",
-                 how->source_cache ? "source " : "", how->cache);
+        g_autofree char *hint = bdrv_hint_mode(BDRV_O_NOCACHE, how->cache);
+
+        cmd_refuse(hint, "Invalid %scache option: %s",
+                   how->source_cache ? "source " : "", how->cache);
     }
 }
 
@@ -95,7 +97,7 @@ BlockBackend *img_open_operand(ImgOpen *how, int argc, char **argv)
     img_check_open(how);
     blk = img_open(name, how);
     if (!blk) {
-        exit(img_usage_status());
+        exit(1);
     }
     return blk;
 }

@@ -10,7 +10,6 @@
 #include "qemu/osdep.h"
 #include "common.h"
 #include "minblk/checked.h"
-#include "qemu/cutils.h"
 
 typedef struct ResizeArgs {
     ImgOpen how;
@@ -21,24 +20,26 @@ typedef struct ResizeArgs {
     bool quiet;
 } ResizeArgs;
 
+/* For the size, because it is parsed as an option is, with those messages. */
+static QemuOptsList resize_list = {
+    .name = "resize",
+    .head = QTAILQ_HEAD_INITIALIZER(resize_list.head),
+    .desc = { { .name = "size", .type = QEMU_OPT_SIZE }, { NULL } },
+};
+
 /* @text with an optional sign; bad usage when it is none. */
 static void resize_parse(ResizeArgs *args, const char *text)
 {
-    int ret;
+    g_autoptr(QemuOpts) opts =
+        qemu_opts_create(&resize_list, NULL, 0, &error_abort);
+    Error *err = NULL;
 
     args->sign = *text == '+' ? 1 : *text == '-' ? -1 : 0;
     text += args->sign != 0;
-    ret = qemu_strtosz(text, NULL, &args->size);
-    if (ret == -ERANGE) {
-        img_fail("Value '%s' is out of range for parameter 'size'", text);
-    } else if (ret < 0) {
-        error_report("Parameter 'size' expects a non-negative number below "
-                     "2^64");
-        error_printf("Optional suffix k, M, G, T, P or E means kilo-, mega-, "
-                     "giga-, tera-, peta-\n"
-                     "and exabytes, respectively.\n");
-        exit(1);
+    if (!qemu_opt_set(opts, "size", text, &err)) {
+        cmdline_error(error_get_hint(err), "%s", error_get_pretty(err));
     }
+    args->size = qemu_opt_get_size(opts, "size", 0);
 }
 
 /* The size to be in bytes.  Reports, and returns -1, when it is not allowed. */
@@ -55,6 +56,9 @@ static int64_t resize_target(const ResizeArgs *args, int64_t current)
     }
     if (!fits || size == 0 || size > INT64_MAX) {
         error_report("New image size must be positive");
+        if (args->sign >= 0 && args->size) {
+            error_printf("The limit is %" PRId64 " bytes\n", INT64_MAX);
+        }
         return -1;
     }
     if (size <= (uint64_t)current && args->prealloc != PREALLOC_MODE_OFF) {
@@ -144,12 +148,10 @@ static int resize_run(int argc, char **argv)
     g_autoptr(BlockBackend) blk = NULL;
 
     img_read_options(&args, argc, argv);
-    if (argc + (size != NULL) < 3) {
-        img_usage_error("Not enough arguments");
-    }
-    if (argc - optind + (size != NULL) != 2 || optind == argc) {
-        img_usage_error("Expecting image file name and size");
-    }
+    img_check_operands(argc, argv, argc + (size != NULL) < 3 ? 2 : 0, INT_MAX,
+                       "Not enough arguments");
+    img_check_operands(argc, argv, size ? 1 : 2, size ? 1 : 2,
+                       "Expecting image file name and size");
     img_check_image_opts(&args.how);
     resize_parse(&args, size ? size : argv[optind + 1]);
     /* A size among the operands comes after the image. */
@@ -159,7 +161,7 @@ static int resize_run(int argc, char **argv)
 
 const ImgCommand img_resize = {
     .name = "resize",
-    .operands = "FILE [+|-]SIZE",
+    .operands = "FILE SIZE|+N|-N",
     .help =
         "Sets the size of an image, or with + or - in front adds to it or\n"
         "takes away from it. Space that is added reads as zeroes.\n",

@@ -71,7 +71,7 @@ static int bitmap_run(int argc, char **argv)
                 "-F only supported with -b");
     img_fail_if(args.backing && !(args.actions & BITMAP_MERGE),
                 "Merge bitmap source file only supported with --merge");
-    img_fail_if(argc - optind != 2, "Expecting filename and bitmap name");
+    img_check_operands(argc, argv, 2, 2, "Expecting filename and bitmap name");
     /* The image is all but the last operand. */
     return unsupported_by(img_open_operand(&args.how, argc - 1, argv),
                           "Bitmaps are");

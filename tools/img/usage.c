@@ -3,13 +3,12 @@
  * The command line of a subcommand: its options, help, sizes and lists, with
  * this tool's messages.
  *
- * Invariants: of a word that getopt refuses the message shows the whole word
- * that the user wrote, also when it is one letter of several in it, because
- * that is what qemu-img's users look for in their scripts.
+ * Invariants: bad usage ends the process with one status, IMG_USAGE_STATUS.
  */
 #include "qemu/osdep.h"
 #include <getopt.h>
 #include "common.h"
+#include "minblk/suggest.h"
 #include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qstring.h"
 #include "qemu/cutils.h"
@@ -19,11 +18,6 @@ static const ImgCommand *current;
 void img_set_command(const ImgCommand *command)
 {
     current = command;
-}
-
-int img_usage_status(void)
-{
-    return current && current->usage_status ? current->usage_status : 1;
 }
 
 void img_print_synopsis(const ImgCommand *command)
@@ -42,22 +36,6 @@ bool img_set_help(void *member, const CmdOption *option, const char *value)
     exit(img_finish_output(0));
 }
 
-/*
- * The word that getopt has just refused.  It has stepped over a long option
- * and over a letter at the end of its word, but not over one before the end.
- */
-static const char *refused_word(int argc, char **argv)
-{
-    const char *word = argv[optind - 1];
-    size_t len = strlen(word);
-
-    if (optopt > 0 && optopt < 256 && strncmp(word, "--", 2) != 0 &&
-        optind < argc && (word[0] != '-' || word[len - 1] != optopt)) {
-        return argv[optind];
-    }
-    return word;
-}
-
 void img_fail_if(bool wrong, const char *message)
 {
     if (wrong) {
@@ -67,22 +45,33 @@ void img_fail_if(bool wrong, const char *message)
 
 void img_read_options(void *args, int argc, char **argv)
 {
-    int ret = cmdline_read(":", current->options, args, argc, argv);
-
-    if (ret == ':') {
-        img_usage_error("missing argument for option '%s'", argv[optind - 1]);
-    } else if (ret == '?') {
-        img_usage_error("unrecognized option '%s'", refused_word(argc, argv));
-    } else if (ret < 0) {
-        exit(img_usage_status());
+    if (cmdline_read(":", current->options, args, argc, argv) < 0) {
+        exit(IMG_USAGE_STATUS);
     }
+}
+
+void img_check_operands(int argc, char **argv, int min, int max,
+                        const char *message)
+{
+    g_auto(GStrv) names = g_strsplit(current->operands, " ", -1);
+    g_autofree char *hint = NULL;
+    int n = argc - optind;
+
+    if (n < min) {
+        /* The last ones are missing, as one would guess from the help. */
+        hint = g_strdup_printf("Missing operand: %s\n", names[n]);
+    } else if (n > max) {
+        hint = g_strdup_printf("One operand too many: '%s'\n",
+                               argv[optind + max]);
+    } else {
+        return;
+    }
+    cmdline_error(hint, "%s", message);
 }
 
 const char *img_read_image(int argc, char **argv)
 {
-    if (optind != argc - 1) {
-        img_usage_error("Expecting one image file name");
-    }
+    img_check_operands(argc, argv, 1, 1, "Expecting one image file name");
     return argv[optind];
 }
 
@@ -91,7 +80,11 @@ bool img_set_json(void *member, const CmdOption *option, const char *value)
     bool json = strcmp(value, "json") == 0;
 
     if (!json && strcmp(value, "human") != 0) {
-        img_fail("--output must be used with human or json as argument.");
+        static const char *const forms[] = { "human", "json" };
+        g_autofree char *hint = suggest_values(value, forms, 2);
+
+        cmd_refuse(hint, "--output must be used with human or json as "
+                   "argument.");
     }
     *(bool *)member = json;
     return true;
@@ -104,10 +97,12 @@ int64_t img_parse_size(const char *what, const char *text, int64_t min,
     int ret = qemu_strtosz(text, NULL, &value);
 
     if (ret < 0 && ret != -ERANGE) {
+        g_autofree char *hint = suggest_size(text);
+
         error_report("Invalid %s specified. You may use k, M, G, T, P or E "
                      "suffixes for", what);
-        img_fail("kilobytes, megabytes, gigabytes, terabytes, petabytes "
-                 "and exabytes.");
+        cmdline_error(hint, "kilobytes, megabytes, gigabytes, terabytes, "
+                      "petabytes and exabytes.");
     }
     if (ret < 0 || value > (uint64_t)max || (int64_t)value < min) {
         img_fail("Invalid %s specified. Must be between %" PRId64 " and "

@@ -13,13 +13,15 @@
 #include <getopt.h>
 
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "minblk/keyval.h"
 
-/* Reports what is wrong; always false. */
-static bool refuse_value(const char *what, const char *word)
+/* Reports that @word is none of those for the BDRV_O_* @flag; false. */
+static bool refuse_value(const char *what, int flag, const char *word)
 {
-    error_report("Invalid %s option: %s", what, word);
-    return false;
+    g_autofree char *hint = bdrv_hint_mode(flag, word);
+
+    return cmd_refuse(hint, "Invalid %s option: %s", what, word);
 }
 
 bool io_set_cache(void *member, const CmdOption *option, const char *word)
@@ -27,7 +29,7 @@ bool io_set_cache(void *member, const CmdOption *option, const char *word)
     IoOpen *how = member;
 
     return bdrv_parse_cache_mode(word, &how->flags, &how->writethrough) >= 0 ||
-           refuse_value("cache", word);
+           refuse_value("cache", BDRV_O_NOCACHE, word);
 }
 
 bool io_set_discard(void *member, const CmdOption *option, const char *word)
@@ -35,7 +37,7 @@ bool io_set_discard(void *member, const CmdOption *option, const char *word)
     IoOpen *how = member;
 
     return bdrv_parse_discard_flags(word, &how->flags) >= 0 ||
-           refuse_value("discard", word);
+           refuse_value("discard", BDRV_O_UNMAP, word);
 }
 
 bool io_set_options(void *member, const CmdOption *option, const char *list)

@@ -122,24 +122,18 @@ int main(int argc, char **argv)
         .how = IO_OPEN_DEFAULTS, .commands = g_ptr_array_new(),
     };
     bool good;
-    int ret;
 
-    cmdline_init(argv[0]);
+    cmdline_init(argv[0], 1);
     bdrv_init();
-    ret = cmdline_read(":", main_options, &line, argc, argv);
-    if (ret > 0) {
-        cmdline_refuse(1, ret, argv);
-    } else if (ret < 0) {
-        exit(1);
-    }
+    cmdline_read(":", main_options, &line, argc, argv);
     if (optind < argc - 1) {
-        cmdline_error(1, "unexpected argument '%s'", argv[optind + 1]);
+        cmdline_error(NULL, "unexpected argument '%s'", argv[optind + 1]);
     }
     line.file = argv[optind];
     if (line.format && line.image_opts) {
-        error_report("--image-opts and -f are mutually exclusive");
-        exit(1);
+        cmdline_error(NULL, "--image-opts and -f are mutually exclusive");
     }
+    cmdline_begin_commands();
     s.misalign = line.misalign;
     good = open_file(&line, &s) == 0;
     if (good && line.commands->len == 0) {

@@ -7,11 +7,13 @@
 #include "qemu/osdep.h"
 #include "io.h"
 
+#include "minblk/suggest.h"
 #include "qemu/cutils.h"
 
 bool io_set_size(void *member, const CmdOption *option, const char *word)
 {
     uint64_t value;
+    g_autofree char *hint = suggest_size(word);
     int ret = qemu_strtosz(word, NULL, &value);
 
     if (ret == -ERANGE || (ret == 0 && value > INT64_MAX)) {
@@ -21,6 +23,9 @@ bool io_set_size(void *member, const CmdOption *option, const char *word)
     if (ret < 0) {
         printf("Parsing error: non-numeric argument, or extraneous/"
                "unrecognized suffix -- %s\n", word);
+        /* Here, because scripts compare what is on standard output. */
+        fflush(stdout);
+        error_printf("%s", hint);
         return false;
     }
     *(int64_t *)member = value;

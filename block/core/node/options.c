@@ -13,6 +13,7 @@
 #include "block/core/node/node.h"
 #include "block/qdict.h"
 #include "minblk/block-extra.h"
+#include "minblk/suggest.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qbool.h"
 
@@ -103,6 +104,19 @@ int bdrv_parse_aio(const char *mode, int *flags)
     return parse_mode(AIO_MASK, mode, flags, &unused);
 }
 
+char *bdrv_hint_mode(int flag, const char *word)
+{
+    Suggestion s;
+
+    suggest_begin(&s, word);
+    for (size_t i = 0; i < ARRAY_SIZE(mode_words); i++) {
+        if (mode_words[i].mask & flag) {
+            suggest_offer(&s, mode_words[i].word);
+        }
+    }
+    return suggest_end(&s, "Accepted values");
+}
+
 /* ---- options and open flags --------------------------------------------- */
 
 QemuOpts *bdrv_absorb_options(QemuOptsList *list, QDict *options, Error **errp)
@@ -132,6 +146,7 @@ static const struct {
 
 static int flags_from_opts(int *flags, QemuOpts *opts, Error **errp)
 {
+    ERRP_GUARD();
     const char *discard = qemu_opt_get(opts, BDRV_OPT_DISCARD);
 
     for (size_t i = 0; i < ARRAY_SIZE(flag_opts); i++) {
@@ -141,7 +156,10 @@ static int flags_from_opts(int *flags, QemuOpts *opts, Error **errp)
         *flags |= value != flag_opts[i].opposite ? flag_opts[i].flag : 0;
     }
     if (discard && bdrv_parse_discard_flags(discard, flags) != 0) {
+        g_autofree char *hint = bdrv_hint_mode(BDRV_O_UNMAP, discard);
+
         error_setg(errp, "Invalid discard option");
+        error_append_hint(errp, "%s", hint);
         return -EINVAL;
     }
     return 0;

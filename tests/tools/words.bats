@@ -1,0 +1,252 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# Bad usage of every program and every command: one exit status, one line that
+# names what is wrong, one that says how to get help, and what may help.
+#
+# Options, operands and values come from the help, so that a new option is
+# tested without a line here.
+
+load helpers
+
+commands=$("$MINBLK_IMG" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\).*/\1/p')
+
+# options_of COMMAND: a line an option: its long form, or else its letter; then
+# what stands for its value, if it takes one.
+options_of()
+{
+    "$MINBLK_IMG" "$1" --help | sed -nE \
+        -e 's/^  (-., )?--([a-z-]+)=([^ ]+)  .*/--\2 \3/p' \
+        -e 's/^  (-., )?--([a-z-]+)  .*/--\2/p' \
+        -e 's/^  (-.) ([A-Z|a-z]+)  .*/\1 \2/p' \
+        -e 's/^  (-.)  .*/\1/p'
+}
+
+# operands_of COMMAND: the words of its first line after the last option.
+operands_of()
+{
+    "$MINBLK_IMG" "$1" --help | sed -n '1{s/.*] //;s/^usage.* -[a-z] [A-Z]* //;p}'
+}
+
+# swapped --WORD: the word with its second and third letter swapped.
+swapped()
+{
+    echo "--${1:2:1}${1:4:1}${1:3:1}${1:5}"
+}
+
+@test 'the help of every command shows its options' {
+    n=0
+    for command in $commands; do
+        [ -n "$(options_of "$command")" ]
+        n=$((n + $(options_of "$command" | wc -l)))
+    done
+    [ "$n" -gt 120 ]
+}
+
+@test 'an option that there is not' {
+    for command in $commands; do
+        for option in --frobnicate --frobnicate=1 -Z; do
+            img "$command" "$option" a b
+            expect_bad_usage "unrecognized option '$option'" ''
+        done
+        img "$command" a -qZ b
+        expect_bad_usage "unrecognized option '-qZ'"
+    done
+}
+
+@test 'a letter that there is not, among others' {
+    img info -UZ a
+    expect_bad_usage "unrecognized option '-UZ'" "There is no option '-Z'"
+}
+
+@test 'an option that is misspelt' {
+    for command in $commands; do
+        while read -r option value; do
+            [[ $option == --????* ]] || continue
+            wrong=$(swapped "$option")
+            [ "$wrong" != "$option" ] || continue
+            img "$command" "$wrong" a b
+            expect_bad_usage "unrecognized option '$wrong'" \
+                "Did you mean '$option'?"
+            img "$command" "${option:1}" a b
+            [[ $stderr == *"unrecognized option '${option:1}'"* ]] ||
+                continue
+            expect_bad_usage "unrecognized option '${option:1}'"
+        done < <(options_of "$command")
+    done
+    img info -output=json a
+    expect_bad_usage "unrecognized option '-output=json'" \
+        "There is no option '-o'"
+}
+
+@test 'an option with a value that takes none' {
+    for command in $commands; do
+        while read -r option value; do
+            [[ $option == --* && -z $value ]] || continue
+            img "$command" "$option=1" a b
+            expect_bad_usage "unrecognized option '$option=1'" \
+                "'$option' takes no value"
+        done < <(options_of "$command")
+    done
+}
+
+@test 'an option without its value' {
+    for command in $commands; do
+        while read -r option value; do
+            [ -n "$value" ] || continue
+            img "$command" "$option"
+            expect_bad_usage "missing argument for option '$option'" \
+                "Missing value: $value"
+        done < <(options_of "$command")
+    done
+}
+
+# Those with a value that is not free text.
+@test 'an option with a wrong value' {
+    for command in $commands; do
+        while read -r option value; do
+            hint= say=
+            case $value in
+            'leaks|all') hint="(expecting 'leaks' or 'all')" ;;
+            *'|'*) hint="Accepted values: " ;;
+            CACHE) hint="Accepted values: none, off, directsync, writeback," ;;
+            AIO) hint="Accepted values: threads, native, io_uring" ;;
+            SIZE | RATE | OFFSET | STEP)
+                hint="'frob' is no whole number of bytes" ;;
+            COUNT | DEPTH) hint='Accepted values: ' say='Invalid ' ;;
+            N) say='Invalid ' ;;
+            *) continue ;;
+            esac
+            truncate -s 1M a b
+            case $command in
+            rebase) set -- -u a ;;
+            amend) set -- -o x=1 a ;;
+            bitmap) set -- --add a b ;;
+            compare | convert | resize) set -- a b ;;
+            *) set -- a ;;
+            esac
+            img "$command" "$option" frob "$@"
+            expect_status 1
+            expect_out ''
+            printf '%s\n' "$stderr" >err
+            grep -qxF "Try 'minblk-img --help' for more information" err
+            [[ $stderr == "minblk-img: $say"* ]]
+            [[ $stderr == *"$hint"* ]] || {
+                echo "$command $option: $stderr"
+                false
+            }
+        done < <(options_of "$command")
+    done
+}
+
+@test 'a value that is misspelt' {
+    img info --output=jsno r
+    expect_bad_usage '--output must be used with human or json as argument.' \
+        "Accepted values: human, json
+Did you mean 'json'?"
+    img convert -t nnoe r x
+    expect_bad_usage 'Invalid cache option: nnoe' "Accepted values: none, off, \
+directsync, writeback, writethrough, unsafe
+Did you mean 'none'?"
+    img convert -T write r x
+    expect_bad_usage 'Invalid source cache option: write' "Accepted values: \
+none, off, directsync, writeback, writethrough, unsafe
+Did you mean 'writeback'?"
+    img bench -i thread r
+    expect_bad_usage 'Invalid aio option: thread' "Accepted values: threads, \
+native, io_uring
+Did you mean 'threads'?"
+    img resize --preallocation=fall r 1M
+    expect_bad_usage "Invalid preallocation mode 'fall'" "Accepted values: \
+off, metadata, falloc, full
+Did you mean 'falloc'?"
+    img check -r leak r
+    expect_bad_usage "Unknown option value for -r (expecting 'leaks' or \
+'all'): leak"
+}
+
+@test 'a size with a unit that there is not' {
+    for what in 'create -f raw x 10GB' 'map -s 10GB r' 'measure --size 10GB' \
+                'dd bs=10GB if=r of=x' 'convert -S 10GB r x' 'resize r 10GB' \
+                'resize r +10GB' 'resize r -10GB'; do
+        read -r -a words <<<"$what"
+        img "${words[@]}"
+        expect_status 1
+        expect_out ''
+        [[ $stderr == *"
+The 'B' after '10G' is wrong: write '10G'" ]] || expect_err 'a hint'
+    done
+    img create -f raw -o size=10GB x
+    expect_status 1
+    [[ $stderr == *"
+The 'B' after '10G' is wrong: write '10G'" ]]
+    truncate -s 1M r
+    io -f raw r -c 'read 0 1KB'
+    expect_status 1
+    expect_out "Parsing error: non-numeric argument, or extraneous/unrecognized\
+ suffix -- 1KB"
+    expect_err "The 'B' after '1K' is wrong: write '1K'"
+}
+
+@test 'an operand is missing, or is one too many' {
+    for command in $commands; do
+        read -r -a names <<<"$(operands_of "$command")"
+        case $command in
+        dd) continue ;;
+        rebase) first=(-u) ;;
+        amend) first=(-o x=1) ;;
+        bitmap) first=(--add) ;;
+        *) first=() ;;
+        esac
+        given=()
+        for name in "${names[@]}"; do
+            [[ $name != \[* ]] || continue
+            img "$command" "${first[@]}" "${given[@]}"
+            expect_status 1
+            expect_out ''
+            [[ $stderr == *"
+Try 'minblk-img --help' for more information
+Missing operand: $name" ]] || expect_err "$name is missing"
+            given+=(1)
+        done
+        # Any number may follow.
+        [[ $command != convert && $command != create ]] || continue
+        [ "$command" != measure ] || given+=(1)
+        img "$command" "${first[@]}" "${given[@]}" more
+        expect_status 1
+        expect_out ''
+        [[ $stderr == *"
+Try 'minblk-img --help' for more information
+One operand too many: 'more'" ]] || expect_err "one too many"
+    done
+    img dd if=r
+    expect_bad_usage 'Must specify both input and output files' \
+        'Missing operand: of=OUT'
+    img dd of=r
+    expect_bad_usage 'Must specify both input and output files' \
+        'Missing operand: if=IN'
+    img create r 1 2
+    expect_bad_usage 'Unexpected argument: 2' ''
+}
+
+@test 'an operand of dd that is misspelt' {
+    img dd iff=r of=x
+    expect_bad_usage 'unrecognized operand iff' "Did you mean 'if='?"
+    img dd if=r of=x cuont=1
+    expect_bad_usage 'unrecognized operand cuont' "Did you mean 'count='?"
+    img dd frob
+    expect_bad_usage 'unrecognized operand frob' ''
+}
+
+@test 'a command that is misspelt' {
+    for command in $commands; do
+        img "${command}e"
+        expect_bad_usage "Command not found: ${command}e" \
+            "Did you mean '$command'?"
+    done
+    img xyzzy
+    expect_bad_usage 'Command not found: xyzzy' ''
+    img --verison
+    expect_bad_usage "unrecognized option '--verison'" \
+        "Did you mean '--version'?"
+}
