@@ -6,6 +6,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/util.h"
+#include "minblk/suggest.h"
 #include "qapi/error.h"
 
 const char *qapi_enum_lookup(const QEnumLookup *lookup, int val)
@@ -17,6 +18,8 @@ const char *qapi_enum_lookup(const QEnumLookup *lookup, int val)
 int qapi_enum_parse(const QEnumLookup *lookup, const char *buf, int def,
                     Error **errp)
 {
+    ERRP_GUARD();
+    g_autofree char *hint = NULL;
     int i;
 
     if (!buf) {
@@ -27,6 +30,8 @@ int qapi_enum_parse(const QEnumLookup *lookup, const char *buf, int def,
             return i;
         }
     }
+    hint = suggest_values(buf, lookup->array, lookup->size);
     error_setg(errp, "invalid parameter value: %s", buf);
+    error_append_hint(errp, "%s", hint);
     return def;
 }

@@ -7,6 +7,7 @@
  * checked here, because no visitor knows of any.
  */
 #include "qemu/osdep.h"
+#include "minblk/suggest.h"
 #include "qapi/error.h"
 #include "qapi/visitor-impl.h"
 
@@ -121,6 +122,8 @@ bool visit_optional(Visitor *v, const char *name, bool *present)
 bool visit_type_enum(Visitor *v, const char *name, int *obj,
                      const QEnumLookup *lookup, Error **errp)
 {
+    ERRP_GUARD();
+    g_autofree char *hint = NULL;
     g_autofree char *text = NULL;
     g_autofree char *path = NULL;
     int value;
@@ -136,8 +139,10 @@ bool visit_type_enum(Visitor *v, const char *name, int *obj,
     value = qapi_enum_parse(lookup, text, -1, NULL);
     if (value < 0) {
         path = v->ops->path(v, name);
+        hint = suggest_values(text, lookup->array, lookup->size);
         error_setg(errp, "Parameter '%s' does not accept value '%s'", path,
                    text);
+        error_append_hint(errp, "%s", hint);
         return false;
     }
     *obj = value;

@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "option-internal.h"
+#include "minblk/suggest.h"
 #include "qapi/error.h"
 
 const QemuOptDesc *opt_desc_find(const QemuOptDesc *desc, const char *name)
@@ -101,15 +102,31 @@ void qemu_opts_del(QemuOpts *opts)
  * Setting.
  */
 
+/* The option of @list that @name may have been meant to be; g_free() it. */
+static char *opt_suggest(const QemuOptsList *list, const char *name)
+{
+    Suggestion s;
+
+    suggest_begin(&s, name);
+    for (const QemuOptDesc *desc = list->desc; desc->name; desc++) {
+        suggest_offer(&s, desc->name);
+    }
+    return suggest_end(&s, NULL);
+}
+
 bool qemu_opt_set(QemuOpts *opts, const char *name, const char *value,
                   Error **errp)
 {
+    ERRP_GUARD();
     const QemuOptDesc *desc = opt_desc_find(opts->list->desc, name);
+    g_autofree char *hint = NULL;
     QemuOptValue parsed = { 0 };
     QemuOpt *opt;
 
     if (!desc && !opts_accepts_any(opts->list)) {
+        hint = opt_suggest(opts->list, name);
         error_setg(errp, "Invalid parameter '%s'", name);
+        error_append_hint(errp, "%s", hint);
         return false;
     }
     if (desc && !opt_parse_value(name, desc->type, value, &parsed, errp)) {

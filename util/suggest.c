@@ -115,6 +115,9 @@ char *suggest_size(const char *text)
     uint64_t value;
     int len;
 
+    if (!g_ascii_isdigit(*text)) {
+        return g_strdup("");
+    }
     if (qemu_strtosz(text, &rest, &value) == -EINVAL) {
         return g_strdup_printf("'%s' is no whole number of bytes\n", text);
     }

@@ -37,7 +37,10 @@ char *suggest_end(Suggestion *s, const char *heading);
 /* All this for the @n words of an enumeration, under "Accepted values". */
 char *suggest_values(const char *word, const char *const *values, size_t n);
 
-/* Whole lines that say what is wrong with a text that is no size; g_free(). */
+/*
+ * Whole lines that say what is wrong with a text that begins as a size does but
+ * is none; "" for another one.  g_free() them.
+ */
 char *suggest_size(const char *text);
 
 #endif

@@ -13,13 +13,15 @@ harness()
     say "$MINBLK_HARNESS" "$@"
 }
 
-# expect_bad_usage LINE: that line and the one that says how to get help.
+# expect_bad_usage LINE [HINT]: that line, the one that says how to get help, and
+# HINT.
 expect_bad_usage()
 {
     expect_status 2
     expect_out ''
     expect_err "minblk-harness: $1
-Try 'minblk-harness --help' for more information"
+Try 'minblk-harness --help' for more information${2:+
+$2}"
 }
 
 # a_raw_image: r/image, a raw image of 64 KiB, and what it holds.
@@ -37,7 +39,9 @@ a_raw_image()
 
 @test 'a driver that there is not' {
     harness --driver nosuch
-    expect_bad_usage "option '--driver' names no driver: 'nosuch'"
+    expect_status 2
+    [[ $stderr == "minblk-harness: option '--driver' names no driver: 'nosuch'
+"* ]]
 }
 
 @test 'a protocol is no format' {
@@ -50,6 +54,14 @@ a_raw_image()
     expect_bad_usage "unrecognized option '--frobnicate'"
     harness --driver raw -x
     expect_bad_usage "unrecognized option '-x'"
+    harness --drievr raw
+    expect_bad_usage "unrecognized option '--drievr'" "Did you mean '--driver'?"
+    harness --driver rwa
+    expect_status 2
+    [[ $stderr == "minblk-harness: option '--driver' names no driver: 'rwa'
+Try 'minblk-harness --help' for more information
+Known formats: "*"
+Did you mean 'raw'?" ]]
     harness --driver raw more
     expect_bad_usage "unexpected argument 'more'"
 }
@@ -58,7 +70,10 @@ a_raw_image()
     local option
     for option in --driver --seed --ops --only --image --from --timeout -o; do
         harness $option
-        expect_bad_usage "missing argument for option '$option'"
+        expect_status 2
+        [[ $stderr == "minblk-harness: missing argument for option '$option'
+Try 'minblk-harness --help' for more information
+Missing value: "* ]]
     done
 }
 
@@ -75,7 +90,11 @@ not '$bad'"
 
 @test 'a suite that there is not' {
     harness --driver raw --only nosuch
-    expect_bad_usage "option '--only' names no suite: 'nosuch'"
+    expect_bad_usage "option '--only' names no suite: 'nosuch'" \
+        'Accepted values: model, read, failure, crash, graph, create, hostile'
+    harness --driver raw --only carsh
+    [[ $stderr == *"
+Did you mean 'crash'?" ]]
 }
 
 @test 'images that there are not' {

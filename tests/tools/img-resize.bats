@@ -92,10 +92,11 @@ important data there."
         img resize -f raw r "$size"
         expect_status 1
         expect_out ''
-        expect_err "minblk-img: Parameter 'size' expects a non-negative number \
+        [[ $stderr == "minblk-img: Parameter 'size' expects a non-negative number \
 below 2^64
+Try 'minblk-img --help' for more information
 Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-
-and exabytes, respectively."
+and exabytes, respectively."* ]]
     done
 }
 

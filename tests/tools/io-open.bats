@@ -79,7 +79,8 @@ usage_open+=' the file specified by path'
 @test 'open with a driver, an option that there is not' {
     run_io 'open -o driver=frob r'
     expect_status 1
-    expect_err "minblk-io: can't open: Unknown driver 'frob'"
+    [[ $stderr == "minblk-io: can't open: Unknown driver 'frob'
+Known formats: "* ]]
     run_io 'open -o driver=raw,frob=1 r'
     expect_status 1
     expect_err "minblk-io: can't open: Block format 'raw' does not support the\

@@ -21,13 +21,14 @@ run_io()
     io -f raw r "${words[@]}"
 }
 
-# fails_with TEXT COMMAND: exactly this line on standard output.
+# fails_with TEXT COMMAND: exactly this line on standard output, and at most hints
+# on standard error.
 fails_with()
 {
     run_io "$2"
     expect_status 1
     expect_out "$1"
-    expect_err ''
+    [ -z "$(without_hints <<<"$stderr")" ]
 }
 
 usage_read='read [-abCqv] [-P pattern [-s off] [-l len]] off len -- reads a'

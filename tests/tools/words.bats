@@ -111,8 +111,7 @@ swapped()
             *'|'*) hint="Accepted values: " ;;
             CACHE) hint="Accepted values: none, off, directsync, writeback," ;;
             AIO) hint="Accepted values: threads, native, io_uring" ;;
-            SIZE | RATE | OFFSET | STEP)
-                hint="'frob' is no whole number of bytes" ;;
+            SIZE | RATE | OFFSET | STEP) say='Invalid ' ;;
             COUNT | DEPTH) hint='Accepted values: ' say='Invalid ' ;;
             N) say='Invalid ' ;;
             *) continue ;;
@@ -249,4 +248,90 @@ One operand too many: 'more'" ]] || expect_err "one too many"
     img --verison
     expect_bad_usage "unrecognized option '--verison'" \
         "Did you mean '--version'?"
+}
+
+# Each of these is refused where its image is opened or made.
+
+@test 'a format that is misspelt' {
+    truncate -s 1M r
+    for what in 'info -f vdh r' 'create -f vdh x 1M' 'convert -O vdh r x' \
+                'measure -O vdh --size 1M' 'dd -O vdh if=r of=x' \
+                'info json:{"driver":"vdh","file.filename":"r"}' \
+                'info --image-opts driver=vdh,file.filename=r'; do
+        img $what
+        expect_status 1
+        expect_out ''
+        [[ $stderr == *"
+Known formats: "*", raw, "*"
+Did you mean 'vhd'?" ]] || expect_err "a hint at vhd of $what"
+    done
+    io -f rwa r -c length
+    expect_status 1
+    [[ $stderr == "minblk-io: can't open device r: Unknown driver 'rwa'
+Known formats: "*"
+Did you mean 'raw'?" ]]
+    img create -f qcow2 x 1M
+    expect_status 1
+    [[ $stderr == *"Unknown file format 'qcow2'
+Known formats: "* && $stderr != *mean* ]]
+}
+
+@test 'an option of a creation that is misspelt' {
+    needs vpc
+    truncate -s 1M r
+    for what in 'create -f vpc -o subformatt=fixed x 1M' \
+                'convert -O vpc -o subformatt=fixed r x' \
+                'measure -O vpc -o subformatt=fixed --size 1M'; do
+        img $what
+        expect_status 1
+        [[ $stderr == *"Invalid parameter 'subformatt'
+Did you mean 'subformat'?"* ]] || expect_err "a hint of $what"
+    done
+    "$MINBLK_IMG" create -q -f vpc v 1M
+    img amend -o creater=x v
+    expect_status 1
+    expect_err "minblk-img: Invalid parameter 'creater'
+Did you mean 'creator'?"
+}
+
+@test 'a value of a creation that is misspelt' {
+    needs vpc
+    img create -q -f vpc -o subformat=fixd x 1M
+    expect_status 1
+    expect_err "minblk-img: x: Parameter 'subformat' does not accept value \
+'fixd'
+Accepted values: dynamic, fixed
+Did you mean 'fixed'?"
+    img create -q -f raw -o preallocation=fulll x 1M
+    expect_status 1
+    expect_err "minblk-img: x: invalid parameter value: fulll
+Accepted values: off, metadata, falloc, full
+Did you mean 'full'?"
+}
+
+@test 'an option of a node that is misspelt' {
+    truncate -s 1M r
+    while read -r wrong right; do
+        img info --image-opts "driver=raw,$wrong,file.filename=r"
+        expect_status 1
+        [[ $stderr == *"
+Did you mean '$right'?" ]] || expect_err "a hint at $right"
+    done <<'END'
+ofset=1 offset
+read-onyl=on read-only
+discrd=unmap discard
+file.lockin=on locking
+file.aio=thread threads
+discard=unmapp unmap
+END
+}
+
+@test 'a file whose name has a colon' {
+    truncate -s 1M a:b
+    img info a:b
+    expect_status 1
+    expect_err "minblk-img: Could not open 'a:b': Unknown protocol 'a'
+If 'a:b' is the name of a file, write 'file:a:b'"
+    img info file:a:b
+    expect_status 0
 }

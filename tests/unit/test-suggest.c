@@ -113,8 +113,10 @@ static void test_size(void)
                "P and E\n");
     check_size("10Z", "The 'Z' after '10' is wrong: the units are k, M, G, T, "
                "P and E\n");
-    check_size("", "'' is no whole number of bytes\n");
-    check_size("-1", "'-1' is no whole number of bytes\n");
+    check_size("1.5", "'1.5' is no whole number of bytes\n");
+    check_size("", "");
+    check_size("-1", "");
+    check_size("nosuch", "");
     check_size("1G", "");
     check_size("99E", "");
 }

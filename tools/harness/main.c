@@ -14,6 +14,8 @@
 #include <getopt.h>
 
 #include "../cmdline.h"
+#include "minblk/block-extra.h"
+#include "minblk/suggest.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/option.h"
@@ -61,13 +63,20 @@ static bool main_set_number(void *member, const CmdOption *option,
 static bool main_add_suite(void *member, const CmdOption *option,
                            const char *name)
 {
+    Suggestion similar;
+
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
         if (strcmp(suites[i]->name, name) == 0) {
             g_ptr_array_add(*(GPtrArray **)member, (void *)suites[i]);
             return true;
         }
     }
-    usage_error("option '--only' names no suite: '%s'", name);
+    suggest_begin(&similar, name);
+    for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
+        suggest_offer(&similar, suites[i]->name);
+    }
+    cmdline_error(suggest_end(&similar, "Accepted values"),
+                  "option '--only' names no suite: '%s'", name);
 }
 
 /* Adds to the options of creation; of one given twice the last counts. */
@@ -187,7 +196,8 @@ static void check_create_options(const Harness *h)
     list = qemu_opts_append(NULL, bdrv_driver_create_opts(h->drv));
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
     if (!qemu_opts_do_parse(opts, h->create, NULL, &err)) {
-        usage_error("option '-o': %s", error_get_pretty(err));
+        cmdline_error(error_get_hint(err), "option '-o': %s",
+                      error_get_pretty(err));
     }
     qemu_opts_del(opts);
     qemu_opts_free(list);
@@ -207,7 +217,8 @@ static void read_arguments(Cmdline *line, int argc, char **argv)
     }
     h->drv = bdrv_find_format(h->driver);
     if (!h->drv) {
-        usage_error("option '--driver' names no driver: '%s'", h->driver);
+        cmdline_error(bdrv_hint_format(h->driver),
+                      "option '--driver' names no driver: '%s'", h->driver);
     }
     /* Protocols are found by that name, too, but hold no images. */
     prefix = g_strdup_printf("%s:", h->driver);

@@ -10,10 +10,14 @@
 
 BlockDriver *img_find_format(const char *name, Error **errp)
 {
+    ERRP_GUARD();
     BlockDriver *drv = bdrv_find_format(name);
 
     if (!drv) {
+        g_autofree char *hint = bdrv_hint_format(name);
+
         error_setg(errp, "Unknown file format '%s'", name);
+        error_append_hint(errp, "%s", hint);
     }
     return drv;
 }

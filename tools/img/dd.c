@@ -49,7 +49,10 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
     bool good;
 
     if (!drv) {
+        g_autofree char *hint = bdrv_hint_format(args->format);
+
         error_report("Unknown file format");
+        error_printf("%s", hint);
         return false;
     }
     images->skip = dd_bytes(args, args->skip);

@@ -104,16 +104,20 @@ int bdrv_open_driver(BlockDriverState *bs, BlockDriver *drv, QDict *options,
  */
 int bdrv_refuse_leftovers(BlockDriverState *bs, QDict *options, Error **errp)
 {
+    ERRP_GUARD();
     const QDictEntry *entry = qdict_first(options);
+    g_autofree char *hint = NULL;
 
     if (!entry) {
         return 0;
     }
+    hint = bdrv_hint_option(bs->drv, qdict_entry_key(entry));
     error_setg(errp,
                bs->drv->bdrv_file_open
                    ? "Block protocol '%s' doesn't support the option '%s'"
                    : "Block format '%s' does not support the option '%s'",
                bs->drv->format_name, qdict_entry_key(entry));
+    error_append_hint(errp, "%s", hint);
     return -EINVAL;
 }
 

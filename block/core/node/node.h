@@ -114,6 +114,12 @@ int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
 int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
                            Error **errp);
 
+/*
+ * The option of @drv that @name may have been meant to be: whole lines, or "";
+ * g_free() them.
+ */
+char *bdrv_hint_option(const BlockDriver *drv, const char *name);
+
 /* The driver that @options name; *@drv is NULL when they name none. */
 int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp);
 

@@ -117,6 +117,24 @@ char *bdrv_hint_mode(int flag, const char *word)
     return suggest_end(&s, "Accepted values");
 }
 
+/* Of the driver's own options it names only those that it declares. */
+char *bdrv_hint_option(const BlockDriver *drv, const char *name)
+{
+    const char *const *lists[] = { drv->strong_runtime_opts, drv->mutable_opts };
+    Suggestion s;
+
+    suggest_begin(&s, name);
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        for (const char *const *opt = lists[i]; opt && *opt; opt++) {
+            suggest_offer(&s, *opt);
+        }
+    }
+    for (const QemuOptDesc *d = bdrv_runtime_opts.desc; d->name; d++) {
+        suggest_offer(&s, d->name);
+    }
+    return suggest_end(&s, NULL);
+}
+
 /* ---- options and open flags --------------------------------------------- */
 
 QemuOpts *bdrv_absorb_options(QemuOptsList *list, QDict *options, Error **errp)
@@ -241,13 +259,17 @@ int bdrv_apply_auto_read_only(BlockDriverState *bs, const char *errmsg,
  */
 int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp)
 {
+    ERRP_GUARD();
     const char *name = qdict_get_try_str(options, "driver");
 
     *drv = NULL;
     if (name) {
         *drv = bdrv_find_format(name);
         if (!*drv) {
+            g_autofree char *hint = bdrv_hint_format(name);
+
             error_setg(errp, "Unknown driver '%s'", name);
+            error_append_hint(errp, "%s", hint);
             return -EINVAL;
         }
     }

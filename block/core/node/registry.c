@@ -10,6 +10,8 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/node/node.h"
+#include "minblk/block-extra.h"
+#include "minblk/suggest.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 
@@ -98,6 +100,7 @@ static BlockDriver *find_by_protocol_name(const char *prefix, size_t len)
 BlockDriver *bdrv_find_protocol(const char *filename,
                                 bool allow_protocol_prefix, Error **errp)
 {
+    ERRP_GUARD();
     const char *prefix = "file";
     size_t len = strlen(prefix);
     BlockDriver *drv;
@@ -116,6 +119,10 @@ BlockDriver *bdrv_find_protocol(const char *filename,
 
     if (!drv) {
         error_setg(errp, "Unknown protocol '%.*s'", (int)len, prefix);
+        if (prefix == filename) {
+            error_append_hint(errp, "If '%s' is the name of a file, write "
+                              "'file:%s'\n", filename, filename);
+        }
     }
     return drv;
 }
@@ -150,6 +157,23 @@ void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
         }
         last = name;
     }
+}
+
+static void registry_offer(void *opaque, const char *name)
+{
+    suggest_offer(opaque, name);
+    if (!strcmp(name, "vpc")) {
+        suggest_offer(opaque, "vhd");
+    }
+}
+
+char *bdrv_hint_format(const char *name)
+{
+    Suggestion s;
+
+    suggest_begin(&s, name);
+    bdrv_iterate_format(registry_offer, &s);
+    return suggest_end(&s, "Known formats");
 }
 
 BlockDriver *bdrv_first_driver(void)
