@@ -259,8 +259,8 @@ other()
 # reason.
 expect_other()
 {
-    expect_failure "${2:-1}" "Could not open '$1': '$1' is a $1 image; this build has \
-no driver for it, give '-f raw' to use its bytes as they are"
+    expect_failure "${2:-1}" "Could not open '$1': '$1' is a $1 image; minblk handles raw \
+and vpc; give -f raw to treat it as raw"
 }
 
 @test 'an image of a format without a driver is not raw' {
