@@ -14,7 +14,8 @@
  *     time, because the new one is durable only with the flush that comes
  *     before the BAT entry's.
  *   - A place that goes back reads as zeroes and takes no space of the disk, as
- *     far as that can be done; closing cuts the file after its last block.
+ *     far as that can be done; if it ends the file it is cut off, when nothing
+ *     else is being allocated, or else when the image is closed.
  */
 #include "qemu/osdep.h"
 #include "minblk/block-extra.h"
@@ -109,9 +110,14 @@ static int coroutine_fn alloc_try(BlockDriverState *bs, uint32_t block,
 {
     VpcState *s = bs->opaque;
     VpcSpot spot;
-    int ret = alloc_reserve(bs, &spot);
+    int ret;
 
+    qemu_co_mutex_lock(&s->space.gate);
+    s->space.takers++;
+    qemu_co_mutex_unlock(&s->space.gate);
+    ret = alloc_reserve(bs, &spot);
     if (ret < 0) {
+        s->space.takers--;
         return ret;
     }
     ret = alloc_fill(bs, &spot, offset, bytes, qiov, qiov_offset);
@@ -124,8 +130,11 @@ static int coroutine_fn alloc_try(BlockDriverState *bs, uint32_t block,
                            vpc_layout_block_bytes(s->block_size),
                            BDRV_REQ_MAY_UNMAP);
         vpc_space_put_back(&s->space, &spot);
+        s->space.takers--;
+        vpc_space_trim(bs);
         return ret;
     }
+    s->space.takers--;
     vpc_space_publish(&s->space, &spot);
     if (spot.stale) {
         VpcPlaced placed = { block, spot.entry };

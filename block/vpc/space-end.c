@@ -280,3 +280,45 @@ void vpc_space_cut(BlockDriverState *bs)
         bdrv_truncate(bs->file, end, true, PREALLOC_MODE_OFF, NULL);
     }
 }
+
+/* A BAT that a power cut may leave on the disk names the place at @offset. */
+static bool end_waits(const VpcSpace *space, uint64_t offset)
+{
+    for (guint i = 0; i < space->waiting->len; i++) {
+        if (g_array_index(space->waiting, VpcFree, i).range.start == offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void coroutine_fn vpc_space_trim(BlockDriverState *bs)
+{
+    VpcState *s = bs->opaque;
+    VpcSpace *space = &s->space;
+    guint n;
+
+    qemu_co_mutex_lock(&space->gate);
+    /* A flush may put a footer at the end. */
+    qemu_co_mutex_lock(&s->flush_lock);
+    n = space->places->len;
+    while (n && space->used->data[n - 1] == VPC_PLACE_FREE &&
+           !end_waits(space, vpc_space_place(space, n - 1))) {
+        n--;
+    }
+    if (space->takers == 0 && space->keep != UINT64_MAX) {
+        uint64_t end = n ? vpc_layout_after_footer(vpc_layout_footer(
+                               vpc_space_place(space, n - 1) +
+                               vpc_space_block_bytes(space))) : 0;
+
+        end = MAX(end, s->file_length);
+        /* A footer that is due is not there yet. */
+        if (bdrv_getlength(bs->file->bs) > (int64_t)end &&
+            vpc_is_footer_at(bs, end - VPC_SECTOR) > 0) {
+            /* It saves space, no more. */
+            bdrv_co_truncate(bs->file, end, true, PREALLOC_MODE_OFF, NULL);
+        }
+    }
+    qemu_co_mutex_unlock(&s->flush_lock);
+    qemu_co_mutex_unlock(&space->gate);
+}

@@ -456,6 +456,7 @@ void vpc_space_open(BlockDriverState *bs, const GArray *starts)
 void vpc_space_init(VpcSpace *space)
 {
     qemu_co_mutex_init(&space->lock);
+    qemu_co_mutex_init(&space->gate);
     space->places = g_array_new(false, false, sizeof(uint32_t));
     space->used = g_byte_array_new();
     space->usable = g_sequence_new(g_free);

@@ -67,6 +67,8 @@ typedef struct VpcSpace {
     uint64_t written;           /* of the BAT that was written last */
     uint64_t durable;           /* of the BAT that is on the disk */
     CoMutex lock;               /* of footers and growth */
+    CoMutex gate;               /* allocations begin with it */
+    unsigned takers;            /* allocations that have begun */
 } VpcSpace;
 
 /* Space for one block. */
@@ -129,6 +131,11 @@ void vpc_space_put_back(VpcSpace *space, const VpcSpot *spot);
  * Returns whether to try again, elsewhere.  Plain.
  */
 bool vpc_space_unreachable(VpcSpace *space, const VpcSpot *spot, int ret);
+/*
+ * Cuts off the end of the file that allocations have made and no block got, as
+ * long as no other one begins: on a full disk each sector counts.
+ */
+void coroutine_fn vpc_space_trim(BlockDriverState *bs);
 /* The BAT in memory names @spot from now on.  Plain. */
 void vpc_space_publish(VpcSpace *space, const VpcSpot *spot);
 

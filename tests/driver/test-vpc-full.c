@@ -57,6 +57,9 @@ static bool fail_once(const FailCase *c, unsigned nth, bool forever)
     blk = open_faulty(&f, &fault);
     disk_arm(blk);
     failed = write_fails(blk, c->offset);
+    if (failed) {
+        g_assert_cmpint(mem_disk_length(f.disk), ==, old_length);
+    }
     if (failed && !forever) {
         g_assert_false(write_fails(blk, c->offset));
         blk_unref(blk);
