@@ -155,7 +155,8 @@ and has been removed" && $fault == write* ]]
 
 @test 'an interrupt leaves a target that was there, and says so' {
     make_source
-    echo old >dst
+    # Empty, so that it is seen when the command has come to it.
+    : >dst
     interrupt TERM dst "$MINBLK_IMG" convert -f raw -r 1M src dst
     same_text 'standard error' "$incomplete" "$(cat err)"
     [ "$(size_of dst)" -eq 8388608 ]
