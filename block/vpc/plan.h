@@ -55,6 +55,34 @@ typedef struct VpcDefaults {
 /* Those of the target, or without one of the size's rule.  Static. */
 const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts);
 
+/* The traits of an image that products judge. */
+typedef struct VpcTraits {
+    VpcFooter footer;
+    uint64_t size;              /* of the disk as the product sees it, bytes */
+    uint32_t block_size;        /* 0: a fixed disk */
+    uint64_t file_length;       /* bytes, not rounded up */
+    uint64_t unused_offset;     /* the field that has nothing to say: of the
+                                   footer of a fixed disk, else of the header */
+    bool sparse;                /* its blocks, or disk, have no space on the
+                                   host that a sound file would have */
+    bool aligned;               /* the data of blocks, to 4 KiB */
+    bool batmap;                /* there is one */
+} VpcTraits;
+
+/*
+ * Called for each thing that a product would refuse.  @option of a creation, or
+ * if @amend of an amendment, mends it; NULL: none does.  Strings are valid
+ * during the call.
+ */
+typedef void VpcRefuse(void *opaque, const char *problem, const char *option,
+                       bool amend);
+
+void vpc_target_judge(BlockdevVpcTarget target, const VpcTraits *traits,
+                      VpcRefuse *refuse, void *opaque);
+
+/* Does the product take the size from current_size? */
+bool vpc_target_is_exact(BlockdevVpcTarget target);
+
 /*
  * Would the product, if there is a target, take such an image, and is its size
  * the one that its creator's rule gives?  If not, @errp states what is wanted.

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The products that take VHD images: their defaults, and what they refuse.
+ * The products that take VHD images: their defaults, and what they refuse, of
+ * an image that is to be created and of one that is there.
  *
- * Invariant: a refusal is one sentence that says what the product takes.
+ * Invariants:
+ *   - One function a product has all of its demands.
+ *   - What a creation makes of the defaults meets all of them.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -11,120 +14,185 @@
 #include "fields.h"
 #include "plan.h"
 
+/* The traits that are judged, and who is told of what is refused. */
+typedef struct Judge {
+    const VpcTraits *t;
+    VpcRefuse *refuse;
+    void *opaque;
+} Judge;
+
 typedef struct Product {
+    const char *name;
     VpcDefaults defaults;
-    bool (*takes)(const VpcPlan *plan, Error **errp);
+    void (*judge)(const Judge *j);
 } Product;
 
-/* Passes @met on; if it is false, @errp states the demand. */
-static bool target_demands(bool met, const char *demand, Error **errp)
+/*
+ * Unless it is @met: tells that @option of creation, or if @amend of amend,
+ * would meet it; NULL: none.  The problem is the format of what follows.
+ */
+static void GCC_FMT_ATTR(5, 6)
+target_demand(const Judge *j, bool met, const char *option, bool amend,
+              const char *fmt, ...)
 {
+    g_autofree char *problem = NULL;
+    va_list ap;
+
     if (!met) {
-        error_setg(errp, "%s", demand);
+        va_start(ap, fmt);
+        problem = g_strdup_vprintf(fmt, ap);
+        va_end(ap);
+        j->refuse(j->opaque, problem, option, amend);
     }
-    return met;
+}
+
+static bool target_is_fixed(const VpcTraits *t)
+{
+    return be32_to_cpu(t->footer.type) == VPC_TYPE_FIXED;
 }
 
 /* Blocks as Windows makes them; a fixed disk has none. */
-static bool target_has_windows_blocks(const VpcPlan *plan)
+static void target_demand_windows_blocks(const Judge *j)
 {
-    return plan->type == VPC_TYPE_FIXED ||
-           plan->layout.block_size == 512 * KiB ||
-           plan->layout.block_size == 2 * MiB;
+    uint32_t size = j->t->block_size;
+
+    target_demand(j, target_is_fixed(j->t) || size == 512 * KiB ||
+                  size == 2 * MiB, "block_size=2M", false,
+                  "block size %" PRIu32 " is neither 512 KiB nor 2 MiB", size);
 }
 
-static bool azure_takes(const VpcPlan *plan, Error **errp)
+static void azure_judge(const Judge *j)
 {
-    if (plan->type == VPC_TYPE_FIXED && plan->size % MiB) {
-        error_setg(errp, "Azure takes disks of whole MiB only, not of %" PRIu64
-                   " bytes", plan->size);
-        error_append_hint(errp, "Try size=%" PRIu64 "\n",
-                          (uint64_t)ROUND_UP(plan->size, MiB));
-        return false;
-    }
-    return target_demands(plan->type == VPC_TYPE_FIXED,
-                          "Azure takes fixed disks only", errp) &&
-           target_demands(plan->size >= 20 * MiB,
-                          "Azure takes disks of 20 MiB and more only", errp) &&
-           target_demands(memcmp(plan->footer.creator_os, "Wi2k", 4) == 0,
-                          "Azure takes disks of creator OS 'Wi2k' only", errp);
+    const VpcTraits *t = j->t;
+    uint64_t size = t->size;
+    g_autofree char *option = g_strdup_printf(
+        "size=%" PRIu64, MAX(20 * MiB, (uint64_t)ROUND_UP(size, MiB)));
+    g_autofree char *os = vpc_field_text(t->footer.creator_os);
+
+    target_demand(j, target_is_fixed(t), "subformat=fixed", false,
+                  "type is %s, not fixed",
+                  be32_to_cpu(t->footer.type) == VPC_TYPE_DYNAMIC
+                  ? "dynamic" : "differencing");
+    target_demand(j, size % MiB == 0, option, false,
+                  "size %" PRIu64 " is not a multiple of 1 MiB", size);
+    target_demand(j, size >= 20 * MiB, option, false,
+                  "size %" PRIu64 " is less than 20 MiB", size);
+    target_demand(j, !target_is_fixed(t) ||
+                  t->file_length == size + VPC_SECTOR, "subformat=fixed", false,
+                  "file length %" PRIu64 " is not that of the disk and a "
+                  "footer, %" PRIu64, t->file_length, size + VPC_SECTOR);
+    target_demand(j, memcmp(t->footer.creator_os, "Wi2k", 4) == 0,
+                  "creator_os=Wi2k", true, "creator OS '%s' is not 'Wi2k'", os);
 }
 
-/* Windows refuses a file that the file system calls sparse. */
-static bool hyperv_takes(const VpcPlan *plan, Error **errp)
+static void hyperv_judge(const Judge *j)
 {
-    return target_demands(target_has_windows_blocks(plan),
-                          "Hyper-V takes blocks of 512 KiB or 2 MiB only",
-                          errp) &&
-           target_demands(plan->type != VPC_TYPE_FIXED ||
-                          plan->prealloc >= PREALLOC_MODE_FALLOC,
-                          "Hyper-V takes no sparse files: a fixed disk needs "
-                          "preallocation=falloc or full", errp) &&
-           target_demands(plan->prealloc != PREALLOC_MODE_METADATA,
-                          "Hyper-V takes no sparse files: "
-                          "preallocation=metadata makes one", errp);
+    target_demand_windows_blocks(j);
+    /* Windows refuses a file that the file system calls sparse. */
+    target_demand(j, !j->t->sparse, "preallocation=falloc", false,
+                  "the file is sparse");
+    target_demand(j, j->t->aligned, "block_size=2M", false,
+                  "the data of blocks is not aligned to 4 KiB");
 }
 
-static bool xenserver_takes(const VpcPlan *plan, Error **errp)
+/* As XenServer's own check of images does. */
+static void xenserver_judge(const Judge *j)
 {
-    const VpcFooter *footer = &plan->footer;
-    QemuUUID uuid = footer->uuid;
+    const VpcTraits *t = j->t;
+    const VpcFooter *f = &t->footer;
+    g_autofree char *creator = vpc_field_text(f->creator_app);
+    VpcGeometry have = vpc_footer_geometry(f);
+    VpcGeometry true_one = vpc_geometry(t->size / VPC_SECTOR);
+    g_autofree char *geometry =
+        g_strdup_printf("geometry=%d/%d/%d", true_one.cylinders,
+                        true_one.heads, true_one.sectors);
+    uint32_t features = be32_to_cpu(f->features);
+    QemuUUID uuid = f->uuid, other;
+    g_autofree char *id = NULL;
+    bool tap = vpc_tap_version(f) == (1 << 16 | 3);
+    /* Of a dynamic disk this creator has a batmap, which amend cannot make. */
+    bool amend = tap || (target_is_fixed(t) &&
+                         vpc_disk_size(f, VPC_SIZE_AUTO) == t->size);
 
-    return target_demands(plan->type == VPC_TYPE_FIXED ||
-                          plan->layout.block_size == 2 * MiB,
-                          "XenServer takes blocks of 2 MiB only", errp) &&
-           target_demands(vpc_tap_version(footer) == (1 << 16 | 3),
-                          "XenServer takes images of creator 'tap\\x00', "
-                          "version 1.3, only", errp) &&
-           target_demands(!qemu_uuid_is_null(&uuid),
-                          "XenServer takes no UUID of zeroes", errp);
+    qemu_uuid_generate(&other);
+    id = qemu_uuid_unparse_strdup(&other);
+    id = g_strdup_printf("uuid=%s", id);
+    target_demand(j, target_is_fixed(t) || t->block_size == 2 * MiB,
+                  "block_size=2M", false, "block size %" PRIu32 " is not 2 MiB",
+                  t->block_size);
+    target_demand(j, tap, "creator=tap\\x00,creator_version=1.3", amend,
+                  "creator '%s', version %d.%d, is not 'tap\\x00', version "
+                  "1.3", creator, be16_to_cpu(f->creator_major),
+                  be16_to_cpu(f->creator_minor));
+    target_demand(j, vpc_geometry_sectors(have) <= t->size / VPC_SECTOR,
+                  geometry, amend, "geometry %d/%d/%d is larger than the disk",
+                  have.cylinders, have.heads, have.sectors);
+    target_demand(j, !qemu_uuid_is_null(&uuid), id, true,
+                  "unique id is all zeroes");
+    target_demand(j, (features & ~1) == 2, "target=xenserver", false,
+                  "features 0x%08" PRIx32 " are neither 2 nor 3", features);
+    target_demand(j, t->unused_offset == UINT64_MAX, "target=xenserver", false,
+                  "unused data offset is 0x%" PRIx64 ", not all ones",
+                  t->unused_offset);
+    target_demand(j, target_is_fixed(t) || t->batmap, "target=xenserver", false,
+                  "there is no batmap");
 }
 
-static bool virtualbox_takes(const VpcPlan *plan, Error **errp)
+static void virtualbox_judge(const Judge *j)
 {
+    const VpcTraits *t = j->t;
+
     /* It opens smaller ones, and damages them when it compacts or resizes. */
-    return target_demands(plan->type == VPC_TYPE_FIXED ||
-                          plan->layout.block_size >= 2 * MiB,
-                          "VirtualBox takes blocks of 2 MiB and more only",
-                          errp);
+    target_demand(j, target_is_fixed(t) || t->block_size >= 2 * MiB,
+                  "block_size=2M", false,
+                  "block size %" PRIu32 " is less than 2 MiB", t->block_size);
+    target_demand(j, t->file_length % VPC_SECTOR != VPC_SECTOR - 1,
+                  "target=virtualbox", false, "the footer has 511 bytes");
 }
 
-static bool virtualpc_takes(const VpcPlan *plan, Error **errp)
+static void virtualpc_judge(const Judge *j)
 {
-    uint64_t size =
-        vpc_geometry_sectors(vpc_footer_geometry(&plan->footer)) * VPC_SECTOR;
+    const VpcTraits *t = j->t;
+    uint64_t chs =
+        vpc_geometry_sectors(vpc_footer_geometry(&t->footer)) * VPC_SECTOR;
+    uint64_t sectors = DIV_ROUND_UP(t->size, VPC_SECTOR);
+    g_autofree char *option =
+        sectors > VPC_CHS_MAX_SECTORS ? NULL
+        : g_strdup_printf("size=%" PRIu64,
+                          vpc_round_to_geometry(sectors) * VPC_SECTOR);
 
-    if (size != plan->size) {
-        error_setg(errp, "Virtual PC takes disks of the size of their geometry "
-                   "only, which is %" PRIu64 " bytes", size);
-        return false;
-    }
-    return target_demands(target_has_windows_blocks(plan),
-                          "Virtual PC takes blocks of 512 KiB or 2 MiB only",
-                          errp);
+    target_demand(j, chs == t->size, option, false,
+                  "size %" PRIu64 " is not that of the geometry, %" PRIu64,
+                  t->size, chs);
+    target_demand_windows_blocks(j);
 }
 
 static const Product products[BLOCKDEV_VPC_TARGET__MAX] = {
     [BLOCKDEV_VPC_TARGET_AZURE] = {
+        .name = "Azure",
         .defaults = { "qem2", 5, 3, "Wi2k", VPC_TYPE_FIXED, true },
-        .takes = azure_takes,
+        .judge = azure_judge,
     },
     [BLOCKDEV_VPC_TARGET_HYPERV] = {
+        .name = "Hyper-V",
         .defaults = { "win ", 10, 0, "Wi2k", VPC_TYPE_DYNAMIC, true,
                       PREALLOC_MODE_FALLOC },
-        .takes = hyperv_takes,
+        .judge = hyperv_judge,
     },
     [BLOCKDEV_VPC_TARGET_XENSERVER] = {
+        .name = "XenServer",
         .defaults = { "tap", 1, 3, "", VPC_TYPE_DYNAMIC, true },
-        .takes = xenserver_takes,
+        .judge = xenserver_judge,
     },
     [BLOCKDEV_VPC_TARGET_VIRTUALBOX] = {
+        .name = "VirtualBox",
         .defaults = { "vbox", 7, 0, "Wi2k", VPC_TYPE_DYNAMIC, true },
-        .takes = virtualbox_takes,
+        .judge = virtualbox_judge,
     },
     [BLOCKDEV_VPC_TARGET_VIRTUALPC] = {
+        .name = "Virtual PC",
         .defaults = { "vpc ", 1, 0, "Wi2k", VPC_TYPE_DYNAMIC, false },
-        .takes = virtualpc_takes,
+        .judge = virtualpc_judge,
     },
 };
 
@@ -141,20 +209,79 @@ const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts)
     return opts->has_force_size && opts->force_size ? &forced : &rounded;
 }
 
+void vpc_target_judge(BlockdevVpcTarget target, const VpcTraits *traits,
+                      VpcRefuse *refuse, void *opaque)
+{
+    Judge j = { .t = traits, .refuse = refuse, .opaque = opaque };
+
+    products[target].judge(&j);
+}
+
+bool vpc_target_is_exact(BlockdevVpcTarget target)
+{
+    return products[target].defaults.exact;
+}
+
+/* ---- creation ----------------------------------------------------------- */
+
+typedef struct Refusal {
+    const Product *product;
+    Error *error;
+} Refusal;
+
+/* An option can be given at once, so it is named; the first one counts. */
+static void target_refuse_plan(void *opaque, const char *problem,
+                               const char *option, bool amend)
+{
+    Refusal *r = opaque;
+
+    if (r->error) {
+        return;
+    }
+    error_setg(&r->error, "%s refuses it: %s", r->product->name, problem);
+    if (option) {
+        error_append_hint(&r->error, "Try %s\n", option);
+    }
+}
+
+/* Blocks without space are no holes of the file, but those that have a place. */
+static VpcTraits target_plan_traits(const VpcPlan *plan)
+{
+    bool fixed = plan->type == VPC_TYPE_FIXED;
+
+    return (VpcTraits) {
+        .footer = plan->footer,
+        .size = plan->size,
+        .block_size = plan->layout.block_size,
+        .file_length = vpc_plan_length(plan, 0),
+        .unused_offset = UINT64_MAX,
+        .sparse = plan->prealloc == PREALLOC_MODE_METADATA ||
+                  (fixed && plan->prealloc == PREALLOC_MODE_OFF),
+        .aligned = true,
+        .batmap = plan->layout.batmap_header != 0,
+    };
+}
+
 bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
                       const VpcPlan *plan, Error **errp)
 {
-    const Product *product = opts->has_target ? &products[opts->target] : NULL;
+    Refusal r = { .product = opts->has_target ? &products[opts->target]
+                                              : NULL };
+    VpcTraits traits = target_plan_traits(plan);
     uint64_t size = vpc_creator_size(&plan->footer);
 
-    if (product && opts->has_force_size &&
-        opts->force_size != product->defaults.exact) {
+    if (r.product && opts->has_force_size &&
+        opts->force_size != r.product->defaults.exact) {
         error_setg(errp, "With target=%s the size is always %s",
                    BlockdevVpcTarget_str(opts->target),
-                   product->defaults.exact ? "exact" : "that of a geometry");
+                   r.product->defaults.exact ? "exact" : "that of a geometry");
         return false;
     }
-    if (product && !product->takes(plan, errp)) {
+    if (r.product) {
+        vpc_target_judge(opts->target, &traits, target_refuse_plan, &r);
+    }
+    if (r.error) {
+        error_propagate(errp, r.error);
         return false;
     }
     /* The creator may be the user's; a guest would find its data cut off. */

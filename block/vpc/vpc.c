@@ -75,6 +75,7 @@ static BlockDriver bdrv_vpc = {
     .bdrv_probe_confirm = vpc_probe_confirm,
     .amend_opts = &vpc_amend_opts,
     .bdrv_amend = vpc_amend,
+    .bdrv_check_target = vpc_check_target,
 #endif
 };
 

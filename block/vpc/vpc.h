@@ -302,6 +302,13 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
  */
 extern QemuOptsList vpc_amend_opts;
 int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp);
+/*
+ * Tells @listener what the product @target would refuse.  0, or -EINVAL with an
+ * error: there is no such product.  Reads nothing.  Plain.
+ */
+int vpc_check_target(BlockDriverState *bs, const char *target,
+                     BdrvRefusalListener *listener, void *opaque,
+                     Error **errp);
 /* Reads nothing; the caller frees it.  Plain. */
 ImageInfoSpecific *vpc_get_specific_info(BlockDriverState *bs, Error **errp);
 

@@ -155,6 +155,19 @@ typedef struct BdrvCheckResult {
     int given_up;
 } BdrvCheckResult;
 
+/*
+ * A thing that a product would refuse, with the options that mend it.  All
+ * strings are the driver's and live as long as the call.
+ */
+typedef struct BdrvRefusal {
+    const char *problem;
+    const char *amend;         /* of amend; NULL: amend cannot */
+    const char *convert;       /* then those of a copy in the same format; it
+                                  mends all that there is; NULL: nothing does */
+} BdrvRefusal;
+
+typedef void BdrvRefusalListener(const BdrvRefusal *refusal, void *opaque);
+
 typedef enum {
     BDRV_FIX_LEAKS = 1,
     BDRV_FIX_ERRORS = 2,
@@ -453,6 +466,13 @@ int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix);
 int bdrv_check_listening(BlockDriverState *bs, BdrvCheckResult *res,
                          BdrvCheckMode fix, BdrvCheckListener *listener,
                          void *opaque);
+/*
+ * Tells @listener what the product @target would refuse in the image.  0, or
+ * with @errp set -EINVAL (no such product) or -ENOTSUP (of this format).  Plain.
+ */
+int bdrv_check_target(BlockDriverState *bs, const char *target,
+                      BdrvRefusalListener *listener, void *opaque,
+                      Error **errp);
 /* Lets the backing answer for everything; -ENOTSUP: not of this format. */
 int bdrv_make_empty(BlockDriverState *bs);
 

@@ -424,6 +424,13 @@ struct BlockDriver {
     int (*bdrv_amend)(BlockDriverState *bs, QemuOpts *opts, bool force,
                       Error **errp);
     /*
+     * Tells @listener what the product @target would refuse in the image.  0,
+     * or -EINVAL with @errp set: there is no such product.  Plain.
+     */
+    int (*bdrv_check_target)(BlockDriverState *bs, const char *target,
+                             BdrvRefusalListener *listener, void *opaque,
+                             Error **errp);
+    /*
      * Protocols whose request_alignment is above 1 only because of direct I/O:
      * writes @bytes at @offset, aligned or not, so that the file ends after
      * them exactly where the request or the file ended, whichever is further.

@@ -67,6 +67,11 @@ create()
     done
 }
 
+@test 'what products refuse, and what mends it' {
+    python3 "$BATS_TEST_DIRNAME/targets.py" "$(dirname "$MINBLK_IMG")" \
+        ${MINBLK_TEST_IMAGES:+"$MINBLK_TEST_IMAGES"}
+}
+
 @test 'the footer of a fixed VHD in files of all lengths' {
     python3 "$BATS_TEST_DIRNAME/lengths.py" "$MINBLK_IMG"
 }

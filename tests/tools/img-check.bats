@@ -323,3 +323,55 @@ END
     expect_out ''
     [[ $stderr == "minblk-img: Could not open 'driver=vpc,"* ]]
 }
+
+@test '--target: what a product would refuse, and the commands that mend it' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o force_size,subformat=fixed v 30000128
+    img check --target=azure v
+    expect_status 2
+    expect_err ''
+    expect_out "No errors were found on the image.
+Image end offset: 30000640
+Refused by azure: size 30000128 is not a multiple of 1 MiB
+    minblk-img convert -f vpc -O vpc \
+-o target=azure,subformat=fixed,size=30408704 v v-azure.vhd"
+    img check -q --target=azure v
+    expect_status 2
+    expect_out ''
+    quietly "$MINBLK_IMG" amend -f vpc -o creator_os=FBSD v
+    img check --target=azure --output=json v
+    expect_status 2
+    grep -qF '"command": "minblk-img amend -f vpc -o creator_os=Wi2k v"' \
+        <<<"$output"
+    img check --target=virtualbox v
+    expect_status 0
+    expect_out "No errors were found on the image.
+Image end offset: 30000640"
+}
+
+@test '--target beside the ordinary findings' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 30M
+    printf X | dd of=v bs=1 seek=100 conv=notrunc status=none
+    img check --target=azure v
+    expect_status 2
+    [[ "$output" == *'Corruption at offset'*'errors were found'* ]]
+    [[ "$output" == *'Refused by azure: type is dynamic, not fixed'* ]]
+    img check --target=virtualpc v
+    expect_status 2
+    [[ "$output" != *Refused* ]]
+}
+
+@test '--target of products and formats that it knows nothing of' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 30M
+    img check --target=nosuch v
+    expect_status 1
+    expect_err "minblk-img: Unknown target 'nosuch'
+Known targets: azure hyperv xenserver virtualbox virtualpc"
+    truncate -s 1M r
+    img check -f raw --target=azure r
+    expect_status 63
+    expect_err 'minblk-img: This image format does not support checks
+Try convert -O vpc -o target=azure'
+}

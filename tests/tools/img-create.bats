@@ -301,14 +301,14 @@ force_size,creator=qemu 1M Creator 'qemu' takes the size from the geometry, whic
 geometry=1/2 1M Parameter 'geometry' expects C/H/S: cylinders up to 65535, heads and sectors from 1 to 255
 geometry=1024/16/63 504K Creator 'qemu' takes the size from the geometry, which gives 528482304 bytes instead of 516096
 geometry=0/4/17 1M Creator 'qemu' takes the size from the geometry, which gives 0 bytes instead of 1048576
-geometry=1024/16/63,target=virtualpc 505M Virtual PC takes disks of the size of their geometry only, which is 528482304 bytes
+geometry=1024/16/63,target=virtualpc 505M Virtual PC refuses it: size 529530880 is not that of the geometry, 528482304
 preallocation=metadata,block_size=4k 2040G With all blocks the file would be 4383005737472 bytes long, more than its sector numbers can express
-target=azure 41943040001 Azure takes disks of whole MiB only, not of 41943040512 bytes
-target=azure,subformat=dynamic 1G Azure takes fixed disks only
-target=hyperv,block_size=1M 1G Hyper-V takes blocks of 512 KiB or 2 MiB only
-target=xenserver,block_size=1M 1G XenServer takes blocks of 2 MiB only
-target=virtualbox,block_size=1M 1G VirtualBox takes blocks of 2 MiB and more only
-target=virtualpc 128G Virtual PC takes disks of the size of their geometry only, which is 136899993600 bytes
+target=azure 41943040001 Azure refuses it: size 41943040512 is not a multiple of 1 MiB
+target=azure,subformat=dynamic 1G Azure refuses it: type is dynamic, not fixed
+target=hyperv,block_size=1M 1G Hyper-V refuses it: block size 1048576 is neither 512 KiB nor 2 MiB
+target=xenserver,block_size=1M 1G XenServer refuses it: block size 1048576 is not 2 MiB
+target=virtualbox,block_size=1M 1G VirtualBox refuses it: block size 1048576 is less than 2 MiB
+target=virtualpc 128G Virtual PC refuses it: size 137438953472 is not that of the geometry, 136899993600
 target=virtualpc,force_size 1G With target=virtualpc the size is always that of a geometry
 END
 }

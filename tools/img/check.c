@@ -8,7 +8,7 @@
  *     that second check found, with what was repaired, and is on the disk.
  */
 #include "qemu/osdep.h"
-#include "common.h"
+#include "check-target.h"
 #include "qapi/qapi-visit-block-core.h"
 #include "qapi/qobject-output-visitor.h"
 
@@ -22,6 +22,7 @@ enum {
 typedef struct CheckArgs {
     ImgOpen how;
     const char *filename;
+    CheckTarget target;
     int fix;        /* BDRV_FIX_* */
     bool json;
     bool quiet;
@@ -165,6 +166,8 @@ static void check_print_json(const CheckArgs *args, const char *format,
         .check_errors = result->check_errors,
         .has_findings = findings->first,
         .findings = findings->first,
+        .has_refusals = args->target.refusals,
+        .refusals = args->target.refusals,
     }, *c = &check;
 
     check_set_count(&c->has_image_end_offset, &c->image_end_offset,
@@ -275,6 +278,10 @@ static const CmdOption check_options[] = {
     { 'r', "repair", "leaks|all",
       "leaks: free what nothing uses; all: repair corruptions, too",
       check_set_repair, offsetof(CheckArgs, fix) },
+    { 0, "target", "PRODUCT",
+      "also what the product would refuse: azure, hyperv, xenserver,\n"
+      "virtualbox or virtualpc", cmd_set_string,
+      offsetof(CheckArgs, target.product) },
     IMG_CACHE('T', CheckArgs, how),
     IMG_QUIET(CheckArgs, quiet),
     IMG_IMAGE_OPTS(CheckArgs, how.image_opts),
@@ -287,12 +294,29 @@ static int check_run(int argc, char **argv)
     /* Otherwise an image could be too damaged to be opened and repaired. */
     CheckArgs args = { .how.flags = BDRV_O_CHECK };
     g_autoptr(BlockBackend) blk = NULL;
+    int status;
 
     img_read_options(&args, argc, argv);
     args.how.flags |= args.fix ? BDRV_O_RDWR : 0;
     blk = img_open_operand(&args.how, argc, argv);
     args.filename = argv[optind];
-    return check_node(blk_bs(blk), &args);
+    args.target.filename = args.filename;
+    args.target.image_opts = args.how.image_opts;
+    if (args.target.product && !check_target(blk_bs(blk), &args.target)) {
+        return 1;
+    }
+    status = check_node(blk_bs(blk), &args);
+    if (status == CHECK_NOT_SUPPORTED && args.target.product) {
+        error_printf("Try convert -O vpc -o target=%s\n", args.target.product);
+    }
+    if (args.target.refusals) {
+        if (!args.json && !args.quiet) {
+            check_target_print(&args.target);
+        }
+        status = status == 1 ? 1 : CHECK_CORRUPTIONS;
+    }
+    qapi_free_ImageCheckRefusalList(args.target.refusals);
+    return status;
 }
 
 const ImgCommand img_check = {
@@ -301,8 +325,9 @@ const ImgCommand img_check = {
     .operands = "FILE",
     .help =
         "Looks for damage in an image's metadata. Exit status: 0 none, 1 the\n"
-        "check failed, 2 corruptions, or a repair that gave data up, 3 only\n"
-        "leaks, 63 the format has no check.\n",
+        "check failed, 2 corruptions, a repair that gave data up, or something\n"
+        "that the product of --target would refuse, 3 only leaks, 63 the\n"
+        "format has no check.\n",
     .options = check_options,
     .run = check_run,
 };

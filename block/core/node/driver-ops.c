@@ -73,6 +73,17 @@ int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix)
     return bdrv_check_listening(bs, res, fix, NULL, NULL);
 }
 
+int bdrv_check_target(BlockDriverState *bs, const char *target,
+                      BdrvRefusalListener *listener, void *opaque, Error **errp)
+{
+    if (!bs->drv || !bs->drv->bdrv_check_target) {
+        error_setg(errp, "Block driver '%s' knows no products",
+                   bdrv_get_format_name(bs));
+        return -ENOTSUP;
+    }
+    return bs->drv->bdrv_check_target(bs, target, listener, opaque, errp);
+}
+
 int bdrv_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
                        Error **errp)
 {

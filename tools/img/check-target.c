@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check --target: what a product would refuse in an image.
+ *
+ * Invariant: a command works as it is printed, in the folder of this one.
+ */
+#include "qemu/osdep.h"
+#include "check-target.h"
+
+typedef struct TargetCheck {
+    BlockDriverState *bs;
+    const CheckTarget *target;
+    ImageCheckRefusalList **next;
+} TargetCheck;
+
+/* @word for a shell; g_free(). */
+static char *target_quote(const char *word)
+{
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "0123456789._-/=,";
+
+    return word[strspn(word, plain)] ? g_shell_quote(word) : g_strdup(word);
+}
+
+/* The name of the copy, beside the image where that is a name; g_free(). */
+static char *target_copy_name(const CheckTarget *target)
+{
+    const char *name = target->image_opts ? "image" : target->filename;
+    size_t stem = strlen(name) - (g_str_has_suffix(name, ".vhd") ? 4 : 0);
+
+    return g_strdup_printf("%.*s-%s.vhd", (int)stem, name, target->product);
+}
+
+static char *target_command(const TargetCheck *c, const BdrvRefusal *refusal)
+{
+    const char *format = bdrv_get_format_name(c->bs);
+    g_autofree char *from =
+        c->target->image_opts ? g_strdup("--image-opts")
+                              : g_strdup_printf("-f %s", format);
+    g_autofree char *name = target_quote(c->target->filename);
+    g_autofree char *options = target_quote(refusal->amend
+                                            ?: refusal->convert ?: "");
+    g_autofree char *copy = target_copy_name(c->target);
+    g_autofree char *quoted = target_quote(copy);
+
+    if (refusal->amend) {
+        return g_strdup_printf("%s amend %s -o %s %s", error_get_progname(),
+                               from, options, name);
+    }
+    return refusal->convert
+           ? g_strdup_printf("%s convert %s -O %s -o %s %s %s",
+                             error_get_progname(), from, format, options, name,
+                             quoted)
+           : NULL;
+}
+
+static void target_note(const BdrvRefusal *refusal, void *opaque)
+{
+    TargetCheck *c = opaque;
+    ImageCheckRefusalList *item = g_new0(ImageCheckRefusalList, 1);
+
+    item->value = g_new0(ImageCheckRefusal, 1);
+    item->value->problem = g_strdup(refusal->problem);
+    item->value->command = target_command(c, refusal);
+    *c->next = item;
+    c->next = &item->next;
+}
+
+bool check_target(BlockDriverState *bs, CheckTarget *target)
+{
+    TargetCheck c = {
+        .bs = bs,
+        .target = target,
+        .next = &target->refusals,
+    };
+    Error *err = NULL;
+    int ret = bdrv_check_target(bs, target->product, target_note, &c, &err);
+
+    if (ret < 0 && ret != -ENOTSUP) {
+        error_report_err(err);
+        return false;
+    }
+    error_free(err);
+    return true;
+}
+
+void check_target_print(const CheckTarget *target)
+{
+    for (const ImageCheckRefusalList *item = target->refusals; item;
+         item = item->next) {
+        printf("Refused by %s: %s\n", target->product, item->value->problem);
+        if (item->value->command) {
+            printf("    %s\n", item->value->command);
+        }
+    }
+}
