@@ -116,6 +116,7 @@ static void ring_flush(void *opaque)
         fill_ring(e);
         ret = io_uring_submit(&e->ring);
         for (int i = 0; i < ret; i++) {
+            g_assert(!QSIMPLEQ_EMPTY(&e->filled));
             QSIMPLEQ_REMOVE_HEAD(&e->filled, next);
             e->unsubmitted--;
             e->in_flight++;
