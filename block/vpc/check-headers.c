@@ -310,6 +310,14 @@ int vpc_check_headers(VpcCheck *c)
         return ret;
     }
     /* The layout in memory is the other header's, so nothing is repaired. */
+    if (s->header_assumed) {
+        vpc_found(c, BDRV_FINDING_CORRUPTION, 0, s->header_offset,
+                  "dynamic header", g_strdup("damaged"),
+                  "one that names the block allocation table at offset %" PRIu64
+                  " and blocks of %" PRIu32 " bytes", s->bat.offset,
+                  s->block_size);
+        return 0;
+    }
     if (memcmp(&header, &s->header, sizeof(header))) {
         vpc_found(c, BDRV_FINDING_CORRUPTION, 0, s->header_offset,
                   "dynamic header", g_strdup("changed"),

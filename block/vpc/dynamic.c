@@ -23,6 +23,32 @@
  */
 #define MAX_ROOM_AFTER_END (16 * MiB)
 
+/*
+ * A check can repair a checksum, but not values that cannot be used; who only
+ * reads may be told what they were.  0, or -EINVAL with an error, @wrong.
+ */
+static int dynamic_doubt_header(BlockDriverState *bs, uint64_t offset,
+                                Error **wrong, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    bool search = s->lenient && bdrv_is_read_only(bs);
+
+    if ((search && vpc_assume_header(bs, offset)) ||
+        (s->lenient && vpc_header_values_valid(&s->header, NULL))) {
+        vpc_refuse_writing(s, "%s", error_get_pretty(*wrong));
+        return 0;
+    }
+    if (search) {
+        error_append_hint(wrong, "The file has no known layout either. What is "
+                          "in it can be searched with '-f raw'.\n");
+    } else if (memcmp(s->header.cookie, VPC_HEADER_COOKIE, 8)) {
+        error_append_hint(wrong, "'convert --salvage' tries the known layouts "
+                          "of an image that lost its header.\n");
+    }
+    error_propagate(errp, g_steal_pointer(wrong));
+    return -EINVAL;
+}
+
 static int dynamic_read_header(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
@@ -40,22 +66,14 @@ static int dynamic_read_header(BlockDriverState *bs, Error **errp)
         error_setg_errno(errp, -ret, "Could not read the dynamic header");
         return ret;
     }
-    if (!vpc_header_values_valid(&s->header, errp)) {
-        return -EINVAL;
-    }
-    /* A check can repair a checksum, but not values that cannot be used. */
     if (!vpc_header_valid(&s->header, &wrong)) {
-        if (!s->lenient) {
-            error_propagate(errp, g_steal_pointer(&wrong));
-            return -EINVAL;
+        ret = dynamic_doubt_header(bs, offset, &wrong, errp);
+        if (ret < 0) {
+            return ret;
         }
-        vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
     }
     s->header_offset = offset;
-    s->block_size = be32_to_cpu(s->header.block_size);
-    s->block_shift = ctz32(s->block_size);
-    s->bitmap_size = vpc_bitmap_size(s->block_size);
-
+    vpc_use_header(s);
     ret = vpc_reserve_range(s, "Copy of the footer", 0, sizeof(s->footer),
                             errp);
     if (ret == 0) {

@@ -5,6 +5,7 @@
  *   format.c   the structures on the disk, pure functions
  *   open.c     options, the size, whether it may be written to; reopening
  *   footers.c  which footer counts
+ *   lost-header.c  layouts to be tried where the dynamic header is lost
  *   dynamic.c  header and layout of a dynamic disk, what is wrong with it
  *   bat.c      entries of the block allocation table, in memory
  *   structures.c  where all but the blocks lies; reasons not to write
@@ -73,6 +74,7 @@ struct VpcState {
     bool footer_lost;           /* it is the copy at offset 0 */
     char *footer_problem;       /* then: why that at the end is not the one */
     VpcDynHeader header;
+    bool header_assumed;        /* it is not that of the disk, which is lost */
     uint32_t type;              /* VPC_TYPE_* */
     uint64_t size;              /* bytes */
     VpcSizeRule size_rule;
@@ -190,6 +192,15 @@ int vpc_footer_offsets(BlockDriverState *bs, uint64_t offsets[VPC_MAX_FOOTERS]);
  * was opened until then, which closing frees.  Mixed.
  */
 int vpc_open_dynamic(BlockDriverState *bs, Error **errp);
+/* Takes the block size from the header, which is valid.  Plain. */
+void vpc_use_header(VpcState *s);
+/*
+ * Makes s->header, whose copy on the disk at @offset is damaged, that of a known
+ * layout of which every entry is sound, and warns of it.  False: the file has
+ * none, or the header is right but for its checksum; it stays as it was.  Only
+ * for images that are not written to.  Mixed.
+ */
+bool vpc_assume_header(BlockDriverState *bs, uint64_t offset);
 /*
  * No block may lie in the @bytes of the file from @start on, which @what, as an
  * error calls it, has.  0, or -EINVAL with an error: they are not all in the

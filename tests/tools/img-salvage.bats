@@ -188,3 +188,33 @@ table()
     [ "$(wc -l <lost)" -lt 1000 ]
     grep -q 'warning: 524288000000 of 1048576000000 bytes .* 250000 ranges' lost
 }
+
+@test 'a lost dynamic header is that of a known layout, or an error' {
+    needs vpc
+    needs_images
+    local name
+    for name in ext2 qemu vbox virtualpc-dynamic win8 win8.1-1GB; do
+        cp "$MINBLK_TEST_IMAGES/$name.vhd" v
+        chmod u+w v
+        "$MINBLK_IMG" convert -q -f vpc v sound
+        dd if=/dev/zero of=v bs=512 seek=1 count=2 conv=notrunc status=none
+        salvage -f vpc
+        expect_lost
+        grep -q 'offset 512 is damaged; assuming a block allocation table' lost
+        "$MINBLK_IMG" compare -q -f raw -F raw sound r
+        img convert --salvage v r
+        expect_status 0
+        "$MINBLK_IMG" compare -q -f raw -F raw sound r
+        img convert -f vpc v r
+        [[ $stderr == *$'\n'*"'convert --salvage' tries the known layouts"* ]]
+        img check -f vpc v
+        expect_status 2
+        rm -f r sound
+    done
+    # The table is lost, too.
+    dd if=/dev/zero of=v bs=512 seek=3 count=1 conv=notrunc status=none
+    img convert -f vpc --salvage v r
+    expect_status 1
+    [[ $stderr == *"No cookie 'cxsparse'"*$'\n'*"searched with '-f raw'"* ]]
+    [ ! -e r ]
+}
