@@ -9,9 +9,10 @@
  *   MINBLK_FAULT_LOG=FILE          FILE appears when a call has failed
  *
  * CALL is fdatasync, fsync, write (pwrite, pwritev, pwritev2), fallocate,
- * ftruncate, open, submit (of requests to io_uring), or any for
- * all of them but open.  Without MINBLK_FAULT_URING io_uring is made to look as if the kernel
- * lacked it, because its requests cannot fail here one by one.
+ * ftruncate, open, submit (of requests to io_uring), or any for all of them but
+ * open.  Without MINBLK_FAULT_URING io_uring is made to look as if the kernel
+ * lacked it; with it, its requests count as calls, unless any are asked for,
+ * and a request that fails does so with EBADF.
  *
  * Invariants: calls come from several threads, so the count is atomic; what
  * does not fail reaches the next definition of the function, which may be a
@@ -30,6 +31,11 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifdef HAVE_LIBURING
+#include <liburing.h>
+#else
+struct io_uring;
+#endif
 
 static int calls;               /* of the call that is to fail; atomic */
 
@@ -144,10 +150,14 @@ FAULT(int, fallocate64, "fallocate",
 FAULT(int, ftruncate, "ftruncate", (int fd, off_t length), (fd, length))
 FAULT(int, ftruncate64, "ftruncate", (int fd, off64_t length), (fd, length))
 
-int io_uring_queue_init(unsigned entries, void *ring, unsigned flags);
-int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
+int io_uring_queue_init(unsigned entries, struct io_uring *ring,
+                        unsigned flags);
+int io_uring_submit(struct io_uring *ring);
+
+int io_uring_queue_init(unsigned entries, struct io_uring *ring,
+                        unsigned flags)
 {
-    static int (*next)(unsigned entries, void *ring, unsigned flags);
+    static int (*next)(unsigned entries, struct io_uring *ring, unsigned flags);
 
     if (!getenv("MINBLK_FAULT_URING")) {
         return -ENOSYS;
@@ -156,14 +166,50 @@ int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
     return next ? next(entries, ring, flags) : -ENOSYS;
 }
 
-int io_uring_submit(void *ring);
-FAULT(int, io_uring_submit, "submit", (void *ring), (ring))
-
-static bool open_fails(void)
+/* Not as one of any. */
+static bool asked_for(const char *name)
 {
     const char *fault = getenv("MINBLK_FAULT");
+    size_t length = strlen(name);
 
-    return fault && strncmp(fault, "open:", 5) == 0 && fails("open");
+    return fault && strncmp(fault, name, length) == 0 && fault[length] == ':';
+}
+
+#ifdef HAVE_LIBURING
+/* A request whose turn it is gets no file; so its error is EBADF. */
+static void fail_requests(struct io_uring *ring)
+{
+    static const char *const calls_of[256] = {
+        [IORING_OP_WRITEV] = "write",
+        [IORING_OP_FSYNC] = "fdatasync",
+        [IORING_OP_FALLOCATE] = "fallocate",
+    };
+
+    for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++) {
+        struct io_uring_sqe *sqe = &ring->sq.sqes[i & *ring->sq.kring_mask];
+        const char *call = calls_of[sqe->opcode];
+
+        if (call && asked_for(call) && fails(call)) {
+            sqe->fd = -1;
+        }
+    }
+}
+#else
+static void fail_requests(struct io_uring *ring)
+{
+}
+#endif
+
+int io_uring_submit(struct io_uring *ring)
+{
+    static int (*next)(struct io_uring *ring);
+
+    fail_requests(ring);
+    if (fails("submit")) {
+        return -1;
+    }
+    next = dlsym(RTLD_NEXT, "io_uring_submit");
+    return next(ring);
 }
 
 /* FAULT() for the two names of open(), which may have a mode. */
@@ -179,7 +225,7 @@ static bool open_fails(void)
             mode = va_arg(ap, unsigned);                                \
         }                                                               \
         va_end(ap);                                                     \
-        if (open_fails()) {                                             \
+        if (asked_for("open") && fails("open")) {                                             \
             return -1;                                                  \
         }                                                               \
         if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \
