@@ -190,6 +190,21 @@ int coroutine_fn file_co_create(BlockdevCreateOptions *options, Error **errp)
                                                   : PREALLOC_MODE_OFF, errp);
 }
 
+/* No file is made under the name of a device that is not there. */
+static int file_check_device(BlockDriver *drv, const char *filename,
+                             Error **errp)
+{
+    struct stat st;
+
+    if (stat(filename, &st) < 0) {
+        error_setg_errno(errp, errno, "Protocol driver '%s' does not support "
+                         "image creation, and opening the image failed: Could "
+                         "not open '%s'", drv->format_name, filename);
+        return -errno;
+    }
+    return file_check_type(drv, filename, &st, errp);
+}
+
 int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
                                      QemuOpts *opts, Error **errp)
 {
@@ -198,7 +213,11 @@ int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
     uint64_t size;
     PreallocMode mode;
 
-    strstart(filename, "file:", &filename);
+    filename = file_strip_prefix(filename);
+    if (!strcmp(drv->format_name, FILE_DEVICE_DRIVER) &&
+        file_check_device(drv, filename, errp) < 0) {
+        return -EINVAL;
+    }
     size = qemu_opt_get_size_del(opts, BLOCK_OPT_SIZE, 0);
     qemu_opt_get_size_del(opts, BLOCK_OPT_EXTENT_SIZE_HINT, 0);
     prealloc = qemu_opt_get_del(opts, BLOCK_OPT_PREALLOC);

@@ -6,8 +6,9 @@
  * processes see (file-posix-lock.c).
  *
  * Invariants:
- *   - Only regular files and block devices are opened; a FIFO or a character
- *     device is refused before it could block or be disturbed.
+ *   - Only regular files and block devices are opened, and character devices
+ *     that the user calls devices; all else, as a FIFO, is refused before it
+ *     could block or be disturbed.
  *   - A reopening replaces the descriptor only when it is committed, and never
  *     leaves a moment without locks.
  */
@@ -41,10 +42,17 @@ const char *const file_strong_opts[] = { "filename", NULL };
 /* ---- opening ------------------------------------------------------------ */
 
 /* A name may begin with "file:" so that one with a colon can be given. */
+const char *file_strip_prefix(const char *filename)
+{
+    if (!strstart(filename, "file:", &filename)) {
+        strstart(filename, FILE_DEVICE_DRIVER ":", &filename);
+    }
+    return filename;
+}
+
 void file_parse_filename(const char *filename, QDict *options, Error **errp)
 {
-    strstart(filename, "file:", &filename);
-    qdict_put_str(options, "filename", filename);
+    qdict_put_str(options, "filename", file_strip_prefix(filename));
 }
 
 /* The kernel's open flags for BDRV_O_* @flags. */
@@ -108,12 +116,23 @@ static int file_check_locks(FileState *s, int fd, const char *name,
     return 0;
 }
 
-/* Refuses what would block or be disturbed by being opened. */
-static int file_check_type(const char *filename, const struct stat *st,
-                           Error **errp)
+/*
+ * A character device is opened only if the user says that it is a device, as
+ * opening may do something to it.
+ */
+int file_check_type(const BlockDriver *drv, const char *filename,
+                    const struct stat *st, Error **errp)
 {
-    if (S_ISREG(st->st_mode) || S_ISBLK(st->st_mode)) {
+    bool device = !strcmp(drv->format_name, FILE_DEVICE_DRIVER);
+
+    if (S_ISBLK(st->st_mode) ||
+        (device ? S_ISCHR(st->st_mode) : S_ISREG(st->st_mode))) {
         return 0;
+    }
+    if (device) {
+        error_setg(errp, "'%s' driver requires '%s' to be either a character "
+                   "or block device", drv->format_name, filename);
+        return -EINVAL;
     }
     if (S_ISDIR(st->st_mode)) {
         error_setg_errno(errp, EISDIR, "Could not open '%s'", filename);
@@ -153,7 +172,7 @@ static int file_open_image(BlockDriverState *bs, const char *filename,
     int fd, ret;
 
     if (stat(filename, &st) == 0) {
-        ret = file_check_type(filename, &st, errp);
+        ret = file_check_type(bs->drv, filename, &st, errp);
         if (ret < 0) {
             return ret;
         }
@@ -178,8 +197,10 @@ static int file_open_image(BlockDriverState *bs, const char *filename,
 }
 
 /* Sets is_device, the numbers and whether locks can be used, from the open file. */
-static int file_examine(FileState *s, const char *filename, Error **errp)
+static int file_examine(BlockDriverState *bs, const char *filename,
+                        Error **errp)
 {
+    FileState *s = bs->opaque;
     struct stat st;
     int ret;
 
@@ -188,11 +209,11 @@ static int file_examine(FileState *s, const char *filename, Error **errp)
         error_setg_errno(errp, errno, "Could not stat '%s'", filename);
         return ret;
     }
-    ret = file_check_type(filename, &st, errp);
+    ret = file_check_type(bs->drv, filename, &st, errp);
     if (ret < 0) {
         return ret;
     }
-    s->is_device = S_ISBLK(st.st_mode);
+    s->is_device = !S_ISREG(st.st_mode);
     s->dev = s->is_device ? st.st_rdev : st.st_dev;
     s->ino = st.st_ino;
     return file_check_locks(s, s->file.fd, filename, errp);
@@ -212,7 +233,8 @@ int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
     }
     filename = qemu_opt_get(opts, "filename");
     if (!filename) {
-        error_setg(errp, "The 'file' block driver requires a file name");
+        error_setg(errp, "The '%s' block driver requires a file name",
+                   bs->drv->format_name);
         return -EINVAL;
     }
     ret = file_read_options(s, bdrv_get_aio_context(bs), opts, flags, errp);
@@ -224,7 +246,7 @@ int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
         return ret;
     }
     io_file_init(&s->file, ret);
-    ret = file_examine(s, filename, errp);
+    ret = file_examine(bs, filename, errp);
     if (ret < 0) {
         close(s->file.fd);
         return ret;

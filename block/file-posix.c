@@ -314,7 +314,7 @@ static int coroutine_fn file_co_truncate(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
-BlockDriver bdrv_file = {
+static BlockDriver bdrv_file = {
     .format_name = "file",
     .protocol_name = "file",
     .instance_size = sizeof(FileState),
@@ -361,6 +361,13 @@ BlockDriver bdrv_file = {
 
 static void bdrv_file_init(void)
 {
+    static BlockDriver device;
+
+    device = bdrv_file;
+    device.format_name = device.protocol_name = FILE_DEVICE_DRIVER;
+    /* The layer's own names of the driver to create with are those of files. */
+    device.bdrv_co_create = NULL;
+    bdrv_register(&device);
     bdrv_register(&bdrv_file);
 }
 

@@ -13,6 +13,7 @@
 #ifndef BLOCK_FILE_POSIX_H
 #define BLOCK_FILE_POSIX_H
 
+#include <sys/stat.h>
 #include "block/block_int.h"
 #include "minblk/io-engine.h"
 
@@ -23,7 +24,7 @@ typedef struct FileState {
     ino_t ino;                 /* ... and st_ino: these tell which file it is */
     IoFile file;               /* file.fd is the descriptor */
     IoEngine *engine;          /* borrowed from the context */
-    bool is_device;            /* a block device, else a regular file */
+    bool is_device;            /* else a regular file */
 
     bool use_locks;
     bool locks_required;       /* locking=on: a file without locks is refused */
@@ -38,7 +39,8 @@ typedef struct FileState {
     bool no_zero_range;        /* ... or to zero a range */
 } FileState;
 
-extern BlockDriver bdrv_file;
+/* The other name of the driver `file`, under which it opens only devices. */
+#define FILE_DEVICE_DRIVER "host_device"
 
 /* ---- file-posix-open.c: plain ------------------------------------------- */
 
@@ -50,6 +52,13 @@ extern const char *const file_strong_opts[];
  * the other end of a FIFO.  The descriptor, which blocks, or -errno.
  */
 int file_open_fd(const char *filename, int oflags);
+
+/* Past the prefix of the protocol, if @filename has one. */
+const char *file_strip_prefix(const char *filename);
+
+/* Does @drv open what @st is?  0, or -errno with @errp set. */
+int file_check_type(const BlockDriver *drv, const char *filename,
+                    const struct stat *st, Error **errp);
 
 void file_parse_filename(const char *filename, QDict *options, Error **errp);
 int file_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);

@@ -151,6 +151,18 @@ bool cmd_clear_bits(void *member, const CmdOption *option, const char *value)
     return true;
 }
 
+bool cmd_set_ignored(void *member, const CmdOption *option, const char *value)
+{
+    static int warned;
+    int bit = 1 << option->max;
+
+    if (!(warned & bit)) {
+        warn_report("--%s is ignored: %s", option->name, option->what);
+    }
+    warned |= bit;
+    return true;
+}
+
 bool cmd_set_prealloc(void *member, const CmdOption *option, const char *value)
 {
     const QEnumLookup *lookup = &PreallocMode_lookup;
@@ -382,7 +394,14 @@ void cmdline_print_options(const CmdOption *options)
 
 void cmdline_print_version(void)
 {
-    printf("%s version %s\n", error_get_progname(), MINBLK_VERSION);
+    const char *prog = error_get_progname();
+
+    /* Scripts that call it so parse the number, as one of what they know. */
+    if (strcmp(prog, "qemu-img") == 0 || strcmp(prog, "qemu-io") == 0) {
+        printf("%s version 7.2.0 (minblk %s)\n", prog, MINBLK_VERSION);
+    } else {
+        printf("%s version %s\n", prog, MINBLK_VERSION);
+    }
 }
 
 static void cmd_print_format(void *opaque, const char *name)

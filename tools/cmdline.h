@@ -74,15 +74,26 @@ struct CmdOption {
     bool required;          /* the help shows it without brackets */
 };
 
+/*
+ * Options of qemu-img and qemu-io that are taken and ignored, with one warning
+ * each, because what they are about is not there.
+ */
+#define CMD_OBJECT \
+    { 0, "object", "OBJECT", NULL, cmd_set_ignored, 0, \
+      "no format here needs an object", .max = 0 }
+#define CMD_TRACE \
+    { 'T', "trace", "EVENTS", NULL, cmd_set_ignored, 0, \
+      "there are no trace events", .max = 1 }
+
 /* The end of a table. */
 #define CMD_END { 0 }
 
 /*
  * Setters: a const char *, a bool, bits of an int; a PreallocMode; the engine
- * among BDRV_O_* in an int.
+ * among BDRV_O_* in an int; nothing, with a warning.
  */
 CmdSet cmd_set_string, cmd_set_true, cmd_set_bits, cmd_clear_bits;
-CmdSet cmd_set_prealloc, cmd_set_aio;
+CmdSet cmd_set_prealloc, cmd_set_aio, cmd_set_ignored;
 
 /*
  * Reads the options of @argv into @args, and moves operands after them.

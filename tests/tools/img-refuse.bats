@@ -53,7 +53,7 @@ teardown()
 }
 
 @test 'snapshot: no format has any' {
-    for what in '' -l '-c name' '-a name' '-d name'; do
+    for what in '-c name' '-a name' '-d name'; do
         # shellcheck disable=SC2086
         img snapshot $what r
         expect_failure 1 \

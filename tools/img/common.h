@@ -122,7 +122,7 @@ CmdSet img_set_json, img_set_size, img_set_list, img_set_cache, img_set_help;
     { 'U', "force-share", NULL, "also while another process writes to it", \
       cmd_set_true, offsetof(T, m) }
 /* Ends each table. */
-#define IMG_END { 'h', "help", .set = img_set_help }, CMD_END
+#define IMG_END CMD_OBJECT, { 'h', "help", .set = img_set_help }, CMD_END
 
 /*
  * A size of @min to @max bytes given as @text, @what naming it in the message.

@@ -72,6 +72,7 @@ static bool img_main_version(void *member, const CmdOption *option,
 static const CmdOption main_options[] = {
     { 'h', "help", .set = img_main_help },
     { 'V', "version", .set = img_main_version },
+    CMD_OBJECT, CMD_TRACE,
     CMD_END
 };
 

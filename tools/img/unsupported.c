@@ -16,8 +16,7 @@ typedef struct UnsupportedArgs {
     ImgOpen backing_how;        /* of the other image */
     const char *backing;        /* -b; NULL: not given */
     int64_t number;             /* a rate, or a granularity; 0: not given */
-    int actions;                /* BITMAP_* */
-    bool chosen;                /* what to do with a snapshot */
+    int actions;                /* BITMAP_*; the letter of snapshot's option */
     bool unsafe;
 } UnsupportedArgs;
 
@@ -201,16 +200,17 @@ const ImgCommand img_rebase = {
 static bool snapshot_set_action(void *member, const CmdOption *option,
                                 const char *value)
 {
-    bool *chosen = member;
+    int *action = member;
 
-    if (*chosen) {
+    if (*action) {
         img_usage_error("Cannot mix '-l', '-a', '-c', '-d'");
     }
-    return *chosen = true;
+    *action = option->letter;
+    return true;
 }
 
 #define SNAPSHOT_ROW(letter, arg, help) \
-    { letter, NULL, arg, help, snapshot_set_action, MEMBER(chosen) }
+    { letter, NULL, arg, help, snapshot_set_action, MEMBER(actions) }
 
 static const CmdOption snapshot_options[] = {
     SNAPSHOT_ROW('l', NULL, "list them (default)"),
@@ -227,10 +227,15 @@ static const CmdOption snapshot_options[] = {
 static int snapshot_run(int argc, char **argv)
 {
     UnsupportedArgs args = { 0 };
+    g_autoptr(BlockBackend) blk = NULL;
 
     img_read_options(&args, argc, argv);
-    return unsupported_by(img_open_operand(&args.how, argc, argv),
-                          "Snapshots inside an image are");
+    blk = img_open_operand(&args.how, argc, argv);
+    /* No format has any, so there is nothing to list. */
+    return !args.actions || args.actions == 'l'
+               ? 0
+               : unsupported_by(g_steal_pointer(&blk),
+                                "Snapshots inside an image are");
 }
 
 const ImgCommand img_snapshot = {

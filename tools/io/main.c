@@ -75,6 +75,7 @@ static const CmdOption main_options[] = {
       io_set_discard, MEMBER(how) },
     { 'U', "force-share", NULL, "share the image with its writers; needs -r",
       cmd_set_true, MEMBER(how.force_share) },
+    CMD_OBJECT, CMD_TRACE,
     { 'h', "help", NULL, "print this and exit", io_set_help },
     { 'V', "version", NULL, "print the version and exit", io_set_version },
     CMD_END
