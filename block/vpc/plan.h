@@ -60,7 +60,8 @@ typedef struct VpcTraits {
     VpcFooter footer;
     uint64_t size;              /* of the disk as the product sees it, bytes */
     uint32_t block_size;        /* 0: a fixed disk */
-    uint64_t file_length;       /* bytes, not rounded up */
+    uint64_t file_length;       /* bytes, not rounded up; judged of a fixed
+                                   disk, or where a footer is not whole */
     uint64_t unused_offset;     /* the field that has nothing to say: of the
                                    footer of a fixed disk, else of the header */
     bool sparse;                /* its blocks, or disk, have no space on the

@@ -253,7 +253,7 @@ static VpcTraits target_plan_traits(const VpcPlan *plan)
         .footer = plan->footer,
         .size = plan->size,
         .block_size = plan->layout.block_size,
-        .file_length = vpc_plan_length(plan, 0),
+        .file_length = plan->size + VPC_SECTOR,
         .unused_offset = UINT64_MAX,
         .sparse = plan->prealloc == PREALLOC_MODE_METADATA ||
                   (fixed && plan->prealloc == PREALLOC_MODE_OFF),

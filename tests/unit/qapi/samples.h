@@ -54,6 +54,7 @@ OBJECT(BlockdevRef)
 OBJECT(BlockdevRefOrNull)
 OBJECT(ImageCheck)
 OBJECT(ImageCheckFinding)
+OBJECT(ImageCheckRefusal)
 OBJECT(ImageInfo)
 OBJECT(ImageInfoSpecific)
 OBJECT(ImageInfoSpecificVpc)
@@ -94,8 +95,8 @@ static const Sample samples[] = {
            "{\"file\": \"n\", \"size\": 3, \"subformat\": \"fixed\", "
            "\"force-size\": true, \"block-size\": 4096, \"preallocation\": "
            "\"metadata\", \"creator\": \"win \", \"creator-os\": \"Wi2k\", "
-           "\"creator-version\": \"6.3\", \"uuid\": \"u\", \"timestamp\": "
-           "946684800, \"target\": \"xenserver\"}"),
+           "\"creator-version\": \"6.3\", \"uuid\": \"u\", \"geometry\": "
+           "\"1/2/3\", \"timestamp\": 946684800, \"target\": \"xenserver\"}"),
     SAMPLE(BlockdevOptions, "{\"driver\": \"null-co\"}"),
     SAMPLE(BlockdevOptions,
            "{\"driver\": \"raw\", \"node-name\": \"top\", \"discard\": "
@@ -157,10 +158,12 @@ static const Sample samples[] = {
            "\"a\", \"format\": \"vdi\", \"fragmented-clusters\": 10, "
            "\"findings\": [{\"grade\": \"leak\", \"offset\": 1, \"field\": "
            "\"f\", \"value\": \"v\", \"expected\": \"e\", \"fixed\": "
-           "true}]}"),
+           "true}], \"refusals\": [{\"problem\": \"p\"}]}"),
     SAMPLE(ImageCheckFinding,
            "{\"grade\": \"warning\", \"offset\": 0, \"field\": \"\", "
            "\"value\": \"\", \"expected\": \"\", \"fixed\": false}"),
+    SAMPLE(ImageCheckRefusal,
+           "{\"problem\": \"p\", \"command\": \"c\"}"),
     SAMPLE(ImageInfo,
            "{\"virtual-size\": 0, \"filename\": \"\", \"format\": \"raw\"}"),
     SAMPLE(ImageInfo,
