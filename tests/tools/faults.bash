@@ -64,14 +64,18 @@ each_fault()
 # every_call COMMAND...: each call that is made fails, whichever that is.
 every_call()
 {
-    local call
+    local call before
     tried=0
     for call in 'write ENOSPC' 'fdatasync EIO' 'fsync EIO' 'fallocate ENOSPC' \
             'ftruncate ENOSPC' 'open EIO'; do
         # shellcheck disable=SC2086
+        before=$tried
         each_fault $call "$@" || return
+        # Whatever else it does, it flushes.
+        [[ $call != fdatasync* || $tried -gt $before ]] ||
+            { echo "no $call"; return 1; }
     done
-    # Else nothing was tested.
+    # Else next to nothing was tested.
     [ $tried -gt 4 ] || { echo "only $tried calls"; return 1; }
 }
 

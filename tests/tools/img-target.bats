@@ -137,7 +137,7 @@ and has been removed" && $fault == write* ]]
     [ -L link ]
 }
 
-@test 'SIGINT and SIGTERM end convert and dd; a new target is removed' {
+@test 'SIGINT and SIGTERM end convert and create; a new target is removed' {
     needs null-co
     make_source
     for name in INT TERM; do
@@ -149,6 +149,9 @@ and has been removed" && $fault == write* ]]
     # While it is made, too.
     interrupt TERM dst "$MINBLK_IMG" convert -O raw -o preallocation=full \
         --image-opts driver=null-co,size=1G,latency-ns=1000000000 dst
+    same_text 'standard error' "$removed" "$(cat err)"
+    [ ! -e dst ]
+    interrupt TERM dst "$MINBLK_IMG" create -q -o preallocation=full dst 8G
     same_text 'standard error' "$removed" "$(cat err)"
     [ ! -e dst ]
 }
