@@ -96,7 +96,6 @@ static int coroutine_fn bat_load_page(BlockDriverState *bs, uint32_t index)
     }
     for (uint32_t i = 0; i < count; i++) {
         page->entry[i] = be32_to_cpu(page->entry[i]);
-        vpc_put_bit(page->full, i, vpc_batmap_full(s, first + i));
     }
     while (bat->resident >= MAX_RESIDENT &&
            (old = QTAILQ_FIRST(&bat->clean))) {

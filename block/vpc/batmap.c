@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * XenServer's batmap: one bit a block, set when the block's sector bitmap is
- * all ones, so that it need not be read.  Its header is the sector after the
- * padded BAT.
+ * XenServer's batmap: where a bit is set, the block's sector bitmap is all
+ * ones, so that it need not be read.  Its header is the sector after the padded
+ * BAT.
  *
  * Invariants:
- *   - A bit that is set on the disk is true there, of the BAT and the bitmaps
+ *   - The sector bitmap counts: the map is never read instead of it, because a
+ *     writer that was killed, or that does not know of the map, leaves bits that
+ *     are not true.  It is kept for XenServer, which believes it.
+ *   - A bit that is set on the disk stays true there, of the BAT and the bitmaps
  *     that a power cut may leave beside it.  So bits are only ever cleared,
  *     which is true of any image: a bit may be clear though the bitmap is all
  *     ones. The map is written before the flush of the file, so that the bit is
@@ -22,7 +25,6 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
-#include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "flush.h"
 #include "vpc.h"
@@ -197,9 +199,6 @@ int vpc_batmap_place(BlockDriverState *bs, const GArray *starts, Error **errp)
         s->reserved_count = reserved;
         vpc_batmap_close(s);
         vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
-    } else if (ret == 0 && !b->trusted && !s->lenient) {
-        warn_report("'%s': the checksum of the batmap is wrong, so it is not "
-                    "used", bs->filename);
     }
     return ret;
 }
@@ -248,29 +247,37 @@ static void batmap_copy_done(VpcState *s, const VpcCopy *copy, bool written)
     }
 }
 
-/* The map, then its header, whose checksum is that of the copy. */
+/*
+ * One write for the map and its header, whose checksum is that of the copy, so
+ * that no process is killed between the two; where they do not stand together,
+ * the map comes first.
+ */
 void vpc_batmap_take_copies(BlockDriverState *bs, GArray *copies)
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
-    void *data;
+    uint64_t header_bytes = sizeof(b->header);
+    bool together = b->offset == b->header_offset + header_bytes;
+    uint8_t *data;
 
     if (!b->dirty) {
         return;
     }
-    data = vpc_add_copy(bs, copies, (VpcCopy) {
-        .offset = b->offset,
-        .bytes = b->bytes,
-        .done = batmap_copy_done,
-    });
-    memcpy(data, b->map, b->bytes);
     b->header.checksum = cpu_to_be32(vpc_batmap_checksum(&b->header, b->map,
                                                          b->bytes));
     data = vpc_add_copy(bs, copies, (VpcCopy) {
-        .offset = b->header_offset,
-        .bytes = sizeof(b->header),
+        .offset = together ? b->header_offset : b->offset,
+        .bytes = b->bytes + (together ? header_bytes : 0),
         .done = batmap_copy_done,
     });
-    memcpy(data, &b->header, sizeof(b->header));
+    memcpy(data + (together ? header_bytes : 0), b->map, b->bytes);
+    if (!together) {
+        data = vpc_add_copy(bs, copies, (VpcCopy) {
+            .offset = b->header_offset,
+            .bytes = header_bytes,
+            .done = batmap_copy_done,
+        });
+    }
+    memcpy(data, &b->header, header_bytes);
     b->dirty = false;
 }

@@ -2,9 +2,12 @@
 /*
  * Check of the sector bitmaps, and of XenServer's batmap against them.
  *
- * Invariant: a bit of the batmap that is set on the disk after a repair belongs
- * to a block whose bitmap is full, because such a block is read without its
- * bitmap; bits that could be set, but are not, are no finding.
+ * Invariants:
+ *   - A bit of the batmap that is set on the disk after a repair belongs to a
+ *     block whose bitmap is full, because XenServer reads such a block without
+ *     its bitmap; bits that could be set, but are not, are no finding.
+ *   - A map that is wrong is a warning: a writer that is killed leaves it, and
+ *     the bitmaps count.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -161,7 +164,7 @@ int vpc_check_bitmaps(VpcCheck *c)
             return ret;
         }
         if (be32_to_cpu(c->batmap.checksum) != bitmaps_batmap_checksum(c)) {
-            vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
+            vpc_found(c, BDRV_FINDING_WARNING, BDRV_FIX_ERRORS,
                       b->header_offset + 24, "checksum of the batmap",
                       g_strdup_printf("0x%08x",
                                       be32_to_cpu(c->batmap.checksum)),

@@ -40,6 +40,7 @@ void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
                       uint32_t other)
 {
     bool stale = fault == VPC_FAULT_STALE;
+    bool harmless = stale || fault == VPC_FAULT_BATMAP;
     VpcFinding *last = c->findings->len
                        ? &g_array_index(c->findings, VpcFinding,
                                         c->findings->len - 1) : NULL;
@@ -51,7 +52,7 @@ void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
         return;
     }
     findings_add(c, (VpcFinding) {
-        .grade = stale ? BDRV_FINDING_WARNING : BDRV_FINDING_CORRUPTION,
+        .grade = harmless ? BDRV_FINDING_WARNING : BDRV_FINDING_CORRUPTION,
         .repair = stale ? 0 : BDRV_FIX_ERRORS,
         .fault = fault,
         .offset = offset,

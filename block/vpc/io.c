@@ -119,6 +119,8 @@ static int coroutine_fn io_write_present(BlockDriverState *bs,
     ret = bdrv_co_pwritev_part(bs->file, vpc_data_offset(s, entry->sector) +
                                p->offset, p->bytes, qiov, p->done, 0);
     if (bitmap) {
+        /* Should XenServer's map call it full, that is not true. */
+        vpc_batmap_clear(s, p->block);
         if (ret == 0) {
             vpc_bitmap_set(s, bitmap, p->offset / VPC_SECTOR,
                            p->bytes / VPC_SECTOR);

@@ -469,14 +469,14 @@ static void test_batmap(void)
     set_batmap(&f, 0x20, ~0x20u);
     assert_sound(&f);
     set_batmap(&f, 0x60, ~0x61u);
-    assert_findings(&f, 0, "C@2072 checksum of the batmap is 0xffffff9e, "
+    assert_findings(&f, 0, "W@2072 checksum of the batmap is 0xffffff9e, "
                     "expected 0xffffff9f\n");
     set_batmap(&f, 0xe0, ~0xe0u);
-    assert_findings(&f, 0, "C@2560 batmap bit of block 0 is 1, expected 0, as "
+    assert_findings(&f, 0, "W@2560 batmap bit of block 0 is 1, expected 0, as "
                     "the sector bitmap is not full\n");
     disk_flip(f.disk, 3584, 0x80);
     set_batmap(&f, 0x40, ~0x40u);
-    assert_findings(&f, 0, "C@2560 batmap bit of block 1 is 1, expected 0\n"
+    assert_findings(&f, 0, "W@2560 batmap bit of block 1 is 1, expected 0\n"
                     "W@4096 unused sectors of block 1\n");
     end(&f);
 }

@@ -15,7 +15,6 @@
 
 static const VhdSpec small = { .size = 4 * BLOCK };
 static const VhdSpec windows = { .size = 4 * BLOCK, .windows = true };
-static const VhdSpec xen = { .size = 4 * BLOCK, .batmap = true };
 static const VhdSpec small_fixed = {
     .size = 4 * BLOCK, .type = VPC_TYPE_FIXED,
 };
@@ -168,16 +167,6 @@ static void locator_in_block(Fixture *f)
     mem_disk_write(f->disk, block_at(f, 1) + 512 + 4096, text, sizeof(text));
 }
 
-static void batmap_checksum(Fixture *f)
-{
-    disk_flip(f->disk, 2048 + 27, 1);
-}
-
-static void batmap_bits(Fixture *f)
-{
-    disk_flip(f->disk, 2560, 0x90);
-}
-
 static void lost_inside(Fixture *f)
 {
     vhd_add_block(f->disk, &f->image, 0, 0, BLOCK / 512, 0xdd);
@@ -296,8 +285,6 @@ static const RepairCase cases[] = {
       reads_half, 2 },
     { "A4-locator", &small, locator_in_block, reads_around_locator, 1, 0,
       true },
-    { "batmap-checksum", &xen, batmap_checksum, reads_all, 1 },
-    { "batmap-bits", &xen, batmap_bits, reads_all, 3 },
     { "lost-inside", &small, lost_inside, reads_block_3, 0 },
     { "lost-at-end", &small, lost_at_end, reads_all, 0 },
     { "everything", &small, everything, reads_1_and_2, 5, 1 },
