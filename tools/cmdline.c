@@ -404,6 +404,12 @@ void cmdline_print_version(void)
     }
 }
 
+void cmdline_hint_force_share(void)
+{
+    error_printf("With -U it is read all the same, though it may change "
+                 "meanwhile\n");
+}
+
 static void cmd_print_format(void *opaque, const char *name)
 {
     printf(" %s", name);

@@ -120,6 +120,9 @@ void cmdline_print_options(const CmdOption *options);
 /* Prints `PROG version X.Y.Z`. */
 void cmdline_print_version(void);
 
+/* Prints a hint at -U, after a lock has kept an image from being read. */
+void cmdline_hint_force_share(void);
+
 /* Prints the names of all drivers, each after a blank, and a newline. */
 void cmdline_print_formats(void);
 

@@ -214,6 +214,28 @@ expect_error()
     expect_out ''
 }
 
+@test 'a reader that a lock keeps out is told of -U' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 1M
+    coproc "$MINBLK_IO" -f vpc v
+    pid=$COPROC_PID
+    read -r -N 11 -u "${COPROC[0]}" _
+    hint='With -U it is read all the same, though it may change meanwhile'
+    io -r -f vpc v -c length
+    expect_status 1
+    expect_err "minblk-io: can't open device v: Failed to get shared \"write\" lock
+Is another process using the image [v]?
+$hint"
+    io -f vpc v -c length
+    expect_status 1
+    [[ $stderr != *"$hint" ]]
+    io -r -f vpc nosuch -c length
+    expect_status 1
+    [[ $stderr != *"$hint" ]]
+    echo quit >&"${COPROC[1]}"
+    wait "$pid"
+}
+
 @test 'a second writer is refused' {
     truncate -s 1M r
     coproc "$MINBLK_IO" -f raw r

@@ -161,9 +161,6 @@ void img_check_open(ImgOpen *how);
  */
 BlockBackend *img_try_open(const char *name, const ImgOpen *how, Error **errp);
 
-/* Prints a hint at -U, after a lock has kept an image from being read. */
-void img_hint_force_share(void);
-
 /* The same as img_try_open(); reports, naming the image. */
 BlockBackend *img_open(const char *name, const ImgOpen *how);
 

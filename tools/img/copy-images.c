@@ -53,7 +53,7 @@ bool copy_images_open(CopyImages *images, char **names, int n,
             blk_set_perm(source->blk, BLK_PERM_CONSISTENT_READ, shared,
                          lenient ? NULL : &err) < 0 && !lenient) {
             error_reportf_err(err, "Could not open '%s': ", name);
-            img_hint_force_share();
+            cmdline_hint_force_share();
             return false;
         }
         source->start = start;

@@ -62,12 +62,6 @@ BlockBackend *img_try_open(const char *name, const ImgOpen *how, Error **errp)
     return blk;
 }
 
-void img_hint_force_share(void)
-{
-    error_printf("With -U it is read all the same, though it may change "
-                 "meanwhile\n");
-}
-
 BlockBackend *img_open(const char *name, const ImgOpen *how)
 {
     Error *err = NULL;
@@ -82,7 +76,7 @@ BlockBackend *img_open(const char *name, const ImgOpen *how)
             g_autoptr(BlockBackend) other = img_try_open(name, &shared, NULL);
 
             if (other) {
-                img_hint_force_share();
+                cmdline_hint_force_share();
             }
         }
     }

@@ -62,6 +62,7 @@ bool io_set_options(void *member, const CmdOption *option, const char *list)
 int io_open_image(IoSession *s, IoOpen *how, const char *name)
 {
     QDict *options = how->options ? how->options : qdict_new();
+    g_autoptr(QDict) shared = NULL;
     Error *err = NULL;
 
     /* From here on they are the layer's, or unreferenced below. */
@@ -74,10 +75,23 @@ int io_open_image(IoSession *s, IoOpen *how, const char *name)
     if (how->force_share) {
         qdict_put_bool(options, BDRV_OPT_FORCE_SHARE, true);
     }
+    shared = qdict_clone_shallow(options);
     s->blk = blk_new_open(how->filename, NULL, options, how->flags, &err);
     if (!s->blk) {
         error_reportf_err(err, "can't open%s%s: ", name ? " device " : "",
                           name ? name : "");
+        if (!how->force_share && !(how->flags & BDRV_O_RDWR)) {
+            BlockBackend *blk;
+
+            qdict_put_bool(shared, BDRV_OPT_FORCE_SHARE, true);
+            blk = blk_new_open(how->filename, NULL, g_steal_pointer(&shared),
+                               how->flags, NULL);
+            if (blk) {
+                /* So it was a lock. */
+                cmdline_hint_force_share();
+                blk_unref(blk);
+            }
+        }
         return -EINVAL;
     }
     blk_set_enable_write_cache(s->blk, !how->writethrough);
