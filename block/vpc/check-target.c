@@ -8,6 +8,7 @@
  *     an image that the product takes, with all of the disk.
  */
 #include "qemu/osdep.h"
+#include "minblk/suggest.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
 #include "plan.h"
@@ -111,12 +112,12 @@ int vpc_check_target(BlockDriverState *bs, const char *target,
     VpcTraits traits;
 
     if (product < 0) {
+        g_autofree char *values =
+            suggest_values(target, BlockdevVpcTarget_lookup.array,
+                           BlockdevVpcTarget_lookup.size);
+
         error_setg(errp, "Unknown target '%s'", target);
-        error_append_hint(errp, "Known targets:");
-        for (int i = 0; i < BLOCKDEV_VPC_TARGET__MAX; i++) {
-            error_append_hint(errp, " %s", BlockdevVpcTarget_str(i));
-        }
-        error_append_hint(errp, "\n");
+        error_append_hint(errp, "%s", values);
         return -EINVAL;
     }
     all.refused = g_array_new(false, false, sizeof(Refused));

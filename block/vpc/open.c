@@ -219,8 +219,8 @@ static int load_by_type(BlockDriverState *bs, Error **errp)
     current = be64_to_cpu(s->footer.current_size);
     if (current > s->footer_offset) {
         error_setg(errp, "Fixed disk of %" PRIu64 " bytes with its footer does "
-                   "not fit into the file of %" PRIu64 " bytes", current,
-                   s->file_length);
+                   "not fit into the file of %" PRIu64 " bytes; give -f raw to "
+                   "read what is left", current, s->exact_length);
         return -EINVAL;
     }
     return 0;

@@ -368,7 +368,7 @@ Image end offset: 30000640"
     img check --target=nosuch v
     expect_status 1
     expect_err "minblk-img: Unknown target 'nosuch'
-Known targets: azure hyperv xenserver virtualbox virtualpc"
+Accepted values: azure, hyperv, xenserver, virtualbox, virtualpc"
     truncate -s 1M r
     img check -f raw --target=azure r
     expect_status 63
