@@ -129,3 +129,25 @@ END
     expect_out 'read failed: Input/output error'
     expect_err 'minblk-io: blkverify: read offset=0 bytes=4096 contents mismatch at offset 1234'
 }
+
+# As QEMU has it: A is stopped, B waits for A, and C overlaps B alone.
+@test 'a request that waits is overtaken' {
+    local program
+    truncate -s 1M disk
+    for program in "$MINBLK_IO" qemu-io; do
+        command -v "$program" >/dev/null || continue
+        say timeout 30 "$program" --image-opts \
+            -c 'break pwritev_rmw_after_head A' -c 'aio_write -P 1 512 512' \
+            -c 'wait_break A' -c 'aio_write -P 2 1k 8k' \
+            -c 'write -P 3 5k 512' -c 'resume A' -c aio_flush \
+            -c 'read -P 1 512 512' -c 'read -P 2 1k 8k' "$debug,file.align=4096"
+        expect_status 0
+        expect_lines "blkdebug: Suspended request 'A'" \
+            'wrote 512/512 bytes at offset 5120' '512 bytes, 1 ops; TIME' \
+            "blkdebug: Resuming request 'A'" \
+            'wrote 512/512 bytes at offset 512' '512 bytes, 1 ops; TIME' \
+            'wrote 8192/8192 bytes at offset 1024' '8 KiB, 1 ops; TIME' \
+            'read 512/512 bytes at offset 512' '512 bytes, 1 ops; TIME' \
+            'read 8192/8192 bytes at offset 1024' '8 KiB, 1 ops; TIME'
+    done
+}

@@ -183,6 +183,7 @@ typedef struct Race {
     int64_t offset;                /* of a write; a truncate: the new size */
     bool truncate;
     int *left;
+    int64_t *size;                 /* of the file, as the ends so far say */
 } Race;
 
 static void coroutine_fn race_entry(void *opaque)
@@ -199,17 +200,18 @@ static void coroutine_fn race_entry(void *opaque)
         ret = bdrv_co_pwrite(r->d->child, r->offset, sizeof(data), data, 0);
     }
     g_assert_cmpint(ret, ==, 0);
+    *r->size = r->truncate ? r->offset : MAX(*r->size, r->offset + 700);
     (*r->left)--;
 }
 
-/* In order of arrival: the model does one after the other. */
+/* In the order of their ends: the model does one after the other. */
 static void test_race(void)
 {
     int round, i, left;
 
     for (round = 0; round < 100; round++) {
         FakeDisk *d = fake_file_new(g_random_int_range(0, 20000));
-        int64_t size = d->size;
+        int64_t size = d->size, last = size;
         Race r[12];
 
         d->limits.request_alignment = round % 2 ? 512 : 4096;
@@ -218,13 +220,13 @@ static void test_race(void)
         left = G_N_ELEMENTS(r);
         for (i = 0; i < (int)G_N_ELEMENTS(r); i++) {
             r[i] = (Race) { d, g_random_int_range(0, 20000), i % 3 == 0,
-                            &left };
-            /* Writes past the present end only: their order is fixed. */
+                            &left, &size };
+            /* Most writes past the end, if those before have ended. */
             if (!r[i].truncate) {
-                r[i].offset += size;
+                r[i].offset += last;
             }
-            size = r[i].truncate ? r[i].offset
-                                 : MAX(size, r[i].offset + 700);
+            last = r[i].truncate ? r[i].offset
+                                 : MAX(last, r[i].offset + 700);
             qemu_coroutine_enter(qemu_coroutine_create(race_entry, &r[i]));
         }
         while (left) {

@@ -48,7 +48,7 @@ static int64_t file_length(BlockDriverState *bs)
 /*
  * The end of the file matters only to a write whose last block is not whole: it
  * would be written whole and cut back, and whatever another request appended in
- * between would be cut off, too.
+ * between would be cut off, too.  It may be moved while the write waits.
  */
 static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
 {
@@ -101,8 +101,9 @@ int coroutine_fn bdrv_change_begin(BdrvChange *w, BdrvChild *child,
         return ret;
     }
     bdrv_tracked_request_begin(&w->req, w->bs, offset, bytes, type);
-    mark_write(w, flags);
-    bdrv_wait_serialising_requests(&w->req);
+    do {
+        mark_write(w, flags);
+    } while (bdrv_wait_for_conflict(&w->req));
     ret = type == BDRV_TRACKED_DISCARD
               ? 0
               : bdrv_change_check_end(w, offset + bytes);

@@ -65,6 +65,7 @@ struct BdrvTrackedRequest {
     bool serialising;
     int64_t overlap_offset; /* the range that others must not touch */
     int64_t overlap_bytes;
+    unsigned waits;         /* since it began, or 0: it runs */
     Coroutine *co;
     CoQueue wait_queue; /* those who wait for its end */
     QLIST_ENTRY(BdrvTrackedRequest) list;
@@ -75,28 +76,33 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
                                 enum BdrvTrackedRequestType type);
 void bdrv_tracked_request_end(BdrvTrackedRequest *req);
 /*
- * Later requests that overlap @req, rounded out to @align and with @to_end
- * reaching to the end of the file, wait for its end.  Only between begin and
- * wait, without a yield in between.
+ * Requests that overlap @req, rounded out to @align and with @to_end reaching
+ * to the end of the file, do not run beside it.  Only before it runs, without a
+ * yield before it looks for conflicts.
  */
 void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align,
                                    bool to_end);
 /*
- * Waits for the earlier requests that overlap @req if either is serialising.
- * The order is that of the beginnings: no request overtakes, so none starves
- * and no two wait for each other.
+ * Waits until no request runs that overlaps @req where either is serialising;
+ * those that wait themselves do not count, unless they have been overtaken too
+ * often.  Then @req runs, until its end.
  */
 void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req);
+/*
+ * Waits for one of them.  True: others have run meanwhile, and may have moved
+ * the end of the file; false: there was none, and @req runs.
+ */
+bool coroutine_fn bdrv_wait_for_conflict(BdrvTrackedRequest *req);
 
 /* Is the range a possible one?  0 or -EIO. */
 int bdrv_check_byte_request(BlockDriverState *bs, int64_t offset,
                             int64_t bytes);
 
-/* Would @req have to wait for an earlier one now?  Plain. */
+/* Would @req have to wait for another one now?  Plain. */
 bool bdrv_request_conflicts(BdrvTrackedRequest *req);
 
 /*
- * Is a request in flight that is serialising to the end?  Then the length that
+ * Does a request run that is serialising to the end?  Then the length that
  * the driver reports may be greater than the one that such a request leaves.
  * Plain.
  */

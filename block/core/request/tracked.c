@@ -3,17 +3,23 @@
  * Requests in flight on a node, and the order between those that overlap.
  *
  * Invariants:
- *   - A node's list holds the latest request first; a request looks only at
- *     those that follow it there, so waiting follows the order of arrival and
- * never goes in a circle.
- *   - A request is marked serialising before anything can run between its
- *     beginning and its wait, otherwise a later one might have looked past it.
+ *   - A request waits only for one that runs, and one that runs waits for none:
+ *     no two wait for each other.  When it goes on it looks again at all
+ *     others, since later ones may have overtaken it.
+ *   - Who has waited often enough is not overtaken any more: later requests
+ *     wait for it, too, so that none starves.  Such waits go from later to earlier
+ *     requests only, never in a circle.  A node's list holds the latest first.
+ *   - Nothing runs between the time when a request is marked serialising and
+ *     that when it looks at the others, or they might have looked past it.
  *   - serialising_in_flight is the number of marked requests in the list; while
  *     it is 0 no request looks at the list.
  */
 #include "qemu/osdep.h"
 
 #include "block/core/request/request.h"
+
+/* So often a request is overtaken: far more than it is by chance. */
+#define MAX_WAITS 16
 
 void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
                                 int64_t offset, int64_t bytes,
@@ -26,6 +32,7 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
     req->serialising = false;
     req->overlap_offset = offset;
     req->overlap_bytes = bytes;
+    req->waits = 0;
     req->co = qemu_coroutine_self();
     qemu_co_queue_init(&req->wait_queue);
     bdrv_inc_in_flight(bs);
@@ -67,42 +74,51 @@ static bool requests_overlap(const BdrvTrackedRequest *a,
            b->overlap_offset < a->overlap_offset + a->overlap_bytes;
 }
 
-/* The latest of the earlier requests that @req must not run beside, or NULL. */
+/* The latest of the requests that @req has to wait for, or NULL. */
 static BdrvTrackedRequest *find_conflict(BdrvTrackedRequest *req)
 {
     BdrvTrackedRequest *other;
+    bool earlier = false;
 
-    for (other = QLIST_NEXT(req, list); other;
-         other = QLIST_NEXT(other, list)) {
-        if ((req->serialising || other->serialising) &&
-            requests_overlap(req, other)) {
+    if (!req->bs->serialising_in_flight) {
+        return NULL;
+    }
+    QLIST_FOREACH(other, &req->bs->tracked_requests, list) {
+        if (other == req) {
+            earlier = true;
+        } else if ((req->serialising || other->serialising) &&
+                   (!other->waits || (earlier && other->waits > MAX_WAITS)) &&
+                   requests_overlap(req, other)) {
             return other;
         }
     }
     return NULL;
 }
 
-/*
- * Looks again after each wait: more than one earlier request may be in the way,
- * and their number is not bounded.
- */
+bool coroutine_fn bdrv_wait_for_conflict(BdrvTrackedRequest *req)
+{
+    BdrvTrackedRequest *other = find_conflict(req);
+
+    if (!other) {
+        req->waits = 0;
+        return false;
+    }
+    /* One that waits for itself would wait for ever. */
+    assert(other->co != req->co);
+    req->waits++;
+    qemu_co_queue_wait(&other->wait_queue, NULL);
+    return true;
+}
+
 void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req)
 {
-    while (req->bs->serialising_in_flight) {
-        BdrvTrackedRequest *other = find_conflict(req);
-
-        if (!other) {
-            return;
-        }
-        /* One that waits for itself would wait for ever. */
-        assert(other->co != req->co);
-        qemu_co_queue_wait(&other->wait_queue, NULL);
+    while (bdrv_wait_for_conflict(req)) {
     }
 }
 
 bool bdrv_request_conflicts(BdrvTrackedRequest *req)
 {
-    return req->bs->serialising_in_flight && find_conflict(req);
+    return find_conflict(req);
 }
 
 /*
@@ -126,7 +142,7 @@ bool bdrv_end_in_motion(BlockDriverState *bs)
     BdrvTrackedRequest *req;
 
     QLIST_FOREACH(req, &bs->tracked_requests, list) {
-        if (req->serialising &&
+        if (req->serialising && !req->waits &&
             req->overlap_bytes == INT64_MAX - req->overlap_offset) {
             return true;
         }

@@ -130,7 +130,6 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
                                   PreallocMode prealloc, Error **errp)
 {
     BdrvChange w = { .child = child, .bs = child->bs };
-    int64_t start;
     int ret = check_truncate(child, offset, errp);
 
     if (ret < 0) {
@@ -141,15 +140,17 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
         error_setg_errno(errp, -ret, "Could not resize image");
         return ret;
     }
-    /* While another one runs the old end is not known yet. */
-    start = bdrv_end_in_motion(w.bs)
-                ? 0
-                : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
-    bdrv_tracked_request_begin(&w.req, w.bs, MIN(start, offset), 0,
-                               BDRV_TRACKED_TRUNCATE);
-    bdrv_mark_request_serialising(
-        &w.req, MAX(w.bs->bl.request_alignment, BDRV_SECTOR_SIZE), true);
-    bdrv_wait_serialising_requests(&w.req);
+    bdrv_tracked_request_begin(&w.req, w.bs, offset, 0, BDRV_TRACKED_TRUNCATE);
+    do {
+        /* The old end; while another one runs it is not known yet. */
+        int64_t start = bdrv_end_in_motion(w.bs)
+                            ? 0
+                            : w.bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+
+        w.req.offset = MIN(start, offset);
+        bdrv_mark_request_serialising(
+            &w.req, MAX(w.bs->bl.request_alignment, BDRV_SECTOR_SIZE), true);
+    } while (bdrv_wait_for_conflict(&w.req));
     ret = resize(&w, offset, exact, prealloc, errp);
     return bdrv_change_end(&w, ret);
 }
