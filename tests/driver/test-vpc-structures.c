@@ -57,16 +57,21 @@ static void test_locator_path(void)
  */
 static void test_locator_space(void)
 {
-    static const uint32_t spaces[] = { 8192, 16, 1 * MiB, 8192 };
-    static const uint32_t lengths[] = { 100, 100, 100, 0 };
+    static const uint32_t spaces[] = {
+        8192, 16, 1 * MiB, 8192, 64 * MiB, 64 * MiB, UINT32_MAX,
+    };
+    static const uint32_t lengths[] = { 100, 100, 100, 0, 100, 0, 511 };
 
     for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
         uint64_t end_of_space;
+        BdrvCheckResult result;
         BlockBackend *blk;
+        int64_t length;
         Fixture f;
 
         begin(&f, &virtualbox);
-        end_of_space = f.image.end + MAX(spaces[i], 8192);
+        /* The rest of a larger one begins too far after the file's end. */
+        end_of_space = f.image.end + MIN(MAX(spaces[i], 8192), 16 * MiB);
         add_locator(&f, spaces[i], lengths[i]);
         vhd_finish(f.disk, &f.image);
         for (unsigned block = 0; block < 3; block++) {
@@ -75,12 +80,19 @@ static void test_locator_space(void)
             blk_unref(blk);
             g_assert_cmpuint(start_of(&f, block), >=, end_of_space);
         }
-        blk = open_silently(&f);
-        for (unsigned block = 0; block < 3; block++) {
-            assert_reads(blk, block * BLOCK, BLOCK, block + 1);
-        }
-        blk_unref(blk);
         assert_sound(&f);
+        length = mem_disk_length(f.disk);
+        for (int round = 0; round < 2; round++) {
+            g_free(check_lines(&f, REPAIR_ALL, &result, NULL));
+            g_assert_cmpint(result.corruptions_fixed + result.leaks_fixed, ==,
+                            0);
+            g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+            blk = open_silently(&f);
+            for (unsigned block = 0; block < 3; block++) {
+                assert_reads(blk, block * BLOCK, BLOCK, block + 1);
+            }
+            blk_unref(blk);
+        }
         end(&f);
     }
 }
@@ -210,6 +222,31 @@ static void test_batmap_elsewhere(void)
     }
 }
 
+/* The same with the path of a locator, and as long as to reach into one. */
+static void test_batmap_over_locator(void)
+{
+    for (uint32_t sectors = 1; sectors < 4; sectors++) {
+        const uint32_t length = cpu_to_be32(sectors);
+        uint64_t path, offset;
+        Fixture f;
+
+        begin(&f, &xen);
+        /* Two sectors that are nobody's, and the path. */
+        f.image.end += 2 * VPC_SECTOR;
+        path = f.image.end;
+        add_locator(&f, 512, 100);
+        vhd_add_block(f.disk, &f.image, 1, 0, BLOCK / 512, 0x11);
+        vhd_add_block(f.disk, &f.image, 2, 0, BLOCK / 512, 0x22);
+        vhd_finish(f.disk, &f.image);
+        offset = cpu_to_be64(path - (sectors - 1) * VPC_SECTOR);
+        mem_disk_write(f.disk, BATMAP + 8, &offset, sizeof(offset));
+        mem_disk_write(f.disk, BATMAP + 16, &length, sizeof(length));
+        assert_read_only(&f, "Batmap at offset");
+        assert_left_alone(&f, "C@2056 offset of the batmap is\n");
+        end(&f);
+    }
+}
+
 /* A map that its checksum proves stays; an entry that points at it is wrong. */
 static void test_entry_over_batmap(void)
 {
@@ -315,6 +352,60 @@ static void test_bitmap_spells_batmap(void)
     end(&f);
 }
 
+/*
+ * A guest that writes zeroes makes the bitmap of its first block, directly after
+ * the table, a whole header of a map with a right checksum: no creator but
+ * XenServer has one, so the block stays.
+ */
+static void test_guest_spells_batmap(void)
+{
+    static const char *const creators[] = {
+        "qemu", "qem2", "win ", "vbox", "d2v", "vpc ", "wa",
+    };
+    const VpcBatmapHeader header = {
+        .cookie = VPC_BATMAP_COOKIE,
+        .offset = cpu_to_be64(BATMAP + 512),
+        .sectors = cpu_to_be32(1),
+        .version = cpu_to_be32(VPC_BATMAP_VERSION),
+        .checksum = UINT32_MAX,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(creators); i++) {
+        const VhdSpec spec = {
+            .size = 8 * MiB, .block_size = 2 * MiB, .creator = creators[i],
+            .geometry = { 256, 4, 16 },
+        };
+        VpcBatmapHeader spelled;
+        BlockBackend *blk;
+        Fixture f;
+
+        begin(&f, &spec);
+        vhd_add_block(f.disk, &f.image, 1, 0, 4096, 0x11);
+        vhd_finish(f.disk, &f.image);
+        blk = open_silently(&f);
+        for (int sector = 0; sector < 4096; sector++) {
+            if (!vpc_bit((const uint8_t *)&header, sector)) {
+                write_zeroes(blk, 2 * MiB + sector * 512, 512);
+            }
+        }
+        blk_unref(blk);
+        mem_disk_read(f.disk, BATMAP, &spelled, sizeof(spelled));
+        g_assert_cmpmem(&spelled, sizeof(spelled), &header, sizeof(header));
+        for (int round = 0; round < 2; round++) {
+            blk = open_silently(&f);
+            for (int sector = 0; sector < 4096; sector++) {
+                assert_reads(blk, 2 * MiB + sector * 512, 512,
+                             vpc_bit((const uint8_t *)&header, sector) ? 0x11
+                                                                       : 0);
+            }
+            write_value(blk, 6 * MiB, 2 * MiB, 0x33);
+            blk_unref(blk);
+            assert_findings(&f, REPAIR_ALL, "");
+        }
+        end(&f);
+    }
+}
+
 /* XenServer would take it for the map: it stays, but nothing is written. */
 static void test_block_over_batmap(void)
 {
@@ -399,6 +490,10 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/structures/entry-at-end-of-longer-file",
                     test_entry_at_end_of_longer_file);
     g_test_add_func("/vpc/structures/batmap-elsewhere", test_batmap_elsewhere);
+    g_test_add_func("/vpc/structures/batmap-over-locator",
+                    test_batmap_over_locator);
+    g_test_add_func("/vpc/structures/guest-spells-batmap",
+                    test_guest_spells_batmap);
     g_test_add_func("/vpc/structures/entry-over-batmap",
                     test_entry_over_batmap);
     g_test_add_func("/vpc/structures/batmap-in-lost-block",
