@@ -5,7 +5,8 @@
  *
  *   MINBLK_FAULT=CALL:N[+]:ERRNO   the N-th call of CALL fails with ERRNO, and
  *                                  with + all later ones, too; KILL for ERRNO
- *                                  is SIGKILL in place of the call
+ *                                  is SIGKILL in place of the call, TERM is a
+ *                                  SIGTERM just before it
  *   MINBLK_FAULT_LOG=FILE          FILE appears when a call has failed
  *
  * CALL is fdatasync, fsync, write (pwrite, pwritev, pwritev2), fallocate,
@@ -98,6 +99,10 @@ static bool fails(const char *name)
     note_failure();
     if (strcmp(end + 1, "KILL") == 0) {
         raise(SIGKILL);
+    }
+    if (strcmp(end + 1, "TERM") == 0) {
+        kill(getpid(), SIGTERM);
+        return false;
     }
     errno = errno_of(end + 1);
     return true;

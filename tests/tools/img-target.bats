@@ -177,6 +177,36 @@ and has been removed" && $fault == write* ]]
     done
 }
 
+@test 'an interrupt while a worker writes leaves no image either' {
+    needs vpc
+    head -c 64k /dev/urandom >src
+    local n
+    for options in force_size force_size,subformat=fixed; do
+        n=0
+        status=143
+        # Each call may be what is under way; at the end none is interrupted.
+        while [ "$status" -ne 0 ]; do
+            n=$((n + 1))
+            rm -f dst
+            MINBLK_FAULT=any:$n:TERM LD_PRELOAD=$MINBLK_FAULT_PRELOAD \
+                ASAN_OPTIONS=verify_asan_link_order=0 \
+                say env --default-signal=TERM "$MINBLK_IMG" convert \
+                --keep-partial -f raw -O vpc -o "$options" src dst
+            [ "$status" -eq 0 ] || [ "$status" -eq 143 ]
+            [ -e dst ] || continue
+            if [[ $stderr != *incomplete* ]]; then
+                # All had been done.
+                "$MINBLK_IMG" compare -q -f raw -F vpc src dst
+            elif "$MINBLK_IO" -f vpc -c length dst ||
+                    "$MINBLK_IO" -r -f vpc -c length dst; then
+                echo "$options, call $n"
+                return 1
+            fi
+        done
+        [ $n -gt 5 ]
+    done
+}
+
 @test 'SIGINT at the terminal ends the loop of a shell' {
     head -c 8M /dev/urandom >src
     # shellcheck disable=SC2016

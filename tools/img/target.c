@@ -10,6 +10,7 @@
 #include "qemu/osdep.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include "qemu/cutils.h"
 #include "target.h"
 
@@ -41,19 +42,37 @@ static void print(const char *text)
 }
 
 /*
+ * No worker that is about to write can make the file longer than @length; one
+ * that is writing has the file's lock, and is waited for where it is cut off.
+ */
+static void limit_length(off_t length)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+        limit.rlim_cur = MIN(limit.rlim_cur, (rlim_t)length);
+        setrlimit(RLIMIT_FSIZE, &limit);
+    }
+}
+
+/*
  * Takes away what a VHD is known by: nobody is to take a part for a disk.
  * Returns whether that could be done.
  */
-static bool spoil(void)
+static bool spoil(bool by_signal)
 {
     static const char zero[HEADERS];
-    char start[8] = "";
+    char start[HEADERS] = "";
     int fd = open(target_path, O_RDWR | O_CLOEXEC);
     off_t length = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
     bool good = length == 0;
 
+    if (length > 0 && by_signal) {
+        limit_length(MAX(length - FOOTER, HEADERS));
+    }
+    /* A copy of the footer may be about to be written before the header. */
     if (length > 0 && pread(fd, start, sizeof(start), 0) >= 0 &&
-        (memcmp(start, "conectix", sizeof(start)) ||
+        ((memcmp(start, "conectix", 8) && memcmp(start + 512, "cxsparse", 8)) ||
          pwrite(fd, zero, MIN(length, HEADERS), 0) > 0)) {
         good = ftruncate(fd, MAX(length - FOOTER, 0)) == 0 &&
                fdatasync(fd) == 0;
@@ -90,7 +109,7 @@ static void unfinished(bool by_signal)
         return;
     }
     if (target_path && !target_existed &&
-        !(target_keep && (target_is_raw || spoil()))) {
+        !(target_keep && (target_is_raw || spoil(by_signal)))) {
         removed = unlink(target_path) == 0;
     }
     if (!removed || by_signal || target_keep) {
