@@ -296,6 +296,7 @@ void vpc_census_find_overlaps(const VpcState *s, VpcCensus *c)
     const uint32_t *entries = (const uint32_t *)c->starts->data;
     uint64_t stride = vpc_layout_block_bytes(s->block_size) / VPC_SECTOR;
     uint64_t kept_end = 0;
+    uint32_t cluster = 0;
 
     for (guint i = 0; i < c->starts->len; i++) {
         uint32_t entry = entries[i];
@@ -312,6 +313,7 @@ void vpc_census_find_overlaps(const VpcState *s, VpcCensus *c)
             VpcShared shared = {
                 .entry = entry,
                 .other = before ? entries[i - 1] : entries[i + 1],
+                .cluster = cluster = before ? cluster : entry,
                 .keep = keep,
             };
 

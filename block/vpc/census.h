@@ -16,9 +16,9 @@
 
 typedef struct VpcState VpcState;
 
-/* Faults of a BAT entry, or of its block. */
+/* Faults of a BAT entry, or of its block, and what else a check finds. */
 typedef enum VpcFault {
-    VPC_FAULT_NONE,
+    VPC_FAULT_NONE,             /* of a finding: about a field, in words */
     VPC_FAULT_OUTSIDE,          /* begins after the end of the file */
     VPC_FAULT_OVER,             /* its bitmap lies over another structure */
     VPC_FAULT_INTO,             /* its data goes on into another structure */
@@ -26,14 +26,22 @@ typedef enum VpcFault {
     VPC_FAULT_OVERLAPPING,      /* it shares space with another block */
     VPC_FAULT_STALE,            /* its sectors whose bits are clear hold data */
     VPC_FAULT_BATMAP,           /* its bit there is set, its bitmap not full */
+    VPC_FAULT_ORPHANS,          /* blocks that no entry names */
+    VPC_FAULT_LOST,             /* other space that nothing refers to */
 } VpcFault;
 
 /* The entry of blocks that share space with another one. */
 typedef struct VpcShared {
     uint32_t entry;
     uint32_t other;             /* that of one of the others */
+    uint32_t cluster;           /* the first of those that it overlaps with,
+                                   directly or by others */
     bool keep;                  /* its first block may stay where it is */
-    bool seen;                  /* for the check: that block was met */
+
+    /* for the check: the blocks that have it */
+    bool seen;
+    uint32_t first_block;
+    uint32_t last_block;
 } VpcShared;
 
 typedef struct VpcCensus {

@@ -7,7 +7,7 @@
  *     block whose bitmap is full, because XenServer reads such a block without
  *     its bitmap; bits that could be set, but are not, are no finding.
  *   - A map that is wrong is a warning: a writer that is killed leaves it, and
- *     the bitmaps count.
+ *     the bitmaps count.  Where its checksum is wrong, its bits say nothing.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -65,13 +65,15 @@ static void bitmaps_found_batmap_fault(VpcCheck *c)
     }
 }
 
-static void bitmaps_clear_batmap_bit(VpcCheck *c, uint32_t block)
+/* The bit of a block whose bitmap is not full. */
+static void bitmaps_clear_batmap_bit(VpcCheck *c, uint32_t block,
+                                     uint32_t entry)
 {
-    VpcState *s = c->bs->opaque;
-
     if (c->map && vpc_bit(c->map, block)) {
-        vpc_found_blocks(c, VPC_FAULT_BATMAP, s->batmap.offset + block / 8,
-                         block, 1, 0, 0);
+        if (c->batmap_sound) {
+            vpc_found_blocks(c, VPC_FAULT_BATMAP, VPC_REPAIR_FIELDS, block, 1,
+                             entry);
+        }
         vpc_put_bit(c->map, block, false);
         c->write_batmap = true;
     }
@@ -94,7 +96,7 @@ static uint32_t bitmaps_next(const uint8_t *bits, uint32_t i, uint32_t sectors,
  * that do not look at the bitmap show them to the guest.
  */
 static void bitmaps_check_block(VpcCheck *c, uint32_t block, uint32_t entry,
-                                bool sound, uint8_t *bits)
+                                uint8_t *bits)
 {
     VpcState *s = c->bs->opaque;
     uint64_t data = vpc_data_offset(s, entry);
@@ -111,10 +113,9 @@ static void bitmaps_check_block(VpcCheck *c, uint32_t block, uint32_t entry,
     if (clear == sectors) {
         return;
     }
-    bitmaps_clear_batmap_bit(c, block);
-    /* The space of a damaged block may be another block's: it says nothing. */
+    bitmaps_clear_batmap_bit(c, block, entry);
     ret = VPC_CONTENT_ZERO;
-    while (sound && clear < sectors && ret == VPC_CONTENT_ZERO) {
+    while (clear < sectors && ret == VPC_CONTENT_ZERO) {
         set = bitmaps_next(bits, clear, sectors, true);
         ret = vpc_space_content(c->bs, data + (uint64_t)clear * VPC_SECTOR,
                                 data + (uint64_t)set * VPC_SECTOR);
@@ -123,7 +124,8 @@ static void bitmaps_check_block(VpcCheck *c, uint32_t block, uint32_t entry,
     if (ret < 0) {
         c->errors++;
     } else if (ret != VPC_CONTENT_ZERO) {
-        vpc_found_blocks(c, VPC_FAULT_STALE, data, block, 1, entry, 0);
+        vpc_found_blocks(c, VPC_FAULT_STALE, VPC_REPAIR_NOTHING, block, 1,
+                         entry);
     }
 }
 
@@ -133,17 +135,20 @@ static int bitmaps_check_blocks(void *opaque, uint32_t block, uint32_t count,
     VpcCheck *c = opaque;
     VpcState *s = c->bs->opaque;
     VpcFault fault = vpc_entry_fault(s, entry);
-    bool placed = vpc_fault_has_place(fault);
     bool sound = fault == VPC_FAULT_NONE &&
                  !vpc_census_shared(&c->census, entry);
-    g_autofree uint8_t *bits = placed ? g_malloc(s->bitmap_size) : NULL;
+    g_autofree uint8_t *bits = sound ? g_malloc(s->bitmap_size) : NULL;
 
     /* Blocks without space have no bitmap, so their bit is to be clear. */
-    for (uint32_t i = 0; i < count && (placed || c->map); i++) {
-        if (placed) {
-            bitmaps_check_block(c, block + i, entry, sound, bits);
-        } else {
-            bitmaps_clear_batmap_bit(c, block + i);
+    for (uint32_t i = 0; i < count && (sound || c->map); i++) {
+        if (sound) {
+            bitmaps_check_block(c, block + i, entry, bits);
+        } else if (entry == VPC_UNALLOCATED) {
+            bitmaps_clear_batmap_bit(c, block + i, entry);
+        } else if (!c->entries_damaged || (c->fix & BDRV_FIX_FORCE)) {
+            /* The entry changes, and what it names may be another block's. */
+            vpc_put_bit(c->map, block + i, false);
+            c->write_batmap = true;
         }
     }
     return 0;
@@ -163,8 +168,10 @@ int vpc_check_bitmaps(VpcCheck *c)
         if (ret < 0) {
             return ret;
         }
-        if (be32_to_cpu(c->batmap.checksum) != bitmaps_batmap_checksum(c)) {
-            vpc_found(c, BDRV_FINDING_WARNING, BDRV_FIX_ERRORS,
+        c->batmap_sound = be32_to_cpu(c->batmap.checksum) ==
+                          bitmaps_batmap_checksum(c);
+        if (!c->batmap_sound) {
+            vpc_found(c, BDRV_FINDING_WARNING, VPC_REPAIR_FIELDS,
                       b->header_offset + 24, "checksum of the batmap",
                       g_strdup_printf("0x%08x",
                                       be32_to_cpu(c->batmap.checksum)),

@@ -6,13 +6,25 @@
  * Invariants:
  *   - Of blocks that share space one stays where it is, so that it is read as
  *     it was; the others are copied, because nothing says whose data it is.
- *   - A block is given up only where its bitmap has no place, because then its
- *     entry is what is wrong, and nothing says where its data is.
+ *   - An entry that points nowhere stays as it is, unless its repair is forced:
+ *     what it should be is not known, and then no block is copied, since the
+ *     file would become longer, and what is outside of it would come to lie in
+ *     the copies.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "check.h"
+
+/* Notes which blocks have an entry that shares space. */
+static void blocks_meet(VpcShared *shared, uint32_t block, uint32_t count)
+{
+    if (!shared->seen) {
+        shared->first_block = block;
+    }
+    shared->last_block = block + count - 1;
+    shared->seen = true;
+}
 
 /* Finds what is wrong with blocks of the same entry, and plans their repair. */
 static int blocks_check(void *opaque, uint32_t block, uint32_t count,
@@ -20,43 +32,44 @@ static int blocks_check(void *opaque, uint32_t block, uint32_t count,
 {
     VpcCheck *c = opaque;
     VpcState *s = c->bs->opaque;
-    VpcDrop drop = { block, count };
     VpcFault fault = vpc_entry_fault(s, entry);
+    bool forced = c->fix & BDRV_FIX_FORCE;
     uint64_t start = (uint64_t)entry * VPC_SECTOR;
-    VpcRange cut = { MAX(start, c->file_end), start + c->block_bytes };
+    VpcRange cut = { MAX(start, c->cut_end), start + c->block_bytes };
     VpcShared *shared;
+    uint32_t stays = 0;         /* how many of them keep the place */
 
     if (entry == VPC_UNALLOCATED) {
         return 0;
     }
+    if (fault != VPC_FAULT_NONE) {
+        vpc_found_blocks(c, fault, VPC_REPAIR_FORCED, block, count, entry);
+    }
     if (!vpc_fault_has_place(fault)) {
-        vpc_found_blocks(c, fault, vpc_entry_offset(s, block), block, count,
-                         entry, 0);
-        g_array_append_val(c->drops, drop);
         return 0;
     }
     shared = vpc_census_shared(&c->census, entry);
-    for (uint32_t last = block + count; block < last; block++) {
-        VpcMove move = { .block = block, .from = entry };
-        bool moves = fault == VPC_FAULT_INTO;
+    if (shared) {
+        vpc_found_blocks(c, VPC_FAULT_OVERLAPPING,
+                         c->entries_damaged ? VPC_REPAIR_FORCED
+                                            : VPC_REPAIR_MOVES,
+                         block, count, entry);
+        /* One block may keep the place, so that it is read as it was. */
+        stays = shared->keep && !shared->seen;
+        blocks_meet(shared, block, count);
+    } else {
+        stays = fault != VPC_FAULT_INTO;
+    }
+    if (c->entries_damaged && !forced) {
+        return 0;
+    }
+    for (uint32_t i = stays; i < count; i++) {
+        VpcMove move = { .block = block + i, .from = entry };
 
-        if (fault != VPC_FAULT_NONE) {
-            vpc_found_blocks(c, fault, vpc_entry_offset(s, block), block, 1,
-                             entry, 0);
-        }
-        if (shared) {
-            vpc_found_blocks(c, VPC_FAULT_OVERLAPPING,
-                             vpc_entry_offset(s, block), block, 1, entry,
-                             shared->other);
-            /* One block may keep the place, so that it is read as it was. */
-            moves |= !shared->keep || shared->seen;
-            shared->seen = true;
-        }
-        if (moves) {
-            g_array_append_val(c->moves, move);
-        } else if (fault == VPC_FAULT_TRUNCATED) {
-            g_array_append_val(c->cuts, cut);
-        }
+        g_array_append_val(c->moves, move);
+    }
+    if (stays && fault == VPC_FAULT_TRUNCATED) {
+        g_array_append_val(c->cuts, cut);
     }
     return 0;
 }
@@ -71,8 +84,9 @@ int vpc_check_blocks(VpcCheck *c)
         return ret;
     }
     vpc_census_find_overlaps(s, &c->census);
-    c->data_end = MAX(MAX(c->data_end, vpc_structures_end(s, true)),
-                      c->census.kept_end);
+    c->entries_damaged = c->census.misplaced || c->census.truncated;
+    c->data_end = MAX(MAX(c->data_end, s->space.structures_end),
+                      MAX(c->census.kept_end, c->census.end));
     c->bfi.total_clusters = s->bat.blocks;
     c->bfi.allocated_clusters = c->census.placed;
     c->bfi.fragmented_clusters = c->census.fragmented;
@@ -82,18 +96,12 @@ int vpc_check_blocks(VpcCheck *c)
 
 /* ---- the end of the image, after a repair ------------------------------- */
 
-/*
- * Moved blocks go after all that the file holds, whatever it is, each where
- * growth would put it.  The footer goes directly after the data, and the file
- * ends with it, unless the file holds more there: then that stays before it.
- */
-int vpc_check_place(VpcCheck *c)
+/* Takes new space for each block that is to be copied. */
+static int blocks_place_moves(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     uint64_t bytes = c->moves->len * c->block_bytes;
     uint64_t next = MAX(MAX(c->data_end, s->file_length), s->space.floor);
-    bool last_is_free;
-    int content;
 
     /* A BAT of a few pages can name one block a million times. */
     if (bytes > 4 * s->file_length + 64 * MiB) {
@@ -113,16 +121,42 @@ int vpc_check_place(VpcCheck *c)
         c->data_end = offset + c->block_bytes;
         next = vpc_layout_after_footer(vpc_layout_footer(c->data_end));
     }
-    content = vpc_content_after(c->bs, c->data_end, &last_is_free);
-    if (content < 0) {
-        return content;
+    return 0;
+}
+
+/*
+ * Moved blocks go after all that the file holds, whatever it is, each where
+ * growth would put it.  The footer goes directly after the data, and the file
+ * ends with it, unless the file holds more there: then that stays before it.
+ */
+int vpc_check_place(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    bool last_is_free;
+    int ret;
+
+    if (!c->moves->len && !c->cuts->len && !s->footer_lost) {
+        return 0;
+    }
+    ret = blocks_place_moves(c);
+    if (ret == 0) {
+        ret = vpc_content_after(c->bs, c->data_end, &last_is_free);
+    }
+    if (ret < 0) {
+        return ret;
     }
     c->new_footer = vpc_layout_footer(c->data_end);
-    if (content == VPC_CONTENT_DATA) {
+    if (ret == VPC_CONTENT_DATA) {
         c->new_footer = !s->footer_lost ? s->footer_offset
                         : last_is_free ? s->file_length - VPC_SECTOR
                         : ROUND_UP(s->exact_length, VPC_SECTOR);
     }
-    c->write_footer |= s->footer_lost || c->new_footer != s->footer_offset;
+    c->moves_footer = s->footer_lost || c->new_footer != s->footer_offset;
+    /* What lies outside of the file is to stay there. */
+    if (c->entries_damaged && !(c->plan & VPC_REPAIR_FORCED) &&
+        c->new_footer > c->file_end) {
+        c->plan &= ~VPC_REPAIR_FOOTER;
+        c->moves_footer = false;
+    }
     return 0;
 }

@@ -84,20 +84,20 @@ static Copy headers_compare(const VpcState *s, const VpcFooter *copy)
 }
 
 /* Names the first value that no footer has: the others mean nothing then. */
-static void headers_found_no_footer(VpcCheck *c, uint64_t offset,
-                                    const VpcFooter *copy)
+static void headers_found_no_footer(VpcCheck *c, VpcRepair repair,
+                                    uint64_t offset, const VpcFooter *copy)
 {
     uint32_t version = be32_to_cpu(copy->version);
 
     if (!vpc_has_footer_cookie(copy->cookie)) {
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, offset,
+        vpc_found(c, BDRV_FINDING_CORRUPTION, repair, offset,
                   "cookie of the footer", vpc_printable(copy->cookie, 8, ""),
                   VPC_FOOTER_COOKIE);
     } else if (version >> 16 != VPC_VERSION >> 16) {
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, offset + 12,
+        vpc_found(c, BDRV_FINDING_CORRUPTION, repair, offset + 12,
                   "version of the footer", headers_hex(version), "0x00010000");
     } else {
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, offset + 60,
+        vpc_found(c, BDRV_FINDING_CORRUPTION, repair, offset + 60,
                   "type of the footer",
                   g_strdup_printf("%" PRIu32, be32_to_cpu(copy->type)),
                   "2, 3 or 4");
@@ -109,14 +109,17 @@ static bool headers_check_copy(VpcCheck *c, Copy kind, uint64_t offset,
                                const VpcFooter *copy)
 {
     VpcState *s = c->bs->opaque;
+    /* One that is lost is written where it belongs, not where it was sought. */
+    VpcRepair repair = s->footer_lost && offset ? VPC_REPAIR_FOOTER
+                                                : VPC_REPAIR_FIELDS;
     bool differs = kind == COPY_DIFFERENT || kind == COPY_CONTRARY;
     const VpcFooterField *f = NULL;
 
     if (kind == COPY_NONE) {
-        headers_found_no_footer(c, offset, copy);
+        headers_found_no_footer(c, repair, offset, copy);
     }
     if (kind == COPY_STALE || kind == COPY_CONTRARY) {
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
+        vpc_found(c, BDRV_FINDING_CORRUPTION, repair,
                   offset + offsetof(VpcFooter, checksum),
                   "checksum of the footer",
                   headers_hex(be32_to_cpu(copy->checksum)), "0x%08x",
@@ -125,7 +128,7 @@ static bool headers_check_copy(VpcCheck *c, Copy kind, uint64_t offset,
     while (differs && (f = vpc_footer_difference(copy, &s->footer, f))) {
         g_autofree char *value = headers_field_text(&s->footer, f);
 
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
+        vpc_found(c, BDRV_FINDING_CORRUPTION, repair,
                   offset + f->offset, f->name, headers_field_text(copy, f),
                   "%s, as in the footer at offset %" PRIu64, value,
                   s->footer_lost ? 0 : s->footer_offset);
@@ -181,8 +184,10 @@ static int headers_check_further(VpcCheck *c, uint64_t offset, uint64_t limit)
     VpcFooter footer;
     int ret;
 
+    /* Where entries are damaged, nothing says whose that sector is. */
     if (s->footer_lost || offset == s->footer_offset ||
-        vpc_layout_after_footer(offset) > limit) {
+        vpc_layout_after_footer(offset) > limit ||
+        vpc_census_is_damaged(&s->census)) {
         return 0;
     }
     ret = bdrv_pread(c->bs->file, offset, &footer, sizeof(footer));
@@ -218,13 +223,13 @@ static int headers_check_footers(VpcCheck *c)
     c->write_copy = headers_check_copy(c, f, 0, &first);
     /* Its fields would say nothing, because it is another disk's. */
     if (s->footer_lost && l == COPY_DIFFERENT) {
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS, at,
+        vpc_found(c, BDRV_FINDING_CORRUPTION, VPC_REPAIR_FOOTER, at,
                   "footer at the end of the file", g_strdup(s->footer_problem),
                   "that of this disk");
     } else {
-        c->write_footer = headers_check_copy(c, l, at, &last);
+        c->write_footer = headers_check_copy(c, l, at, &last) &&
+                          !s->footer_lost;
     }
-    c->write_footer |= s->footer_lost;
     headers_check_footer_values(c, s->footer_lost ? 0 : at);
     if (dynamic) {
         ret = headers_check_further(
@@ -325,7 +330,7 @@ int vpc_check_headers(VpcCheck *c)
         return 0;
     }
     if (be32_to_cpu(header.checksum) != vpc_header_checksum(&header)) {
-        vpc_found(c, BDRV_FINDING_CORRUPTION, BDRV_FIX_ERRORS,
+        vpc_found(c, BDRV_FINDING_CORRUPTION, VPC_REPAIR_FIELDS,
                   s->header_offset + offsetof(VpcDynHeader, checksum),
                   "checksum of the dynamic header",
                   headers_hex(be32_to_cpu(header.checksum)), "0x%08x",

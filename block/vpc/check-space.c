@@ -14,10 +14,18 @@
  *     comes there for free and zero; but zeroes, or the ones that pad a BAT,
  *     before a footer near by, as Windows and Virtual PC leave them.  The rest
  *     of a device or a longer file is not the image's while it is zero.
+ *   - Only a whole block that no entry names is known to be one: a bitmap, and
+ *     data that are zero wherever it has zeroes.  Whatever else is lost may be
+ *     a part of what a damaged number has lost, and stays.
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "qemu/cutils.h"
+#include "qemu/units.h"
 #include "check.h"
+
+/* So that the work is bounded by the file: each looks at a block at most. */
+#define MAX_MISSES 16
 
 #define SLACK (2 * VPC_PAGE)
 
@@ -28,19 +36,209 @@ static int lost_compare(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Is [@start, @end) lost?  Its @content is VpcContent or -errno. */
-static void lost_found(VpcCheck *c, int content, uint64_t start, uint64_t end)
-{
-    VpcRange lost = { start, end };
+/* ---- orphans ------------------------------------------------------------ */
 
-    if (content < 0) {
-        c->errors++;
-    } else if (content == VPC_CONTENT_DATA) {
-        vpc_found(c, BDRV_FINDING_LEAK, BDRV_FIX_LEAKS, start, "lost space",
-                  g_strdup_printf("%" PRIu64 " bytes with data", end - start),
-                  "something that refers to it");
-        g_array_append_val(c->lost, lost);
+/* Orphans that follow each other, in a range that is gone through. */
+typedef struct Orphans {
+    VpcRange range;             /* bytes; empty: there are none */
+    uint32_t count;
+    uint64_t data_bytes;        /* that are not zero */
+    VpcRange window;            /* other data matter here */
+    uint64_t others;            /* the first of these; UINT64_MAX: none */
+} Orphans;
+
+/* Bytes of [@buf, +@bytes) that are not zero. */
+static uint64_t lost_count_data(const uint8_t *buf, uint64_t bytes)
+{
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i < bytes; i++) {
+        n += buf[i] != 0;
     }
+    return n;
+}
+
+/*
+ * Is there a block at @start?  1, 0, or -errno; adds the bytes of its data that
+ * are not zero to *@data_bytes.
+ */
+static int lost_is_orphan(VpcCheck *c, uint64_t start, uint64_t *data_bytes)
+{
+    VpcState *s = c->bs->opaque;
+    g_autofree uint8_t *bits = g_malloc(s->bitmap_size);
+    g_autofree uint8_t *buf = g_malloc(64 * KiB);
+    uint64_t bytes = 0;
+    int64_t n;
+    int ret = bdrv_pread(c->bs->file, start, bits, s->bitmap_size);
+
+    for (uint64_t at = 0; at < s->block_size && ret >= 0; at += n) {
+        n = MIN(s->block_size - at, 64 * KiB);
+        ret = vpc_space_content(c->bs, start + s->bitmap_size + at,
+                                start + s->bitmap_size + at + n);
+        if (ret <= (int)VPC_CONTENT_ZERO) {
+            continue;
+        }
+        ret = bdrv_pread(c->bs->file, start + s->bitmap_size + at, buf, n);
+        for (int64_t i = 0; i < n && ret >= 0; i += VPC_SECTOR) {
+            uint64_t data = lost_count_data(buf + i,
+                                            MIN(n - i, VPC_SECTOR));
+
+            if (data && !vpc_bit(bits, (at + i) / VPC_SECTOR)) {
+                return 0;
+            }
+            bytes += data;
+        }
+    }
+    *data_bytes += bytes;
+    return ret < 0 ? ret : 1;
+}
+
+/*
+ * The first sector in [@start, @end) that is neither zero nor a footer; @end:
+ * there is none.  -errno.
+ */
+static int64_t lost_next_data(VpcCheck *c, uint64_t start, uint64_t end)
+{
+    /* Halves, so that what is skipped is read by one function. */
+    uint64_t bytes = 64 * KiB;
+
+    while (start < end) {
+        uint64_t to = MIN(start + bytes, end);
+        int content = vpc_space_content(c->bs, start, to);
+
+        if (content < 0) {
+            return content;
+        }
+        if (content != VPC_CONTENT_DATA) {
+            start = to;
+            bytes = MIN(bytes * 2, 1 * GiB);
+        } else if (bytes > VPC_SECTOR) {
+            bytes = MIN(bytes, to - start) > VPC_SECTOR
+                    ? ROUND_UP(MIN(bytes, to - start) / 2, VPC_SECTOR)
+                    : VPC_SECTOR;
+        } else {
+            return start;
+        }
+    }
+    return end;
+}
+
+/*
+ * The offset of a block whose bitmap has the data at @data, when all before
+ * @start is something else's: as minblk aligns it, or directly at @start.
+ */
+static uint64_t lost_block_of(const VpcState *s, uint64_t start, uint64_t data)
+{
+    uint64_t end = QEMU_ALIGN_DOWN(data, VPC_PAGE) + VPC_PAGE;
+    uint64_t aligned = end - MIN(end, s->bitmap_size);
+
+    if (s->block_size >= VPC_PAGE && aligned >= start && aligned <= data) {
+        return aligned;
+    }
+    return data - start < s->bitmap_size ? start : data;
+}
+
+/* Reports the run that @o has, and other data up to @end. */
+static void lost_report(VpcCheck *c, Orphans *o, uint64_t end)
+{
+    if (o->count) {
+        vpc_found_lost(c, c->orphan_repair, o->range.start, o->range.end,
+                       o->count, o->data_bytes);
+        c->lost_data = true;
+        g_array_append_val(c->lost, o->range);
+    }
+    if (end && o->others != UINT64_MAX) {
+        vpc_found_lost(c, VPC_REPAIR_NOTHING, o->others, end, 0, 0);
+        c->lost_data = true;
+    }
+    o->count = 0;
+    o->data_bytes = 0;
+}
+
+/*
+ * Goes through [@start, @end), reports its orphans, but those of the last run
+ * of neighbours, which @o has then.  0 or -errno.
+ */
+static int lost_find_orphans(VpcCheck *c, uint64_t start, uint64_t end,
+                             Orphans *o)
+{
+    VpcState *s = c->bs->opaque;
+    unsigned misses = 0;
+
+    while (misses < MAX_MISSES) {
+        int64_t data = lost_next_data(c, start, end);
+        uint64_t block, data_bytes = 0;
+        int ret = 0;
+
+        if (data < 0 || data >= (int64_t)end) {
+            return MIN(data, 0);
+        }
+        block = lost_block_of(s, start, data);
+        if (block + c->block_bytes <= end) {
+            ret = lost_is_orphan(c, block, &data_bytes);
+        }
+        if (ret < 0) {
+            return ret;
+        }
+        if (!ret) {
+            if ((uint64_t)data >= o->window.start &&
+                (uint64_t)data < o->window.end) {
+                o->others = MIN(o->others, (uint64_t)data);
+            }
+            misses++;
+            start = data + VPC_SECTOR;
+            continue;
+        }
+        if (o->count && misses) {
+            lost_report(c, o, 0);
+        }
+        if (!o->count) {
+            o->range.start = block;
+        }
+        o->range.end = start = block + c->block_bytes;
+        o->count++;
+        o->data_bytes += data_bytes;
+        misses = 0;
+    }
+    return 0;
+}
+
+/* ---- the file ----------------------------------------------------------- */
+
+/* Windows pads a BAT with ones to a page: where they end, or @start. */
+static uint64_t lost_after_padding(VpcCheck *c, uint64_t start, uint64_t end)
+{
+    uint8_t buf[VPC_PAGE];
+    uint64_t bytes = -start % VPC_PAGE;
+
+    return start + bytes <= end &&
+           bdrv_pread(c->bs->file, start, buf, bytes) >= 0 &&
+           vpc_is_padding(buf, bytes) ? start + bytes : start;
+}
+
+/*
+ * Reports what of the gap [@start, @end) is lost.  @structure: one ends there,
+ * and no block.
+ */
+static void lost_check_gap(VpcCheck *c, uint64_t start, uint64_t end,
+                           bool structure)
+{
+    Orphans o = { .others = UINT64_MAX };
+    int ret = VPC_CONTENT_ZERO;
+
+    if (end > start + SLACK) {
+        o.window.start = MIN(ROUND_UP(start, VPC_PAGE), end - SLACK);
+        o.window.end = end - SLACK;
+    }
+    if (end - start >= c->block_bytes) {
+        start = structure ? lost_after_padding(c, start, end) : start;
+        ret = lost_find_orphans(c, start, end, &o);
+    } else if (o.window.end) {
+        ret = vpc_space_content(c->bs, o.window.start, o.window.end);
+        o.others = ret == VPC_CONTENT_DATA ? start : UINT64_MAX;
+    }
+    c->errors += ret < 0;
+    lost_report(c, &o, end);
 }
 
 /*
@@ -72,6 +270,28 @@ static int lost_after_footer(VpcCheck *c, uint64_t footer)
     return ret > (int)VPC_CONTENT_ZERO ? VPC_CONTENT_DATA : ret;
 }
 
+/*
+ * Reports what is lost from @start on, where the image should end, to @end.  It
+ * is cut off as a whole, or not at all.
+ */
+static void lost_check_end(VpcCheck *c, uint64_t start, uint64_t end)
+{
+    Orphans o = { .window = { start, end }, .others = UINT64_MAX };
+    guint found = c->findings->len, given = c->lost->len;
+    int ret = lost_find_orphans(c, start, end, &o);
+
+    c->errors += ret < 0;
+    lost_report(c, &o, end);
+    if (c->findings->len == found) {
+        vpc_found_lost(c, VPC_REPAIR_ZEROES, start, end, 0, 0);
+        c->lost_end = start;
+    } else if (o.others == UINT64_MAX && c->orphan_repair &&
+               !(c->fix & BDRV_FIX_ERRORS)) {
+        g_array_set_size(c->lost, given);
+        c->lost_end = start;
+    }
+}
+
 /* Space after the last block or structure, which ends at @end. */
 static void lost_check_rest(VpcCheck *c, uint64_t end)
 {
@@ -100,7 +320,36 @@ static void lost_check_rest(VpcCheck *c, uint64_t end)
                       ? VPC_CONTENT_ZERO : VPC_CONTENT_DATA;
         }
     }
-    lost_found(c, content, start, rest_end);
+    if (content < 0) {
+        c->errors++;
+    } else if (content == VPC_CONTENT_DATA) {
+        lost_check_end(c, start, rest_end);
+    }
+}
+
+static int lost_meet_entry(void *opaque, uint32_t block, uint32_t count,
+                           uint32_t entry)
+{
+    VpcCheck *c = opaque;
+    VpcState *s = c->bs->opaque;
+    uint64_t last = (uint64_t)block + count - 1;
+
+    return last >= vpc_census_entries(s) &&
+           vpc_entry_fault(s, entry) == VPC_FAULT_NONE ? -EEXIST : 0;
+}
+
+/*
+ * Does the table name blocks behind the end of the disk?  Then its size may be
+ * what is damaged, and they no orphans.
+ */
+static bool lost_table_goes_on(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t entries = MIN(be32_to_cpu(s->header.max_table_entries),
+                           (s->file_end - s->bat.offset) / sizeof(uint32_t));
+
+    return entries > vpc_census_entries(s) &&
+           vpc_bat_walk(c->bs, entries, lost_meet_entry, c) < 0;
 }
 
 /* Goes over the gaps between structures and blocks, which are sorted. */
@@ -112,7 +361,10 @@ void vpc_check_space(VpcCheck *c)
     unsigned n = s->reserved_count + VPC_LOCATORS, i = 0;
     guint j = 0;
     uint64_t pos = 0;
+    bool structure = true;
 
+    c->orphan_repair = lost_table_goes_on(c) ? VPC_REPAIR_NOTHING
+                                             : VPC_REPAIR_ORPHANS;
     memcpy(structures, s->rooms, sizeof(s->rooms));
     memcpy(structures + VPC_LOCATORS, s->reserved,
            s->reserved_count * sizeof(structures[0]));
@@ -132,13 +384,13 @@ void vpc_check_space(VpcCheck *c)
             j++;
         }
         end = MIN(next.start, s->file_end);
-        if (end > pos + SLACK) {
-            uint64_t start = MIN(ROUND_UP(pos, VPC_PAGE), end - SLACK);
-
-            lost_found(c, vpc_space_content(c->bs, start, end - SLACK), pos,
-                       end);
+        if (end > pos) {
+            lost_check_gap(c, pos, end, structure);
         }
-        pos = MAX(pos, next.end);
+        if (next.end > pos) {
+            structure = next.start != block;
+            pos = next.end;
+        }
     }
     lost_check_rest(c, MAX(pos, vpc_space_end(&s->space)));
 }

@@ -5,9 +5,12 @@
  * Invariants:
  *   - A repair begins when the check has come to its end, and only of what
  *     needs no guess.
+ *   - Nothing that is an I/O error reads as zeroes afterwards, unless that was
+ *     forced.
  *   - Lost space is given up only by a run that finds nothing corrupt: what a
  *     damaged entry, header or footer has lost might lie there, and a guest's
- *     data is in the file only once.
+ *     data is in the file only once.  Of a repair of everything that is space
+ *     which reads as zeroes; orphans go only where leaks alone are repaired.
  *   - After a repair the state is made anew of the file.
  */
 #include "qemu/osdep.h"
@@ -18,7 +21,6 @@ static void check_clear(VpcCheck *c)
 {
     vpc_findings_clear(c);
     vpc_census_clear(&c->census);
-    g_array_free(c->drops, true);
     g_array_free(c->moves, true);
     g_array_free(c->cuts, true);
     g_array_free(c->lost, true);
@@ -28,35 +30,48 @@ static void check_clear(VpcCheck *c)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VpcCheck, check_clear)
 
 /* Errors or lost space, never both in one run: see the invariants. */
-static int check_repair(VpcCheck *c, BdrvCheckMode fix)
+static unsigned check_plan(const VpcCheck *c)
 {
-    VpcState *s = c->bs->opaque;
-    BdrvCheckMode mode = fix & c->repairable & BDRV_FIX_ERRORS
-                         ?: fix & c->repairable & BDRV_FIX_LEAKS;
-    int ret = 0;
+    unsigned plan = 0;
 
     /*
      * A header with a wrong checksum in a file with lost space may be wrong
      * about where the BAT is: then another BAT names the blocks, and each
      * repair by this one would damage them.
      */
-    if (!mode || c->contrary || (c->write_header && c->lost->len) ||
-        (mode == BDRV_FIX_LEAKS && c->corrupt)) {
+    if (c->errors || c->contrary || (c->write_header && c->lost_data)) {
         return 0;
     }
-    if (mode == BDRV_FIX_ERRORS && s->type != VPC_TYPE_FIXED) {
+    if (c->fix & BDRV_FIX_ERRORS) {
+        plan = c->fix & BDRV_FIX_FORCE ? VPC_REPAIR_ERRORS
+                                       : VPC_REPAIR_ERRORS ^ VPC_REPAIR_FORCED;
+    }
+    plan &= c->repairable;
+    if (!plan && (c->fix & BDRV_FIX_LEAKS) && !c->corrupt) {
+        plan = VPC_REPAIR_ZEROES |
+               (c->fix & BDRV_FIX_ERRORS ? 0 : VPC_REPAIR_ORPHANS);
+    }
+    return plan & c->repairable;
+}
+
+static int check_repair(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    int ret = 0;
+
+    c->plan = check_plan(c);
+    if ((c->plan & VPC_REPAIR_ERRORS) && s->type != VPC_TYPE_FIXED) {
         ret = vpc_check_place(c);
     }
-    if (ret == 0) {
-        ret = mode == BDRV_FIX_ERRORS ? vpc_repair_errors(c)
-                                      : vpc_repair_leaks(c);
+    if (ret < 0 || !c->plan || (c->fix & BDRV_FIX_DRY_RUN)) {
+        return ret;
     }
+    ret = c->plan & VPC_REPAIR_ERRORS ? vpc_repair_errors(c)
+                                      : vpc_repair_leaks(c);
     if (ret == 0) {
         ret = vpc_reload(c->bs, NULL);
     }
-    if (ret == 0) {
-        vpc_findings_mark_fixed(c, mode);
-    }
+    c->done = ret == 0;
     return ret;
 }
 
@@ -65,11 +80,14 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
     VpcState *s = bs->opaque;
     g_auto(VpcCheck) c = {
         .bs = bs,
+        .fix = fix,
         .findings = g_array_new(false, false, sizeof(VpcFinding)),
+        .details = g_array_new(false, false, sizeof(VpcDetail)),
         .file_end = s->file_end,
+        /* The part of a sector that a file ends with is a block's, too. */
+        .cut_end = s->footer_lost ? s->exact_length : s->file_end,
         .block_bytes = (uint64_t)s->bitmap_size + s->block_size,
         .new_footer = s->footer_offset,
-        .drops = g_array_new(false, false, sizeof(VpcDrop)),
         .moves = g_array_new(false, false, sizeof(VpcMove)),
         .cuts = g_array_new(false, false, sizeof(VpcRange)),
         .lost = g_array_new(false, false, sizeof(VpcRange)),
@@ -87,8 +105,8 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
         vpc_check_space(&c);
     }
     if (ret == 0) {
-        if (fix && !c.errors) {
-            ret = check_repair(&c, fix);
+        if (fix) {
+            ret = check_repair(&c);
         }
         /* A repair that failed may have changed what its findings name. */
         vpc_findings_report(&c, result);

@@ -7,7 +7,8 @@
  *   check-blocks.c   the BAT, overlaps
  *   check-bitmaps.c  sector bitmaps, XenServer's batmap
  *   check-space.c    space that nothing refers to
- *   findings.c       the list of findings, and their words
+ *   findings.c       the list of findings
+ *   findings-words.c what each says, in numbers and in words
  *   repair.c         writing what a check has planned
  *
  * All of it looks at the disk, through bs->file, and at what opening made of
@@ -17,35 +18,51 @@
  * Invariants:
  *   - A check only reads, and puts into its plan what is to be repaired,
  *     because a repair may need what the check finds last.
- *   - Memory: 4 bytes for a block with space, 48 for a finding; equal entries
- *     that follow each other are one finding, so that the holes of a file cost
- *     nothing.
+ *   - Memory: 4 bytes for a block with space, 12 for one that is copied; a
+ *     bounded number of findings, since neighbours with the same fault are one.
  */
 #ifndef BLOCK_VPC_CHECK_H
 #define BLOCK_VPC_CHECK_H
 
 #include "vpc.h"
 
+/* What repairs a finding. */
+typedef enum VpcRepair {
+    VPC_REPAIR_NOTHING = 0,
+    VPC_REPAIR_FIELDS = 1,      /* in place: footers, checksums, the batmap */
+    VPC_REPAIR_FOOTER = 2,      /* a new footer after all that the file holds */
+    VPC_REPAIR_MOVES = 4,       /* copies of blocks that share space */
+    VPC_REPAIR_FORCED = 8,      /* what turns an I/O error into zeroes */
+    VPC_REPAIR_ZEROES = 16,     /* zeroes at the end of the file are cut off */
+    VPC_REPAIR_ORPHANS = 32,    /* their space is given up */
+
+    VPC_REPAIR_ERRORS = 15,     /* all but the last two */
+} VpcRepair;
+
 typedef struct VpcFinding {
-    BdrvFindingGrade grade;
-    BdrvCheckMode repair;       /* the mode that repairs it; 0: none */
-    bool fixed;
-    VpcFault fault;             /* NONE: one in words */
-    uint64_t offset;            /* bytes */
+    uint8_t fault;              /* VpcFault */
+    uint8_t grade;              /* BdrvFindingGrade */
+    uint8_t repair;             /* VpcRepair */
     union {
-        struct {
+        struct {                /* of blocks */
             uint32_t block;
-            uint32_t count;     /* of blocks, with the same entry */
-            uint32_t entry;
-            uint32_t other;     /* OVERLAPPING: the entry of the other block */
+            uint32_t count;
+            uint32_t last_block;
+            uint32_t entry;     /* theirs, the lowest and the highest */
+            uint32_t last_entry;
         };
-        struct {
-            const char *field;  /* static */
-            char *value;
-            char *expected;
-        };
+        uint32_t detail;        /* NONE, ORPHANS, LOST: index in c->details */
     };
 } VpcFinding;
+
+typedef struct VpcDetail {
+    VpcRange range;             /* of the file, bytes */
+    uint32_t count;             /* ORPHANS: blocks */
+    uint64_t data_bytes;        /* ORPHANS: that are not zero */
+    const char *field;          /* NONE: words; static */
+    char *value;
+    char *expected;
+} VpcDetail;
 
 /* A block that is to be copied to new space. */
 typedef struct VpcMove {
@@ -54,29 +71,31 @@ typedef struct VpcMove {
     uint32_t to;
 } VpcMove;
 
-/* Blocks that are to become unallocated. */
-typedef struct VpcDrop {
-    uint32_t block;
-    uint32_t count;
-} VpcDrop;
-
 /* A check, and its plan. */
 typedef struct VpcCheck {
     BlockDriverState *bs;
+    BdrvCheckMode fix;          /* what was asked for */
     GArray *findings;           /* VpcFinding */
-    int repairable;             /* BdrvCheckMode: those with a finding */
+    GArray *details;            /* VpcDetail */
+    guint last_finding[VPC_FAULT_LOST]; /* about blocks, by fault: one more than
+                                   its index; 0: none */
+    unsigned repairable;        /* VpcRepair: those with a finding */
     bool corrupt;               /* there is a BDRV_FINDING_CORRUPTION */
+    unsigned plan;              /* VpcRepair: those to be carried out */
+    bool done;                  /* they were */
     BlockFragInfo bfi;
     int errors;                 /* reads that failed */
     uint64_t file_end;          /* as s->file_end before any repair, which
                                    moves it: findings name the old one */
+    uint64_t cut_end;           /* of the bytes of blocks that are cut off */
     uint64_t block_bytes;       /* of a block with its bitmap */
 
     /* footers and header */
     bool contrary;              /* two footers, neither to be trusted: all
                                    repairs follow from one, so none is made */
     bool write_copy;            /* of s->footer, at offset 0 */
-    bool write_footer;          /* at new_footer */
+    bool write_footer;          /* where it is */
+    bool moves_footer;          /* to new_footer, where none is yet */
     bool write_header;          /* only its checksum changes */
     uint64_t further[2];        /* offsets of other footers to be written */
     unsigned further_count;
@@ -85,7 +104,7 @@ typedef struct VpcCheck {
 
     /* blocks */
     VpcCensus census;           /* of the BAT on the disk */
-    GArray *drops;              /* VpcDrop, ascending */
+    bool entries_damaged;       /* some point nowhere, or at less than a block */
     GArray *moves;              /* VpcMove, ascending blocks */
     GArray *cuts;               /* VpcRange: parts of blocks past the end */
 
@@ -95,35 +114,54 @@ typedef struct VpcCheck {
      */
     VpcBatmapHeader batmap;
     uint8_t *map;               /* s->batmap.bytes */
+    bool batmap_sound;          /* its checksum was right */
     bool write_batmap;
 
-    GArray *lost;               /* VpcRange, ascending */
+    GArray *lost;               /* VpcRange, ascending: what a repair of lost
+                                   space gives up, inside of the file */
+    uint64_t lost_end;          /* and from there on all of it; 0: nothing */
+    bool lost_data;             /* not all space that is lost is zero */
+    VpcRepair orphan_repair;    /* of orphans: that, or NOTHING */
 } VpcCheck;
 
 /*
- * Adds a finding in words, @offset bytes from the start of the file.  @field is
- * static, @value is taken, and @expected is the format of what follows.
+ * Adds a finding about a field, @offset bytes from the start of the file.
+ * @field is static, @value is taken, and @expected is the format of what
+ * follows.
  */
 void GCC_FMT_ATTR(7, 8)
-vpc_found(VpcCheck *c, BdrvFindingGrade grade, BdrvCheckMode repair,
+vpc_found(VpcCheck *c, BdrvFindingGrade grade, VpcRepair repair,
           uint64_t offset, const char *field, char *value,
           const char *expected, ...);
 /*
- * Adds a finding about @count blocks from @block on, whose entry is @entry.
- * @offset is that of the damage in the file, bytes; @other the entry that an
- * OVERLAPPING one shares space with.
+ * Adds a finding about @count blocks from @block on, whose entry is @entry, to
+ * the one before it, if that says the same of its neighbours.
  */
-void vpc_found_blocks(VpcCheck *c, VpcFault fault, uint64_t offset,
-                      uint32_t block, uint32_t count, uint32_t entry,
-                      uint32_t other);
-/* Call when the repairs of @mode are on the disk. */
-void vpc_findings_mark_fixed(VpcCheck *c, BdrvCheckMode mode);
+void vpc_found_blocks(VpcCheck *c, VpcFault fault, VpcRepair repair,
+                      uint32_t block, uint32_t count, uint32_t entry);
+/* Adds a finding about a range of the file: @count orphans, or LOST for 0. */
+void vpc_found_lost(VpcCheck *c, VpcRepair repair, uint64_t start,
+                    uint64_t end, uint32_t count, uint64_t data_bytes);
 /*
- * Counts them in @result, blocks one by one, and hands each to its listener,
- * with the part of the disk that reads as zeroes since a repair.
+ * Counts them in @result, blocks one by one, then hands each to its listener.
  */
 void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result);
 void vpc_findings_clear(VpcCheck *c);
+
+/* findings-words.c: what each says.  Plain. */
+
+/*
+ * Fills in what the numbers of @f say of the file and of the disk.  Bytes that
+ * the disk has lost, or may have.
+ */
+int64_t vpc_finding_range(const VpcCheck *c, const VpcFinding *f,
+                          BdrvCheckFinding *finding);
+/* Fills in the words of one that vpc_finding_range() has filled in. */
+typedef struct VpcWords {
+    char *field, *value, *expected, *effect;
+} VpcWords;
+void vpc_finding_words(const VpcCheck *c, const VpcFinding *f,
+                       BdrvCheckFinding *finding, VpcWords *words);
 
 /*
  * Each fills in its part of the findings and the plan; 0, or -errno when it
@@ -137,14 +175,15 @@ int vpc_check_bitmaps(VpcCheck *c);
 void vpc_check_space(VpcCheck *c);
 /*
  * Plans where moved blocks and the footer go, and with it the end of the file;
- * 0, -ENOSPC if a place cannot be expressed, -EFBIG if there are too many
- * copies, or an error of reading.  Not for fixed disks.
+ * drops from the plan what would make the file longer while entries point
+ * nowhere.  0, -ENOSPC if a place cannot be expressed, -EFBIG if there are too
+ * many copies, or an error of reading.  Not for fixed disks.
  */
 int vpc_check_place(VpcCheck *c);
 
 /*
- * Carries out the plan but for lost space, or for lost space alone.  On failure
- * the image reads as before, and a further check finds what is left to do.
+ * Carries out the plan: errors, or lost space.  On failure the image reads as
+ * before, and a further check finds what is left to do.
  */
 int vpc_repair_errors(const VpcCheck *c);
 int vpc_repair_leaks(const VpcCheck *c);

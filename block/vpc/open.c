@@ -291,14 +291,9 @@ static void print_repair(const BdrvCheckFinding *f, void *opaque)
     if (!f->fixed) {
         return;
     }
-    error_printf("repair: '%s': %s at offset %" PRId64 " was %s, expected %s",
-                 bs->filename, f->field, f->offset, f->value, f->expected);
-    if (f->guest_bytes) {
-        error_printf(": bytes %" PRId64 " to %" PRId64 " of the disk read as "
-                     "zeroes", f->guest_offset,
-                     f->guest_offset + f->guest_bytes - 1);
-    }
-    error_printf("\n");
+    error_printf("repair: '%s': %s at offset %" PRId64 " was %s, expected %s%s"
+                 "%s\n", bs->filename, f->field, f->offset, f->value,
+                 f->expected, f->effect ? ": " : "", f->effect ?: "");
 }
 
 /* Repairs the image, and opens it again as strictly as @lenient allows. */

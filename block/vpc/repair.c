@@ -11,6 +11,9 @@
  *   3. the new footer, after all that will be; copies of blocks, before it;
  *   4. BAT entries, and the batmap, because only now is there what they name.
  *
+ * Entries that become unallocated do so before 2, because the file becomes
+ * longer then, and what they name would come to lie inside.
+ *
  * Lost space: a footer that moves down is written, then the file is cut after
  * it.
  *
@@ -46,19 +49,11 @@ static int repair_zero(const VpcCheck *c, uint64_t start, uint64_t end)
 
 /* ---- footers and header ------------------------------------------------- */
 
-/* Does the plan put the footer where none is yet? */
-static bool repair_moves_footer(const VpcCheck *c)
-{
-    VpcState *s = c->bs->opaque;
-
-    return s->footer_lost || c->new_footer != s->footer_offset;
-}
-
 static int repair_headers(const VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     VpcDynHeader header = s->header;
-    bool in_place = c->write_footer && !repair_moves_footer(c);
+    bool in_place = c->write_footer && !c->moves_footer;
     int ret = 0;
 
     if (c->write_copy) {
@@ -70,7 +65,7 @@ static int repair_headers(const VpcCheck *c)
         ret = bdrv_pwrite(c->bs->file, s->header_offset, &header, VPC_SECTOR);
     }
     if (ret >= 0 && in_place) {
-        ret = vpc_put_footer(c->bs, c->new_footer);
+        ret = vpc_put_footer(c->bs, s->footer_offset);
     }
     for (unsigned i = 0; i < c->further_count && ret >= 0; i++) {
         ret = vpc_put_footer(c->bs, c->further[i]);
@@ -116,7 +111,7 @@ static void repair_clear_part(uint8_t *buf, uint64_t start, uint64_t bytes,
 static int repair_copy_block(const VpcCheck *c, const VpcMove *m, uint8_t *buf)
 {
     VpcState *s = c->bs->opaque;
-    VpcRange past_end = { c->file_end, UINT64_MAX };
+    VpcRange past_end = { c->cut_end, UINT64_MAX };
     uint64_t from = (uint64_t)m->from * VPC_SECTOR;
     uint64_t to = (uint64_t)m->to * VPC_SECTOR;
     uint64_t end = from + c->block_bytes;
@@ -124,7 +119,7 @@ static int repair_copy_block(const VpcCheck *c, const VpcMove *m, uint8_t *buf)
 
     while (from < end && ret >= 0) {
         int64_t n = end - from;
-        bool zero = from >= c->file_end;
+        bool zero = from >= c->cut_end;
 
         /* A hole is skipped, because blocks of a GiB may be all but empty. */
         if (!zero) {
@@ -159,7 +154,7 @@ static int repair_copy_blocks(const VpcCheck *c)
     g_autofree uint8_t *buf = c->moves->len ? g_malloc(COPY_BYTES) : NULL;
     int ret;
 
-    if (!repair_moves_footer(c)) {
+    if (!c->moves_footer) {
         return 0;
     }
     ret = vpc_put_footer(c->bs, c->new_footer);
@@ -171,23 +166,72 @@ static int repair_copy_blocks(const VpcCheck *c)
 
 /* ---- BAT and batmap ----------------------------------------------------- */
 
-/* Sets the entries of @count blocks, in pieces: a BAT may have millions. */
-static int repair_put_entries(const VpcCheck *c, uint32_t block, uint32_t count,
+/* A part of the BAT that is being changed, because there may be millions. */
+typedef struct BatPiece {
+    const VpcCheck *c;
+    uint32_t first;             /* block */
+    uint32_t count;             /* 0: none was read yet */
+    uint32_t raw[PIECE_ENTRIES];
+} BatPiece;
+
+static int repair_write_piece(BatPiece *p)
+{
+    int ret = p->count
+        ? bdrv_pwrite(p->c->bs->file,
+                      vpc_entry_offset(p->c->bs->opaque, p->first), p->raw,
+                      p->count * sizeof(uint32_t)) : 0;
+
+    return MIN(ret, 0);
+}
+
+/* Sets the entries of @count blocks.  Blocks come in ascending order. */
+static int repair_set_entries(BatPiece *p, uint32_t block, uint32_t count,
                               uint32_t entry)
 {
-    g_autofree uint32_t *raw = g_new(uint32_t, MIN(count, PIECE_ENTRIES));
+    VpcState *s = p->c->bs->opaque;
     int ret = 0;
 
-    for (uint32_t i = 0; i < MIN(count, PIECE_ENTRIES); i++) {
-        raw[i] = cpu_to_be32(entry);
+    for (uint32_t end = block + count; block < end; block++) {
+        if (block - p->first >= p->count) {
+            ret = repair_write_piece(p);
+            p->first = block;
+            p->count = MIN(vpc_census_entries(s) - block, PIECE_ENTRIES);
+            if (ret == 0) {
+                ret = bdrv_pread(p->c->bs->file, vpc_entry_offset(s, block),
+                                 p->raw, p->count * sizeof(uint32_t));
+            }
+            if (ret < 0) {
+                return ret;
+            }
+        }
+        p->raw[block - p->first] = cpu_to_be32(entry);
     }
-    for (uint32_t done = 0, n; done < count && ret >= 0; done += n) {
-        n = MIN(count - done, PIECE_ENTRIES);
-        ret = bdrv_pwrite(c->bs->file,
-                          vpc_entry_offset(c->bs->opaque, block + done), raw,
-                          n * sizeof(*raw));
+    return 0;
+}
+
+static int repair_drop_entry(void *opaque, uint32_t block, uint32_t count,
+                             uint32_t entry)
+{
+    BatPiece *piece = opaque;
+    VpcFault fault = vpc_entry_fault(piece->c->bs->opaque, entry);
+
+    return entry == VPC_UNALLOCATED || vpc_fault_has_place(fault)
+           ? 0 : repair_set_entries(piece, block, count, VPC_UNALLOCATED);
+}
+
+/* Entries that point nowhere name no block any more. */
+static int repair_drop_entries(const VpcCheck *c)
+{
+    g_autofree BatPiece *piece = g_new0(BatPiece, 1);
+    int ret;
+
+    if (!(c->plan & VPC_REPAIR_FORCED)) {
+        return 0;
     }
-    return ret;
+    piece->c = c;
+    ret = vpc_bat_walk(c->bs, vpc_census_entries(c->bs->opaque),
+                       repair_drop_entry, piece);
+    return repair_flush(c, ret < 0 ? ret : repair_write_piece(piece));
 }
 
 /*
@@ -196,18 +240,18 @@ static int repair_put_entries(const VpcCheck *c, uint32_t block, uint32_t count,
  */
 static int repair_bat(const VpcCheck *c)
 {
+    g_autofree BatPiece *piece = g_new0(BatPiece, 1);
     VpcState *s = c->bs->opaque;
     int ret = 0;
 
-    for (guint i = 0; i < c->drops->len && ret >= 0; i++) {
-        const VpcDrop *drop = &g_array_index(c->drops, VpcDrop, i);
-
-        ret = repair_put_entries(c, drop->block, drop->count, VPC_UNALLOCATED);
-    }
+    piece->c = c;
     for (guint i = 0; i < c->moves->len && ret >= 0; i++) {
         const VpcMove *m = &g_array_index(c->moves, VpcMove, i);
 
-        ret = repair_put_entries(c, m->block, 1, m->to);
+        ret = repair_set_entries(piece, m->block, 1, m->to);
+    }
+    if (ret >= 0) {
+        ret = repair_write_piece(piece);
     }
     if (ret >= 0 && c->write_batmap) {
         ret = bdrv_pwrite(c->bs->file, s->batmap.offset, c->map,
@@ -217,8 +261,7 @@ static int repair_bat(const VpcCheck *c)
         ret = bdrv_pwrite(c->bs->file, s->batmap.header_offset, &c->batmap,
                           sizeof(c->batmap));
     }
-    return c->drops->len || c->moves->len || c->write_batmap
-           ? repair_flush(c, ret) : ret;
+    return c->moves->len || c->write_batmap ? repair_flush(c, ret) : ret;
 }
 
 int vpc_repair_errors(const VpcCheck *c)
@@ -227,6 +270,9 @@ int vpc_repair_errors(const VpcCheck *c)
     uint64_t end = vpc_layout_after_footer(c->new_footer);
     int ret = repair_headers(c);
 
+    if (ret == 0) {
+        ret = repair_drop_entries(c);
+    }
     /*
      * Where the old footer is first, before the file becomes longer, because
      * then the block would not look cut off any more.
@@ -248,8 +294,7 @@ int vpc_repair_errors(const VpcCheck *c)
      * which cannot be cut, gets a second one in its last sector, where programs
      * look.
      */
-    if (ret == 0 && c->new_footer != s->footer_offset &&
-        s->file_length > end &&
+    if (ret == 0 && c->moves_footer && s->file_length > end &&
         bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF, NULL) < 0) {
         ret = vpc_put_footer(c->bs, s->file_length - VPC_SECTOR);
         ret = repair_flush(c, ret);
@@ -259,27 +304,36 @@ int vpc_repair_errors(const VpcCheck *c)
 
 /* ---- lost space --------------------------------------------------------- */
 
-int vpc_repair_leaks(const VpcCheck *c)
+/* All that lies after the last block goes with the end of the file. */
+static int repair_lost_end(const VpcCheck *c)
 {
+    VpcState *s = c->bs->opaque;
     uint64_t footer = vpc_layout_footer(c->data_end);
     uint64_t end = vpc_layout_after_footer(footer);
+    int ret = repair_flush(c, vpc_put_footer(c->bs, footer));
+
+    if (ret == 0 && bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF,
+                                  NULL) < 0) {
+        /* A device, which cannot be cut, keeps its old footer as well. */
+        ret = repair_zero(c, end, s->footer_offset == footer
+                          ? s->file_length - VPC_SECTOR : s->footer_offset);
+    }
+    return ret;
+}
+
+int vpc_repair_leaks(const VpcCheck *c)
+{
     int ret = 0;
 
-    for (guint i = 0; i < c->lost->len && ret >= 0; i++) {
-        VpcRange lost = g_array_index(c->lost, VpcRange, i);
-        bool cut = false;
+    if (c->plan & VPC_REPAIR_ORPHANS) {
+        for (guint i = 0; i < c->lost->len && ret >= 0; i++) {
+            VpcRange lost = g_array_index(c->lost, VpcRange, i);
 
-        /* Space after the last block goes with the end of the file. */
-        if (lost.start >= c->data_end) {
-            ret = repair_flush(c, vpc_put_footer(c->bs, footer));
-            lost.start = end;
-            cut = ret == 0 && bdrv_truncate(c->bs->file, end, true,
-                                            PREALLOC_MODE_OFF, NULL) == 0;
-        }
-        /* A device, which cannot be cut, keeps its old footer as well. */
-        if (ret >= 0 && !cut) {
             ret = repair_zero(c, lost.start, lost.end);
         }
+    }
+    if (ret >= 0 && c->lost_end) {
+        ret = repair_lost_end(c);
     }
     return repair_flush(c, ret);
 }

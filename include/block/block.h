@@ -121,20 +121,48 @@ typedef enum BdrvFindingGrade {
     BDRV_FINDING_WARNING,      /* odd, but harmless; it is not counted */
 } BdrvFindingGrade;
 
-/* All strings are the driver's and live as long as the call. */
+/*
+ * All strings are the driver's and live as long as the call.  Offsets and
+ * lengths are bytes; a length of 0 says that there is no such range.
+ */
 typedef struct BdrvCheckFinding {
     BdrvFindingGrade grade;
-    int64_t offset;            /* in the file, bytes */
-    const char *field;         /* what is there */
+    ImageCheckFault fault;
+    int64_t offset;            /* in the file */
+    int64_t bytes;             /* of the file from there on */
+    const char *field;         /* what is there, in words */
     const char *value;
     const char *expected;
+    const char *effect;        /* on the disk, in words, now or with the repair;
+                                  NULL: none */
     bool fixed;                /* repaired by this check */
-    int64_t guest_offset;      /* of the disk, bytes: it reads as zeroes from */
-    int64_t guest_bytes;       /* there since the repair; 0: nowhere */
+    bool planned;              /* BDRV_FIX_DRY_RUN: it would be repaired */
+    int64_t block;             /* the first one; -1: it is about none */
+    int64_t count;             /* of blocks; 0: it is about none */
+    int64_t last_block;        /* others may lie between it and the first */
+    int64_t entry;             /* theirs in the table, the lowest; -1: none */
+    int64_t last_entry;        /* the highest */
+    int64_t guest_offset;      /* of the disk: the range that is affected */
+    int64_t guest_bytes;
+    int64_t other_offset;      /* that whose data it may hold, or which may */
+    int64_t other_bytes;       /* hold its data */
+    int64_t data_bytes;        /* of the file's range, those that are not 0 */
 } BdrvCheckFinding;
 
-/* May be called in a coroutine, must not yield. */
+/*
+ * May be called in a coroutine, must not yield.  The counts of the result are
+ * complete when it is called first.
+ */
 typedef void BdrvCheckListener(const BdrvCheckFinding *finding, void *opaque);
+
+typedef enum {
+    BDRV_FIX_LEAKS = 1,
+    BDRV_FIX_ERRORS = 2,
+
+    /* ---- those that QEMU 5.0 lacks: a driver may ignore them ---- */
+    BDRV_FIX_FORCE = 4,        /* with ERRORS: though data is given up */
+    BDRV_FIX_DRY_RUN = 8,      /* findings say what would be repaired */
+} BdrvCheckMode;
 
 typedef struct BdrvCheckResult {
     int corruptions;
@@ -151,8 +179,14 @@ typedef struct BdrvCheckResult {
     BdrvCheckListener *listener;
     void *listener_opaque;
 
-    /* Clusters that a repair gave up: they may have held a guest's data. */
-    int given_up;
+    int orphans;               /* of the leaks: blocks that no entry names */
+    int64_t orphaned_data;     /* bytes of them that are not zero */
+    int fixable;               /* BdrvCheckMode: those that would repair more */
+    /* Bytes of the disk. */
+    int64_t unreadable;
+    int64_t zeroed;            /* by the repair; they may have held data */
+    int64_t doubtful;          /* since a repair they hold their own data or
+                                  that of another range */
 } BdrvCheckResult;
 
 /*
@@ -167,11 +201,6 @@ typedef struct BdrvRefusal {
 } BdrvRefusal;
 
 typedef void BdrvRefusalListener(const BdrvRefusal *refusal, void *opaque);
-
-typedef enum {
-    BDRV_FIX_LEAKS = 1,
-    BDRV_FIX_ERRORS = 2,
-} BdrvCheckMode;
 
 typedef struct BlockSizes {
     uint32_t phys;

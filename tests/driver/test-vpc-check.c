@@ -307,16 +307,15 @@ static const EntryCase entry_cases[] = {
     { 3, 2, "C@1548 table entry of block 3 is 0x00000002 (offset 1024), "
             "expected 0xffffffff, or a sector apart" },
     /* Two blocks share space: both are named. */
-    { 0, 4, "C@1536 table entry of block 0 is 0x00000004 (offset 2048), "
+    { 0, 4, "C@1536 table entry of each of the blocks 0 to 1 is 0x00000004 "
+            "(offset 2048), expected space of its own, which that of the block "
+            "at 0x00000004" },
+    { 3, 4, "C@1540 table entry of block 1 is 0x00000004 (offset 2048), "
             "expected space of its own, which that of the block at 0x00000004\n"
-            "C@1540 table entry of block 1 is 0x00000004" },
-    { 3, 6, "C@1540 table entry of block 1 is 0x00000004 (offset 2048), "
-            "expected space of its own, which that of the block at 0x00000006\n"
-            "C@1544 table entry of block 2 is 0x00000085 (offset 68096), "
-            "expected space of its own, which that of the block at 0x00000006\n"
-            "C@1548 table entry of block 3 is 0x00000006 (offset 3072), "
-            "expected space of its own, which that of the block at "
-            "0x00000004" },
+            "C@1548 table entry of block 3 is 0x00000004" },
+    { 3, 6, "C@1540 table entry of each of the blocks 1 to 3 is 0x00000004 to "
+            "0x00000085, expected space of its own, which that of the block at "
+            "0x00000006" },
     /*
      * In the last block, as if another one had been cut off: that says nothing
      * against the block that is whole.
@@ -391,8 +390,10 @@ static void test_sparse_table(void)
     lines = check_lines(&f, 0, &result, NULL);
     g_assert_cmpstr(lines, ==, "C@1536 table entry of each of the blocks 0 to "
                     "268435455 is 0x00000000 (offset 0), expected 0xffffffff, "
-                    "or a sector apart from headers and tables\n");
+                    "or a sector apart from headers and tables "
+                    "0+1099511627776\n");
     g_assert_cmpint(result.corruptions, ==, 268435456);
+    g_assert_cmpint(result.unreadable, ==, 1024 * GiB);
     end(&f);
 }
 
@@ -420,9 +421,10 @@ static void test_lost_space(void)
     vhd_finish(f.disk, &f.image);
     vhd_set_entry(f.disk, &f.image, 1, VPC_UNALLOCATED);
     vhd_set_entry(f.disk, &f.image, 3, VPC_UNALLOCATED);
-    assert_findings(&f, 0, "L@68096 lost space is 66048 bytes with data, "
-                    "expected something that refers to it\n"
-                    "L@200192 lost space is 66048 bytes with data\n");
+    assert_findings(&f, 0, "L@68096 lost space is 1 orphaned block in 66048 "
+                    "bytes, with 65536 bytes of data that are not zero, "
+                    "expected a table entry for each\n"
+                    "L@200192 lost space is 1 orphaned block in 66048\n");
     end(&f);
 }
 
@@ -443,8 +445,8 @@ static void test_holes_are_not_lost(void)
     mem_disk_write(f.disk, f.image.end, zeroes, sizeof(zeroes));
     f.image.end += 1 * MiB;
     vhd_finish(f.disk, &f.image);
-    assert_findings(&f, 0, "L@1182720 lost space is 1048576 bytes with data, "
-                    "expected something that refers to it\n");
+    assert_findings(&f, 0, "L@1182720 lost space is 1048576 bytes of zeroes, "
+                    "expected the footer after the last block\n");
     end(&f);
 }
 

@@ -15,6 +15,7 @@
 
 static const VhdSpec small = { .size = 4 * BLOCK };
 static const VhdSpec windows = { .size = 4 * BLOCK, .windows = true };
+static const VhdSpec xen = { .size = 4 * BLOCK, .batmap = true };
 static const VhdSpec small_fixed = {
     .size = 4 * BLOCK, .type = VPC_TYPE_FIXED,
 };
@@ -167,6 +168,16 @@ static void locator_in_block(Fixture *f)
     mem_disk_write(f->disk, block_at(f, 1) + 512 + 4096, text, sizeof(text));
 }
 
+/* Of blocks without space; the map is sealed. */
+static void batmap_bits(Fixture *f)
+{
+    uint32_t checksum;
+
+    disk_flip(f->disk, 2560, 0x90);
+    checksum = cpu_to_be32(~(uint32_t)disk_byte(f->disk, 2560));
+    mem_disk_write(f->disk, 2048 + 24, &checksum, sizeof(checksum));
+}
+
 static void lost_inside(Fixture *f)
 {
     vhd_add_block(f->disk, &f->image, 0, 0, BLOCK / 512, 0xdd);
@@ -256,7 +267,7 @@ typedef struct RepairCase {
     void (*damage)(Fixture *f);
     void (*verify)(BlockBackend *blk);
     int corruptions;            /* that are repaired; 0: of leaks */
-    int given_up;               /* of them, entries */
+    int zeroed;                 /* bytes of the disk; the repair is forced */
     bool keeps;                 /* space that is lost stays in the file */
 } RepairCase;
 
@@ -271,23 +282,28 @@ static const RepairCase cases[] = {
     { "both-checksums", &small, both_checksums, reads_all, 2 },
     { "all-checksums", &windows, all_checksums, reads_all, 3 },
     { "fixed-checksum", &small_fixed, tail_checksum, reads_zeroes, 1 },
-    { "S21-outside", &small, entry_outside, reads_all, 2, 2 },
-    { "S21-over-header", &windows, entry_over_header, reads_all, 2, 2 },
-    { "S21-wrong-entries", &small, wrong_entries, reads_zeroes, 2, 2, true },
+    { "S21-outside", &small, entry_outside, reads_all, 2, 2 * BLOCK },
+    { "S21-over-header", &windows, entry_over_header, reads_all, 2,
+      2 * BLOCK },
+    { "S21-wrong-entries", &small, wrong_entries, reads_zeroes, 2,
+      2 * BLOCK, true },
     { "S21-wrong-entries-no-tail", &windows, wrong_entries_no_tail,
-      reads_zeroes, 3, 2, true },
+      reads_zeroes, 3, 2 * BLOCK, true },
     { "S21-same-entry", &small, same_entry, reads_copies, 3 },
-    { "S21-overlaps", &small, chain_of_overlaps, reads_1_and_2, 5 },
-    { "S22-cut", &small, last_block_cut, reads_half, 2 },
-    { "S22-bitmap-cut", &small, bitmap_cut, reads_block_1, 2, 1, true },
-    { "tail-in-block", &small, tail_in_last_block, reads_half, 1 },
+    { "S21-overlaps", &small, chain_of_overlaps, reads_1_and_2, 5,
+      100 * 512 },
+    { "S22-cut", &small, last_block_cut, reads_half, 2, 32 * KiB },
+    { "S22-bitmap-cut", &small, bitmap_cut, reads_block_1, 2, BLOCK,
+      true },
+    { "tail-in-block", &small, tail_in_last_block, reads_half, 1, 32 * KiB },
     { "tail-in-block-no-head", &windows, tail_in_last_block_no_head,
-      reads_half, 2 },
-    { "A4-locator", &small, locator_in_block, reads_around_locator, 1, 0,
+      reads_half, 2, 32 * KiB },
+    { "A4-locator", &small, locator_in_block, reads_around_locator, 1, 512,
       true },
     { "lost-inside", &small, lost_inside, reads_block_3, 0 },
     { "lost-at-end", &small, lost_at_end, reads_all, 0 },
-    { "everything", &small, everything, reads_1_and_2, 5, 1 },
+    { "everything", &small, everything, reads_1_and_2, 5,
+      BLOCK + 10 * 512 },
 };
 
 /* ---- repairs ------------------------------------------------------------ */
@@ -346,28 +362,72 @@ static void assert_nothing_gone(Fixture *f, const uint8_t *before,
     }
 }
 
+static BdrvCheckMode mode_of(const RepairCase *c)
+{
+    return c->zeroed ? REPAIR_ALL | BDRV_FIX_FORCE
+           : c->corruptions ? REPAIR_ALL : BDRV_FIX_LEAKS;
+}
+
+/* Repairs twice with @fix: once does it all.  Corruptions that were repaired. */
+static int repair_twice(Fixture *f, BdrvCheckMode fix, BdrvCheckResult *result)
+{
+    BdrvCheckResult second;
+
+    g_free(check_lines(f, fix, result, NULL));
+    g_free(check_lines(f, fix, &second, NULL));
+    g_assert_cmpint(second.corruptions_fixed + second.leaks_fixed, ==, 0);
+    g_assert_cmpint(second.corruptions, ==, result->corruptions);
+    return result->corruptions_fixed;
+}
+
+/* What points nowhere is as it was; a dry run says so, and writes nothing. */
+static int repair_unforced(Fixture *f)
+{
+    int64_t length = mem_disk_length(f->disk);
+    g_autofree uint8_t *before = disk_copy(f->disk, 0, length);
+    g_autofree uint8_t *after = NULL;
+    BdrvCheckResult result, dry;
+    int fixed;
+
+    g_free(check_lines(f, REPAIR_ALL | BDRV_FIX_DRY_RUN, &dry, NULL));
+    after = disk_copy(f->disk, 0, length);
+    g_assert_cmpmem(after, length, before, length);
+    g_assert_cmpint(dry.corruptions_fixed + dry.leaks_fixed, ==, 0);
+    fixed = repair_twice(f, REPAIR_ALL, &result);
+    g_assert_cmpint(result.corruptions, >, 0);
+    g_assert_cmpint(result.unreadable, >, 0);
+    g_assert_cmpint(result.zeroed, ==, 0);
+    g_assert_cmpint(result.fixable & BDRV_FIX_FORCE, !=, 0);
+    g_assert_cmpint(dry.corruptions, ==, result.corruptions + fixed);
+    return fixed;
+}
+
 static void test_repair(gconstpointer data)
 {
     const RepairCase *c = data;
     g_autofree uint8_t *before = NULL;
     BdrvCheckResult result;
     int64_t length;
+    int fixed = 0;
     Fixture f;
-    g_autofree char *lines = NULL;
 
     begin_image(&f, c->spec);
     c->damage(&f);
     length = mem_disk_length(f.disk);
     before = disk_copy(f.disk, 0, length);
-    lines = check_lines(&f, REPAIR_ALL, &result, NULL);
-    g_assert_cmpint(result.corruptions, ==, 0);
-    g_assert_cmpint(result.corruptions_fixed, ==, c->corruptions);
-    g_assert_cmpint(result.given_up, ==, c->given_up);
-    if (c->corruptions) {
+    if (c->zeroed || !c->corruptions) {
+        fixed = c->zeroed ? repair_unforced(&f)
+                          : repair_twice(&f, REPAIR_ALL, &result);
         assert_nothing_gone(&f, before, length);
     }
-    if (!c->corruptions) {
-        g_assert_cmpint(result.leaks_fixed, ==, 1);
+    fixed += repair_twice(&f, mode_of(c), &result);
+    g_assert_cmpint(result.corruptions, ==, 0);
+    g_assert_cmpint(fixed, ==, c->corruptions);
+    g_assert_cmpint(result.zeroed, ==, c->zeroed);
+    if (c->corruptions) {
+        assert_nothing_gone(&f, before, length);
+    } else {
+        g_assert_cmpint(result.leaks_fixed, >=, 1);
     }
     g_free(check_lines(&f, 0, &result, NULL));
     g_assert_cmpint(result.leaks > 0, ==, c->keeps);
@@ -386,7 +446,7 @@ static void test_repair_and_use(gconstpointer data)
     begin_image(&f, c->spec);
     c->damage(&f);
     blk = open_flags(&f, BDRV_O_RDWR | BDRV_O_CHECK, &error_abort);
-    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, REPAIR_ALL), ==, 0);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, mode_of(c)), ==, 0);
     c->verify(blk);
     write_value(blk, 0, BLOCK, 0x77);
     g_assert_cmpint(bdrv_check(blk_bs(blk), &result, 0), ==, 0);
@@ -400,6 +460,7 @@ static void test_repair_and_use(gconstpointer data)
     end(&f);
 }
 
+/* What only force repairs is not written to. */
 static void test_repair_on(gconstpointer data)
 {
     const RepairCase *c = data;
@@ -409,11 +470,15 @@ static void test_repair_on(gconstpointer data)
     begin_image(&f, c->spec);
     c->damage(&f);
     g_assert_null(open_option(&f, 0, "repair", "on", NULL));
-    blk = open_option(&f, BDRV_O_RDWR, "repair", "on", &error_abort);
-    c->verify(blk);
-    blk_unref(blk);
-    /* It never gives lost space up. */
-    assert_repaired(&f, c, c->keeps || !c->corruptions);
+    blk = open_option(&f, BDRV_O_RDWR, "repair", "on",
+                      c->zeroed ? NULL : &error_abort);
+    g_assert_cmpint(!blk, ==, c->zeroed > 0);
+    if (blk) {
+        c->verify(blk);
+        blk_unref(blk);
+        /* It never gives lost space up. */
+        assert_repaired(&f, c, c->keeps || !c->corruptions);
+    }
     end(&f);
 }
 
@@ -435,10 +500,10 @@ static void repair_with_fault(const RepairCase *c, const DiskFault *fault)
     blk = disk_open("disk", "vpc", BDRV_O_RDWR | BDRV_O_CHECK, fault, false,
                     &error_abort);
     disk_arm(blk);
-    ret = bdrv_check(blk_bs(blk), &result, REPAIR_ALL);
+    ret = bdrv_check(blk_bs(blk), &result, mode_of(c));
     disk_disarm(blk);
     blk_unref(blk);
-    g_free(check_lines(&f, REPAIR_ALL, &result, &ret));
+    g_free(check_lines(&f, mode_of(c), &result, &ret));
     g_assert_cmpint(ret, ==, 0);
     g_assert_cmpint(result.corruptions, ==, 0);
     /* The repair that failed may have left copies of blocks. */
@@ -457,7 +522,7 @@ static unsigned count_operations(const RepairCase *c)
     for (int op = 0; op < MEM_OP__MAX; op++) {
         before = MAX(before, mem_disk_count(f.disk, op));
     }
-    g_free(check_lines(&f, REPAIR_ALL, &result, NULL));
+    g_free(check_lines(&f, mode_of(c), &result, NULL));
     for (int op = 0; op < MEM_OP__MAX; op++) {
         after = MAX(after, mem_disk_count(f.disk, op));
     }
@@ -513,6 +578,7 @@ static BlockBackend *open_raw_disk(const char *name)
 /* The disk as @cut leaves it can be repaired, and nothing is lost then. */
 static void look_after(Crash *crash, unsigned i, const PowerCut *cut)
 {
+    const RepairCase *c = crash->c;
     BdrvCheckResult result;
     Fixture f = *crash->f;
     BlockBackend *blk;
@@ -524,10 +590,10 @@ static void look_after(Crash *crash, unsigned i, const PowerCut *cut)
     g_assert_cmpint(volatile_log_apply(g_ptr_array_index(crash->logs, i), cut,
                                        blk), ==, 0);
     blk_unref(blk);
-    g_free(check_lines(&f, REPAIR_ALL, &result, &ret));
+    g_free(check_lines(&f, mode_of(c), &result, &ret));
     g_assert_cmpint(ret, ==, 0);
     g_assert_cmpint(result.corruptions, ==, 0);
-    assert_repaired(&f, crash->c, true);
+    assert_repaired(&f, c, true);
     mem_disk_free(f.disk);
 }
 
@@ -568,7 +634,7 @@ static void test_power_cut(gconstpointer data)
     blk = disk_open("disk", "vpc", BDRV_O_RDWR | BDRV_O_CHECK, NULL, true,
                     &error_abort);
     volatile_cache_set_hook(bdrv_find_node("cache"), take_log, &crash);
-    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, REPAIR_ALL), ==, 0);
+    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, mode_of(c)), ==, 0);
     blk_unref(blk);
     mem_disk_free(f.disk);
     g_assert_cmpuint(crash.logs->len, >, 0);
@@ -650,23 +716,48 @@ static void test_ranges_are_named(void)
 {
     static const struct {
         void (*damage)(Fixture *f);
-        const char *range;
+        const char *before, *range;
     } damages[] = {
-        { entry_outside, " ! 0+65536\n" },
-        { last_block_cut, " ! 163840+32768\n" },
-        { locator_in_block, " ! 69632+512\n" },
+        { entry_outside, " 0+65536\n", " ! 0+65536\n" },
+        { last_block_cut, " 131072+65536\n", " ! 163840+32768\n" },
+        { locator_in_block, " 65536+65536\n", " ! 69632+512\n" },
+        { same_entry, " 0+131072\n", " ! 0+131072\n" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
-        g_autofree char *lines = NULL;
+        g_autofree char *lines = NULL, *forced = NULL;
         Fixture f;
 
         begin_image(&f, &small);
         damages[i].damage(&f);
-        lines = check_lines(&f, REPAIR_ALL, NULL, NULL);
-        g_assert_nonnull(strstr(lines, damages[i].range));
+        lines = check_lines(&f, 0, NULL, NULL);
+        forced = check_lines(&f, REPAIR_ALL | BDRV_FIX_FORCE, NULL, NULL);
+        if (!strstr(lines, damages[i].before) ||
+            !strstr(forced, damages[i].range)) {
+            g_error("found:\n%srepaired:\n%s", lines, forced);
+        }
         end(&f);
     }
+}
+
+/* A writer that was killed leaves it: bits, or all of it, that are not true. */
+static void test_batmap_checksum(void)
+{
+    BdrvCheckResult result;
+    Fixture f;
+    g_autofree char *lines = NULL;
+
+    begin_image(&f, &xen);
+    batmap_bits(&f);
+    assert_findings(&f, 0, "W@2560 batmap bit of block 0 is 1\n"
+                    "W@2560 batmap bit of block 3 is 1\n");
+    disk_flip(f.disk, 2048 + 27, 1);
+    assert_findings(&f, 0, "W@2072 checksum of the batmap is 0x\n");
+    lines = check_lines(&f, REPAIR_ALL, &result, NULL);
+    g_assert_cmpint(result.corruptions + result.corruptions_fixed, ==, 0);
+    g_assert_nonnull(strstr(lines, " !"));
+    assert_sound(&f);
+    end(&f);
 }
 
 /* Leaks alone: not while what is lost may be what a bad entry should name. */
@@ -758,6 +849,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/repair/header-in-doubt", test_header_in_doubt);
     g_test_add_func("/vpc/repair/smaller-tail", test_smaller_tail);
     g_test_add_func("/vpc/repair/ranges-are-named", test_ranges_are_named);
+    g_test_add_func("/vpc/repair/batmap-checksum", test_batmap_checksum);
     g_test_add_func("/vpc/repair/too-many-copies", test_too_many_copies);
     g_test_add_func("/vpc/repair/leaks-only", test_leaks_only);
     g_test_add_func("/vpc/repair/space", test_space_is_given_back);

@@ -11,7 +11,7 @@ static void note(const BdrvCheckFinding *found, void *opaque)
     g_string_append_printf(opaque, "%c@%" PRId64 " %s is %s, expected %s%s",
                            "CLW"[found->grade], found->offset, found->field,
                            found->value, found->expected,
-                           found->fixed ? " !" : "");
+                           found->fixed ? " !" : found->planned ? " ?" : "");
     if (found->guest_bytes) {
         g_string_append_printf(opaque, " %" PRId64 "+%" PRId64,
                                found->guest_offset, found->guest_bytes);
@@ -22,8 +22,9 @@ static void note(const BdrvCheckFinding *found, void *opaque)
 char *check_lines(Fixture *f, BdrvCheckMode fix, BdrvCheckResult *result,
                   int *ret)
 {
-    BlockBackend *blk = open_flags(f, BDRV_O_CHECK | (fix ? BDRV_O_RDWR : 0),
-                                   &error_abort);
+    bool writes = fix && !(fix & BDRV_FIX_DRY_RUN);
+    BlockBackend *blk = open_flags(f, BDRV_O_CHECK |
+                                   (writes ? BDRV_O_RDWR : 0), &error_abort);
     GString *lines = g_string_new("");
     BdrvCheckResult mine;
     int r;

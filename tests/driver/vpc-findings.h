@@ -10,8 +10,8 @@
 /*
  * Checks the fixture's image with @fix, opened for that; @result may be NULL.
  * The findings, a line each: `C@OFFSET FIELD is VALUE, expected EXPECTED`, with
- * C, L or W for the grade and ` !` at the end of those that were repaired, then
- * ` START+BYTES` of what the disk has lost by that.  NULL: the check failed with
+ * C, L or W for the grade and ` !` at the end of those that were repaired, `?` of
+ * those that would be, then ` START+BYTES` of the disk that it is about.  NULL: the check failed with
  * *@ret.  g_free().
  */
 char *check_lines(Fixture *f, BdrvCheckMode fix, BdrvCheckResult *result,

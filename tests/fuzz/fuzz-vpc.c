@@ -481,7 +481,8 @@ static void run_operation(VpcFuzz *f, char op)
     } else if (op == 'k') {
         forget(f);
         vpc_repair_any(f->size_rule, input_8(&f->in) &
-                       (BDRV_FIX_LEAKS | BDRV_FIX_ERRORS));
+                       (BDRV_FIX_LEAKS | BDRV_FIX_ERRORS | BDRV_FIX_FORCE |
+                        BDRV_FIX_DRY_RUN));
     } else if (f->blk) {
         use_image(f, op);
     }

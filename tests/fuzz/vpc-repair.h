@@ -3,10 +3,9 @@
  * Repairs of any image, for fuzz-vpc.
  *
  * Invariants, of any input:
- *   - What could be read before a repair reads as before; but where the batmap
- *     said more of a block than its bitmap does.
- *   - Where nothing is corrupt after a repair, a second one finds nothing to do,
- *     and the image opens for writing.
+ *   - What could be read before a repair that is not forced reads as before.
+ *   - A second repair finds nothing to do, and where nothing is corrupt after it
+ *     the image opens for writing.
  *   - Without repair no byte changes.
  */
 #ifndef TESTS_FUZZ_VPC_REPAIR_H

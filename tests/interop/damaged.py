@@ -6,10 +6,12 @@
 Each damage is found, repaired by `check -r all`, and gone: the image is sound by
 the rules of its layout (rules.py), reads as it did before, or as is said here,
 and as QEMU reads it (where it is installed).  Images whose tail is lost, or whose
-footers alone are damaged, can be read before, too.  Where entries are given up,
-the exit status says so, and what their blocks held stays in the file.
+footers alone are damaged, can be read before, too.  An entry that points nowhere
+stays until `--force` clears it; the exit status says so.  Each repair is run
+twice, and the second one changes no byte; what blocks held stays in the file.
 """
 import shutil
+import subprocess
 import sys
 
 import foreign
@@ -30,6 +32,7 @@ class Damage:
         self.parts = rules.Parts(self.before)
         self.data = bytearray(self.before)
         self.content = bytearray(self.image.reads_as())
+        self.lost = []          # blocks that cannot be read
 
     def flip(self, offset):
         self.data[offset] ^= 0x40
@@ -39,7 +42,8 @@ class Damage:
         self.data[at:at + 4] = value.to_bytes(4, 'big')
 
     def lose(self, index):
-        """The block reads as zeroes from now on."""
+        """The block cannot be read, and then, by force, reads as zeroes."""
+        self.lost.append(index)
         size = len(self.content[index * BLOCK:(index + 1) * BLOCK])
         self.content[index * BLOCK:index * BLOCK + size] = bytes(size)
 
@@ -84,10 +88,12 @@ def other_tail(d):
 
 def entry_behind(d):
     d.entry(1, 0x00ffffff)
+    d.lose(1)
 
 
 def entry_over_header(d):
     d.entry(1, 1)
+    d.lose(1)
 
 
 def entry_lost(d):
@@ -125,15 +131,16 @@ def batmap_checksum(d):
 
 
 def block_lost(d):
-    """Its space belongs to nobody."""
+    """No entry names it: it is an orphan, and stays one."""
     d.entry(5, vhd.UNALLOCATED)
-    d.lose(5)
+    d.content[5 * BLOCK:6 * BLOCK] = bytes(BLOCK)
 
 
 READABLE = (head_lost, head_damaged, tail_lost, tail_cut, tail_damaged,
             other_tail)
-GIVEN_UP = (entry_behind, entry_over_header, entry_lost, table_sector_lost)
-DAMAGES = READABLE + GIVEN_UP + (
+FORCED = (entry_behind, entry_over_header, entry_lost, table_sector_lost)
+ORPHANS = (entry_lost, table_sector_lost, block_lost)
+DAMAGES = READABLE + FORCED + (
     checksums_stale, header_checksum, entries_alike, batmap_untrue,
     batmap_checksum, block_lost)
 
@@ -151,6 +158,34 @@ def stays(d, after):
             sys.exit('what block %d held is gone' % index)
 
 
+def repair(d, img, *options, status):
+    """Twice: the second time changes nothing.  What blocks held stays."""
+    foreign.run(img, 'check', '-f', 'vpc', '-r', 'all', *options,
+                foreign.IMAGE, status=status)
+    after = foreign.read_file(foreign.IMAGE)
+    stays(d, after)
+    again = subprocess.run([img, 'check', '-f', 'vpc', '-r', 'all', *options,
+                            foreign.IMAGE], capture_output=True, check=False)
+    if again.returncode not in (0, 2, 3):
+        sys.exit('a second repair: exit status %d' % again.returncode)
+    if foreign.read_file(foreign.IMAGE) != after:
+        sys.exit('a second repair changed the image')
+    return after
+
+
+def try_unforced(d, img):
+    """Not a byte changes, and the blocks stay I/O errors."""
+    if repair(d, img, status=2) != d.data:
+        sys.exit('a repair that was not forced changed the image')
+    disk = vhd.Disk(bytes(d.data))
+    for index in [i for i in d.lost if i < disk.blocks]:
+        try:
+            disk.read_block(index)
+        except vhd.Refused:
+            continue
+        sys.exit('block %d is not lost' % index)
+
+
 def try_one(layout, damage, img):
     d = Damage(layout)
     damage(d)
@@ -160,16 +195,18 @@ def try_one(layout, damage, img):
     if damage in READABLE:
         foreign.compare('minblk-img, before,', d.content,
                         foreign.by_minblk(img))
-    foreign.run(img, 'check', '-f', 'vpc', '-r', 'all', foreign.IMAGE,
-                status=2 if damage in GIVEN_UP else 0)
-    after = foreign.read_file(foreign.IMAGE)
+    if damage in FORCED:
+        try_unforced(d, img)
+        after = repair(d, img, '--force', status=2)
+    else:
+        # Of two blocks that share space one does not hold its own data.
+        after = repair(d, img, status=2 if damage is entries_alike else
+                       3 if damage in ORPHANS else 0)
     lines = rules.problems(after)
     if lines:
         sys.exit('\n'.join(lines))
-    if damage in GIVEN_UP:
-        stays(d, after)
     foreign.run(img, 'check', '-f', 'vpc', foreign.IMAGE,
-                status=3 if damage in (entry_lost, table_sector_lost) else 0)
+                status=3 if damage in ORPHANS else 0)
     foreign.compare('minblk-img', d.content, foreign.by_minblk(img))
     foreign.compare('vhd.py', d.content, foreign.by_vhd(len(d.content)))
     if shutil.which('qemu-img'):

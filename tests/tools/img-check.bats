@@ -73,17 +73,33 @@ patch()
 @test 'an entry that points past the end of the file' {
     setup_vpc
     patch 1544 '\177\377\377\377'
+    sum=$(md5sum <v)
     img check v
     expect_status 2
     expect_err ''
     expect_golden check-outside
-    img check -r all v
+    # It stays as it is, whatever is repaired, until that is forced.
+    for what in all all leaks; do
+        img check -r $what v
+        expect_status 2
+        expect_golden check-outside
+        same_text sum "$sum" "$(md5sum <v)"
+    done
+    img check -r all --force --dry-run v
+    expect_status 2
+    [[ ${lines[0]} == *'(would be repaired: bytes 4194304 to 6291455 of the'\
+' disk read as zeroes)' ]]
+    same_text sum "$sum" "$(md5sum <v)"
+    img check -r all --force v
     expect_status 2
     expect_err ''
     expect_golden check-outside-repaired
     # What the block held is still there, and is no error.
-    img check v
-    expect_status 3
+    for i in 1 2; do
+        img check -r all v
+        expect_status 3
+    done
+    grep -q '^1 orphaned blocks with 2097152 bytes of data' <<<"$output"
 }
 
 @test 'findings as JSON' {
@@ -93,9 +109,10 @@ patch()
     expect_status 2
     expect_err ''
     expect_golden check-outside.json
-    img check -r all --output=json v
+    img check -r all --force --output=json v
     expect_status 2
     expect_golden check-outside-repaired.json
+    python3 -c 'import json, sys; json.load(sys.stdin)' <<<"$output"
 }
 
 # all_but_table FILE: the sum of what follows the table.
@@ -114,30 +131,49 @@ setup_lost_table()
     sum=$(all_but_table v)
 }
 
-@test 'a repair that gives entries up keeps what their blocks held' {
+@test 'a repair leaves entries alone that point nowhere' {
     setup_lost_table
+    before=$(md5sum <v)
     img check -r all v
+    expect_status 2
+    expect_err ''
+    [[ ${lines[0]} == *'(bytes 0 to 67125247 of the disk cannot be read)' ]]
+    grep -q '^67125248 bytes of the disk cannot be read' <<<"$output"
+    grep -q '^10 orphaned blocks with 20971520 bytes' <<<"$output"
+    grep -q 'convert --salvage' <<<"$output"
+    grep -q 'check -r all --force' <<<"$output"
+    same_text sum "$before" "$(md5sum <v)"
+}
+
+@test 'one that is forced keeps what their blocks held' {
+    setup_lost_table
+    img check -r all --force v
     expect_status 2
     expect_err ''
     [[ ${lines[0]} == *'(repaired: bytes 0 to 67125247 of the disk read as'\
 ' zeroes)' ]]
-    grep -q '^33 clusters were given up' <<<"$output"
+    grep -q '^67125248 bytes of the disk were given up' <<<"$output"
     ! grep -q '^No errors' <<<"$output"
     same_text sum "$sum" "$(all_but_table v)"
-    img check -q v
-    expect_status 3
-    same_text sum "$sum" "$(all_but_table v)"
+    for what in '' '-r all' '-r all --force'; do
+        # shellcheck disable=SC2086 # two words
+        img check $what v
+        expect_status 3
+        same_text sum "$sum" "$(all_but_table v)"
+    done
+    img check -q -r leaks v
+    expect_status 0
+    [ "$(stat -c %s v)" -lt 8192 ]
 }
 
-@test 'so does repair=on, which prints what it did' {
+@test 'repair=on does not open what only force would repair' {
     setup_lost_table
+    before=$(md5sum <v)
     io -c 'read -P 0 0 64M' --image-opts \
         driver=vpc,file.filename=v,repair=on
-    expect_status 0
-    [[ $stderr == "repair: 'v': table entry of each of the blocks 0 to 32 at"\
-' offset 1536 was 0x00000000 '*': bytes 0 to 67125247 of the disk read as'\
-' zeroes' ]]
-    same_text sum "$sum" "$(all_but_table v)"
+    expect_status 1
+    [[ $stderr == *'point outside the file or into other structures'* ]]
+    same_text sum "$before" "$(md5sum <v)"
 }
 
 @test 'lost space is a leak, and is given back' {
@@ -145,9 +181,20 @@ setup_lost_table()
     patch 1544 '\377\377\377\377'
     img check v
     expect_status 3
-    [ "${lines[0]}" = 'Leak at offset 2101760: lost space is 2101248 bytes'\
-' with data, expected something that refers to it' ]
+    [ "${lines[0]}" = 'Leak at offset 2104832: lost space is 1 orphaned block'\
+' in 2097664 bytes, with 2097152 bytes of data that are not zero, expected a'\
+' table entry for each' ]
     [ "${lines[2]}" = '1 leaked clusters were found on the image.' ]
+    sum=$(md5sum <v)
+    for i in 1 2; do
+        img check -r all v
+        expect_status 3
+        same_text sum "$sum" "$(md5sum <v)"
+    done
+    img check -r leaks --dry-run v
+    expect_status 3
+    [[ ${lines[0]} == *'(would be repaired)' ]]
+    same_text sum "$sum" "$(md5sum <v)"
     img check -r leaks v
     expect_status 0
     [ "${lines[3]}" = '    1 leaked clusters' ]
@@ -155,6 +202,20 @@ setup_lost_table()
     expect_status 0
     [ "$(stat -c %s v)" -lt 2110000 ]
     "$MINBLK_IO" -f vpc -c 'read -P 7 2M 2M' -c 'read -P 0 4M 2M' v
+}
+
+@test 'junk that is no block is kept' {
+    setup_vpc
+    head -c 3000320 /dev/urandom >>v
+    dd if=v bs=1 skip=4202496 count=512 status=none >footer
+    cat footer >>v
+    sum=$(md5sum <v)
+    for what in all leaks; do
+        img check -r $what v
+        expect_status 3
+        [[ ${lines[0]} == *'lost space is '*' bytes with data'* ]]
+        same_text sum "$sum" "$(md5sum <v)"
+    done
 }
 
 @test 'corruptions stay with -r leaks' {
@@ -170,8 +231,11 @@ setup_lost_table()
     setup_vpc
     patch 1544 '\0\0\0\7'
     img check -r all v
+    # One of the two does not hold its own data.
+    expect_status 2
+    [[ ${lines[0]} == *'(repaired: bytes 2097152 to 4194303 of the disk or'\
+' bytes 4194304 to 6291455 hold the other'*"'s data)" ]]
     # What block 2 had before is in the file still.
-    expect_status 3
     img check v
     expect_status 3
     "$MINBLK_IO" -f vpc -c 'read -P 7 2M 4M' -c 'write -P 8 2M 2M' \
@@ -287,6 +351,16 @@ END
     img check --repair=nosuch v
     expect_bad_usage \
         "Unknown option value for -r (expecting 'leaks' or 'all'): nosuch"
+}
+
+@test 'options that need another one' {
+    img check --dry-run v
+    expect_bad_usage '--dry-run needs -r: without it nothing is repaired'
+    for what in '' '-r leaks'; do
+        # shellcheck disable=SC2086 # two words
+        img check --force $what v
+        expect_bad_usage '--force needs -r all'
+    done
 }
 
 @test 'a repair of an image that is sound' {

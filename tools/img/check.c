@@ -3,13 +3,17 @@
  * check: looks for damage in an image's metadata, and repairs it.
  *
  * Invariants:
- *   - Without -r the image is opened read-only.
+ *   - Without -r, and for a dry run, the image is opened read-only.
+ *   - Findings are printed as they come, because there may be millions.
  *   - After a repair the image is checked once more; what is reported is what
  *     that second check found, with what was repaired, and is on the disk.
+ *   - Exit status 0: nothing is wrong any more, and the guest has lost nothing.
  */
 #include "qemu/osdep.h"
 #include "check-target.h"
 #include "qapi/qapi-visit-block-core.h"
+#include "qapi/qmp/qjson.h"
+#include "qapi/qmp/qstring.h"
 #include "qapi/qobject-output-visitor.h"
 
 /* Exit statuses besides 0 and 1. */
@@ -24,85 +28,128 @@ typedef struct CheckArgs {
     const char *filename;
     CheckTarget target;
     int fix;        /* BDRV_FIX_* */
+    bool dry_run;
+    bool force;
     bool json;
     bool quiet;
 } CheckArgs;
 
 /* ---- findings ----------------------------------------------------------- */
 
-/* In the order in which they were found. */
-typedef struct Findings {
-    ImageCheckFindingList *first;
-    ImageCheckFindingList **next;
-} Findings;
+/* What prints findings while a check hands them on. */
+typedef struct Printer {
+    const CheckArgs *args;
+    const BdrvCheckResult *result;
+    bool second;            /* after a repair */
+    bool began;             /* JSON: the list of findings */
+} Printer;
 
-static void check_note_finding(const BdrvCheckFinding *found, void *opaque)
+static bool check_has_repaired(const BdrvCheckResult *result)
+{
+    return result->corruptions_fixed || result->leaks_fixed;
+}
+
+static void check_set_range(bool *has_offset, int64_t *offset,
+                            bool *has_length, int64_t *length,
+                            int64_t from, int64_t bytes)
+{
+    *has_offset = *has_length = bytes > 0;
+    *offset = from;
+    *length = bytes;
+}
+
+/* In a line of its own; what there are numbers for is not said in words. */
+static void check_print_finding_json(const BdrvCheckFinding *found, bool first)
 {
     static const ImageCheckGrade grades[] = {
         [BDRV_FINDING_CORRUPTION] = IMAGE_CHECK_GRADE_CORRUPTION,
         [BDRV_FINDING_LEAK] = IMAGE_CHECK_GRADE_LEAK,
         [BDRV_FINDING_WARNING] = IMAGE_CHECK_GRADE_WARNING,
     };
-    Findings *findings = opaque;
-    ImageCheckFindingList *item = g_new0(ImageCheckFindingList, 1);
-    ImageCheckFinding *f = item->value = g_new0(ImageCheckFinding, 1);
+    bool words = found->fault == IMAGE_CHECK_FAULT_FIELD;
+    /* All in it is borrowed, so nothing of it is freed. */
+    ImageCheckFinding finding = {
+        .grade = grades[found->grade],
+        .fault = found->fault,
+        .fixed = found->fixed,
+        .has_planned = found->planned,
+        .planned = found->planned,
+        .offset = found->offset,
+        .has_length = found->bytes > 0,
+        .length = found->bytes,
+        .has_data_bytes = found->fault == IMAGE_CHECK_FAULT_ORPHANED_BLOCKS,
+        .data_bytes = found->data_bytes,
+        .has_block = found->block >= 0,
+        .block = found->block,
+        .has_count = found->count > 0,
+        .count = found->count,
+        .has_last_block = found->block >= 0 &&
+                          found->last_block - found->block >= found->count,
+        .last_block = found->last_block,
+        .has_entry = found->entry >= 0,
+        .entry = found->entry,
+        .has_last_entry = found->entry >= 0 &&
+                          found->last_entry != found->entry,
+        .last_entry = found->last_entry,
+        .field = words ? (char *)found->field : NULL,
+        .value = words ? (char *)found->value : NULL,
+        .expected = words ? (char *)found->expected : NULL,
+    }, *f = &finding;
+    QObject *obj;
+    QString *text;
 
-    f->grade = grades[found->grade];
-    f->offset = found->offset;
-    f->field = g_strdup(found->field);
-    f->value = g_strdup(found->value);
-    f->expected = g_strdup(found->expected);
-    f->fixed = found->fixed;
-    f->has_guest_offset = f->has_guest_length = found->guest_bytes > 0;
-    f->guest_offset = found->guest_offset;
-    f->guest_length = found->guest_bytes;
-    *findings->next = item;
-    findings->next = &item->next;
+    check_set_range(&f->has_guest_offset, &f->guest_offset,
+                    &f->has_guest_length, &f->guest_length,
+                    found->guest_offset, found->guest_bytes);
+    check_set_range(&f->has_other_guest_offset, &f->other_guest_offset,
+                    &f->has_other_guest_length, &f->other_guest_length,
+                    found->other_offset, found->other_bytes);
+    obj = img_to_qobject(ImageCheckFinding, f);
+    text = qobject_to_json(obj);
+    printf("%s        %s", first ? "{\n    \"findings\": [\n" : ",\n",
+           qstring_get_str(text));
+    qobject_unref(text);
+    qobject_unref(obj);
 }
 
-/* Those that were not repaired go, because a second check finds them again. */
-static void check_keep_fixed(Findings *findings)
+/* A line; no value has several. */
+static void check_print_finding(const BdrvCheckFinding *f)
 {
-    ImageCheckFindingList *item = findings->first;
+    static const char *const grades[] = {
+        [BDRV_FINDING_CORRUPTION] = "Corruption",
+        [BDRV_FINDING_LEAK] = "Leak",
+        [BDRV_FINDING_WARNING] = "Warning",
+    };
+    const char *repair = f->fixed ? "repaired"
+                         : f->planned ? "would be repaired" : "";
 
-    *findings = (Findings) { .next = &findings->first };
-    while (item) {
-        ImageCheckFindingList *next = item->next;
-
-        item->next = NULL;
-        if (item->value->fixed) {
-            *findings->next = item;
-            findings->next = &item->next;
-        } else {
-            qapi_free_ImageCheckFindingList(item);
-        }
-        item = next;
+    printf("%s at offset %" PRId64 ": %s is %s, expected %s", grades[f->grade],
+           f->offset, f->field, f->value, f->expected);
+    if (*repair || f->effect) {
+        printf(" (%s%s%s)", repair, *repair && f->effect ? ": " : "",
+               f->effect ?: "");
     }
+    printf("\n");
+}
+
+static void check_take_finding(const BdrvCheckFinding *found, void *opaque)
+{
+    Printer *p = opaque;
+
+    /* What was not repaired is found again by the second check. */
+    if (p->args->quiet ||
+        (!p->second && check_has_repaired(p->result) && !found->fixed)) {
+        return;
+    }
+    if (p->args->json) {
+        check_print_finding_json(found, !p->began);
+    } else {
+        check_print_finding(found);
+    }
+    p->began = true;
 }
 
 /* ---- printing ----------------------------------------------------------- */
-
-/* A line each; no value has several lines. */
-static void check_print_findings(const Findings *findings)
-{
-    for (const ImageCheckFindingList *item = findings->first; item;
-         item = item->next) {
-        const ImageCheckFinding *f = item->value;
-        const char *grade = ImageCheckGrade_str(f->grade);
-
-        printf("%c%s at offset %" PRId64 ": %s is %s, expected %s",
-               g_ascii_toupper(*grade), grade + 1, f->offset, f->field,
-               f->value, f->expected);
-        if (f->has_guest_length) {
-            printf(" (repaired: bytes %" PRId64 " to %" PRId64 " of the disk "
-                   "read as zeroes)", f->guest_offset,
-                   f->guest_offset + f->guest_length - 1);
-        } else if (f->fixed) {
-            printf(" (repaired)");
-        }
-        printf("\n");
-    }
-}
 
 /* Returns whether there was anything to be printed. */
 static bool check_print_count(int n, const char *what)
@@ -111,6 +158,52 @@ static bool check_print_count(int n, const char *what)
         printf("\n%d %s\n", n, what);
     }
     return n;
+}
+
+static void check_print_bytes(int64_t bytes, const char *what)
+{
+    if (bytes) {
+        printf("\n%" PRId64 " bytes of the disk %s\n", bytes, what);
+    }
+}
+
+static bool check_lost_data(const BdrvCheckResult *result)
+{
+    return result->zeroed || result->doubtful;
+}
+
+/* What the guest has lost, and what to do next. */
+static void check_print_losses(const BdrvCheckResult *result)
+{
+    check_print_bytes(result->unreadable, "cannot be read.");
+    check_print_bytes(result->zeroed,
+                      "were given up: they read as zeroes now.\n"
+                      "What the file holds of their data is kept.");
+    check_print_bytes(result->doubtful,
+                      "may hold the data of other blocks, which they shared "
+                      "their space with.");
+    if (result->orphans) {
+        printf("\n%d orphaned blocks with %" PRId64 " bytes of data are in "
+               "the file.\nA damaged table may have named them.\n",
+               result->orphans, result->orphaned_data);
+    }
+    if (!result->corruptions && !result->leaks) {
+        return;
+    }
+    printf("\nNext steps: copy the file before anything else.\n");
+    if (result->fixable & BDRV_FIX_ERRORS) {
+        printf("'check -r all' repairs what needs no guess.\n");
+    }
+    if (result->unreadable) {
+        printf("'convert --salvage' copies what can be read.\n");
+    }
+    if (result->fixable & BDRV_FIX_FORCE) {
+        printf("'check -r all --force' makes zeroes of what cannot be "
+               "read.\n");
+    }
+    if ((result->fixable & BDRV_FIX_LEAKS) && !result->corruptions) {
+        printf("'check -r leaks' frees space that nothing uses.\n");
+    }
 }
 
 static void check_print_human(const BdrvCheckResult *result)
@@ -127,10 +220,8 @@ static void check_print_human(const BdrvCheckResult *result)
         "This means waste of disk space, but no harm to data.");
     any |= check_print_count(result->check_errors,
         "internal errors have occurred during the check.");
-    any |= check_print_count(result->given_up,
-        "clusters were given up: they read as zeroes now.\n"
-        "What the file holds of their data is kept; copy the file before "
-        "another repair frees it.");
+    check_print_losses(result);
+    any |= check_lost_data(result);
     if (!any) {
         printf("No errors were found on the image.\n");
     }
@@ -154,29 +245,34 @@ static void check_set_count(bool *has, int64_t *member, int64_t value)
     *member = value;
 }
 
-static void check_print_json(const CheckArgs *args, const char *format,
-                             const BdrvCheckResult *result,
-                             const Findings *findings)
+/* After the findings, if there were any. */
+static void check_print_json(const Printer *p, const char *format)
 {
+    const BdrvCheckResult *result = p->result;
     const BlockFragInfo *bfi = &result->bfi;
     /* All in it is borrowed, so nothing of it is freed. */
     ImageCheck check = {
-        .filename = (char *)args->filename,
+        .filename = (char *)p->args->filename,
         .format = (char *)format,
         .check_errors = result->check_errors,
-        .has_findings = findings->first,
-        .findings = findings->first,
-        .has_refusals = args->target.refusals,
-        .refusals = args->target.refusals,
+        .has_refusals = p->args->target.refusals,
+        .refusals = p->args->target.refusals,
     }, *c = &check;
+    QObject *obj;
+    QString *text;
 
     check_set_count(&c->has_image_end_offset, &c->image_end_offset,
                     result->image_end_offset);
     check_set_count(&c->has_corruptions, &c->corruptions, result->corruptions);
     check_set_count(&c->has_corruptions_fixed, &c->corruptions_fixed,
                     result->corruptions_fixed);
-    check_set_count(&c->has_clusters_given_up, &c->clusters_given_up,
-                    result->given_up);
+    check_set_count(&c->has_orphaned_blocks, &c->orphaned_blocks,
+                    result->orphans);
+    check_set_count(&c->has_unreadable_bytes, &c->unreadable_bytes,
+                    result->unreadable);
+    check_set_count(&c->has_zeroed_bytes, &c->zeroed_bytes, result->zeroed);
+    check_set_count(&c->has_doubtful_bytes, &c->doubtful_bytes,
+                    result->doubtful);
     check_set_count(&c->has_leaks, &c->leaks, result->leaks);
     check_set_count(&c->has_leaks_fixed, &c->leaks_fixed, result->leaks_fixed);
     check_set_count(&c->has_total_clusters, &c->total_clusters,
@@ -187,72 +283,72 @@ static void check_print_json(const CheckArgs *args, const char *format,
                     bfi->fragmented_clusters);
     check_set_count(&c->has_compressed_clusters, &c->compressed_clusters,
                     bfi->compressed_clusters);
-    img_print_json(img_to_qobject(ImageCheck, c));
+    obj = img_to_qobject(ImageCheck, c);
+    text = qobject_to_json_pretty(obj);
+    /* The findings have begun the object. */
+    printf("%s%s\n", p->began ? "\n    ],\n" : "",
+           qstring_get_str(text) + (p->began ? strlen("{\n") : 0));
+    qobject_unref(text);
+    qobject_unref(obj);
 }
 
 /* ---- the command -------------------------------------------------------- */
 
 /* Checks once more after a repair.  0 or -errno. */
-static int check_again(BlockDriverState *bs, const CheckArgs *args,
-                       BdrvCheckResult *result, Findings *findings)
+static int check_again(BlockDriverState *bs, Printer *p,
+                       BdrvCheckResult *result)
 {
-    BdrvCheckResult second;
+    BdrvCheckResult first = *result;
     int ret;
 
-    check_keep_fixed(findings);
-    if (!args->json && !args->quiet) {
-        check_print_findings(findings);
+    if (!p->args->json && !p->args->quiet) {
         printf("The following inconsistencies were found and repaired:\n\n"
                "    %d leaked clusters\n"
                "    %d corruptions\n\n"
                "Double checking the fixed image now...\n",
                result->leaks_fixed, result->corruptions_fixed);
-        /* Printed now, they are not to be printed with the second check's. */
-        qapi_free_ImageCheckFindingList(findings->first);
-        *findings = (Findings) { .next = &findings->first };
     }
-    ret = bdrv_check_listening(bs, &second, 0, check_note_finding, findings);
+    p->second = true;
+    ret = bdrv_check_listening(bs, result, 0, check_take_finding, p);
     /* The second check cannot know what the first one did. */
-    second.given_up = result->given_up;
-    second.leaks_fixed = result->leaks_fixed;
-    second.corruptions_fixed = result->corruptions_fixed;
-    *result = second;
+    result->zeroed = first.zeroed;
+    result->doubtful = first.doubtful;
+    result->leaks_fixed = first.leaks_fixed;
+    result->corruptions_fixed = first.corruptions_fixed;
     return ret;
 }
 
 static int check_node(BlockDriverState *bs, const CheckArgs *args)
 {
-    Findings findings = { .next = &findings.first };
     BdrvCheckResult result;
-    int ret = bdrv_check_listening(bs, &result, args->fix, check_note_finding,
-                                   &findings);
+    Printer printer = { .args = args, .result = &result };
+    int ret = bdrv_check_listening(bs, &result, args->fix, check_take_finding,
+                                   &printer);
 
     if (ret == -ENOTSUP) {
         error_report("This image format does not support checks");
         return CHECK_NOT_SUPPORTED;
     }
-    if (ret >= 0 && (result.corruptions_fixed || result.leaks_fixed)) {
-        ret = check_again(bs, args, &result, &findings);
+    if (ret >= 0 && check_has_repaired(&result)) {
+        ret = check_again(bs, &printer, &result);
     }
     if (ret >= 0) {
         ret = bdrv_flush(bs);
     }
     if (ret < 0) {
-        if (!args->json && !args->quiet) {
-            check_print_findings(&findings);
+        if (args->json && printer.began) {
+            printf("\n    ]\n}\n");
         }
         error_report("Check failed: %s", strerror(-ret));
     } else if (args->json && !args->quiet) {
-        check_print_json(args, bdrv_get_format_name(bs), &result, &findings);
+        check_print_json(&printer, bdrv_get_format_name(bs));
     } else if (!args->quiet) {
-        check_print_findings(&findings);
         check_print_human(&result);
     }
-    qapi_free_ImageCheckFindingList(findings.first);
     if (ret < 0 || result.check_errors) {
         return 1;
     }
-    if (result.corruptions || result.given_up) {
+    if (result.corruptions || check_lost_data(&result)) {
         return CHECK_CORRUPTIONS;
     }
     return result.leaks ? CHECK_LEAKS : 0;
@@ -282,12 +378,27 @@ static const CmdOption check_options[] = {
       "also what the product would refuse: azure, hyperv, xenserver,\n"
       "virtualbox or virtualpc", cmd_set_string,
       offsetof(CheckArgs, target.product) },
+    { 0, "dry-run", NULL, "with -r: print what would be repaired, write "
+      "nothing", cmd_set_true, offsetof(CheckArgs, dry_run) },
+    { 0, "force", NULL, "with -r all: what cannot be read becomes zeroes", cmd_set_true, offsetof(CheckArgs, force) },
     IMG_CACHE('T', CheckArgs, how),
     IMG_QUIET(CheckArgs, quiet),
     IMG_IMAGE_OPTS(CheckArgs, how.image_opts),
     IMG_FORCE_SHARE(CheckArgs, how.force_share),
     IMG_END
 };
+
+static void check_read_modes(CheckArgs *args)
+{
+    if (args->dry_run && !args->fix) {
+        img_usage_error("--dry-run needs -r: without it nothing is repaired");
+    }
+    if (args->force && !(args->fix & BDRV_FIX_ERRORS)) {
+        img_usage_error("--force needs -r all");
+    }
+    args->fix |= args->dry_run ? BDRV_FIX_DRY_RUN : 0;
+    args->fix |= args->force ? BDRV_FIX_FORCE : 0;
+}
 
 static int check_run(int argc, char **argv)
 {
@@ -297,7 +408,8 @@ static int check_run(int argc, char **argv)
     int status;
 
     img_read_options(&args, argc, argv);
-    args.how.flags |= args.fix ? BDRV_O_RDWR : 0;
+    check_read_modes(&args);
+    args.how.flags |= args.fix && !args.dry_run ? BDRV_O_RDWR : 0;
     blk = img_open_operand(&args.how, argc, argv);
     args.filename = argv[optind];
     args.target.filename = args.filename;
