@@ -25,27 +25,25 @@
 
 /*
  * A check can repair a checksum, but not values that cannot be used; who only
- * reads may be told what they were.  0, or -EINVAL with an error, @wrong.
+ * reads may be told what they were.  0, or -EINVAL with an error.
  */
 static int dynamic_doubt_header(BlockDriverState *bs, uint64_t offset,
-                                Error **wrong, Error **errp)
+                                const Error *wrong, Error **errp)
 {
     VpcState *s = bs->opaque;
     bool search = s->lenient && bdrv_is_read_only(bs);
+    bool lost = memcmp(s->header.cookie, VPC_HEADER_COOKIE, 8) != 0;
 
     if ((search && vpc_assume_header(bs, offset)) ||
         (s->lenient && vpc_header_values_valid(&s->header, NULL))) {
-        vpc_refuse_writing(s, "%s", error_get_pretty(*wrong));
+        vpc_refuse_writing(s, "%s", error_get_pretty(wrong));
         return 0;
     }
-    if (search) {
-        error_append_hint(wrong, "The file has no known layout either. What is "
-                          "in it can be searched with '-f raw'.\n");
-    } else if (memcmp(s->header.cookie, VPC_HEADER_COOKIE, 8)) {
-        error_append_hint(wrong, "'convert --salvage' tries the known layouts "
-                          "of an image that lost its header.\n");
-    }
-    error_propagate(errp, g_steal_pointer(wrong));
+    error_setg(errp, "%s%s", error_get_pretty(wrong),
+               !lost || !s->lenient ? ""
+               : search ? ", and the file has no known layout; search what is "
+                          "in it with '-f raw'"
+               : "; 'convert --salvage' tries the known layouts");
     return -EINVAL;
 }
 
@@ -67,7 +65,7 @@ static int dynamic_read_header(BlockDriverState *bs, Error **errp)
         return ret;
     }
     if (!vpc_header_valid(&s->header, &wrong)) {
-        ret = dynamic_doubt_header(bs, offset, &wrong, errp);
+        ret = dynamic_doubt_header(bs, offset, wrong, errp);
         if (ret < 0) {
             return ret;
         }
