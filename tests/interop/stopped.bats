@@ -9,3 +9,4 @@ load helpers
 @test "convert" { "$python" "$here/stopped.py" convert; }
 @test "amend" { "$python" "$here/stopped.py" amend; }
 @test "raw: dd, convert, resize" { "$python" "$here/stopped.py" raw; }
+@test "check -r all" { "$python" "$here/stopped.py" repair; }
