@@ -22,6 +22,18 @@ load faults
     done
 }
 
+@test 'convert: what was copied is flushed, but not with -t unsafe' {
+    "$MINBLK_IMG" create -q src 3M
+    "$MINBLK_IO" -f raw -c 'write -qP 1 0 3M' src
+    # The first one is that of the empty file.
+    faulty fdatasync:2:EIO "$MINBLK_IMG" convert -f raw src dst
+    expect_status 1
+    [ -e .hit ]
+    faulty fdatasync:2:EIO "$MINBLK_IMG" convert -f raw -t unsafe src dst
+    expect_status 0
+    [ ! -e .hit ]
+}
+
 @test 'convert, io_uring' {
     needs vpc
     "$MINBLK_IO" -i io_uring -c quit || skip 'no io_uring here'
@@ -90,11 +102,34 @@ Input/output error" ]]
     every_call "$MINBLK_IMG" check -q -f vpc -r all disk
 }
 
+# Its exit status 2 says what the repair has cost; all else is repaired then.
+@test 'check -r all --force: entries that point nowhere' {
+    needs vpc
+    local call n
+    "$MINBLK_IMG" create -q -f vpc whole 8M
+    "$MINBLK_IO" -f vpc -c 'write -qP 1 0 64k' whole
+    for call in write fdatasync; do
+        n=0
+        until [ $n -gt 0 ] && [ ! -e .hit ]; do
+            n=$((n + 1))
+            cp whole disk
+            printf '\377\377\0\0' |
+                dd of=disk bs=1 seek=1540 conv=notrunc status=none
+            faulty "$call:$n:EIO" "$MINBLK_IMG" check -f vpc -r all --force disk
+            [ -e .hit ] && expect_status 1 && continue
+            expect_status 2
+            sound disk
+            reads disk vpc 1 0 64k
+        done
+        [ $n -gt 1 ]
+    done
+}
+
 @test 'check -r all: findings are printed although the repair failed' {
     needs vpc
     "$MINBLK_IMG" create -q -f vpc v 8M
     dd if=/dev/zero of=v bs=512 seek=3 count=1 conv=notrunc status=none
-    faulty fdatasync:1:EIO "$MINBLK_IMG" check -r all v
+    faulty fdatasync:1:EIO "$MINBLK_IMG" check -r all --force v
     expect_status 1
     [[ $output == 'Corruption at offset 1536: table entry of '* ]]
     [[ $stderr == 'minblk-img: Check failed: Input/output error'* ]]
