@@ -186,6 +186,15 @@ def try_unforced(d, img):
         sys.exit('block %d is not lost' % index)
 
 
+def repair_all(d, damage, img):
+    """The repair that makes all of it sound; returns the image."""
+    if damage in FORCED:
+        return repair(d, img, '--force', status=2)
+    # Of two blocks that share space one does not hold its own data.
+    return repair(d, img, status=2 if damage is entries_alike else
+                  3 if damage in ORPHANS else 0)
+
+
 def try_one(layout, damage, img):
     d = Damage(layout)
     damage(d)
@@ -197,11 +206,7 @@ def try_one(layout, damage, img):
                         foreign.by_minblk(img))
     if damage in FORCED:
         try_unforced(d, img)
-        after = repair(d, img, '--force', status=2)
-    else:
-        # Of two blocks that share space one does not hold its own data.
-        after = repair(d, img, status=2 if damage is entries_alike else
-                       3 if damage in ORPHANS else 0)
+    after = repair_all(d, damage, img)
     lines = rules.problems(after)
     if lines:
         sys.exit('\n'.join(lines))

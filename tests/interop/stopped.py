@@ -183,7 +183,6 @@ def outcome():
 
 
 def repair():
-    args = ('check', '-f', 'vpc', '-r', 'all', IMAGE)
     for name in ('qemu', 'windows', 'xenserver'):
         for damage in damaged.DAMAGES:
             d = damaged.Damage(layouts.LAYOUTS[name])
@@ -191,6 +190,8 @@ def repair():
             if d.data == d.before:
                 continue
             damaged.write(d.data)
+            force = ('--force',) if damage in damaged.FORCED else ()
+            args = ('check', '-f', 'vpc', '-r', 'all', *force, IMAGE)
             status = run(*args).returncode
             wanted = outcome()
 

@@ -221,24 +221,20 @@ def by_layout(name, io, img):
             sys.exit('%s, %s:\n%s' % (name, what, why))
 
 
-# Blocks that lost their entries stay in the file.
-KEEP_LOST = (damaged.entry_lost, damaged.table_sector_lost)
-
-
 def repair_and_use(layout, damage, io, img):
     d = damaged.Damage(layout)
     damage(d)
     if d.data == d.before:
         return
     damaged.write(d.data)
-    status = 2 if damage in damaged.GIVEN_UP else 0
-    foreign.run(img, 'check', '-f', 'vpc', '-r', 'all', foreign.IMAGE,
-                status=status)
+    damaged.repair_all(d, damage, img)
     image = Image(damage.__name__, io, img)
     foreign.compare('minblk-img, repaired,', d.content, image.content)
-    image.look('the repair', (3,) if damage in KEEP_LOST else (0,))
-    if damage not in KEEP_LOST:
-        image.turns(qemu_first=True, count=4)
+    image.look('the repair', (3,) if damage in damaged.ORPHANS else (0,))
+    if damage not in damaged.ORPHANS:
+        # QEMU looks for the footer directly after the last block.
+        parts = rules.Parts(foreign.read_file(foreign.IMAGE))
+        image.turns(qemu_first=rules.follows(parts), count=4)
 
 
 def repaired(name, io, img):
