@@ -107,7 +107,8 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
 {
     BlockdevCreateOptions *options;
     BlockMeasureInfo *info = NULL;
-    int64_t size = -1, blocks = 0;
+    int64_t size = -1, disk = -1, blocks = 0;
+    uint64_t asked;
     VpcPlan plan;
 
     if (in_bs) {
@@ -116,8 +117,11 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
             error_setg_errno(errp, -size, "Unable to get image virtual_size");
             return NULL;
         }
+        /* As convert, which pads the source. */
+        asked = qemu_opt_get_size(opts, BLOCK_OPT_SIZE, 0);
+        disk = MAX(size, (int64_t)MIN(asked, INT64_MAX));
     }
-    options = vpc_parse_create_opts(opts, size, errp);
+    options = vpc_parse_create_opts(opts, disk, errp);
     if (!options) {
         return NULL;
     }

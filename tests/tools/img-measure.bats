@@ -85,9 +85,23 @@ fill()
     img measure -O vpc -o target=azure --size 1000000
     expect_status 1
     expect_out ''
-    [[ $stderr == *'Azure takes disks of whole MiB only'* ]]
+    [[ $stderr == *'size 1000448 is not a multiple of 1 MiB'* ]]
     img measure -O vpc -o block_size=3000 --size 1M
     expect_status 1
     img measure -O vpc --size 2041G
     expect_status 1
+}
+
+@test 'a size larger than the source, as convert takes it' {
+    needs vpc
+    truncate -s 21000000 src
+    img measure -O vpc -o target=azure src
+    expect_status 1
+    size=$(sed -n 's/^Try \(size=[0-9]*\)$/\1/p' .stderr)
+    img measure -O vpc -o "target=azure,$size" src
+    expect_status 0
+    expect_out 'required size: 22020608
+fully allocated size: 22020608'
+    quietly "$MINBLK_IMG" convert -O vpc -o "target=azure,$size" src v
+    [ "$(size_of v)" -eq 22020608 ]
 }
