@@ -555,7 +555,6 @@ part_convert()
     same convert -f nosuch r x
     same convert -O null-co r x
     same convert -o nosuch=1 r x
-    same convert -o size=4k r x
     same convert -o preallocation=full r x
     same_file x
     same convert -o help

@@ -156,12 +156,17 @@ static const Sample samples[] = {
            "\"corruptions-fixed\": 5, \"check-errors\": 6, \"leaks\": 7, "
            "\"leaks-fixed\": 8, \"allocated-clusters\": 9, \"filename\": "
            "\"a\", \"format\": \"vdi\", \"fragmented-clusters\": 10, "
-           "\"findings\": [{\"grade\": \"leak\", \"offset\": 1, \"field\": "
-           "\"f\", \"value\": \"v\", \"expected\": \"e\", \"fixed\": "
-           "true}], \"refusals\": [{\"problem\": \"p\"}]}"),
+           "\"findings\": [{\"grade\": \"leak\", \"fault\": "
+           "\"lost-space\", \"fixed\": true, \"offset\": 1}], "
+           "\"refusals\": [{\"problem\": \"p\"}]}"),
     SAMPLE(ImageCheckFinding,
-           "{\"grade\": \"warning\", \"offset\": 0, \"field\": \"\", "
-           "\"value\": \"\", \"expected\": \"\", \"fixed\": false}"),
+           "{\"grade\": \"warning\", \"fault\": \"field\", \"fixed\": false, "
+           "\"planned\": true, \"offset\": 0, \"length\": 1, "
+           "\"data-bytes\": 2, \"block\": 3, \"count\": 4, "
+           "\"last-block\": 5, \"entry\": 6, \"last-entry\": 7, "
+           "\"guest-offset\": 8, \"guest-length\": 9, "
+           "\"other-guest-offset\": 10, \"other-guest-length\": 11, "
+           "\"field\": \"f\", \"value\": \"v\", \"expected\": \"e\"}"),
     SAMPLE(ImageCheckRefusal,
            "{\"problem\": \"p\", \"command\": \"c\"}"),
     SAMPLE(ImageInfo,
@@ -219,6 +224,7 @@ static const struct {
     ENUM(BlockdevVpcSavedState),
     ENUM(BlockdevVpcSubformat),
     ENUM(BlockdevVpcTarget),
+    ENUM(ImageCheckFault),
     ENUM(ImageCheckGrade),
     ENUM(ImageInfoSpecificKind),
     ENUM(OnOffAuto),
