@@ -27,6 +27,8 @@ static const Magic magics[] = {
     MAGIC_AT("vmdk", 0, "KDMV"),
     MAGIC_AT("vmdk", 0, "COWD"),
     MAGIC_AT("vmdk", 0, "# Disk DescriptorFile\nversion=1\n"),
+    MAGIC_AT("vmdk", 0, "version=1\n"),
+    MAGIC_AT("vmdk", 0, "# a\r\n#b\nversion=3\r\n"),
     MAGIC_AT("vdi", 64, "\x7f\x10\xda\xbe"),
     MAGIC_AT("qed", 0, "QED\0"),
     MAGIC_AT("parallels", 0, "WithoutFreeSpace"),

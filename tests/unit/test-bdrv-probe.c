@@ -284,6 +284,10 @@ static void test_magics(void)
 /* One byte off, or not all of it. */
 static void test_no_magic(void)
 {
+    static const char *const texts[] = {
+        "#", "version=4\n", "version=10\n", "version=1", " version=1\n",
+        "\nversion=1\n", "# a\nb\nversion=1\n",
+    };
     MemFile *f;
 
     for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
@@ -295,6 +299,12 @@ static void test_no_magic(void)
     f = setup(4096);
     memcpy(f->data, "koly", 4);
     g_assert_cmpstr(probed_format(), ==, "raw");
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        f = setup(4096);
+        memset(f->data, '#', 512);
+        memcpy(f->data, texts[i], strlen(texts[i]));
+        g_assert_cmpstr(probed_format(), ==, "raw");
+    }
 }
 
 static void test_magic_of_small_file(void)

@@ -103,6 +103,21 @@ static const Magic magics[] = {
     TAIL("dmg", 0, "koly"),
 };
 
+/* A descriptor of VMDK in words: comments, and then the version. */
+static bool detect_vmdk_text(const uint8_t *head)
+{
+    const char *p = (const char *)head;
+    const char *end = p + BLOCK_PROBE_BUF_SIZE;
+
+    while (p < end && *p == '#') {
+        const char *line = memchr(p, '\n', end - p);
+
+        p = line ? line + 1 : end;
+    }
+    return end - p >= 10 && !memcmp(p, "version=", 8) && p[8] >= '1' &&
+           p[8] <= '3' && (p[9] == '\n' || p[9] == '\r');
+}
+
 static const char *find_format(const uint8_t *buf, bool at_tail)
 {
     for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
@@ -120,7 +135,7 @@ static const char *find_format(const uint8_t *buf, bool at_tail)
 
 const char *bdrv_magic_of_head(const uint8_t *head)
 {
-    return find_format(head, false);
+    return detect_vmdk_text(head) ? "vmdk" : find_format(head, false);
 }
 
 const char *bdrv_magic_of_tail(const uint8_t *tail, int size)
