@@ -119,7 +119,8 @@ void vpc_repair_any(const char *size_rule, BdrvCheckMode fix)
     unsigned writes = mem_disk_count(disk, MEM_WRITE);
     MemDisk *copy = mem_disk_copy(disk, "before repair");
     BlockBackend *before = open_disk("before repair", size_rule, 0, NULL);
-    BlockBackend *blk = open_disk("disk", size_rule, BDRV_O_CHECK, NULL);
+    BlockBackend *blk = open_disk("disk", size_rule,
+                                  BDRV_O_CHECK | BDRV_O_RDWR, NULL);
     bool small = blk && is_small(blk);
     BdrvCheckResult result;
     int ret;

@@ -79,6 +79,10 @@ repaired() { "$python" "$here/damaged.py" "$1" "$MINBLK_IMG"; }
     "$python" "$here/damaged-at-random.py" 200 "$MINBLK_IO" "$MINBLK_IMG"
 }
 
+@test "a million damaged entries" {
+    "$python" "$here/many-entries.py" "$MINBLK_IMG"
+}
+
 @test "written to at random" {
     "$python" "$here/at-random.py" 60 "$MINBLK_IO" "$MINBLK_IMG"
 }
