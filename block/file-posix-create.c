@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
+#include "minblk/suggest.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/units.h"
@@ -211,7 +212,7 @@ int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
     g_autofree char *prealloc = NULL;
     ERRP_GUARD();
     uint64_t size;
-    PreallocMode mode;
+    int mode;
 
     filename = file_strip_prefix(filename);
     if (!strcmp(drv->format_name, FILE_DEVICE_DRIVER) &&
@@ -221,14 +222,20 @@ int coroutine_fn file_co_create_opts(BlockDriver *drv, const char *filename,
     size = qemu_opt_get_size_del(opts, BLOCK_OPT_SIZE, 0);
     qemu_opt_get_size_del(opts, BLOCK_OPT_EXTENT_SIZE_HINT, 0);
     prealloc = qemu_opt_get_del(opts, BLOCK_OPT_PREALLOC);
-    mode = qapi_enum_parse(&PreallocMode_lookup, prealloc, PREALLOC_MODE_OFF,
-                           errp);
-    if (*errp) {
+    mode = prealloc ? qapi_enum_parse(&PreallocMode_lookup, prealloc, -1, NULL)
+                    : PREALLOC_MODE_OFF;
+    if (mode < 0) {
+        static const char *const modes[] = { "off", "falloc", "full" };
+        g_autofree char *hint = suggest_values(prealloc, modes, 3);
+
+        error_setg(errp, "invalid parameter value: %s", prealloc);
+        error_append_hint(errp, "%s", hint);
         return -EINVAL;
     }
     /* As far as the contents go, a disk is made of whole sectors. */
     if (size > INT64_MAX - BDRV_SECTOR_SIZE) {
-        error_setg(errp, "size %" PRIu64 " is too large", size);
+        error_setg(errp, "size %" PRIu64 " is too large, the limit is %" PRId64,
+                   size, (int64_t)(INT64_MAX - BDRV_SECTOR_SIZE + 1));
         return -EFBIG;
     }
     return file_create_at(filename, ROUND_UP(size, BDRV_SECTOR_SIZE), mode,

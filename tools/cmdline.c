@@ -151,6 +151,14 @@ bool cmd_clear_bits(void *member, const CmdOption *option, const char *value)
     return true;
 }
 
+char *cmd_hint_words(const CmdOption *option, const char *value)
+{
+    g_auto(GStrv) words = g_strsplit(option->arg, "|", -1);
+
+    return suggest_values(value, (const char *const *)words,
+                          g_strv_length(words));
+}
+
 bool cmd_set_ignored(void *member, const CmdOption *option, const char *value)
 {
     static int warned;
@@ -165,12 +173,10 @@ bool cmd_set_ignored(void *member, const CmdOption *option, const char *value)
 
 bool cmd_set_prealloc(void *member, const CmdOption *option, const char *value)
 {
-    const QEnumLookup *lookup = &PreallocMode_lookup;
-    int mode = qapi_enum_parse(lookup, value, -1, NULL);
+    int mode = qapi_enum_parse(&PreallocMode_lookup, value, -1, NULL);
 
     if (mode < 0) {
-        g_autofree char *hint =
-            suggest_values(value, lookup->array, lookup->size);
+        g_autofree char *hint = cmd_hint_words(option, value);
 
         return cmd_refuse(hint, "Invalid preallocation mode '%s'", value);
     }

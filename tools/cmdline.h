@@ -95,6 +95,9 @@ struct CmdOption {
 CmdSet cmd_set_string, cmd_set_true, cmd_set_bits, cmd_clear_bits;
 CmdSet cmd_set_prealloc, cmd_set_aio, cmd_set_ignored;
 
+/* For setters of one of the words A|B|C: a hint at those; g_free() it. */
+char *cmd_hint_words(const CmdOption *option, const char *value);
+
 /*
  * Reads the options of @argv into @args, and moves operands after them.
  * @start goes before getopt's letters; when it is empty, getopt itself reports

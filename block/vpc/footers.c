@@ -168,6 +168,10 @@ int vpc_find_footer(BlockDriverState *bs, Error **errp)
     if (ret < 0) {
         return ret;
     }
+    if (s->file_length == 0) {
+        error_setg(errp, "invalid VPC image: the file is empty");
+        return -EINVAL;
+    }
     chosen = footers_choose(bs, &copy, &footer);
     if (!chosen) {
         footers_set_error(&copy, &footer, errp);

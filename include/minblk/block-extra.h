@@ -61,6 +61,13 @@ char *bdrv_hint_mode(int flag, const char *word);
  */
 char *bdrv_hint_format(const char *name);
 
+/*
+ * A line that says of which format the image of @bs is, for messages about
+ * something that the format cannot do; and whether the format was guessed.
+ * g_free() it.  Mixed.
+ */
+char *bdrv_hint_node_format(BlockDriverState *bs);
+
 /* ---- for drivers --------------------------------------------------------- */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOpts, qemu_opts_del)

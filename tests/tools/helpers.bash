@@ -140,6 +140,12 @@ filter()
         -e 's/[0-9.]* sec (.*)/TIME/'
 }
 
+# expect_err_but_usage TEXT: standard error, but for the lines Usage.
+expect_err_but_usage()
+{
+    same_text 'standard error' "$1" "$(grep -v '^Usage: ' <<<"$stderr")"
+}
+
 # without_hints: a filter that leaves the lines with a program's name.
 without_hints() { grep '^[a-z-]*: ' || true; }
 

@@ -74,14 +74,16 @@ Run completed in N seconds.'
 @test 'past the end' {
     bench -c 10 -o 2M
     expect_status 1
-    expect_err 'minblk-img: Failed request: Input/output error'
+    [[ $stderr == "minblk-img: Failed request: Input/output error
+The file is '"* ]]
 }
 
 @test 'an empty image' {
     : >empty
     img bench -f raw -c 10 empty
     expect_status 1
-    expect_err 'minblk-img: Failed request: Input/output error'
+    [[ $stderr == "minblk-img: Failed request: Input/output error
+The file is '"* ]]
 }
 
 @test 'values that make no sense' {

@@ -447,5 +447,6 @@ Accepted values: azure, hyperv, xenserver, virtualbox, virtualpc"
     img check -f raw --target=azure r
     expect_status 63
     expect_err 'minblk-img: This image format does not support checks
+'\''r'\'' is a raw image
 Try convert -O vpc -o target=azure'
 }

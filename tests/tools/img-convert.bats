@@ -299,7 +299,7 @@ write_limit()
         "the target 'dst' is incomplete"
 }
 
-@test 'a full disk: one line, and exit status 1' {
+@test 'a full disk: which file, and exit status 1' {
     mkdir d
     mount -t tmpfs -o size=2M none d 2>/dev/null || skip 'cannot mount'
     head -c 8M /dev/urandom >src
@@ -308,7 +308,8 @@ write_limit()
     expect_status 1
     expect_out ''
     [[ $stderr =~ ^'minblk-img: error while writing at byte '[0-9]+\
-': No space left on device'$ ]]
+': No space left on device
+The file is '\''d/dst'\'''$ ]]
 }
 
 @test 'a target that cannot be created' {

@@ -129,7 +129,7 @@ run_io()
     expect_out '-u requires -z to be specified'
     run_io 'aio_read 0'
     expect_status 1
-    expect_err 'bad argument count 1 to aio_read, expected at least 2 arguments'
+    expect_err_but_usage 'bad argument count 1 to aio_read, expected at least 2 arguments'
     run_io 'aio_read 0 2g'
     expect_status 1
     expect_out "Argument '2g' exceeds maximum size 2147483136"
@@ -138,7 +138,7 @@ run_io()
     expect_err "aio_read: invalid option -- 'x'"
     run_io 'aio_flush 1'
     expect_status 1
-    expect_err 'bad argument count 1 to aio_flush, expected 0 arguments'
+    expect_err_but_usage 'bad argument count 1 to aio_flush, expected 0 arguments'
 }
 
 @test 'requests that are not made' {

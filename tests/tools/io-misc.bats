@@ -145,7 +145,7 @@ vm state offset: 0 bytes'
     expect_status 1
     expect_out 'truncate [-m prealloc_mode] off -- truncates the current file at the given offset'
     expect_err "minblk-io: Invalid preallocation mode 'frob'
-Accepted values: off, metadata, falloc, full
+Accepted values: off, falloc, full
 minblk-io: Unsupported preallocation mode: metadata
 minblk-io: Cannot use preallocation for shrinking files"
 }
@@ -191,7 +191,8 @@ Parsing error: non-numeric argument, or extraneous/unrecognized suffix -- -1"
     expect_status 1
     expect_out 'command frob not found'
     expect_err 'command "frob" not found
-command "Read" not found'
+command "Read" not found
+Did you mean '\''read'\''?'
 }
 
 @test 'an empty command' {
@@ -205,7 +206,7 @@ command "Read" not found'
     run_io 'flush 1' alloc 'alloc 1 2 3' 'break 1' truncate 'help 1 2'
     expect_status 1
     expect_out ''
-    expect_err 'bad argument count 1 to flush, expected 0 arguments
+    expect_err_but_usage 'bad argument count 1 to flush, expected 0 arguments
 bad argument count 0 to alloc, expected between 1 and 2 arguments
 bad argument count 3 to alloc, expected between 1 and 2 arguments
 bad argument count 1 to break, expected 2 arguments

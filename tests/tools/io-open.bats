@@ -90,7 +90,7 @@ Known formats: "* ]]
 @test 'open with nothing to open' {
     run_io 'open -r' open
     expect_status 1
-    expect_err "minblk-io: can't open: Must specify either driver or file
+    expect_err_but_usage "minblk-io: can't open: Must specify either driver or file
 bad argument count 0 to open, expected at least 1 arguments"
 }
 

@@ -271,7 +271,7 @@ nosuch: No such file or directory
     run_io read 'read 0' 'writev 0' 'read 0 1 2'
     expect_status 1
     expect_out "$usage_read"
-    expect_err 'bad argument count 0 to read, expected at least 2 arguments
+    expect_err_but_usage 'bad argument count 0 to read, expected at least 2 arguments
 bad argument count 1 to read, expected at least 2 arguments
 bad argument count 1 to writev, expected at least 2 arguments'
 }

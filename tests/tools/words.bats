@@ -157,7 +157,7 @@ native, io_uring
 Did you mean 'threads'?"
     img resize --preallocation=fall r 1M
     expect_bad_usage "Invalid preallocation mode 'fall'" "Accepted values: \
-off, metadata, falloc, full
+off, falloc, full
 Did you mean 'falloc'?"
     img check -r leak r
     expect_bad_usage "Unknown option value for -r (expecting 'leaks' or \
@@ -305,7 +305,7 @@ Did you mean 'fixed'?"
     img create -q -f raw -o preallocation=fulll x 1M
     expect_status 1
     expect_err "minblk-img: x: invalid parameter value: fulll
-Accepted values: off, metadata, falloc, full
+Accepted values: off, falloc, full
 Did you mean 'full'?"
 }
 
@@ -334,4 +334,158 @@ END
 If 'a:b' is the name of a file, write 'file:a:b'"
     img info file:a:b
     expect_status 0
+}
+
+# example_of PROGRAM [COMMAND]: the example in its help.
+example_of()
+{
+    "$@" --help | sed -n '/^Example:$/{n;s/^  //p}'
+}
+
+# run_example EXAMPLE: runs it as it stands there.
+run_example()
+{
+    say env PATH="$(dirname "$MINBLK_IMG"):$PATH" sh -c "$1"
+}
+
+@test 'the example of every command works as printed' {
+    needs vpc
+    for command in $commands; do
+        rm -f ./*
+        "$MINBLK_IMG" create -q -f raw disk.raw 8M
+        "$MINBLK_IMG" convert -f raw -O vpc -o force_size disk.raw disk.vhd
+        example=$(example_of "$MINBLK_IMG" "$command")
+        [[ $example == "minblk-img $command "* ]]
+        run_example "$example"
+        case $command in
+        # No format has what these change; they say so.
+        bitmap) reason='Bitmaps are not supported by format' ;;
+        commit) reason='Image does not have a backing file' ;;
+        rebase) reason='Operation not supported' ;;
+        *) reason= ;;
+        esac
+        if [ -n "$reason" ]; then
+            expect_status 1
+            [[ $stderr == *"$reason"* ]]
+        else
+            expect_status 0
+            expect_err ''
+        fi
+    done
+}
+
+@test 'the examples of the other programs work as printed' {
+    truncate -s 1M disk.raw
+    run_example "$(example_of "$MINBLK_IO")"
+    expect_status 0
+    [ "$(head -c 1 disk.raw | od -An -tu1)" -eq 1 ]
+    run_example "$(example_of "$MINBLK_HARNESS")"
+    expect_status 0
+}
+
+@test 'the help of every program names the alias vhd' {
+    for program in "$MINBLK_IMG" "$MINBLK_IO" "$MINBLK_HARNESS"; do
+        "$program" --help | grep -q vhd
+    done
+}
+
+# What a format cannot do is said with its name, and whether it was guessed.
+@test 'not supported' {
+    truncate -s 1M r
+    : >none
+    for what in 'check' 'amend -o x=1' 'bitmap --add' 'snapshot -c name'; do
+        last=
+        [ "$what" != 'bitmap --add' ] || last=name
+        img $what r $last
+        [[ $stderr == *"
+'r' was taken for a raw image, because no format was given" ]] ||
+            expect_err "$what: guessed"
+        img $what -f raw r $last
+        [[ $stderr == *"
+'r' is a raw image" ]] || expect_err "$what: given"
+        img $what none $last
+        [[ $stderr == *"
+'none' is empty, so it was taken for a raw image" ]] || expect_err "$what: empty"
+    done
+    img convert -c r x
+    expect_status 1
+    expect_err "minblk-img: Compression not supported for this file format
+'x' is to be a raw image"
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 1M
+    img resize v 2M
+    expect_status 1
+    expect_err "minblk-img: Image format driver does not support resize
+'v' was taken for a vpc image, because no format was given"
+}
+
+@test 'an empty file is called empty' {
+    needs vpc
+    : >none
+    for command in info check map; do
+        img $command -f vpc none
+        expect_status 1
+        expect_err "minblk-img: Could not open 'none': invalid VPC image: the \
+file is empty"
+    done
+    io -f vpc none -c length
+    expect_status 1
+    expect_err "minblk-io: can't open device none: invalid VPC image: the file \
+is empty"
+}
+
+@test 'a size that is too large: the limit' {
+    needs vpc
+    img create -q -f vpc x 3T
+    expect_status 1
+    expect_err "minblk-img: x: The image size is too large for file format 'vpc'
+Disk size is too large, max size is 2040 GiB"
+    img create -q -f raw x 9223372036854775807
+    expect_status 1
+    expect_err "minblk-img: x: The image size is too large for file format 'raw'
+size 9223372036854775807 is too large, the limit is 9223372036854775296"
+    truncate -s 1M r
+    img resize -f raw r 9E
+    expect_status 1
+    expect_err "minblk-img: New image size must be positive
+The limit is 9223372036854775807 bytes"
+    img resize -f raw r 99E
+    expect_status 1
+    [[ $stderr == *"
+The limit is 18446744073709551615 bytes" ]]
+    truncate -s 512 small
+    img convert -n -f raw -O raw r small
+    expect_status 1
+    expect_err "minblk-img: output file is smaller than input file
+'small' has 512 bytes, 1048576 are needed"
+    truncate -s 3T large
+    img convert -f raw -O vpc large x
+    expect_status 1
+    [[ $stderr == *'max size is 2040 GiB'* ]]
+    img measure -O vpc --size 3T
+    expect_status 1
+    [[ $stderr == *'max size is 2040 GiB'* ]]
+}
+
+@test 'minblk-io: a command that is misspelt, or lacks a word' {
+    truncate -s 1M r
+    io -f raw r -c lenght
+    expect_status 1
+    expect_out ''
+    expect_err "command \"lenght\" not found
+Did you mean 'length'?"
+    io -f raw r -c read
+    expect_status 1
+    expect_out ''
+    expect_err "bad argument count 0 to read, expected at least 2 arguments
+Usage: read [-abCqv] [-P pattern [-s off] [-l len]] off len"
+    io -f raw r -c 'truncate -m ful 2M'
+    expect_status 1
+    expect_err "minblk-io: Invalid preallocation mode 'ful'
+Accepted values: off, falloc, full
+Did you mean 'full'?"
+    io --image-opts driver=raw,file.flename=r
+    expect_status 1
+    expect_err "minblk-io: can't open: Must specify either driver or file
+Did you mean 'filename'?"
 }

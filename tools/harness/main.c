@@ -104,7 +104,7 @@ static bool print_help(void *member, const CmdOption *option,
 #define MEMBER(m) offsetof(Cmdline, m)
 
 static const CmdOption main_options[] = {
-    { 0, "driver", "NAME", "the format driver to be tested",
+    { 0, "driver", "NAME", "the format driver to be tested; vhd is another name of\nvpc",
       cmd_set_string, MEMBER(h.driver) },
     { 'o', NULL, "LIST", "options of creation, as of minblk-img create -o",
       main_add_list, MEMBER(h.create) },
@@ -137,7 +137,8 @@ static bool print_help(void *member, const CmdOption *option,
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
         printf("  %-9s %s\n", suites[i]->name, suites[i]->what);
     }
-    printf("\nDrivers:");
+    printf("\nExample:\n  %s --driver raw --only model --ops 100\n\nDrivers:",
+           error_get_progname());
     cmdline_print_formats();
     exit(cmdline_finish_output(0, true));
 }

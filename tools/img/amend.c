@@ -24,10 +24,14 @@ static int amend(BlockDriver *drv, BlockDriverState *bs, const AmendArgs *args)
     g_autoptr(QemuOptsList) list = NULL;
     g_autoptr(QemuOpts) opts = NULL;
     Error *err = NULL;
+    int ret;
 
     if (!bdrv_driver_can_amend(drv)) {
         error_report("Format driver '%s' does not support option amendment",
                      bdrv_driver_name(drv));
+        if (bs) {
+            img_hint_format(bs);
+        }
         return 1;
     }
     list = qemu_opts_append(NULL, own ? own : bdrv_driver_create_opts(drv));
@@ -37,9 +41,17 @@ static int amend(BlockDriver *drv, BlockDriverState *bs, const AmendArgs *args)
         return 0;
     }
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    if (!qemu_opts_do_parse(opts, args->options, NULL, &err) ||
-        bdrv_amend_options(bs, opts, args->force, &err) < 0) {
+    if (!qemu_opts_do_parse(opts, args->options, NULL, &err)) {
         error_report_err(err);
+        return 1;
+    }
+    ret = bdrv_amend_options(bs, opts, args->force, &err);
+    if (ret < 0) {
+        error_report_err(err);
+        /* Else the options are wrong. */
+        if (ret != -EINVAL) {
+            img_hint_file(bdrv_get_filename(bs));
+        }
         return 1;
     }
     return bdrv_flush_report(bs) < 0 ? 1 : 0;
@@ -85,6 +97,7 @@ const ImgCommand img_amend = {
     .name = "amend",
     .operands = "FILE",
     .help = "Changes properties of an image.\n",
+    .example = "-f vpc -o creator_os=Wi2k disk.vhd",
     .options = amend_options,
     .run = amend_run,
 };

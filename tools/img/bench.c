@@ -142,6 +142,7 @@ static bool bench_image(Bench *b)
     qemu_vfree(buf);
     if (b->ret < 0) {
         error_report("Failed request: %s", strerror(-b->ret));
+        img_hint_file(bdrv_get_filename(blk_bs(b->blk)));
         return false;
     }
     if (bdrv_flush_report(blk_bs(b->blk)) < 0) {
@@ -264,6 +265,7 @@ const ImgCommand img_bench = {
     .operands = "FILE",
     .help =
         "Sends requests of one size, one after the other, and takes the time.\n",
+    .example = "-f raw -c 1000 disk.raw",
     .options = bench_options,
     .run = bench_command,
 };

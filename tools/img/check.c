@@ -327,6 +327,7 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
 
     if (ret == -ENOTSUP) {
         error_report("This image format does not support checks");
+        img_hint_format(bs);
         return CHECK_NOT_SUPPORTED;
     }
     if (ret >= 0 && check_has_repaired(&result)) {
@@ -361,8 +362,10 @@ static bool check_set_repair(void *member, const CmdOption *option,
     bool all = strcmp(word, "all") == 0;
 
     if (!all && strcmp(word, "leaks") != 0) {
-        img_usage_error("Unknown option value for -r (expecting 'leaks' or "
-                        "'all'): %s", word);
+        g_autofree char *hint = cmd_hint_words(option, word);
+
+        cmd_refuse(hint, "Unknown option value for -r (expecting 'leaks' or "
+                   "'all'): %s", word);
     }
     *(int *)member = BDRV_FIX_LEAKS | (all ? BDRV_FIX_ERRORS : 0);
     return true;
@@ -440,6 +443,7 @@ const ImgCommand img_check = {
         "check failed, 2 corruptions, a repair that gave data up, or something\n"
         "that the product of --target would refuse, 3 only leaks, 63 the\n"
         "format has no check.\n",
+    .example = "-f vpc disk.vhd",
     .options = check_options,
     .run = check_run,
 };

@@ -31,6 +31,7 @@ typedef struct ImgCommand {
     const char *name;
     const char *operands;       /* as the help shows them after the options */
     const char *help;           /* what it does: whole lines */
+    const char *example;        /* what stands after its name; it works */
     const CmdOption *options;
     int (*run)(int argc, char **argv);  /* returns the exit status */
     bool answers;               /* what it prints may not be cut short */
@@ -83,6 +84,13 @@ void img_check_operands(int argc, char **argv, int min, int max,
  * argument and an invalid value are bad usage.
  */
 void img_read_options(void *args, int argc, char **argv);
+
+/*
+ * After an error: of which format @bs is, and whether that was guessed; or
+ * which file could not be written or read.
+ */
+void img_hint_format(BlockDriverState *bs);
+void img_hint_file(const char *filename);
 
 /* The only operand; exits when there is none, or another one. */
 const char *img_read_image(int argc, char **argv);

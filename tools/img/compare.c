@@ -163,6 +163,7 @@ const ImgCommand img_compare = {
         "Compares the contents of two images; after its end an image counts as\n"
         "zero. Exit status: 0 the same, 1 different or bad usage, 2 and up an\n"
         "error.\n",
+    .example = "-f raw -F vpc disk.raw disk.vhd",
     .options = compare_options,
     .run = compare_command,
 };

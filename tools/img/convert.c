@@ -52,6 +52,8 @@ static bool convert_create(ConvertArgs *args, int64_t size)
     args->target.format = bdrv_driver_name(drv);
     if (args->compress) {
         error_report("Compression not supported for this file format");
+        error_printf("'%s' is to be a %s image\n", args->made.filename,
+                     args->target.format);
         return false;
     }
     task = g_strdup_printf("converting %s", args->target.format);
@@ -89,6 +91,8 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
     }
     if (target_size < size) {
         error_report("output file is smaller than input file");
+        error_printf("'%s' has %" PRId64 " bytes, %" PRId64 " are needed\n",
+                     args->made.filename, target_size, size);
         return false;
     }
     return true;
@@ -128,6 +132,9 @@ static bool convert_copy(const ConvertArgs *args, CopyImages *images)
         if (result.step != COPY_NOTHING) {
             error_report("error while %s %" PRId64 ": %s", steps[result.step],
                          result.offset, strerror(-result.ret));
+            if (result.step == COPY_WRITE) {
+                img_hint_file(args->made.filename);
+            }
         }
         return false;
     }
@@ -284,6 +291,7 @@ const ImgCommand img_convert = {
     .name = "convert",
     .operands = "FILE... TARGET",
     .help = "Copies the images, one after the other, into a new image.\n",
+    .example = "-f raw -O vpc disk.raw new.vhd",
     .options = convert_options,
     .run = convert_run,
 };

@@ -64,7 +64,8 @@ bool copy_images_open(CopyImages *images, char **names, int n,
             return false;
         }
         if (source->length > INT64_MAX - start) {
-            error_report("The sources are too large together");
+            error_report("The sources are too large together, the limit is %"
+                         PRId64 " bytes", INT64_MAX);
             return false;
         }
         start += source->length;

@@ -28,6 +28,7 @@ typedef struct CreateArgs {
 static bool create_set_size(QemuOpts *opts, const CreateArgs *args,
                             Error **errp)
 {
+    ERRP_GUARD();
     int64_t size = args->size;
 
     if (qemu_opt_find(opts, "size")) {
@@ -53,6 +54,7 @@ static bool create_set_size(QemuOpts *opts, const CreateArgs *args,
     }
     if (size < 0) {
         error_setg(errp, "Image creation needs a size parameter");
+        error_append_hint(errp, "Missing operand: SIZE\n");
         return false;
     }
     return qemu_opt_set_number(opts, "size", size, errp);
@@ -88,9 +90,11 @@ static bool create(const CreateArgs *args, Error **errp)
     }
     ret = target_create(drv, args->filename, opts, &err);
     if (ret == -EFBIG) {
-        error_free(err);
         error_setg(errp, "The image size is too large for file format '%s'",
                    bdrv_driver_name(drv));
+        /* The driver's own message names the limit. */
+        error_append_hint(errp, "%s\n", error_get_pretty(err));
+        error_free(err);
         return false;
     }
     error_propagate(errp, err);
@@ -147,6 +151,7 @@ const ImgCommand img_create = {
     .name = "create",
     .operands = "FILE [SIZE]",
     .help = "Makes a new image. The size may also stand among the options.\n",
+    .example = "-f vpc new.vhd 10G",
     .options = create_options,
     .run = create_run,
 };

@@ -82,6 +82,8 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
                      result.step == COPY_WRITE ? "writing to output"
                                                : "reading from input",
                      strerror(-result.ret));
+        img_hint_file(result.step == COPY_WRITE ? args->output.filename
+                                                : args->input);
     }
     return good;
 }
@@ -142,6 +144,7 @@ const ImgCommand img_dd = {
     .name = "dd",
     .operands = "",
     .help = "Copies blocks of the image IN into a new image OUT.\n",
+    .example = "-f raw bs=1M count=4 if=disk.raw of=new.raw",
     .options = dd_options,
     .run = dd_command,
 };

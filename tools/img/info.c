@@ -213,6 +213,7 @@ const ImgCommand img_info = {
     .name = "info",
     .operands = "FILE",
     .help = "Shows what an image is, without reading its contents.\n",
+    .example = "--output=json disk.vhd",
     .options = info_options,
     .run = info_run,
 };

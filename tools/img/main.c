@@ -32,7 +32,8 @@ static const ImgCommand *const commands[] = {
 static const char general_help[] =
     "  FILE      a path, driver:..., or json:{...}; with --image-opts a list\n"
     "            such as driver=vpc,file.filename=PATH\n"
-    "  FMT       the format of an image; it is probed when not given\n"
+    "  FMT       the format of an image; it is probed when not given; vhd is\n"
+    "            another name of vpc\n"
     "  CACHE     none, writeback (default), writethrough, directsync, or\n"
     "            unsafe, which flushes nothing to the disk\n"
     "  SIZE, N   bytes; suffixes k K M G T P E (powers of 1024), 0x for\n"

@@ -172,6 +172,7 @@ const ImgCommand img_map = {
     .help =
         "Shows what lies where in an image: data and where it is in the file,\n"
         "or with --output=json all extents.\n",
+    .example = "-f vpc --output=json disk.vhd",
     .options = map_options,
     .run = map_run,
 };

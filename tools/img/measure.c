@@ -107,6 +107,7 @@ const ImgCommand img_measure = {
     .help =
         "Shows how many bytes a new image will take: one of a size, or one\n"
         "with the contents of another image.\n",
+    .example = "-O vpc --size=10G",
     .options = measure_options,
     .run = measure_run,
 };

@@ -95,3 +95,15 @@ BlockBackend *img_open_operand(ImgOpen *how, int argc, char **argv)
     }
     return blk;
 }
+
+void img_hint_format(BlockDriverState *bs)
+{
+    g_autofree char *hint = bdrv_hint_node_format(bs);
+
+    error_printf("%s", hint);
+}
+
+void img_hint_file(const char *filename)
+{
+    error_printf("The file is '%s'\n", filename);
+}

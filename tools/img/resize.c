@@ -81,6 +81,7 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
     Error *err = NULL;
     int64_t current = blk_getlength(blk);
     int64_t size;
+    int ret;
 
     if (current < 0) {
         error_report("Failed to inquire current image length: %s",
@@ -91,8 +92,13 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
     if (size < 0) {
         return 1;
     }
-    if (blk_truncate(blk, size, false, args->prealloc, &err) < 0) {
+    ret = blk_truncate(blk, size, false, args->prealloc, &err);
+    if (ret < 0) {
         error_report_err(err);
+        /* What is not supported is said with the name of the file. */
+        if (ret != -ENOTSUP) {
+            img_hint_file(bdrv_get_filename(blk_bs(blk)));
+        }
         return 1;
     }
     if (bdrv_flush_report(blk_bs(blk)) < 0) {
@@ -165,6 +171,7 @@ const ImgCommand img_resize = {
     .help =
         "Sets the size of an image, or with + or - in front adds to it or\n"
         "takes away from it. Space that is added reads as zeroes.\n",
+    .example = "-f raw disk.raw +1G",
     .options = resize_options,
     .run = resize_run,
 };

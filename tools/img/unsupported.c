@@ -29,6 +29,7 @@ static int unsupported_by(BlockBackend *blk, const char *thing)
 {
     error_report("%s not supported by format '%s'", thing,
                  bdrv_get_format_name(blk_bs(blk)));
+    img_hint_format(blk_bs(blk));
     blk_unref(blk);
     return 1;
 }
@@ -80,8 +81,9 @@ const ImgCommand img_bitmap = {
     .name = "bitmap",
     .operands = "FILE BITMAP",
     .help =
-        "Changes the dirty bitmaps in an image, if its format has any. Several\n"
-        "changes are made in turn.\n",
+        "Changes the dirty bitmaps in an image, if its format has any; none of\n"
+        "minblk's own has. Several changes are made in turn.\n",
+    .example = "--add -f vpc disk.vhd name",
     .options = bitmap_options,
     .run = bitmap_run,
 };
@@ -123,7 +125,8 @@ static int commit_run(int argc, char **argv)
 const ImgCommand img_commit = {
     .name = "commit",
     .operands = "FILE",
-    .help = "Moves the contents of an image into its backing image.\n",
+    .help = "Moves the contents of an image into its backing image, if it has one.\n",
+    .example = "-f vpc disk.vhd",
     .options = commit_options,
     .run = commit_run,
 };
@@ -190,7 +193,9 @@ const ImgCommand img_rebase = {
     .name = "rebase",
     .operands = "FILE",
     .help =
-        "Gives an image another backing image, without changing its contents.\n",
+        "Gives an image another backing image, without changing its contents, if\n"
+        "its format knows backing images.\n",
+    .example = "-f vpc -u -b '' disk.vhd",
     .options = rebase_options,
     .run = rebase_run,
 };
@@ -244,6 +249,7 @@ const ImgCommand img_snapshot = {
     .help =
         "Lists, applies, creates or deletes snapshots inside an image, if its\n"
         "format has any.\n",
+    .example = "-l -f vpc disk.vhd",
     .options = snapshot_options,
     .run = snapshot_run,
 };

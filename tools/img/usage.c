@@ -33,6 +33,8 @@ bool img_set_help(void *member, const CmdOption *option, const char *value)
     img_print_synopsis(current);
     printf("\n%s\n", current->help);
     cmdline_print_options(current->options);
+    printf("\nExample:\n  %s %s %s\n", error_get_progname(), current->name,
+           current->example);
     exit(img_finish_output(0));
 }
 
@@ -80,8 +82,7 @@ bool img_set_json(void *member, const CmdOption *option, const char *value)
     bool json = strcmp(value, "json") == 0;
 
     if (!json && strcmp(value, "human") != 0) {
-        static const char *const forms[] = { "human", "json" };
-        g_autofree char *hint = suggest_values(value, forms, 2);
+        g_autofree char *hint = cmd_hint_words(option, value);
 
         cmd_refuse(hint, "--output must be used with human or json as "
                    "argument.");

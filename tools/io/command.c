@@ -12,6 +12,8 @@
 
 #include <getopt.h>
 
+#include "minblk/suggest.h"
+
 static const IoCommand *const commands[] = {
     &io_abort, &io_aio_flush, &io_aio_read, &io_aio_write, &io_alloc,
     &io_break, &io_close, &io_discard, &io_flush, &io_help, &io_info,
@@ -19,6 +21,18 @@ static const IoCommand *const commands[] = {
     &io_remove_break, &io_reopen, &io_resume, &io_sigraise, &io_sleep,
     &io_truncate, &io_wait_break, &io_write, &io_writev,
 };
+
+/* The command that @name may have been meant to be; whole lines, g_free(). */
+static char *suggest_command(const char *name)
+{
+    Suggestion s;
+
+    suggest_begin(&s, name);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        suggest_offer(&s, commands[i]->name);
+    }
+    return suggest_end(&s, NULL);
+}
 
 static const IoCommand *find_command(const char *name)
 {
@@ -70,6 +84,8 @@ static bool check_arg_count(const IoCommand *cmd, const char *name, int n)
         fprintf(stderr, "between %d and %d arguments\n", cmd->min_args,
                 cmd->max_args);
     }
+    fprintf(stderr, "Usage: %s%s%s\n", name, cmd->args ? " " : "",
+            cmd->args ? cmd->args : "");
     return false;
 }
 
@@ -107,7 +123,9 @@ int io_run_line(IoSession *s, const char *line)
     }
     cmd = find_command(argv[0]);
     if (!cmd) {
-        fprintf(stderr, "command \"%s\" not found\n", argv[0]);
+        g_autofree char *hint = suggest_command(argv[0]);
+
+        fprintf(stderr, "command \"%s\" not found\n%s", argv[0], hint);
         return -EINVAL;
     }
     if (!cmd->without_file && !s->blk) {
@@ -142,7 +160,11 @@ static int run_help(IoSession *s, int argc, char **argv)
     }
     cmd = find_command(argv[1]);
     if (!cmd) {
+        g_autofree char *hint = suggest_command(argv[1]);
+
         printf("command %s not found\n", argv[1]);
+        fflush(stdout);
+        error_printf("%s", hint);
         return -EINVAL;
     }
     print_usage(cmd, argv[1]);

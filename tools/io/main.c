@@ -53,7 +53,7 @@ static const CmdOption main_options[] = {
       cmd_set_true, MEMBER(image_opts) },
     { 'c', "cmd", "STRING", "run this command; may be repeated",
       io_add_command, MEMBER(commands) },
-    { 'f', "format", "FMT", "the image's format, instead of probing",
+    { 'f', "format", "FMT", "the image's format, instead of probing; vhd is another\nname of vpc",
       cmd_set_string, MEMBER(format) },
     { 'r', "read-only", NULL, "open read-only",
       cmd_clear_bits, MEMBER(how.flags), .max = BDRV_O_RDWR },
@@ -91,7 +91,8 @@ static bool io_set_help(void *member, const CmdOption *option,
            "when there is no -c.\n\n", prog);
     cmdline_print_options(main_options);
     printf("\nSee '%s -c help' for the commands.\n\n"
-           "Supported formats:", prog);
+           "Example:\n  %s -f raw -c 'write -P 1 0 64k' -c flush disk.raw\n\n"
+           "Supported formats:", prog, prog);
     cmdline_print_formats();
     exit(cmdline_finish_output(0, true));
 }

@@ -62,7 +62,7 @@ const IoCommand io_discard = {
 };
 
 static const CmdOption truncate_options[] = {
-    { 'm', .arg = "prealloc_mode", .set = cmd_set_prealloc }, CMD_END
+    { 'm', .arg = "off|falloc|full", .set = cmd_set_prealloc }, CMD_END
 };
 
 static int misc_truncate(IoSession *s, int argc, char **argv)

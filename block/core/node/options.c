@@ -276,6 +276,25 @@ int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp)
     return 0;
 }
 
+/* Adds to *@errp which of @options may have been meant to be one of @names. */
+static void options_hint_names(QDict *options, const char *const *names,
+                               int n, Error **errp)
+{
+    const QDictEntry *e;
+
+    for (e = qdict_first(options); e; e = qdict_next(options, e)) {
+        Suggestion s;
+        g_autofree char *hint = NULL;
+
+        suggest_begin(&s, qdict_entry_key(e));
+        for (int i = 0; i < n; i++) {
+            suggest_offer(&s, names[i]);
+        }
+        hint = suggest_end(&s, NULL);
+        error_append_hint(errp, "%s", hint);
+    }
+}
+
 /* The name and driver of a protocol node, among its options. */
 static int fill_protocol_options(QDict *options, const char *filename,
                                  BlockDriver *drv, Error **errp)
@@ -294,7 +313,10 @@ static int fill_protocol_options(QDict *options, const char *filename,
     name = qdict_get_try_str(options, "filename");
     if (!drv) {
         if (!name) {
+            static const char *const names[] = { "filename", "driver" };
+
             error_setg(errp, "Must specify either driver or file");
+            options_hint_names(options, names, 2, errp);
             return -EINVAL;
         }
         drv = bdrv_find_protocol(name, filename != NULL, errp);

@@ -10,6 +10,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "block/core/request/request.h"
 
@@ -54,6 +55,7 @@ static int coroutine_fn call_truncate(BlockDriverState *bs, int64_t size,
                                       bool exact, PreallocMode prealloc,
                                       Error **errp)
 {
+    ERRP_GUARD();
     Error *local_err = NULL;
     int ret;
 
@@ -62,7 +64,10 @@ static int coroutine_fn call_truncate(BlockDriverState *bs, int64_t size,
     } else if (bs->drv->is_filter && bs->file) {
         ret = bdrv_co_truncate(bs->file, size, exact, prealloc, &local_err);
     } else {
+        g_autofree char *hint = bdrv_hint_node_format(bs);
+
         error_setg(errp, "Image format driver does not support resize");
+        error_append_hint(errp, "%s", hint);
         return -ENOTSUP;
     }
     if (ret < 0) {
