@@ -3,9 +3,10 @@
 """blkdebug and blkverify in qemu-io and minblk-io: the same command lines.
 
 Each run works on files of its own, made anew for each of the two programs.
-Compared are standard output, standard error, the exit status and the image's
-contents afterwards; times and rates are filtered out.  Descriptions of nodes
-are compared as what they mean, not as text: the order of members differs.
+Compared are standard output, standard error without hints, the exit status and
+the image's contents afterwards; times and rates are filtered out.  Descriptions
+of nodes are compared as what they mean, not as text: the order of members
+differs.
 
 Not compared is where ours differs on purpose: a negative errno is refused, a
 drain resumes what is stopped, blkverify fails the request instead of the
@@ -26,6 +27,10 @@ import sys
 import tempfile
 
 RATES = re.compile(r'\d[\d.]*( bytes| .iB)/sec and [\d.]+ ops/sec')
+# What ours prints besides what QEMU's does, in lines of its own.
+HINTS = re.compile(r"^(Accepted values: |Known formats: |Did you mean '|Usage: |Try '"
+                   r"|The '.*' after '|'.*' is (no whole number|a |empty)"
+                   r"|If '.*' is the name|The limit is ).*\n", re.M)
 FLUSHES = re.compile(r'^(flush failed|.*: Could not flush .*): .*\n',
                      re.MULTILINE)
 TIMES = re.compile(r'\d\d\.\d\d sec|\d+:\d\d:\d\d\.\d\d')
@@ -340,8 +345,8 @@ def run(program, name, args):
     p = subprocess.run([name] + args, executable=program, input='',
                        capture_output=True, text=True, timeout=60)
     is_info = args[0] == 'info' and p.returncode == 0
-    return (normalize(p.stdout, is_info), FLUSHES.sub('', p.stderr),
-            p.returncode, digest())
+    return (normalize(p.stdout, is_info),
+            HINTS.sub('', FLUSHES.sub('', p.stderr)), p.returncode, digest())
 
 
 def main():

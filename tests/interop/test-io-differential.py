@@ -3,10 +3,10 @@
 """Runs the same command lines through qemu-io and minblk-io and compares.
 
 Each run works on files of its own, made anew for each of the two programs.
-Compared are standard output, standard error, the exit status and the image's
-contents afterwards; times and rates are filtered out, and minblk-io is called
-qemu-io, as a script would call it.  Single commands share a run; when such a
-run differs, its commands are run one by one to name the culprit.
+Compared are standard output, standard error without hints, the exit status and
+the image's contents afterwards; times and rates are filtered out, and minblk-io
+is called qemu-io, as a script would call it.  Single commands share a run; when
+such a run differs, its commands are run one by one to name the culprit.
 
 Not compared is where ours differs on purpose: tabs between words, the words of
 an error of `open FILE`, bad usage of the program, aio=native without O_DIRECT.
@@ -29,6 +29,10 @@ RATES = re.compile(r'\d[\d.]*( bytes| .iB)/sec and [\d.]+ ops/sec')
 TIMES = re.compile(r'\d\d\.\d\d sec|\d+:\d\d:\d\d\.\d\d')
 MACHINE = re.compile(r'^(\d+,\d+),TIME,.*$', re.M)
 NODE = re.compile(r"#block\d+")
+# What ours prints besides what QEMU's does, in lines of its own.
+HINTS = re.compile(r"^(Accepted values: |Known formats: |Did you mean '|Usage: |Try '"
+                   r"|The '.*' after '|'.*' is (no whole number|a |empty)"
+                   r"|If '.*' is the name|The limit is ).*\n", re.M)
 
 OFFSETS = ['0', '1', '511', '512', '1k', '4095', '65536', '1048575', '1M',
            '1048577', '2M', '6E', '0x10', '0x1000', '1.5k', '0.5M']
@@ -363,7 +367,8 @@ class Runner:
             p = subprocess.run(['qemu-io'] + args, executable=program,
                                cwd=self.folder, input=stdin or '',
                                capture_output=True, text=True, timeout=60)
-            results.append((normalize(p.stdout), normalize(p.stderr),
+            results.append((normalize(p.stdout),
+                            HINTS.sub('', normalize(p.stderr)),
                             p.returncode, self.digest(image)))
         return results
 
