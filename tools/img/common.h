@@ -66,7 +66,6 @@ void img_print_synopsis(const ImgCommand *command);
 
 /* Bad usage, without a hint. */
 #define img_usage_error(...) cmdline_error(NULL, __VA_ARGS__)
-#define img_fail(...) cmdline_error(NULL, __VA_ARGS__)
 
 /* The same when @wrong, as a rule that options break together. */
 void img_fail_if(bool wrong, const char *message);

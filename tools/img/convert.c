@@ -152,10 +152,10 @@ static bool convert_set_sparse(void *member, const CmdOption *option,
 
     img_set_size(member, option, text);
     if (*sparse % BDRV_SECTOR_SIZE || *sparse > SPARSE_MAX) {
-        img_fail("Invalid buffer size for sparse output specified. Valid "
-                 "sizes are multiples of %llu up to %d. Select 0 to "
-                 "disable sparse detection (fully allocates output).",
-                 BDRV_SECTOR_SIZE, SPARSE_MAX);
+        img_usage_error("Invalid buffer size for sparse output specified. "
+                        "Valid sizes are multiples of %llu up to %d. Select 0 "
+                        "to disable sparse detection (fully allocates "
+                        "output).", BDRV_SECTOR_SIZE, SPARSE_MAX);
     }
     return true;
 }
@@ -168,8 +168,8 @@ static bool convert_set_coroutines(void *member, const CmdOption *option,
 
     if (qemu_strtoi(text, NULL, 0, n) < 0 || *n < 1 ||
         *n > COPY_COROUTINES_MAX) {
-        img_fail("Invalid number of coroutines. Allowed number of "
-                 "coroutines is between 1 and %d", COPY_COROUTINES_MAX);
+        img_usage_error("Invalid number of coroutines. Allowed number of "
+                        "coroutines is between 1 and %d", COPY_COROUTINES_MAX);
     }
     return true;
 }

@@ -22,7 +22,7 @@ bool img_set_cache(void *member, const CmdOption *option, const char *value)
 void img_check_image_opts(const ImgOpen *how)
 {
     if (how->image_opts && how->format) {
-        img_fail("--image-opts and --format are mutually exclusive");
+        img_usage_error("--image-opts and --format are mutually exclusive");
     }
 }
 

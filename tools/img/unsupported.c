@@ -186,6 +186,7 @@ static int rebase_run(int argc, char **argv)
                  named && !args.backing_how.format
                      ? "backing format must be specified"
                      : strerror(ENOTSUP));
+    img_hint_format(blk_bs(blk));
     return 1;
 }
 

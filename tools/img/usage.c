@@ -41,7 +41,7 @@ bool img_set_help(void *member, const CmdOption *option, const char *value)
 void img_fail_if(bool wrong, const char *message)
 {
     if (wrong) {
-        img_fail("%s", message);
+        img_usage_error("%s", message);
     }
 }
 
@@ -106,8 +106,8 @@ int64_t img_parse_size(const char *what, const char *text, int64_t min,
                       "petabytes and exabytes.");
     }
     if (ret < 0 || value > (uint64_t)max || (int64_t)value < min) {
-        img_fail("Invalid %s specified. Must be between %" PRId64 " and "
-                 "%" PRId64 ".", what, min, max);
+        img_usage_error("Invalid %s specified. Must be between %" PRId64 " and "
+                        "%" PRId64 ".", what, min, max);
     }
     return value;
 }
@@ -126,7 +126,7 @@ bool img_set_list(void *member, const CmdOption *option, const char *value)
     char *old = joined;
 
     if (!is_valid_option_list(value)) {
-        img_fail("Invalid option list: %s", value);
+        img_usage_error("Invalid option list: %s", value);
     }
     joined = old ? g_strconcat(old, ",", value, NULL) : g_strdup(value);
     g_free(old);
