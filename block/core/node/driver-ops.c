@@ -8,7 +8,6 @@
  */
 #include "qemu/osdep.h"
 #include "block/core/node/node.h"
-#include "minblk/block-extra.h"
 #include "qapi/error.h"
 
 /* ---- measure, check, amend, make empty ---------------------------------- */
@@ -210,18 +209,4 @@ bool bdrv_debug_is_suspended(BlockDriverState *bs, const char *tag)
     BlockDriverState *node = debug_node(bs);
 
     return node && node->drv->bdrv_debug_is_suspended(node, tag);
-}
-
-char *bdrv_hint_node_format(BlockDriverState *bs)
-{
-    const char *format = bdrv_get_format_name(bs);
-
-    if (bs->probed && bdrv_getlength(bs) == 0) {
-        return g_strdup_printf("'%s' is empty, so it was taken for a %s image\n",
-                               bs->filename, format);
-    }
-    return g_strdup_printf(bs->probed ? "'%s' was taken for a %s image, because "
-                                        "no format was given\n"
-                                      : "'%s' is a %s image\n", bs->filename,
-                           format);
 }

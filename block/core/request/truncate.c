@@ -14,6 +14,20 @@
 #include "qapi/error.h"
 #include "block/core/request/request.h"
 
+char *bdrv_hint_node_format(BlockDriverState *bs)
+{
+    const char *format = bdrv_get_format_name(bs);
+
+    if (bs->probed && bdrv_getlength(bs) == 0) {
+        return g_strdup_printf("'%s' is empty, so it was taken for a %s image\n",
+                               bs->filename, format);
+    }
+    return g_strdup_printf(bs->probed ? "'%s' was taken for a %s image, because "
+                                        "no format was given\n"
+                                      : "'%s' is a %s image\n", bs->filename,
+                           format);
+}
+
 /*
  * All that can be refused is refused before the request is tracked, because it
  * makes others wait for it.
