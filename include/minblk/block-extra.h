@@ -56,8 +56,8 @@ int blk_zero_range(BlockBackend *blk, int64_t offset, int64_t bytes,
 char *bdrv_hint_mode(int flag, const char *word);
 
 /*
- * The same for all formats, of which @name is none.  Not in bdrv_iterate_format's
- * callback.  Plain.
+ * The same for all formats, of which @name is none.  Not in the callback of
+ * bdrv_iterate_format().  Plain.
  */
 char *bdrv_hint_format(const char *name);
 

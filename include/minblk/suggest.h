@@ -29,8 +29,8 @@ void suggest_offer(Suggestion *s, const char *candidate);
 
 /*
  * Whole lines, for error_append_hint() or error_printf(), to be freed with
- * g_free(): with @heading not NULL all offers after it, then the closest one, if
- * it is close enough to be what was meant.  May be empty.
+ * g_free(): with @heading not NULL all offers after it, then the closest one,
+ * if it is close enough to be what was meant.  May be empty.
  */
 char *suggest_end(Suggestion *s, const char *heading);
 

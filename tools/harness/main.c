@@ -104,7 +104,8 @@ static bool print_help(void *member, const CmdOption *option,
 #define MEMBER(m) offsetof(Cmdline, m)
 
 static const CmdOption main_options[] = {
-    { 0, "driver", "NAME", "the format driver to be tested; vhd is another name of\nvpc",
+    { 0, "driver", "NAME", "the format driver to be tested; vhd is another\n"
+      "name of vpc",
       cmd_set_string, MEMBER(h.driver) },
     { 'o', NULL, "LIST", "options of creation, as of minblk-img create -o",
       main_add_list, MEMBER(h.create) },

@@ -81,8 +81,8 @@ const ImgCommand img_bitmap = {
     .name = "bitmap",
     .operands = "FILE BITMAP",
     .help =
-        "Changes the dirty bitmaps in an image, if its format has any; none of\n"
-        "minblk's own has. Several changes are made in turn.\n",
+        "Changes the dirty bitmaps in an image, if its format has any; none\n"
+        "of minblk's own has. Several changes are made in turn.\n",
     .example = "--add -f vpc disk.vhd name",
     .options = bitmap_options,
     .run = bitmap_run,
@@ -125,7 +125,9 @@ static int commit_run(int argc, char **argv)
 const ImgCommand img_commit = {
     .name = "commit",
     .operands = "FILE",
-    .help = "Moves the contents of an image into its backing image, if it has one.\n",
+    .help =
+        "Moves the contents of an image into its backing image, if there is\n"
+        "one.\n",
     .example = "-f vpc disk.vhd",
     .options = commit_options,
     .run = commit_run,
@@ -194,8 +196,8 @@ const ImgCommand img_rebase = {
     .name = "rebase",
     .operands = "FILE",
     .help =
-        "Gives an image another backing image, without changing its contents, if\n"
-        "its format knows backing images.\n",
+        "Gives an image another backing image, without changing its contents,\n"
+        "if its format knows backing images.\n",
     .example = "-f vpc -u -b '' disk.vhd",
     .options = rebase_options,
     .run = rebase_run,

@@ -53,7 +53,8 @@ static const CmdOption main_options[] = {
       cmd_set_true, MEMBER(image_opts) },
     { 'c', "cmd", "STRING", "run this command; may be repeated",
       io_add_command, MEMBER(commands) },
-    { 'f', "format", "FMT", "the image's format, instead of probing; vhd is another\nname of vpc",
+    { 'f', "format", "FMT", "the image's format, instead of probing;\n"
+      "vhd is another name of vpc",
       cmd_set_string, MEMBER(format) },
     { 'r', "read-only", NULL, "open read-only",
       cmd_clear_bits, MEMBER(how.flags), .max = BDRV_O_RDWR },

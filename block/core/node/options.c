@@ -120,7 +120,9 @@ char *bdrv_hint_mode(int flag, const char *word)
 /* Of the driver's own options it names only those that it declares. */
 char *bdrv_hint_option(const BlockDriver *drv, const char *name)
 {
-    const char *const *lists[] = { drv->strong_runtime_opts, drv->mutable_opts };
+    const char *const *lists[] = {
+        drv->strong_runtime_opts, drv->mutable_opts
+    };
     Suggestion s;
 
     suggest_begin(&s, name);
