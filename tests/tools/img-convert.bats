@@ -264,7 +264,10 @@ such file or directory"
     head -c 64M /dev/urandom >src
     "$MINBLK_IMG" convert -f raw -r 20M src dst 2>err &
     pid=$!
-    sleep 1.5
+    until [ -s dst ]; do
+        kill -0 $pid
+        sleep 0.01
+    done
     kill -USR1 $pid
     wait $pid
     grep -qxE '    \([0-9]+\.[0-9]{2}/100%\)' err
