@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Test that requests allocate nothing in the steady state, over 1000 requests
+ * Test that requests allocate nothing in the steady state, over 400 requests
  * at a depth of 32.
  *
  * Until as many buffers, coroutines and threads exist as are in use at a time
@@ -21,7 +21,7 @@
 #include "../../tools/harness/memory.h"
 
 #define DEPTH    32
-#define REQUESTS 1000
+#define REQUESTS 400
 #define RUNS     20
 #define SIZE     (8 << 20)
 
@@ -61,7 +61,7 @@ static void coroutine_fn load_entry(void *opaque)
 
     while (l->todo > 0) {
         l->errors += one_request(l, l->todo--) < 0;
-        if (l->todo % 100 == 0) {
+        if (l->todo % 200 == 0) {
             l->errors += blk_co_flush(l->blk) < 0;
         }
     }
