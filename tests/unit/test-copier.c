@@ -151,6 +151,7 @@ static const CopyOps fake_ops = {
 static Fake *fake_new(int64_t size, bool target_zero)
 {
     Fake *f = g_new0(Fake, 1);
+    uint32_t seed = g_test_rand_int();
     int64_t i;
 
     /* g_malloc() of nothing is NULL. */
@@ -158,7 +159,9 @@ static Fake *fake_new(int64_t size, bool target_zero)
     f->to = g_malloc(size + 1);
     f->size = size;
     for (i = 0; i < size; i++) {
-        f->from[i] = g_test_rand_int() | 1;
+        /* g_test_rand_int() for each byte was most of the test's time. */
+        seed = seed * 1664525 + 1013904223;
+        f->from[i] = seed >> 24 | 1;
     }
     memset(f->to, target_zero ? 0 : 0xaa, size);
     f->read_fails_bytes = 1;
