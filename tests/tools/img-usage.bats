@@ -173,5 +173,6 @@ No such file or directory"
     ln -s "$MINBLK_IMG" other-name
     say ./other-name
     expect_err "other-name: Not enough arguments
-Try 'other-name --help' for more information"
+Try 'other-name --help' for more information
+Missing operand: COMMAND"
 }

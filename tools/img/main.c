@@ -88,13 +88,13 @@ int main(int argc, char **argv)
     bdrv_init();
 
     if (argc < 2) {
-        img_usage_error("Not enough arguments");
+        cmdline_error("Missing operand: COMMAND\n", "Not enough arguments");
     }
     /* With the plus, so that what comes after the command is left to it. */
     cmdline_read("+:", main_options, NULL, argc, argv);
     first = optind;
     if (first == argc) {
-        img_usage_error("Not enough arguments");
+        cmdline_error("Missing operand: COMMAND\n", "Not enough arguments");
     }
     suggest_begin(&similar, argv[first]);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
