@@ -182,19 +182,25 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
     VpcState *s = bs->opaque;
     uint32_t kept = vpc_batmap_exists(&s->batmap) ? s->bitmap_size : 0;
     uint64_t start = (uint64_t)entry * VPC_SECTOR;
-    int ret = vpc_bat_set(bs, block, VPC_UNALLOCATED, false);
+    int ret;
 
-    if (ret < 0) {
-        return ret;
-    }
-    vpc_bitmap_forget(s, block);
-    vpc_space_give(&s->space, start);
     /*
-     * Where no hole can be made zeroes are written, because a later session
-     * uses nothing but what reads as zero.
+     * Two flushes would make the space usable, or one put a footer there, and
+     * the zeroes could come after what was written there then.
      */
-    bdrv_co_zero_range(bs->file, start + kept,
-                       (uint64_t)s->bitmap_size - kept + s->block_size,
-                       BDRV_REQ_MAY_UNMAP);
-    return 0;
+    qemu_co_mutex_lock(&s->flush_lock);
+    ret = vpc_bat_set(bs, block, VPC_UNALLOCATED, false);
+    if (ret == 0) {
+        vpc_bitmap_forget(s, block);
+        vpc_space_give(&s->space, start);
+        /*
+         * Where no hole can be made zeroes are written, because a later session
+         * uses nothing but what reads as zero.
+         */
+        bdrv_co_zero_range(bs->file, start + kept,
+                           (uint64_t)s->bitmap_size - kept + s->block_size,
+                           BDRV_REQ_MAY_UNMAP);
+    }
+    qemu_co_mutex_unlock(&s->flush_lock);
+    return ret;
 }

@@ -16,7 +16,8 @@
  *     be on the disk, in space that may hold another one's bytes (`exposed`),
  *     loses its entry.
  *   - Space that blocks gave up waits for the BAT of its generation: one flush
- *     writes it, and the next one knows that it is durable.
+ *     writes it, and the next one knows that it is durable.  None begins while
+ *     such space is being zeroed.
  *   - Where there is a batmap, the bitmaps of blocks that gave up their space
  *     are cleared at last, because until the flush of the file the map on the
  *     disk may call them full.

@@ -245,6 +245,57 @@ static void test_unmap_and_status(void)
     end(&f);
 }
 
+static void coroutine_fn unmap_first(void *opaque)
+{
+    Worker *w = opaque;
+
+    g_assert_cmpint(blk_co_pwrite_zeroes(w->blk, 0, BLOCK, BDRV_REQ_MAY_UNMAP),
+                    ==, 0);
+    --*w->left;
+}
+
+static void coroutine_fn use_freed(void *opaque)
+{
+    Worker *w = opaque;
+    uint8_t buf[512] = { 0x71 };
+
+    g_assert_cmpint(blk_co_flush(w->blk), ==, 0);
+    g_assert_cmpint(blk_co_flush(w->blk), ==, 0);
+    g_assert_cmpint(blk_pwrite(w->blk, 7 * BLOCK, buf, 512, 0), >=, 0);
+    --*w->left;
+}
+
+/* Space is not used again while the zeroes are still being written there. */
+static void test_unmap_while_used_again(void)
+{
+    const DiskFault none = { .iotype = "write", .nth = 1 };
+    unsigned left = 2;
+    uint8_t byte;
+    Fixture f;
+    Worker w;
+
+    begin_full(&f, &windows, 2);
+    w = (Worker) { .blk = open_faulty(&f, &none), .left = &left };
+    g_assert_cmpint(bdrv_debug_breakpoint(blk_bs(w.blk), "pwritev_zero", "A"),
+                    ==, 0);
+    qemu_coroutine_enter(qemu_coroutine_create(unmap_first, &w));
+    while (!bdrv_debug_is_suspended(blk_bs(w.blk), "A")) {
+        aio_poll(qemu_get_current_aio_context(), true);
+    }
+    qemu_coroutine_enter(qemu_coroutine_create(use_freed, &w));
+    while (aio_poll(qemu_get_current_aio_context(), false)) {
+    }
+    g_assert_cmpint(bdrv_debug_resume(blk_bs(w.blk), "A"), ==, 0);
+    while (left) {
+        aio_poll(qemu_get_current_aio_context(), true);
+    }
+    g_assert_cmpint(blk_pread(w.blk, 7 * BLOCK, &byte, 1), >=, 0);
+    g_assert_cmphex(byte, ==, 0x71);
+    assert_reads(w.blk, 0, BLOCK, 0);
+    blk_unref(w.blk);
+    end(&f);
+}
+
 /* ---- bits --------------------------------------------------------------- */
 
 static void test_clear_bits(void)
@@ -653,6 +704,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S26-S27/unmap-nothing", test_unmap_nothing);
     g_test_add_func("/vpc/S26-S27/flush-fails", test_unmap_flush_fails);
     g_test_add_func("/vpc/S26-S27/unmap-and-status", test_unmap_and_status);
+    g_test_add_func("/vpc/S26-S27/unmap-while-used-again",
+                    test_unmap_while_used_again);
     g_test_add_func("/vpc/S26-S27/clear-bits", test_clear_bits);
     g_test_add_func("/vpc/gaps", test_gaps);
     g_test_add_func("/vpc/gaps-behind-end", test_gaps_behind_end);
