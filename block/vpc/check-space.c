@@ -297,7 +297,7 @@ static void lost_check_rest(VpcCheck *c, uint64_t end)
 {
     VpcState *s = c->bs->opaque;
     uint64_t start = vpc_layout_footer(end);
-    uint64_t rest_end = s->footer_lost || s->footer_offset == start
+    uint64_t rest_end = s->footer_lost || s->footer_offset <= start
                         ? s->file_length : s->footer_offset;
     uint8_t buf[2 * VPC_PAGE];
     bool last_is_free;
@@ -308,9 +308,11 @@ static void lost_check_rest(VpcCheck *c, uint64_t end)
     }
     if (s->footer_lost) {
         content = vpc_content_after(c->bs, end, &last_is_free);
-    } else if (s->footer_offset == start) {
+    } else if (s->footer_offset <= start) {
         content = lost_after_footer(c, start);
-        start = vpc_layout_after_footer(start);
+        /* An earlier one stands in the room of a locator. */
+        start = s->footer_offset == start ? vpc_layout_after_footer(start)
+                                          : start;
     } else if (vpc_layout_footer_is_near(end, c->census.starts->len > 0,
                                          rest_end)) {
         content = bdrv_pread(c->bs->file, start, buf, rest_end - start);
@@ -365,7 +367,11 @@ void vpc_check_space(VpcCheck *c)
 
     c->orphan_repair = lost_table_goes_on(c) ? VPC_REPAIR_NOTHING
                                              : VPC_REPAIR_ORPHANS;
-    memcpy(structures, s->rooms, sizeof(s->rooms));
+    for (unsigned k = 0; k < VPC_LOCATORS; k++) {
+        /* What comes after the footer is not the room's, but looked at. */
+        structures[k] = s->rooms[k].end <= s->file_end ? s->rooms[k]
+                                                       : (VpcRange) { 0, 0 };
+    }
     memcpy(structures + VPC_LOCATORS, s->reserved,
            s->reserved_count * sizeof(structures[0]));
     /* Rooms that are not there are empty ranges at 0, which change nothing. */

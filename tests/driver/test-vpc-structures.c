@@ -141,6 +141,35 @@ static void test_locator_space_longer_file(void)
     end(&f);
 }
 
+/* What a longer file holds after such a footer stays, whatever is repaired. */
+static void test_locator_space_kept(void)
+{
+    const BdrvCheckMode fixes[] = {
+        BDRV_FIX_LEAKS, REPAIR_ALL, REPAIR_ALL | BDRV_FIX_FORCE,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(fixes); i++) {
+        g_autofree uint8_t *before = NULL, *after = NULL, *footer = NULL;
+        BdrvCheckResult result;
+        Fixture f;
+
+        begin(&f, &virtualbox);
+        add_locator(&f, 64 * KiB, 100);
+        vhd_finish(f.disk, &f.image);
+        mem_disk_set_length(f.disk, 512 * KiB);
+        disk_flip(f.disk, 480 * KiB, 0x55);
+        footer = disk_copy(f.disk, 0, VPC_SECTOR);
+        mem_disk_write(f.disk, 512 * KiB - VPC_SECTOR, footer, VPC_SECTOR);
+        before = disk_copy(f.disk, 0, 512 * KiB);
+        g_free(check_lines(&f, fixes[i], &result, NULL));
+        g_assert_cmpint(result.leaks, ==, 1);
+        g_assert_cmpint(mem_disk_length(f.disk), ==, 512 * KiB);
+        after = disk_copy(f.disk, 0, 512 * KiB);
+        g_assert_cmpmem(before, 512 * KiB, after, 512 * KiB);
+        end(&f);
+    }
+}
+
 /* An entry that points at the end of a longer file does not hide the footer. */
 static void test_entry_at_end_of_longer_file(void)
 {
@@ -485,6 +514,8 @@ int main(int argc, char **argv)
                     test_locator_space_taken);
     g_test_add_func("/vpc/structures/locator-space-longer-file",
                     test_locator_space_longer_file);
+    g_test_add_func("/vpc/structures/locator-space-kept",
+                    test_locator_space_kept);
     g_test_add_func("/vpc/structures/entry-at-end-of-longer-file",
                     test_entry_at_end_of_longer_file);
     g_test_add_func("/vpc/structures/batmap-elsewhere", test_batmap_elsewhere);
