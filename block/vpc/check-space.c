@@ -67,15 +67,22 @@ static int lost_is_orphan(VpcCheck *c, uint64_t start, uint64_t *data_bytes)
     VpcState *s = c->bs->opaque;
     g_autofree uint8_t *bits = g_malloc(s->bitmap_size);
     g_autofree uint8_t *buf = g_malloc(64 * KiB);
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, step = 64 * KiB;
     int64_t n;
     int ret = bdrv_pread(c->bs->file, start, bits, s->bitmap_size);
 
     for (uint64_t at = 0; at < s->block_size && ret >= 0; at += n) {
-        n = MIN(s->block_size - at, 64 * KiB);
+        n = MIN(s->block_size - at, step);
         ret = vpc_space_content(c->bs, start + s->bitmap_size + at,
                                 start + s->bitmap_size + at + n);
         if (ret <= (int)VPC_CONTENT_ZERO) {
+            /* A block of GiB may be all but a hole. */
+            step = MIN(step * 2, 1 * GiB);
+            continue;
+        }
+        step = 64 * KiB;
+        if (n > (int64_t)step) {
+            n = 0;              /* look again, by pieces */
             continue;
         }
         ret = bdrv_pread(c->bs->file, start + s->bitmap_size + at, buf, n);

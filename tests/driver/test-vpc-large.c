@@ -5,7 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "vpc-fixture.h"
+#include "vpc-findings.h"
 
 #define PAGE_BLOCKS 1024        /* entries of 4 KiB of the table */
 #define BLOCKS (1024 * PAGE_BLOCKS + 100)
@@ -137,6 +137,34 @@ static void test_allocate(void)
     }
 }
 
+/*
+ * Whether there are blocks without an entry in a gap is not looked for piece by
+ * piece, because the blocks, and the gap, may be GiB that are but holes.
+ */
+static void test_orphans(void)
+{
+    static const VhdSpec large = { .size = 8 * GiB, .block_size = 1 * GiB };
+    const uint8_t bits[VPC_SECTOR] = { 0x80 };
+    g_autofree char *lines = NULL;
+    unsigned requests;
+    int ret;
+    Fixture f;
+
+    begin(&f, &large);
+    for (unsigned i = 0; i < 3; i++) {
+        mem_disk_write(f.disk, f.image.end + 4096, bits, sizeof(bits));
+        f.image.end += 3 * GiB;
+        vhd_add_block(f.disk, &f.image, i, 0, 1, 0x11);
+    }
+    vhd_finish(f.disk, &f.image);
+    requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS);
+    lines = check_lines(&f, 0, NULL, &ret);
+    g_assert_nonnull(strstr(lines, "\nL@8590460928 lost space is 1 orphaned "));
+    requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS) - requests;
+    g_assert_cmpint(requests, <, 500);
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -144,5 +172,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc-large/open", test_open);
     g_test_add_func("/vpc-large/holes", test_holes);
     g_test_add_func("/vpc-large/allocate", test_allocate);
+    g_test_add_func("/vpc-large/orphans", test_orphans);
     return g_test_run();
 }
