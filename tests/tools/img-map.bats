@@ -62,6 +62,23 @@ setup_vpc()
     expect_golden map-vpc
 }
 
+@test 'a block that cannot be read: an error, or data without a place' {
+    setup_vpc
+    printf '\x7f' | dd of=v bs=1 seek=1544 conv=notrunc status=none
+    img map v
+    expect_status 1
+    expect_out 'Offset          Length          Mapped to       File
+0x200000        0x200000        0x1000          v'
+    [[ $stderr == *"
+minblk-img: Bytes 4194304 to 6291455 of the disk cannot be read: the image is \
+damaged there
+'check' names the damage" ]]
+    img map --output=json v
+    expect_status 0
+    [ "${lines[2]}" = '{ "start": 4194304, "length": 2097152, "depth": 0, '\
+'"present": true, "zero": false, "data": true},' ]
+}
+
 @test 'an empty image' {
     truncate -s 0 r
     img map -f raw r

@@ -10,6 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "common.h"
+#include "minblk/block-extra.h"
 
 typedef struct MapArgs {
     ImgOpen how;
@@ -23,6 +24,7 @@ typedef struct MapArgs {
 typedef struct Extent {
     MapEntry entry;
     BlockDriverState *file;
+    bool lost;              /* cannot be read, as the image's tables say */
 } Extent;
 
 /* ---- printing ----------------------------------------------------------- */
@@ -50,6 +52,12 @@ static bool map_print_extent(Extent *x, bool json, const char *end)
             printf(", \"offset\": %" PRId64, e->offset);
         }
         printf("}%s", end);
+    } else if (x->lost) {
+        error_report("Bytes %" PRId64 " to %" PRId64 " of the disk cannot be "
+                     "read: the image is damaged there", e->start,
+                     e->start + e->length - 1);
+        error_printf("'check' names the damage\n");
+        return false;
     } else if (e->data && !e->has_offset) {
         error_report("File contains external, encrypted or compressed "
                      "clusters.");
@@ -79,6 +87,7 @@ static int map_get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
     }
     x->entry.length = length;
     x->entry.depth = depth;
+    x->lost = ret & BDRV_BLOCK_LOST;
     x->entry.data = ret & BDRV_BLOCK_DATA;
     x->entry.zero = ret & BDRV_BLOCK_ZERO;
     x->entry.present = ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED);
@@ -101,6 +110,7 @@ static bool map_goes_on(const Extent *x, const Extent *next)
     return a->length > 0 && a->data == b->data && a->zero == b->zero &&
            a->present == b->present && a->depth == b->depth &&
            a->has_offset == b->has_offset && x->file == next->file &&
+           x->lost == next->lost &&
            (!a->has_offset || a->offset + a->length == b->offset);
 }
 
