@@ -22,7 +22,7 @@ full()
     if [ "$2" = disk ]; then
         mkdir small
         mount -t tmpfs -o size=16M none small 2>/dev/null || skip 'cannot mount'
-        cd small
+        cd small || return
     fi
     "$python" "$here/full.py" "$@"
 }
