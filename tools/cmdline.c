@@ -112,6 +112,7 @@ void cmdline_error(const char *hint, const char *fmt, ...)
     assert(cmd_usage_status);
     va_start(ap, fmt);
     cmd_report_usage(hint, fmt, ap);
+    va_end(ap);
     abort();
 }
 

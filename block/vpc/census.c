@@ -309,11 +309,13 @@ void vpc_census_find_overlaps(const VpcState *s, VpcCensus *c)
                                 VPC_FAULT_TRUNCATED);
         bool keep = fault != VPC_FAULT_INTO && entry >= kept_end;
 
+        cluster = before ? cluster : entry;
+
         if ((before || after) && !(i > 0 && entries[i - 1] == entry)) {
             VpcShared shared = {
                 .entry = entry,
                 .other = before ? entries[i - 1] : entries[i + 1],
-                .cluster = cluster = before ? cluster : entry,
+                .cluster = cluster,
                 .keep = keep,
             };
 

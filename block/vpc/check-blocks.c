@@ -132,7 +132,7 @@ static int blocks_place_moves(VpcCheck *c)
 int vpc_check_place(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
-    bool last_is_free;
+    bool last_is_free = false;
     int ret;
 
     if (!c->moves->len && !c->cuts->len && !s->footer_lost) {

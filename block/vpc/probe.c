@@ -18,8 +18,8 @@ int vpc_probe(const uint8_t *buf, int buf_size, const char *filename)
 }
 
 /*
- * The footer that ends a file, in *@footer: its length in bytes, or 0.  Old ones
- * lack the last of 512 bytes, which counts as zero.
+ * The footer that ends a file, in *@footer: its length in bytes, or 0.  Old
+ * ones lack the last of 512 bytes, which counts as zero.
  */
 static int probe_footer(const uint8_t *tail, int size, VpcFooter *footer)
 {
@@ -52,7 +52,7 @@ static int probe_confirm_dynamic(BdrvChild *file, const VpcFooter *footer)
     if (offset > INT64_MAX / 2) {
         return 0;
     }
-    /* Opening tells of the error. */
+    /* Opening reports the error. */
     return bdrv_pread(file, offset, &header, sizeof(header)) < 0 ||
            vpc_header_valid(&header, NULL);
 }
@@ -73,6 +73,7 @@ int vpc_probe_confirm(BdrvChild *file, const uint8_t *tail, int size,
         return probe_confirm_dynamic(file, &footer);
     }
     if (current > disk) {
+        /* check-arithmetic: off, the difference is not negative */
         error_setg(errp, "%s looks like a fixed VHD, %" PRIu64 " bytes short; "
                    "give -f raw or -f vpc", file->bs->filename,
                    current - disk);
