@@ -26,11 +26,9 @@ import subprocess
 import sys
 import tempfile
 
+from hints import HINTS
+
 RATES = re.compile(r'\d[\d.]*( bytes| .iB)/sec and [\d.]+ ops/sec')
-# What ours prints besides what QEMU's does, in lines of its own.
-HINTS = re.compile(r"^(Accepted values: |Known formats: |Did you mean '|Usage: |Try '"
-                   r"|The '.*' after '|'.*' is (no whole number|a |empty)"
-                   r"|If '.*' is the name|The limit is ).*\n", re.M)
 FLUSHES = re.compile(r'^(flush failed|.*: Could not flush .*): .*\n',
                      re.MULTILINE)
 TIMES = re.compile(r'\d\d\.\d\d sec|\d+:\d\d:\d\d\.\d\d')

@@ -25,14 +25,12 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+from hints import HINTS
+
 RATES = re.compile(r'\d[\d.]*( bytes| .iB)/sec and [\d.]+ ops/sec')
 TIMES = re.compile(r'\d\d\.\d\d sec|\d+:\d\d:\d\d\.\d\d')
 MACHINE = re.compile(r'^(\d+,\d+),TIME,.*$', re.M)
 NODE = re.compile(r"#block\d+")
-# What ours prints besides what QEMU's does, in lines of its own.
-HINTS = re.compile(r"^(Accepted values: |Known formats: |Did you mean '|Usage: |Try '"
-                   r"|The '.*' after '|'.*' is (no whole number|a |empty)"
-                   r"|If '.*' is the name|The limit is ).*\n", re.M)
 
 OFFSETS = ['0', '1', '511', '512', '1k', '4095', '65536', '1048575', '1M',
            '1048577', '2M', '6E', '0x10', '0x1000', '1.5k', '0.5M']
