@@ -58,7 +58,7 @@ typedef struct Refused {
 typedef struct Refusals {
     GArray *refused;            /* Refused */
     bool alone;                 /* the image can be read, and changed */
-    char *size;                 /* the option that a conversion needs, or NULL */
+    char *size;                 /* an option of the conversion, or NULL */
     bool stays;                 /* one of them nothing mends */
 } Refusals;
 
@@ -127,7 +127,7 @@ int vpc_check_target(BlockDriverState *bs, const char *target,
         /* A copy has what we see of the disk, the product sees more. */
         all.size = g_strdup_printf("size=%" PRIu64, traits.size);
     }
-    vpc_target_judge(product, &traits, check_target_note, &all);
+    vpc_target_demands(product, &traits, check_target_note, &all);
     conversion = check_target_conversion(s, target, &all);
     for (guint i = 0; i < all.refused->len; i++) {
         const Refused *r = &g_array_index(all.refused, Refused, i);

@@ -18,7 +18,7 @@
 #include "qemu/host-utils.h"
 #include "vpc.h"
 
-/* The block sizes that minblk makes; smaller ones could be taken for another. */
+/* The block sizes that minblk makes; smaller ones could be mistaken. */
 #define MAX_BLOCK_SHIFT 28
 #define MIN_BLOCK_SHIFT 12
 
@@ -30,7 +30,7 @@ void vpc_use_header(VpcState *s)
 }
 
 /* Ends the walk at the first entry that leads to no whole block of its own. */
-static int lost_judge_entry(void *opaque, uint32_t block, uint32_t count,
+static int lost_check_entry(void *opaque, uint32_t block, uint32_t count,
                             uint32_t entry)
 {
     return entry == VPC_UNALLOCATED ||
@@ -67,7 +67,7 @@ static bool lost_table_fits(BlockDriverState *bs, uint32_t blocks)
 {
     VpcState *s = bs->opaque;
     VpcCensus census = { 0 };
-    bool fits = vpc_bat_walk(bs, blocks, lost_judge_entry, s) == 0 &&
+    bool fits = vpc_bat_walk(bs, blocks, lost_check_entry, s) == 0 &&
                 vpc_census_take(bs, &census, blocks, NULL, NULL) == 0;
 
     if (fits) {

@@ -55,12 +55,12 @@ typedef struct VpcDefaults {
 /* Those of the target, or without one of the size's rule.  Static. */
 const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts);
 
-/* The traits of an image that products judge. */
+/* The traits of an image that products look at. */
 typedef struct VpcTraits {
     VpcFooter footer;
     uint64_t size;              /* of the disk as the product sees it, bytes */
     uint32_t block_size;        /* 0: a fixed disk */
-    uint64_t file_length;       /* bytes, not rounded up; judged of a fixed
+    uint64_t file_length;       /* bytes, not rounded up; it matters of a fixed
                                    disk, or where a footer is not whole */
     uint64_t unused_offset;     /* the field that has nothing to say: of the
                                    footer of a fixed disk, else of the header */
@@ -78,7 +78,7 @@ typedef struct VpcTraits {
 typedef void VpcRefuse(void *opaque, const char *problem, const char *option,
                        bool amend);
 
-void vpc_target_judge(BlockdevVpcTarget target, const VpcTraits *traits,
+void vpc_target_demands(BlockdevVpcTarget target, const VpcTraits *traits,
                       VpcRefuse *refuse, void *opaque);
 
 /* Does the product take the size from current_size? */

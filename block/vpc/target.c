@@ -14,25 +14,25 @@
 #include "fields.h"
 #include "plan.h"
 
-/* The traits that are judged, and who is told of what is refused. */
-typedef struct Judge {
+/* The traits that are checked, and where to report what is refused. */
+typedef struct Demands {
     const VpcTraits *t;
     VpcRefuse *refuse;
     void *opaque;
-} Judge;
+} Demands;
 
 typedef struct Product {
     const char *name;
     VpcDefaults defaults;
-    void (*judge)(const Judge *j);
+    void (*demands)(const Demands *d);
 } Product;
 
 /*
- * Unless it is @met: tells that @option of creation, or if @amend of amend,
- * would meet it; NULL: none.  The problem is the format of what follows.
+ * Unless it is @met: reports a problem, whose format is @fmt, and that @option
+ * of creation, or if @amend of amend, would meet it; NULL: none.
  */
 static void GCC_FMT_ATTR(5, 6)
-target_demand(const Judge *j, bool met, const char *option, bool amend,
+target_demand(const Demands *d, bool met, const char *option, bool amend,
               const char *fmt, ...)
 {
     g_autofree char *problem = NULL;
@@ -42,7 +42,7 @@ target_demand(const Judge *j, bool met, const char *option, bool amend,
         va_start(ap, fmt);
         problem = g_strdup_vprintf(fmt, ap);
         va_end(ap);
-        j->refuse(j->opaque, problem, option, amend);
+        d->refuse(d->opaque, problem, option, amend);
     }
 }
 
@@ -52,53 +52,53 @@ static bool target_is_fixed(const VpcTraits *t)
 }
 
 /* Blocks as Windows makes them; a fixed disk has none. */
-static void target_demand_windows_blocks(const Judge *j)
+static void target_demand_windows_blocks(const Demands *d)
 {
-    uint32_t size = j->t->block_size;
+    uint32_t size = d->t->block_size;
 
-    target_demand(j, target_is_fixed(j->t) || size == 512 * KiB ||
+    target_demand(d, target_is_fixed(d->t) || size == 512 * KiB ||
                   size == 2 * MiB, "block_size=2M", false,
                   "block size %" PRIu32 " is neither 512 KiB nor 2 MiB", size);
 }
 
-static void azure_judge(const Judge *j)
+static void azure_demands(const Demands *d)
 {
-    const VpcTraits *t = j->t;
+    const VpcTraits *t = d->t;
     uint64_t size = t->size;
     g_autofree char *option = g_strdup_printf(
         "size=%" PRIu64, MAX(20 * MiB, (uint64_t)ROUND_UP(size, MiB)));
     g_autofree char *os = vpc_field_text(t->footer.creator_os);
 
-    target_demand(j, target_is_fixed(t), "subformat=fixed", false,
+    target_demand(d, target_is_fixed(t), "subformat=fixed", false,
                   "type is %s, not fixed",
                   be32_to_cpu(t->footer.type) == VPC_TYPE_DYNAMIC
                   ? "dynamic" : "differencing");
-    target_demand(j, size % MiB == 0, option, false,
+    target_demand(d, size % MiB == 0, option, false,
                   "size %" PRIu64 " is not a multiple of 1 MiB", size);
-    target_demand(j, size >= 20 * MiB, option, false,
+    target_demand(d, size >= 20 * MiB, option, false,
                   "size %" PRIu64 " is less than 20 MiB", size);
-    target_demand(j, !target_is_fixed(t) ||
+    target_demand(d, !target_is_fixed(t) ||
                   t->file_length == size + VPC_SECTOR, "subformat=fixed", false,
                   "file length %" PRIu64 " is not that of the disk and a "
                   "footer, %" PRIu64, t->file_length, size + VPC_SECTOR);
-    target_demand(j, memcmp(t->footer.creator_os, "Wi2k", 4) == 0,
+    target_demand(d, memcmp(t->footer.creator_os, "Wi2k", 4) == 0,
                   "creator_os=Wi2k", true, "creator OS '%s' is not 'Wi2k'", os);
 }
 
-static void hyperv_judge(const Judge *j)
+static void hyperv_demands(const Demands *d)
 {
-    target_demand_windows_blocks(j);
+    target_demand_windows_blocks(d);
     /* Windows refuses a file that the file system calls sparse. */
-    target_demand(j, !j->t->sparse, "preallocation=falloc", false,
+    target_demand(d, !d->t->sparse, "preallocation=falloc", false,
                   "the file is sparse");
-    target_demand(j, j->t->aligned, "block_size=2M", false,
+    target_demand(d, d->t->aligned, "block_size=2M", false,
                   "the data of blocks is not aligned to 4 KiB");
 }
 
 /* As XenServer's own check of images does. */
-static void xenserver_judge(const Judge *j)
+static void xenserver_demands(const Demands *d)
 {
-    const VpcTraits *t = j->t;
+    const VpcTraits *t = d->t;
     const VpcFooter *f = &t->footer;
     g_autofree char *creator = vpc_field_text(f->creator_app);
     VpcGeometry have = vpc_footer_geometry(f);
@@ -117,42 +117,42 @@ static void xenserver_judge(const Judge *j)
     qemu_uuid_generate(&other);
     id = qemu_uuid_unparse_strdup(&other);
     id = g_strdup_printf("uuid=%s", id);
-    target_demand(j, target_is_fixed(t) || t->block_size == 2 * MiB,
+    target_demand(d, target_is_fixed(t) || t->block_size == 2 * MiB,
                   "block_size=2M", false, "block size %" PRIu32 " is not 2 MiB",
                   t->block_size);
-    target_demand(j, tap, "creator=tap\\x00,creator_version=1.3", amend,
+    target_demand(d, tap, "creator=tap\\x00,creator_version=1.3", amend,
                   "creator '%s', version %d.%d, is not 'tap\\x00', version "
                   "1.3", creator, be16_to_cpu(f->creator_major),
                   be16_to_cpu(f->creator_minor));
-    target_demand(j, vpc_geometry_sectors(have) <= t->size / VPC_SECTOR,
+    target_demand(d, vpc_geometry_sectors(have) <= t->size / VPC_SECTOR,
                   geometry, amend, "geometry %d/%d/%d is larger than the disk",
                   have.cylinders, have.heads, have.sectors);
-    target_demand(j, !qemu_uuid_is_null(&uuid), id, true,
+    target_demand(d, !qemu_uuid_is_null(&uuid), id, true,
                   "unique id is all zeroes");
-    target_demand(j, (features & ~1) == 2, "target=xenserver", false,
+    target_demand(d, (features & ~1) == 2, "target=xenserver", false,
                   "features 0x%08" PRIx32 " are neither 2 nor 3", features);
-    target_demand(j, t->unused_offset == UINT64_MAX, "target=xenserver", false,
+    target_demand(d, t->unused_offset == UINT64_MAX, "target=xenserver", false,
                   "unused data offset is 0x%" PRIx64 ", not all ones",
                   t->unused_offset);
-    target_demand(j, target_is_fixed(t) || t->batmap, "target=xenserver", false,
+    target_demand(d, target_is_fixed(t) || t->batmap, "target=xenserver", false,
                   "there is no batmap");
 }
 
-static void virtualbox_judge(const Judge *j)
+static void virtualbox_demands(const Demands *d)
 {
-    const VpcTraits *t = j->t;
+    const VpcTraits *t = d->t;
 
     /* It opens smaller ones, and damages them when it compacts or resizes. */
-    target_demand(j, target_is_fixed(t) || t->block_size >= 2 * MiB,
+    target_demand(d, target_is_fixed(t) || t->block_size >= 2 * MiB,
                   "block_size=2M", false,
                   "block size %" PRIu32 " is less than 2 MiB", t->block_size);
-    target_demand(j, t->file_length % VPC_SECTOR != VPC_SECTOR - 1,
+    target_demand(d, t->file_length % VPC_SECTOR != VPC_SECTOR - 1,
                   "target=virtualbox", false, "the footer has 511 bytes");
 }
 
-static void virtualpc_judge(const Judge *j)
+static void virtualpc_demands(const Demands *d)
 {
-    const VpcTraits *t = j->t;
+    const VpcTraits *t = d->t;
     uint64_t chs =
         vpc_geometry_sectors(vpc_footer_geometry(&t->footer)) * VPC_SECTOR;
     uint64_t sectors = DIV_ROUND_UP(t->size, VPC_SECTOR);
@@ -161,38 +161,38 @@ static void virtualpc_judge(const Judge *j)
         : g_strdup_printf("size=%" PRIu64,
                           vpc_round_to_geometry(sectors) * VPC_SECTOR);
 
-    target_demand(j, chs == t->size, option, false,
+    target_demand(d, chs == t->size, option, false,
                   "size %" PRIu64 " is not that of the geometry, %" PRIu64,
                   t->size, chs);
-    target_demand_windows_blocks(j);
+    target_demand_windows_blocks(d);
 }
 
 static const Product products[BLOCKDEV_VPC_TARGET__MAX] = {
     [BLOCKDEV_VPC_TARGET_AZURE] = {
         .name = "Azure",
         .defaults = { "qem2", 5, 3, "Wi2k", VPC_TYPE_FIXED, true },
-        .judge = azure_judge,
+        .demands = azure_demands,
     },
     [BLOCKDEV_VPC_TARGET_HYPERV] = {
         .name = "Hyper-V",
         .defaults = { "win ", 10, 0, "Wi2k", VPC_TYPE_DYNAMIC, true,
                       PREALLOC_MODE_FALLOC },
-        .judge = hyperv_judge,
+        .demands = hyperv_demands,
     },
     [BLOCKDEV_VPC_TARGET_XENSERVER] = {
         .name = "XenServer",
         .defaults = { "tap", 1, 3, "", VPC_TYPE_DYNAMIC, true },
-        .judge = xenserver_judge,
+        .demands = xenserver_demands,
     },
     [BLOCKDEV_VPC_TARGET_VIRTUALBOX] = {
         .name = "VirtualBox",
         .defaults = { "vbox", 7, 0, "Wi2k", VPC_TYPE_DYNAMIC, true },
-        .judge = virtualbox_judge,
+        .demands = virtualbox_demands,
     },
     [BLOCKDEV_VPC_TARGET_VIRTUALPC] = {
         .name = "Virtual PC",
         .defaults = { "vpc ", 1, 0, "Wi2k", VPC_TYPE_DYNAMIC, false },
-        .judge = virtualpc_judge,
+        .demands = virtualpc_demands,
     },
 };
 
@@ -209,12 +209,12 @@ const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts)
     return opts->has_force_size && opts->force_size ? &forced : &rounded;
 }
 
-void vpc_target_judge(BlockdevVpcTarget target, const VpcTraits *traits,
+void vpc_target_demands(BlockdevVpcTarget target, const VpcTraits *traits,
                       VpcRefuse *refuse, void *opaque)
 {
-    Judge j = { .t = traits, .refuse = refuse, .opaque = opaque };
+    Demands d = { .t = traits, .refuse = refuse, .opaque = opaque };
 
-    products[target].judge(&j);
+    products[target].demands(&d);
 }
 
 bool vpc_target_is_exact(BlockdevVpcTarget target)
@@ -244,7 +244,7 @@ static void target_refuse_plan(void *opaque, const char *problem,
     }
 }
 
-/* Blocks without space are no holes of the file, but those that have a place. */
+/* Only blocks that have a place can be holes of the file. */
 static VpcTraits target_plan_traits(const VpcPlan *plan)
 {
     bool fixed = plan->type == VPC_TYPE_FIXED;
@@ -278,7 +278,7 @@ bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
         return false;
     }
     if (r.product) {
-        vpc_target_judge(opts->target, &traits, target_refuse_plan, &r);
+        vpc_target_demands(opts->target, &traits, target_refuse_plan, &r);
     }
     if (r.error) {
         error_propagate(errp, r.error);

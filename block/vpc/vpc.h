@@ -19,8 +19,9 @@
  *   io.c       reads, writes, block status
  *   absent.c   what absent sectors read as; write-zeroes and discard
  *   flush.h    the order in which memory reaches the disk
- *   check.h    check and repair: check*.c, findings.c, repair.c
- *   create.c, amend.c, vpc.c
+ *   check.h    check and repair: check*.c, findings*.c, repair.c
+ *   target.c   what products refuse; check-target.c: in an image that is there
+ *   create.c, amend.c, measure.c, probe.c, info.c, vpc.c
  *
  * Invariants:
  *   1. A BAT entry is set in memory only after its block holds what the
@@ -195,10 +196,10 @@ int vpc_open_dynamic(BlockDriverState *bs, Error **errp);
 /* Takes the block size from the header, which is valid.  Plain. */
 void vpc_use_header(VpcState *s);
 /*
- * Makes s->header, whose copy on the disk at @offset is damaged, that of a known
- * layout of which every entry is sound, and warns of it.  False: the file has
- * none, or the header is right but for its checksum; it stays as it was.  Only
- * for images that are not written to.  Mixed.
+ * Makes s->header, whose copy on the disk at @offset is damaged, that of a
+ * known layout of which every entry is sound, and warns of it.  False: the file
+ * has none, or the header is right but for its checksum; it stays as it was.
+ * Only for images that are not written to.  Mixed.
  */
 bool vpc_assume_header(BlockDriverState *bs, uint64_t offset);
 /*
@@ -314,8 +315,8 @@ BlockMeasureInfo *vpc_measure(QemuOpts *opts, BlockDriverState *in_bs,
 extern QemuOptsList vpc_amend_opts;
 int vpc_amend(BlockDriverState *bs, QemuOpts *opts, bool force, Error **errp);
 /*
- * Tells @listener what the product @target would refuse.  0, or -EINVAL with an
- * error: there is no such product.  Reads nothing.  Plain.
+ * Reports to @listener what the product @target would refuse.  0, or -EINVAL
+ * with an error: there is no such product.  Reads nothing.  Plain.
  */
 int vpc_check_target(BlockDriverState *bs, const char *target,
                      BdrvRefusalListener *listener, void *opaque,
