@@ -133,8 +133,8 @@ static int coroutine_fn file_create_at(const char *filename, int64_t size,
                                        PreallocMode prealloc, Error **errp)
 {
     /*
-     * The creator writes and resizes; nobody else may have a file to write to
-     * that it empties, though qemu-io lets others write beside it.
+     * The creator writes and resizes; no other process may have a file to
+     * write to that it empties, though qemu-io lets others write beside it.
      */
     const uint64_t perm = BLK_PERM_WRITE | BLK_PERM_RESIZE;
     const uint64_t shared = BLK_PERM_ALL & ~(perm | BLK_PERM_WRITE_UNCHANGED);

@@ -173,7 +173,7 @@ void file_lock_note(FileState *s, uint64_t perm, uint64_t shared)
     pthread_mutex_unlock(&open_files_lock);
 }
 
-/* Whether @s is in the way of who asks; one that creates shares with nobody. */
+/* Does @s contradict the request?  One that creates shares with no other. */
 static bool file_lock_contradicts(const FileState *s, bool creates,
                                   uint64_t perm, uint64_t shared)
 {

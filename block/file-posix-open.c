@@ -196,7 +196,7 @@ static int file_open_image(BlockDriverState *bs, const char *filename,
     return fd;
 }
 
-/* Sets is_device, the numbers and whether locks can be used, from the open file. */
+/* From the open file: is_device, the numbers, whether locks can be used. */
 static int file_examine(BlockDriverState *bs, const char *filename,
                         Error **errp)
 {

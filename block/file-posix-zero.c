@@ -130,7 +130,7 @@ int coroutine_fn file_co_pdiscard(BlockDriverState *bs, int64_t offset,
 
 /*
  * Finds out whether there is data or a hole at @offset and where that ends,
- * *@end; @limit where that cannot be told.  1 for data, 0 for a hole, or
+ * *@end; @limit where that is not known.  1 for data, 0 for a hole, or
  * -errno.
  */
 static int file_find_extent(int fd, int64_t offset, int64_t limit,

@@ -21,7 +21,7 @@ typedef struct FileState {
     BlockDriverState *bs;      /* the node */
     QLIST_ENTRY(FileState) next; /* of the open files of this process */
     dev_t dev;                 /* st_rdev of a device, else st_dev ... */
-    ino_t ino;                 /* ... and st_ino: these tell which file it is */
+    ino_t ino;                 /* ... and st_ino, which identify the file */
     IoFile file;               /* file.fd is the descriptor */
     IoEngine *engine;          /* borrowed from the context */
     bool is_device;            /* else a regular file */
@@ -85,13 +85,13 @@ bool file_lock_supported(int fd);
 void file_lock_enlist(FileState *s);
 void file_lock_delist(FileState *s);
 
-/* @s holds the locks for @perm and for all that is not in @shared, no others. */
+/* @s holds the locks for @perm and for all not in @shared, no others. */
 void file_lock_note(FileState *s, uint64_t perm, uint64_t shared);
 
 /*
  * Takes the locks for @perm and for all that is not in @shared on @fd, for the
- * node @s, which keeps what it holds; NULL: for one that creates the file, which
- * no node of this process may have open.  @name is for messages.  Waits up to a
+ * node @s, which keeps what it holds; NULL: for one that creates the file,
+ * which no node of this process may have open.  @name is for messages.  Waits a
  * second for contradicting locks to go, but not for those of this process.  0,
  * or -errno (-EAGAIN: another process, -EBUSY: this one) with @errp set, and
  * nothing new is locked.

@@ -125,7 +125,7 @@ static int coroutine_fn alloc_try(BlockDriverState *bs, uint32_t block,
         ret = vpc_bat_set(bs, block, spot.entry, true);
     }
     if (ret < 0) {
-        /* As long as nobody else can take it; otherwise it would be lost. */
+        /* While no other request can take it; otherwise it would be lost. */
         bdrv_co_zero_range(bs->file, spot.offset,
                            vpc_layout_block_bytes(s->block_size),
                            BDRV_REQ_MAY_UNMAP);

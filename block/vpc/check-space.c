@@ -348,8 +348,8 @@ static int lost_meet_entry(void *opaque, uint32_t block, uint32_t count,
 }
 
 /*
- * Does the table name blocks behind the end of the disk?  Then its size may be
- * what is damaged, and they no orphans.
+ * Does the table name blocks past the end of the disk?  Then its size may be
+ * what is damaged, and they are no orphans.
  */
 static bool lost_table_goes_on(VpcCheck *c)
 {

@@ -104,7 +104,7 @@ typedef struct VpcCheck {
 
     /* blocks */
     VpcCensus census;           /* of the BAT on the disk */
-    bool entries_damaged;       /* some point nowhere, or at less than a block */
+    bool entries_damaged;       /* some point nowhere, or at a part of a block */
     GArray *moves;              /* VpcMove, ascending blocks */
     GArray *cuts;               /* VpcRange: parts of blocks past the end */
 
@@ -156,10 +156,14 @@ void vpc_findings_clear(VpcCheck *c);
  */
 int64_t vpc_finding_range(const VpcCheck *c, const VpcFinding *f,
                           BdrvCheckFinding *finding);
-/* Fills in the words of one that vpc_finding_range() has filled in. */
+/* What the words of a finding are kept in, each to be freed with g_free(). */
 typedef struct VpcWords {
     char *field, *value, *expected, *effect;
 } VpcWords;
+/*
+ * Fills in the words of one that vpc_finding_range() has filled in: @finding
+ * borrows what @words owns.
+ */
 void vpc_finding_words(const VpcCheck *c, const VpcFinding *f,
                        BdrvCheckFinding *finding, VpcWords *words);
 

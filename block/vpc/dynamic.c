@@ -24,8 +24,8 @@
 #define MAX_ROOM_AFTER_END (16 * MiB)
 
 /*
- * A check can repair a checksum, but not values that cannot be used; who only
- * reads may be told what they were.  0, or -EINVAL with an error.
+ * A check can repair a checksum, but not values that cannot be used; for who
+ * only reads they may be assumed.  0, or -EINVAL with an error.
  */
 static int dynamic_doubt_header(BlockDriverState *bs, uint64_t offset,
                                 const Error *wrong, Error **errp)

@@ -11,7 +11,7 @@
 #include "qemu/osdep.h"
 #include "check.h"
 
-/* Above this number of findings they are told less exactly. */
+/* Above this number of findings they are less exact. */
 #define MAX_FINDINGS 10000
 
 /* Notes for the repair what kinds there are, so that it walks over no list. */
@@ -65,7 +65,7 @@ void vpc_found_lost(VpcCheck *c, VpcRepair repair, uint64_t start,
 /*
  * Does @f go on with @block?  Blocks that share space are one finding only with
  * those they share it with.  When there are very many findings, they need not
- * be neighbours, because nobody reads a million lines.
+ * be neighbours, because a list of a million lines is of no use.
  */
 static bool findings_go_on(const VpcCheck *c, const VpcFinding *f,
                            uint32_t block, uint32_t entry)

@@ -496,8 +496,9 @@ int bdrv_check_listening(BlockDriverState *bs, BdrvCheckResult *res,
                          BdrvCheckMode fix, BdrvCheckListener *listener,
                          void *opaque);
 /*
- * Tells @listener what the product @target would refuse in the image.  0, or
- * with @errp set -EINVAL (no such product) or -ENOTSUP (of this format).  Plain.
+ * Reports to @listener what the product @target would refuse in the image.  0,
+ * or with @errp set -EINVAL (no such product) or -ENOTSUP (the format knows
+ * none).  Plain.
  */
 int bdrv_check_target(BlockDriverState *bs, const char *target,
                       BdrvRefusalListener *listener, void *opaque,

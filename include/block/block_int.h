@@ -424,8 +424,8 @@ struct BlockDriver {
     int (*bdrv_amend)(BlockDriverState *bs, QemuOpts *opts, bool force,
                       Error **errp);
     /*
-     * Tells @listener what the product @target would refuse in the image.  0,
-     * or -EINVAL with @errp set: there is no such product.  Plain.
+     * Reports to @listener what the product @target would refuse in the
+     * image.  0, or -EINVAL with @errp set: there is no such product.  Plain.
      */
     int (*bdrv_check_target)(BlockDriverState *bs, const char *target,
                              BdrvRefusalListener *listener, void *opaque,

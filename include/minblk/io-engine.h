@@ -33,9 +33,9 @@ typedef enum IoEngineType {
  *
  * An fdatasync that failed is remembered, because the kernel reports once that
  * it could not write a page and then forgets it: a second fdatasync would
- * succeed although the data is lost.  With O_DIRECT no page waits to be written,
- * unless the file was changed otherwise than by writes, or through another
- * descriptor.
+ * succeed although the data is lost.  With O_DIRECT no page waits to be
+ * written, unless the file was changed otherwise than by writes, or through
+ * another descriptor.
  */
 typedef struct IoFile {
     int fd;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What O_DIRECT asks of offsets, lengths and memory, on devices as others have
- * them: the alignments that statx(2) tells are the test's, and so is the engine,
- * which refuses what older kernels refuse there.
+ * them: the alignments that statx(2) reports are the test's, and so is the
+ * engine, which refuses what older kernels refuse there.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>

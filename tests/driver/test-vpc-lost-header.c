@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Images in the layouts of various programs that have lost their dynamic header:
- * to be salvaged they read as before, or not at all.
+ * Images in the layouts of various programs that have lost their dynamic
+ * header: to be salvaged they read as before, or not at all.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -22,7 +22,9 @@ static const VhdSpec specs[] = {
 };
 
 /* Each shows one more thing to be damaged of the 1024 bytes. */
-typedef enum Damage { ZEROED, FILLED, COOKIE, TABLE, SIZE, ENTRIES, DAMAGES } Damage;
+typedef enum Damage {
+    ZEROED, FILLED, COOKIE, TABLE, SIZE, ENTRIES, DAMAGES
+} Damage;
 
 static void lose_header(Fixture *f, Damage damage)
 {

@@ -368,7 +368,7 @@ static BdrvCheckMode mode_of(const RepairCase *c)
            : c->corruptions ? REPAIR_ALL : BDRV_FIX_LEAKS;
 }
 
-/* Repairs twice with @fix: once does it all.  Corruptions that were repaired. */
+/* Repairs twice with @fix: once does it all.  Corruptions that it repaired. */
 static int repair_twice(Fixture *f, BdrvCheckMode fix, BdrvCheckResult *result)
 {
     BdrvCheckResult second;

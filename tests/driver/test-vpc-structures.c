@@ -380,9 +380,9 @@ static void test_bitmap_spells_batmap(void)
 }
 
 /*
- * A guest that writes zeroes makes the bitmap of its first block, directly after
- * the table, a whole header of a map with a right checksum: no creator but
- * XenServer has one, so the block stays.
+ * A guest that writes zeroes makes the bitmap of its first block, directly
+ * after the table, a whole header of a map with a right checksum: no creator
+ * but XenServer has one, so the block stays.
  */
 static void test_guest_spells_batmap(void)
 {

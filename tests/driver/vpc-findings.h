@@ -10,9 +10,9 @@
 /*
  * Checks the fixture's image with @fix, opened for that; @result may be NULL.
  * The findings, a line each: `C@OFFSET FIELD is VALUE, expected EXPECTED`, with
- * C, L or W for the grade and ` !` at the end of those that were repaired, `?` of
- * those that would be, then ` START+BYTES` of the disk that it is about.  NULL: the check failed with
- * *@ret.  g_free().
+ * C, L or W for the grade and ` !` at the end of those that were repaired, `?`
+ * of those that would be, then ` START+BYTES` of the disk that it is about.
+ * NULL: the check failed with *@ret.  g_free().
  */
 char *check_lines(Fixture *f, BdrvCheckMode fix, BdrvCheckResult *result,
                   int *ret);

@@ -4,8 +4,8 @@
  *
  * Invariants, of any input:
  *   - What could be read before a repair that is not forced reads as before.
- *   - A second repair finds nothing to do, and where nothing is corrupt after it
- *     the image opens for writing.
+ *   - A second repair finds nothing to do, and where nothing is corrupt after
+ *     it the image opens for writing.
  *   - Without repair no byte changes.
  */
 #ifndef TESTS_FUZZ_VPC_REPAIR_H

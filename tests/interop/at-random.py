@@ -4,10 +4,10 @@
     at-random.py COUNT MINBLK-IO MINBLK-IMG
 
 Writes, zeroes, discards and flushes of any alignment, in several sessions each,
-which change the cache mode with what they wrote still in memory and read some of
-it back from buffers of any alignment; then minblk-img, vhd.py, qemu-img and libvhdi read the same, rules.py finds
-nothing wrong, and neither does the check: no block, old footer or padding that
-was left behind is taken for lost space.
+which change the cache mode with what they wrote still in memory and read some
+of it back from buffers of any alignment; then minblk-img, vhd.py, qemu-img and
+libvhdi read the same, rules.py finds nothing wrong, and neither does the check:
+no block, old footer or padding that was left is taken for lost space.
 """
 import os
 import random

@@ -4,15 +4,15 @@
     damaged-at-random.py COUNT MINBLK-IO MINBLK-IMG [SEED]
 
 The damage knows the structures, and most of it has right checksums.  Whatever
-`check -r all`, again, and `-r all --force` make of an image is judged
+`check -r all`, again, and `-r all --force` make of an image is checked
 
   - by the bytes of the file: what its blocks held is still where it was, the
     file is not shorter, an image that could not be repaired is as it was, and a
     second repair changes nothing that the first one could have done;
   - by the bytes of the disk (vhd.py): what could be read reads the same, what
     could not is as before, or a finding names its range of the disk;
-  - by the exit status: 2 when anything was lost, and what is called sound can be
-    checked again and written to.
+  - by the exit status: 2 when anything was lost, and what is called sound can
+    be checked again and written to.
 """
 import json
 import os

@@ -3,12 +3,13 @@
 
     damaged.py LAYOUT MINBLK-IMG
 
-Each damage is found, repaired by `check -r all`, and gone: the image is sound by
-the rules of its layout (rules.py), reads as it did before, or as is said here,
-and as QEMU reads it (where it is installed).  Images whose tail is lost, or whose
-footers alone are damaged, can be read before, too.  An entry that points nowhere
-stays until `--force` clears it; the exit status says so.  Each repair is run
-twice, and the second one changes no byte; what blocks held stays in the file.
+Each damage is found, repaired by `check -r all`, and gone: the image is sound
+by the rules of its layout (rules.py), reads as it did before, or as is said
+here, and as QEMU reads it (where it is installed).  Images whose tail is lost,
+or whose footers alone are damaged, can be read before, too.  An entry that
+points nowhere stays until `--force` clears it; the exit status shows it.  Each
+repair is run twice, and the second one changes no byte; what blocks held stays
+in the file.
 """
 import shutil
 import subprocess

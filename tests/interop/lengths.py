@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Files of all lengths that end in the footer of a fixed VHD: what probing finds
-is what -f vpc opens, with the disk's size; a shorter one is refused with the
-number of bytes that it lacks; only in a longer one is it not believed.
+"""Files of all lengths that end in the footer of a fixed VHD.
+
+What probing finds is what -f vpc opens, with the disk's size; a shorter one is
+refused with the number of bytes that it lacks; only in a longer one is it not
+believed.
 
     lengths.py MINBLK_IMG       in an empty folder
 """

@@ -3,10 +3,10 @@
 
     many-entries.py MINBLK-IMG
 
-Whatever they are (equal, alternating, in sequence), each command takes 64 MiB at
-most, and prints 4 MB at most: the findings are merged, in words and as JSON, and
-a dry run and a repair know no more of them.  MINBLK_SLOW times the memory is for
-sanitizers.
+Whatever they are (equal, alternating, in sequence), each command takes 64 MiB
+at most, and prints 4 MB at most: the findings are merged, in words and as JSON,
+and a dry run and a repair know no more of them.  MINBLK_SLOW times the memory
+is for sanitizers.
 """
 import array
 import json

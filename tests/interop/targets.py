@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""check --target: what create makes for a product passes, also after writes; and
-what does not pass is mended by the commands that it prints, as printed.
+"""check --target: what create makes for a product passes, also after writes;
+and what does not pass is mended by the commands that it prints, as printed.
 
     targets.py FOLDER [IMAGES]      FOLDER holds minblk-img and minblk-io
 """

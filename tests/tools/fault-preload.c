@@ -230,7 +230,7 @@ int io_uring_submit(struct io_uring *ring)
             mode = va_arg(ap, unsigned);                                \
         }                                                               \
         va_end(ap);                                                     \
-        if (asked_for("open") && fails("open")) {                                             \
+        if (asked_for("open") && fails("open")) {                       \
             return -1;                                                  \
         }                                                               \
         if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# System calls that fail below the file driver: fault-preload.c.  A test lets the
-# first call fail, then the second, and so on until the command makes fewer; once
-# alone and once with all later ones.  Exit status 0 means that all is there; else
-# a line names the error.
+# System calls that fail below the file driver: fault-preload.c.  A test lets
+# the first call fail, then the second, and so on until the command makes fewer;
+# once alone and once with all later ones.  Exit status 0 means that all is
+# there; else a line names the error.
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# System calls that fail below the file driver: commands that fill or change an image.
+# System calls that fail below the file driver: commands that fill or change an
+# image.
 load helpers
 load faults
 

@@ -13,7 +13,7 @@ harness()
     say "$MINBLK_HARNESS" "$@"
 }
 
-# expect_bad_usage LINE [HINT]: that line, the one that says how to get help, and
+# expect_bad_usage LINE [HINT]: that line, the one about how to get help, and
 # HINT.
 expect_bad_usage()
 {

@@ -103,8 +103,9 @@ footer()
     sum=$(md5sum <v)
     img amend -f vpc -o nosuch=1 v
     expect_failure 1 "Invalid parameter 'nosuch'"
-    for option in creator=abc creator_os=abcde creator=äb\\x0 creator_version=1 uuid=nosuch geometry=1/2/0 \
-                  timestamp=1 creator=good,uuid=nosuch; do
+    for option in creator=abc creator_os=abcde creator=äb\\x0 \
+                  creator_version=1 uuid=nosuch geometry=1/2/0 timestamp=1 \
+                  creator=good,uuid=nosuch; do
         img amend -f vpc -o $option v
         expect_status 1
         expect_out ''

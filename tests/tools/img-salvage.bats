@@ -162,8 +162,8 @@ bad()
     same_text 'all that is printed' '' "$(cat lost)"
 }
 
-# table ENTRY...: makes v of a table of 500000 of them, in turn, as octal escapes,
-# where nothing else is in the file.
+# table ENTRY...: makes v of a table of 500000 of them, in turn, as octal
+# escapes, where nothing else is in the file.
 table()
 {
     local blocks=500000 size

@@ -4,8 +4,8 @@
 load helpers
 
 # interrupt SIGNAL FILE COMMAND...: sends SIGNAL when COMMAND catches SIGINT and
-# FILE is not empty; the command has to end by it.  A job in the background would
-# ignore SIGINT.
+# FILE is not empty; the command has to end by it.  A job in the background
+# would ignore SIGINT.
 interrupt()
 {
     local name=$1 file=$2 job

@@ -21,8 +21,8 @@ run_io()
     io -f raw r "${words[@]}"
 }
 
-# fails_with TEXT COMMAND: exactly this line on standard output, and at most hints
-# on standard error.
+# fails_with TEXT COMMAND: exactly this line on standard output, and at most
+# hints on standard error.
 fails_with()
 {
     run_io "$2"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of the I/O engines and the event loop where the kernel refuses what they
- * ask for: none of that ends the program or loses a request.
+ * Tests of the I/O engines and the event loop where the kernel refuses what
+ * they ask for: none of that ends the program or loses a request.
  *
  * The functions of libraries that ask the kernel are defined here, so that they
  * fail on demand.
@@ -83,8 +83,8 @@ static void do_many(Bench *b)
 }
 
 /*
- * The ring is refused at once, or with requests in flight, for a reason that may
- * pass or not: what it has not taken is done by threads.
+ * The ring is refused at once, or with requests in flight, for a reason that
+ * may pass or not: what it has not taken is done by threads.
  */
 static void test_submit(void)
 {

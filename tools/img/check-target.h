@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check --target: what a product would refuse in an image, and the commands that
- * mend it.
+ * check --target: what a product would refuse in an image, and the commands
+ * that mend it.
  */
 #ifndef TOOLS_IMG_CHECK_TARGET_H
 #define TOOLS_IMG_CHECK_TARGET_H
@@ -18,7 +18,7 @@ typedef struct CheckTarget {
 } CheckTarget;
 
 /*
- * Fills in the refusals, which are freed with qapi_free_ImageCheckRefusalList().
+ * Fills in the refusals, to be freed with qapi_free_ImageCheckRefusalList().
  * Reports, and returns false, where there is no such product.  A format that
  * knows none has no refusals.
  */

@@ -383,7 +383,8 @@ static const CmdOption check_options[] = {
       offsetof(CheckArgs, target.product) },
     { 0, "dry-run", NULL, "with -r: print what would be repaired, write "
       "nothing", cmd_set_true, offsetof(CheckArgs, dry_run) },
-    { 0, "force", NULL, "with -r all: what cannot be read becomes zeroes", cmd_set_true, offsetof(CheckArgs, force) },
+    { 0, "force", NULL, "with -r all: what cannot be read becomes zeroes",
+      cmd_set_true, offsetof(CheckArgs, force) },
     IMG_CACHE('T', CheckArgs, how),
     IMG_QUIET(CheckArgs, quiet),
     IMG_IMAGE_OPTS(CheckArgs, how.image_opts),

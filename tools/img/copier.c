@@ -244,7 +244,7 @@ static void copier_warn(Copier *c)
     }
 }
 
-/* What goes on where the last loss ended, for the same reason, is part of it. */
+/* One that goes on where the last loss ended, for the same reason, joins it. */
 static void copier_lose(Copier *c, CopyLoss loss)
 {
     CopyLoss *last = &c->losses[loss.step];

@@ -76,8 +76,8 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
 /*
  * Runs @job, whose size and manner the caller has set, and puts the target on
  * the disk.  The first interrupt stops it, the second ends the process
- * (target.h).  Reports, but for errors of copying: these are in *@result, whose step is
- * COPY_NOTHING otherwise.  Returns whether all was done.
+ * (target.h).  Reports, but for errors of copying: these are in *@result, whose
+ * step is COPY_NOTHING otherwise.  Returns whether all was done.
  */
 bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result);
 

@@ -56,7 +56,7 @@ static void limit_length(off_t length)
 }
 
 /*
- * Takes away what a VHD is known by: nobody is to take a part for a disk.
+ * Takes away what a VHD is known by, so that a part is not taken for a disk.
  * Returns whether that could be done.
  */
 static bool spoil(bool by_signal)
@@ -83,7 +83,7 @@ static bool spoil(bool by_signal)
     return good;
 }
 
-/* Is it as it was before?  Devices do not tell. */
+/* Is it as it was before?  Devices do not show a change. */
 static bool unchanged(void)
 {
     struct stat now;
@@ -100,7 +100,7 @@ static bool unchanged(void)
            now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec;
 }
 
-/* After an error nobody has to be told of a file that is not there again. */
+/* After an error a file that is not there again is not worth a line. */
 static void unfinished(bool by_signal)
 {
     bool removed = false;
@@ -204,7 +204,7 @@ int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
     int ret = bdrv_create(drv, filename, opts, errp);
 
     if (ret == -EAGAIN) {
-        /* Somebody else made it meanwhile, and uses it. */
+        /* Another process made it meanwhile, and uses it. */
         target_existed = true;
         if (target_path && stat(target_path, &target_before) < 0) {
             target_path = NULL;

@@ -33,8 +33,8 @@ int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
                   Error **errp);
 
 /*
- * It is being filled from now on: the first interrupt is noted, which
- * target_interrupted() tells, only the second one ends the process.
+ * It is being filled from now on: the first interrupt is noted, and returned by
+ * target_interrupted(); only the second one ends the process.
  */
 void target_fill(void);
 bool target_interrupted(void);

@@ -16,8 +16,8 @@
 #include "qemu/timer.h"
 
 /*
- * With so many in flight the next one begins with an aio_flush: each has a stack
- * of its own, and the kernel limits a process to some ten thousands of those.
+ * With so many in flight the next one begins with an aio_flush: each has a
+ * stack of its own, and the kernel limits a process to some ten thousands.
  */
 #define AIO_MAX 4096
 

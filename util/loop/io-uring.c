@@ -13,9 +13,9 @@
  *   the context's engine_fd only so that a wait ends when there are some.
  * - Completions that find no room are kept by the kernel (IORING_FEAT_NODROP is
  *   required), so any number of requests may be in flight.
- * - A ring that the kernel has refused is asked for nothing new: what it has not
- *   taken, and all later requests, get the answer -EAGAIN, for which they are
- *   given to a worker thread.  What it has taken completes.
+ * - A ring that the kernel has refused is asked for nothing new: what it has
+ *   not taken, and all later requests, get the answer -EAGAIN, for which they
+ *   are given to a worker thread.  What it has taken completes.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"

@@ -9,8 +9,8 @@
  * Invariants:
  *   - Every probe is asked; the highest score wins.
  *   - A driver that bears the name of a magic's format gets the image, whatever
- *     its own probe said: it tells better than raw what is wrong with it.  But
- *     a probe of tails has seen more of the end than a magic.
+ *     its own probe said, because its error names what is wrong with it.  But a
+ *     probe of tails has seen more of the end than a magic.
  *   - The first row that matches decides, so the longer of two magics that
  *     begin alike stands first.
  *   - Nothing is allocated and no lock is taken, because a guarded write asks

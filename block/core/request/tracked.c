@@ -7,8 +7,9 @@
  *     no two wait for each other.  When it goes on it looks again at all
  *     others, since later ones may have overtaken it.
  *   - Who has waited often enough is not overtaken any more: later requests
- *     wait for it, too, so that none starves.  Such waits go from later to earlier
- *     requests only, never in a circle.  A node's list holds the latest first.
+ *     wait for it, too, so that none starves.  Such waits go from later to
+ *     earlier requests only, never in a circle.  A node's list holds the latest
+ *     first.
  *   - Nothing runs between the time when a request is marked serialising and
  *     that when it looks at the others, or they might have looked past it.
  *   - serialising_in_flight is the number of marked requests in the list; while

@@ -19,11 +19,11 @@ char *bdrv_hint_node_format(BlockDriverState *bs)
     const char *format = bdrv_get_format_name(bs);
 
     if (bs->probed && bdrv_getlength(bs) == 0) {
-        return g_strdup_printf("'%s' is empty, so it was taken for a %s image\n",
-                               bs->filename, format);
+        return g_strdup_printf("'%s' is empty, so it was taken for a %s "
+                               "image\n", bs->filename, format);
     }
-    return g_strdup_printf(bs->probed ? "'%s' was taken for a %s image, because "
-                                        "no format was given\n"
+    return g_strdup_printf(bs->probed ? "'%s' was taken for a %s image, "
+                                        "because no format was given\n"
                                       : "'%s' is a %s image\n", bs->filename,
                            format);
 }
