@@ -98,6 +98,27 @@ and has been removed" && $fault == write* ]]
     done
 }
 
+@test 'no memory: a new target is removed, or kept as no image' {
+    local format
+    needs vpc
+    make_source
+    # A sanitizer's shadow needs more than this for itself.
+    (ulimit -v 20000 && "$MINBLK_IMG" --version) || skip
+    for format in raw vpc; do
+        rm -f dst
+        say bash -c "ulimit -v 20000; exec $MINBLK_IMG convert -m 16 -W \
+            -f raw -O $format src dst"
+        expect_status 1
+        [[ $stderr == *allocate* && $stderr != *incomplete* ]]
+        [ ! -e dst ]
+        say bash -c "ulimit -v 20000; exec $MINBLK_IMG convert -m 16 -W \
+            --keep-partial -f raw -O $format src dst"
+        expect_status 1
+        [[ $stderr == *"minblk-img: the target 'dst' is incomplete" ]]
+        [ $format = raw ] || no_vhd dst
+    done
+}
+
 @test 'a target that was there is left, and said to be incomplete' {
     needs vpc
     make_source

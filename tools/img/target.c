@@ -24,6 +24,7 @@ static AioContext *interrupt_context;
 static const char *target_path; /* NULL: it is no file by a name */
 static struct stat target_before;
 static bool target_existed;
+static bool target_open;        /* a worker may write to it */
 static bool target_touched;     /* it may have changed */
 static bool target_keep;
 static bool target_is_raw;
@@ -59,7 +60,7 @@ static void limit_length(off_t length)
  * Takes away what a VHD is known by, so that a part is not taken for a disk.
  * Returns whether that could be done.
  */
-static bool spoil(bool by_signal)
+static bool spoil(void)
 {
     static const char zero[HEADERS];
     char start[HEADERS] = "";
@@ -67,7 +68,7 @@ static bool spoil(bool by_signal)
     off_t length = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
     bool good = length == 0;
 
-    if (length > 0 && by_signal) {
+    if (length > 0 && target_open) {
         limit_length(MAX(length - FOOTER, HEADERS));
     }
     /* A copy of the footer may be about to be written before the header. */
@@ -109,12 +110,20 @@ static void unfinished(bool by_signal)
         return;
     }
     if (target_path && !target_existed &&
-        !(target_keep && (target_is_raw || spoil(by_signal)))) {
+        !(target_keep && (target_is_raw || spoil()))) {
         removed = unlink(target_path) == 0;
     }
     if (!removed || by_signal || target_keep) {
         print(by_signal ? line_interrupted : line_start);
         print(removed ? line_removed : line_incomplete);
+    }
+}
+
+/* Where no memory is left, for example, the program exits wherever it is. */
+static void end_by_exit(void)
+{
+    if (target_open) {
+        unfinished(false);
     }
 }
 
@@ -195,6 +204,8 @@ void target_begin(const char *filename, bool options, bool keep,
     if (target_existed && stat(filename, &target_before) < 0) {
         memset(&target_before, 0, sizeof(target_before));
     }
+    target_open = true;
+    atexit(end_by_exit);
     catch_interrupts(end_process);
 }
 
@@ -224,6 +235,7 @@ void target_fill(void)
 
 void target_end(bool good)
 {
+    target_open = false;
     if (!good && line_start) {
         unfinished(interrupt_seen);
     }

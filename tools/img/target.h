@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The image that a run makes or fills: what becomes of it when that ends early,
- * by an error or by SIGINT or SIGTERM.
+ * by an error, by exit() or by SIGINT or SIGTERM.
  *
  * Invariants:
  *   - A file that was not there before is removed, or if it is to be kept left
@@ -22,8 +22,8 @@
 /*
  * To be called before the target @filename (with @options a list of options) of
  * the format @format is made or opened.  From then on SIGINT and SIGTERM end
- * the process, and the target is dealt with; what the parent process ignored
- * stays ignored.
+ * the process, and the target is dealt with, as by an exit() before
+ * target_end(); what the parent process ignored stays ignored.
  */
 void target_begin(const char *filename, bool options, bool keep,
                   const char *format);
