@@ -218,7 +218,7 @@ static int headers_check_footers(VpcCheck *c)
     f = headers_compare(s, &first);
     l = headers_compare(s, &last);
     /* One of them counts only because opening had to choose. */
-    c->contrary = (f == COPY_CONTRARY && l == COPY_STALE) ||
+    c->doubtful = (f == COPY_CONTRARY && l == COPY_STALE) ||
                   (l == COPY_CONTRARY && f == COPY_STALE);
     c->write_copy = headers_check_copy(c, f, 0, &first);
     /* Its fields would say nothing, because it is another disk's. */

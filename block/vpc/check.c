@@ -34,12 +34,7 @@ static unsigned check_plan(const VpcCheck *c)
 {
     unsigned plan = 0;
 
-    /*
-     * A header with a wrong checksum in a file with lost space may be wrong
-     * about where the BAT is: then another BAT names the blocks, and each
-     * repair by this one would damage them.
-     */
-    if (c->errors || c->contrary || (c->write_header && c->lost_data)) {
+    if (c->doubtful) {
         return 0;
     }
     if (c->fix & BDRV_FIX_ERRORS) {
@@ -103,6 +98,12 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
     }
     if (ret == 0 && dynamic) {
         vpc_check_space(&c);
+        /*
+         * A header with a wrong checksum in a file with lost space may be wrong
+         * about where the BAT is: then another BAT names the blocks, and each
+         * repair by this one would damage them.
+         */
+        c.doubtful |= c.errors || (c.write_header && c.lost_data);
     }
     if (ret == 0) {
         if (fix) {

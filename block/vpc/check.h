@@ -91,8 +91,8 @@ typedef struct VpcCheck {
     uint64_t block_bytes;       /* of a block with its bitmap */
 
     /* footers and header */
-    bool contrary;              /* two footers, neither to be trusted: all
-                                   repairs follow from one, so none is made */
+    bool doubtful;              /* what all repairs would follow from may be
+                                   wrong, so none is made */
     bool write_copy;            /* of s->footer, at offset 0 */
     bool write_footer;          /* where it is */
     bool moves_footer;          /* to new_footer, where none is yet */

@@ -195,7 +195,7 @@ void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result)
 
         findings_count_one(result, &finding);
         findings_count_bytes(result, &finding, lost);
-        result->fixable |= finding.fixed || c->contrary
+        result->fixable |= finding.fixed || c->doubtful
                            ? 0 : findings_fixable(i);
     }
     result->check_errors = c->errors;

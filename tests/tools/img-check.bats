@@ -28,6 +28,22 @@ patch()
     expect_failure 63 'This image format does not support checks'
 }
 
+# What no check can repair is not said to be repaired by one.
+@test 'a header in doubt' {
+    setup_vpc
+    patch 1540 '\xff\xff\xff\xff'
+    patch 548 '\x00'
+    for mode in '' '-r all' '-r all --force' '-r leaks'; do
+        cp v before
+        # shellcheck disable=SC2086
+        img check -f vpc $mode v
+        expect_status 2
+        cmp v before
+        [[ $output != *"'check -r"* ]]
+        [[ $output = *"'convert --salvage'"* ]]
+    done
+}
+
 @test 'what create makes is sound' {
     needs vpc
     for options in subformat=dynamic subformat=fixed force_size; do

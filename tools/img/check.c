@@ -194,7 +194,8 @@ static void check_print_losses(const BdrvCheckResult *result)
     if (result->fixable & BDRV_FIX_ERRORS) {
         printf("'check -r all' repairs what needs no guess.\n");
     }
-    if (result->unreadable) {
+    if (result->unreadable ||
+        (result->corruptions && !(result->fixable & ~BDRV_FIX_LEAKS))) {
         printf("'convert --salvage' copies what can be read.\n");
     }
     if (result->fixable & BDRV_FIX_FORCE) {
@@ -202,7 +203,8 @@ static void check_print_losses(const BdrvCheckResult *result)
                "read.\n");
     }
     if ((result->fixable & BDRV_FIX_LEAKS) && !result->corruptions) {
-        printf("'check -r leaks' frees space that nothing uses.\n");
+        printf("'check -r leaks' frees space that nothing uses%s.\n",
+               result->orphaned_data ? ", and erases the orphaned blocks" : "");
     }
 }
 
