@@ -233,6 +233,7 @@ nosuch: No such file or directory
     fails_with 'write failed: Operation not supported' 'write -c 0 512'
     fails_with "5 is not a sector-aligned value for 'offset'" 'read -b 5 512'
     fails_with "5 is not a sector-aligned value for 'count'" 'write -c 0 5'
+    fails_with "307 is not a sector-aligned value for 'count'" 'read -b 0 0.3k'
 }
 
 @test 'zeroes' {

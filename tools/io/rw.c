@@ -53,13 +53,14 @@ int io_words_range(IoWords *w, char **words, int64_t max)
 }
 
 /* Are offset and length whole sectors?  Reports which is not. */
-static bool rw_check_sectors(const IoWords *w, char **words)
+static bool rw_check_sectors(const IoWords *w)
 {
     for (int i = 0; i < 2; i++) {
-        if (!QEMU_IS_ALIGNED(i ? w->req.bytes : w->req.offset,
-                             BDRV_SECTOR_SIZE)) {
-            printf("%s is not a sector-aligned value for '%s'\n", words[i],
-                   i ? "count" : "offset");
+        int64_t value = i ? w->req.bytes : w->req.offset;
+
+        if (!QEMU_IS_ALIGNED(value, BDRV_SECTOR_SIZE)) {
+            printf("%" PRId64 " is not a sector-aligned value for '%s'\n",
+                   value, i ? "count" : "offset");
             return false;
         }
     }
@@ -201,7 +202,7 @@ static int rw_check_read(IoWords *w, char **words)
                   "pattern verification range exceeds end of read data")) {
         return -EINVAL;
     }
-    return !w->vmstate || rw_check_sectors(w, words) ? 0 : -EINVAL;
+    return !w->vmstate || rw_check_sectors(w) ? 0 : -EINVAL;
 }
 
 static int rw_run_read(IoSession *s, int argc, char **argv)
@@ -278,7 +279,7 @@ static int rw_run_write(IoSession *s, int argc, char **argv)
     max = flags & BDRV_REQ_NO_FALLBACK ? INT64_MAX : BDRV_REQUEST_MAX_BYTES;
     if (io_words_range(&w, words, max) < 0 ||
         ((w.vmstate || (flags & BDRV_REQ_WRITE_COMPRESSED)) &&
-         !rw_check_sectors(&w, words))) {
+         !rw_check_sectors(&w))) {
         return -EINVAL;
     }
     if (w.zeroes) {
