@@ -291,6 +291,9 @@ bool vpc_target_takes(const BlockdevCreateOptionsVpc *opts,
         error_setg(errp, "Creator '%s' takes the size from the geometry, which "
                    "gives %" PRIu64 " bytes instead of %" PRIu64, creator,
                    size, plan->size);
+        if (!r.product && !opts->force_size && !opts->creator) {
+            error_append_hint(errp, "Try force_size\n");
+        }
         return false;
     }
     return true;

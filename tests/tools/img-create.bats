@@ -313,6 +313,20 @@ target=virtualpc,force_size 1G With target=virtualpc the size is always that of 
 END
 }
 
+@test 'a geometry of another size: the hint works as printed' {
+    needs vpc
+    img create -q -f vpc -o geometry=1024/16/63 v 10M
+    [ "$status" -eq 1 ]
+    [ "${stderr##*$'\n'}" = 'Try force_size' ]
+    img create -q -f vpc -o geometry=1024/16/63,force_size v 10M
+    expect_status 0
+    img info -f vpc v
+    [ "${lines[2]}" = 'virtual size: 10 MiB (10485760 bytes)' ]
+    # It would not help where the creator is the user's.
+    img create -q -f vpc -o geometry=1024/16/63,force_size,creator=qemu v 10M
+    [[ $stderr != *Try* ]]
+}
+
 @test 'only Virtual PC rounds the size of a VHD for a product' {
     needs vpc
     for pair in azure=41943040 hyperv=41943040 xenserver=41943040 \
