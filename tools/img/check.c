@@ -377,11 +377,12 @@ static const CmdOption check_options[] = {
     IMG_FORMAT_LONG(CheckArgs, how.format),
     IMG_OUTPUT(CheckArgs, json),
     { 'r', "repair", "leaks|all",
-      "leaks: free what nothing uses; all: repair corruptions, too",
+      "leaks: free what nothing uses; all: repair\n"
+      "corruptions, too",
       check_set_repair, offsetof(CheckArgs, fix) },
     { 0, "target", "PRODUCT",
-      "also what the product would refuse: azure, hyperv, xenserver,\n"
-      "virtualbox or virtualpc", cmd_set_string,
+      "also what the product would refuse: azure, hyperv,\n"
+      "xenserver, virtualbox or virtualpc", cmd_set_string,
       offsetof(CheckArgs, target.product) },
     { 0, "dry-run", NULL, "with -r: print what would be repaired, write "
       "nothing", cmd_set_true, offsetof(CheckArgs, dry_run) },
