@@ -7,10 +7,11 @@
  *     needs no guess.
  *   - Nothing that is an I/O error reads as zeroes afterwards, unless that was
  *     forced.
- *   - Lost space is given up only by a run that finds nothing corrupt: what a
- *     damaged entry, header or footer has lost might lie there, and a guest's
- *     data is in the file only once.  Of a repair of everything that is space
- *     which reads as zeroes; orphans go only where leaks alone are repaired.
+ *   - Lost space is given up only by a run that finds nothing corrupt, and
+ *     after an opening that repaired nothing (repair=on): what a damaged entry,
+ *     header or footer has lost might lie there, and a guest's data is in the
+ *     file only once.  Of a repair of everything that is space which reads as
+ *     zeroes; orphans go only where leaks alone are repaired.
  *   - After a repair the state is made anew of the file.
  */
 #include "qemu/osdep.h"
@@ -32,6 +33,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VpcCheck, check_clear)
 /* Errors or lost space, never both in one run: see the invariants. */
 static unsigned check_plan(const VpcCheck *c)
 {
+    const VpcState *s = c->bs->opaque;
     unsigned plan = 0;
 
     if (c->doubtful) {
@@ -42,7 +44,7 @@ static unsigned check_plan(const VpcCheck *c)
                                        : VPC_REPAIR_ERRORS ^ VPC_REPAIR_FORCED;
     }
     plan &= c->repairable;
-    if (!plan && (c->fix & BDRV_FIX_LEAKS) && !c->corrupt) {
+    if (!plan && (c->fix & BDRV_FIX_LEAKS) && !c->corrupt && !s->repaired) {
         plan = VPC_REPAIR_ZEROES |
                (c->fix & BDRV_FIX_ERRORS ? 0 : VPC_REPAIR_ORPHANS);
     }

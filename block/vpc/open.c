@@ -251,6 +251,7 @@ static int load(BlockDriverState *bs, const VpcState *how, VpcState **state,
     s->size_rule = how->size_rule;
     s->ignore_saved_state = how->ignore_saved_state;
     s->lenient = how->lenient;
+    s->repaired = how->repaired;
     s->migration_blocker = how->migration_blocker;
     bs->opaque = s;
     ret = load_by_type(bs, errp);
@@ -313,6 +314,7 @@ static int repair_opened(BlockDriverState *bs, bool lenient, Error **errp)
     }
     s = bs->opaque;
     s->lenient = lenient;
+    s->repaired = result.corruptions_fixed > 0;
     return vpc_reload(bs, errp);
 }
 

@@ -81,6 +81,7 @@ struct VpcState {
     VpcSizeRule size_rule;
     Error *migration_blocker;
     bool lenient;               /* opened to check, repair or salvage it */
+    bool repaired;              /* at opening: nothing is given up */
     bool ignore_saved_state;
     char *read_only_reason;     /* what is wrong; NULL: nothing */
     uint64_t file_length;       /* bytes, when opened; whole sectors */

@@ -44,6 +44,16 @@ patch()
     done
 }
 
+# What a table that was just repaired does not name may be what it lost.
+@test 'repair=on and -r leaks in one run' {
+    setup_vpc
+    patch 1544 '\x00\x00\x00\x07'
+    cp v before
+    img check -r leaks --image-opts driver=vpc,repair=on,file.filename=v
+    expect_status 3
+    cmp -n 2097664 -i 2104832 before v
+}
+
 @test 'what create makes is sound' {
     needs vpc
     for options in subformat=dynamic subformat=fixed force_size; do
