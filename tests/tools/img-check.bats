@@ -449,6 +449,22 @@ Refused by azure: size 30000128 is not a multiple of 1 MiB
 Image end offset: 30000640"
 }
 
+@test '--target: a command works as it is printed, whatever the name' {
+    local name command
+    needs vpc
+    mkdir bin
+    ln -s "$MINBLK_IMG" bin/minblk-img
+    for name in v 'a b' "it's" -x file:a:b 'json:{"file.filename":"v"}'; do
+        img create -q -f vpc -- "${name/json:*/v}" 30M
+        expect_status 0
+        img check --target=azure -- "$name"
+        expect_status 2
+        command=$(grep -m1 convert <<<"$output")
+        PATH=$PWD/bin:$PATH bash -c "$command"
+        rm ./*-azure.vhd
+    done
+}
+
 @test '--target beside the ordinary findings' {
     needs vpc
     "$MINBLK_IMG" create -q -f vpc v 30M

@@ -6,6 +6,7 @@
  */
 #include "qemu/osdep.h"
 #include "check-target.h"
+#include "qemu/cutils.h"
 
 typedef struct TargetCheck {
     BlockDriverState *bs;
@@ -13,19 +14,24 @@ typedef struct TargetCheck {
     ImageCheckRefusalList **next;
 } TargetCheck;
 
-/* @word for a shell; g_free(). */
+/* @word for a shell, and no option, for which a name may be taken; g_free(). */
 static char *target_quote(const char *word)
 {
     const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                         "0123456789._-/=,";
+    g_autofree char *path = g_strconcat(*word == '-' ? "./" : "", word, NULL);
 
-    return word[strspn(word, plain)] ? g_shell_quote(word) : g_strdup(word);
+    return path[strspn(path, plain)] ? g_shell_quote(path)
+                                     : g_steal_pointer(&path);
 }
 
 /* The name of the copy, beside the image where that is a name; g_free(). */
 static char *target_copy_name(const CheckTarget *target)
 {
-    const char *name = target->image_opts ? "image" : target->filename;
+    const char *file = target->filename;
+    bool named = !target->image_opts && (strstart(file, "file:", NULL) ||
+                                         !path_has_protocol(file));
+    const char *name = named ? file : "image";
     size_t stem = strlen(name) - (g_str_has_suffix(name, ".vhd") ? 4 : 0);
 
     return g_strdup_printf("%.*s-%s.vhd", (int)stem, name, target->product);
