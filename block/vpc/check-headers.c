@@ -18,18 +18,34 @@ static char *headers_hex(uint32_t value)
     return g_strdup_printf("0x%08x", value);
 }
 
+#define SHOWN_BYTES 16u         /* of a field that is longer */
+
+/* Bytes of the field before those that are shown, which differ. */
+static unsigned headers_equal_bytes(const VpcFooter *a, const VpcFooter *b,
+                                    const VpcFooterField *field)
+{
+    const uint8_t *p = (const uint8_t *)a + field->offset;
+    const uint8_t *q = (const uint8_t *)b + field->offset;
+    unsigned n = 0;
+
+    while (n + SHOWN_BYTES < field->bytes && p[n] == q[n]) {
+        n++;
+    }
+    return n;
+}
+
 /* Numbers as the file has their bytes, which users can look up there. */
 static char *headers_field_text(const VpcFooter *footer,
-                                const VpcFooterField *field)
+                                const VpcFooterField *field, unsigned skip)
 {
-    const uint8_t *p = (const uint8_t *)footer + field->offset;
+    const uint8_t *p = (const uint8_t *)footer + field->offset + skip;
     GString *hex;
 
     if (field->text) {
         return vpc_printable((const char *)p, field->bytes, "");
     }
     hex = g_string_new("0x");
-    for (unsigned i = 0; i < MIN(field->bytes, 16); i++) {
+    for (unsigned i = 0; i < MIN(field->bytes - skip, SHOWN_BYTES); i++) {
         g_string_append_printf(hex, "%02x", p[i]);
     }
     return g_string_free(hex, false);
@@ -126,10 +142,12 @@ static bool headers_check_copy(VpcCheck *c, Copy kind, uint64_t offset,
                   vpc_footer_checksum(copy));
     }
     while (differs && (f = vpc_footer_difference(copy, &s->footer, f))) {
-        g_autofree char *value = headers_field_text(&s->footer, f);
+        unsigned skip = headers_equal_bytes(copy, &s->footer, f);
+        g_autofree char *value = headers_field_text(&s->footer, f, skip);
 
         vpc_found(c, BDRV_FINDING_CORRUPTION, repair,
-                  offset + f->offset, f->name, headers_field_text(copy, f),
+                  offset + f->offset + skip, f->name,
+                  headers_field_text(copy, f, skip),
                   "%s, as in the footer at offset %" PRIu64, value,
                   s->footer_lost ? 0 : s->footer_offset);
     }

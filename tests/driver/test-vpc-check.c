@@ -169,6 +169,13 @@ static const FlipCase flip_cases[] = {
     { &small, TAIL + 28, "C@134208 checksum of the footer is 0x\n"
                          "C@134172 creator is \\x88in , expected win , as in "
                          "the footer at offset 0" },
+    /* Of the reserved bytes those that differ. */
+    { &small, TAIL + 200, "C@134208 checksum of the footer is 0x\n"
+                          "C@134344 reserved bytes is 0xff000000000000000000"
+                          "000000000000, expected 0x0000" },
+    { &small, TAIL + 511, "C@134208 checksum of the footer is 0x\n"
+                          "C@134640 reserved bytes is 0x00000000000000000000"
+                          "0000000000ff, expected 0x0000" },
     { &small, 512 + 39, "C@548 checksum of the dynamic header is 0x" },
     { &small_fixed, 4 * 65536 + 67, "C@262208 checksum of the footer is 0x" },
 };
