@@ -108,7 +108,7 @@ static void xenserver_demands(const Demands *d)
                         true_one.heads, true_one.sectors);
     uint32_t features = be32_to_cpu(f->features);
     QemuUUID uuid = f->uuid, other;
-    g_autofree char *id = NULL;
+    g_autofree char *id = NULL, *new_id = NULL;
     bool tap = vpc_tap_version(f) == (1 << 16 | 3);
     /* Of a dynamic disk this creator has a batmap, which amend cannot make. */
     bool amend = tap || (target_is_fixed(t) &&
@@ -116,7 +116,7 @@ static void xenserver_demands(const Demands *d)
 
     qemu_uuid_generate(&other);
     id = qemu_uuid_unparse_strdup(&other);
-    id = g_strdup_printf("uuid=%s", id);
+    new_id = g_strdup_printf("uuid=%s", id);
     target_demand(d, target_is_fixed(t) || t->block_size == 2 * MiB,
                   "block_size=2M", false, "block size %" PRIu32 " is not 2 MiB",
                   t->block_size);
@@ -127,7 +127,7 @@ static void xenserver_demands(const Demands *d)
     target_demand(d, vpc_geometry_sectors(have) <= t->size / VPC_SECTOR,
                   geometry, amend, "geometry %d/%d/%d is larger than the disk",
                   have.cylinders, have.heads, have.sectors);
-    target_demand(d, !qemu_uuid_is_null(&uuid), id, true,
+    target_demand(d, !qemu_uuid_is_null(&uuid), new_id, true,
                   "unique id is all zeroes");
     target_demand(d, (features & ~1) == 2, "target=xenserver", false,
                   "features 0x%08" PRIx32 " are neither 2 nor 3", features);
@@ -210,7 +210,7 @@ const VpcDefaults *vpc_target_defaults(const BlockdevCreateOptionsVpc *opts)
 }
 
 void vpc_target_demands(BlockdevVpcTarget target, const VpcTraits *traits,
-                      VpcRefuse *refuse, void *opaque)
+                        VpcRefuse *refuse, void *opaque)
 {
     Demands d = { .t = traits, .refuse = refuse, .opaque = opaque };
 
