@@ -41,8 +41,8 @@ int vpc_reserve_range(VpcState *s, const char *what, uint64_t start,
 
     if (!checked_add_u64(start, bytes, &end) || end > s->file_end) {
         error_setg(errp, "%s at offset %" PRIu64 " with %" PRIu64 " bytes does "
-                   "not lie inside the file of %" PRIu64 " bytes", what, start,
-                   bytes, s->file_end);
+                   "not lie inside the file, whose footer or end is at offset "
+                   "%" PRIu64, what, start, bytes, s->file_end);
         return -EINVAL;
     }
     other = structures_find(s->reserved, s->reserved_count, start, end);

@@ -392,3 +392,13 @@ With -U it is read all the same, though it may change meanwhile"
     wait "$pid"
     [ "$(size_of r)" -eq 1048576 ]
 }
+
+@test 'a structure that does not fit: the offset that counts is named' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 1M
+    # The last 512 bytes are the place of the footer, or what is left of it.
+    truncate -s 800 v
+    img info v
+    expect_failure 1 "Could not open 'v': Dynamic header at offset 512 with \
+1024 bytes does not lie inside the file, whose footer or end is at offset 512"
+}
