@@ -71,8 +71,7 @@ setup_vpc()
 0x200000        0x200000        0x1000          v'
     [[ $stderr == *"
 minblk-img: Bytes 4194304 to 6291455 of the disk cannot be read: the image is \
-damaged there
-'check' names the damage" ]]
+damaged there; 'check' says how" ]]
     img map --output=json v
     expect_status 0
     [ "${lines[2]}" = '{ "start": 4194304, "length": 2097152, "depth": 0, '\

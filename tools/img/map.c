@@ -54,9 +54,8 @@ static bool map_print_extent(Extent *x, bool json, const char *end)
         printf("}%s", end);
     } else if (x->lost) {
         error_report("Bytes %" PRId64 " to %" PRId64 " of the disk cannot be "
-                     "read: the image is damaged there", e->start,
-                     e->start + e->length - 1);
-        error_printf("'check' names the damage\n");
+                     "read: the image is damaged there; 'check' says how",
+                     e->start, e->start + e->length - 1);
         return false;
     } else if (e->data && !e->has_offset) {
         error_report("File contains external, encrypted or compressed "
