@@ -156,6 +156,7 @@ int vpc_check_place(VpcCheck *c)
     if (c->entries_damaged && !(c->plan & VPC_REPAIR_FORCED) &&
         c->new_footer > c->file_end) {
         c->plan &= ~VPC_REPAIR_FOOTER;
+        c->footer_waits = true;
         c->moves_footer = false;
     }
     return 0;

@@ -57,7 +57,10 @@ static int check_repair(VpcCheck *c)
     int ret = 0;
 
     c->plan = check_plan(c);
-    if ((c->plan & VPC_REPAIR_ERRORS) && s->type != VPC_TYPE_FIXED) {
+    /* Without a plan, too: whether a lost footer waits is to be told. */
+    if (s->type != VPC_TYPE_FIXED &&
+        ((c->plan & VPC_REPAIR_ERRORS) ||
+         (c->entries_damaged && s->footer_lost))) {
         ret = vpc_check_place(c);
     }
     if (ret < 0 || !c->plan || (c->fix & BDRV_FIX_DRY_RUN)) {
@@ -108,9 +111,7 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
         c.doubtful |= c.errors || (c.write_header && c.lost_data);
     }
     if (ret == 0) {
-        if (fix) {
-            ret = check_repair(&c);
-        }
+        ret = check_repair(&c);
         /* A repair that failed may have changed what its findings name. */
         vpc_findings_report(&c, result);
     }

@@ -95,6 +95,7 @@ typedef struct VpcCheck {
                                    wrong, so none is made */
     bool write_copy;            /* of s->footer, at offset 0 */
     bool write_footer;          /* where it is */
+    bool footer_waits;          /* for what is to be forced */
     bool moves_footer;          /* to new_footer, where none is yet */
     bool write_header;          /* only its checksum changes */
     uint64_t further[2];        /* offsets of other footers to be written */

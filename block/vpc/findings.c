@@ -143,9 +143,11 @@ static void findings_count_bytes(BdrvCheckResult *result,
 }
 
 /* What would repair what is left, besides what was asked for. */
-static int findings_fixable(const VpcFinding *f)
+static int findings_fixable(const VpcCheck *c, const VpcFinding *f)
 {
-    return f->repair & VPC_REPAIR_FORCED ? BDRV_FIX_FORCE
+    return (f->repair & VPC_REPAIR_FORCED) ||
+           ((f->repair & VPC_REPAIR_FOOTER) && c->footer_waits)
+           ? BDRV_FIX_FORCE
            : f->repair & VPC_REPAIR_ERRORS ? BDRV_FIX_ERRORS
            : f->repair ? BDRV_FIX_LEAKS : 0;
 }
@@ -196,7 +198,7 @@ void vpc_findings_report(const VpcCheck *c, BdrvCheckResult *result)
         findings_count_one(result, &finding);
         findings_count_bytes(result, &finding, lost);
         result->fixable |= finding.fixed || c->doubtful
-                           ? 0 : findings_fixable(i);
+                           ? 0 : findings_fixable(c, i);
     }
     result->check_errors = c->errors;
     for (const VpcFinding *i = f; i < end && result->listener; i++) {

@@ -54,6 +54,22 @@ patch()
     cmp -n 2097664 -i 2104832 before v
 }
 
+@test 'a footer that waits for a block that is cut off' {
+    setup_vpc
+    truncate -s -4608 v
+    for mode in '' '-r leaks' '-r all'; do
+        # shellcheck disable=SC2086
+        img check -f vpc $mode v
+        expect_status 2
+        [[ $output != *"'check -r all' "* ]]
+        [[ $output = *"'check -r all --force'"* ]]
+    done
+    img check -f vpc -r all --force v
+    expect_status 2
+    img check v
+    expect_status 0
+}
+
 @test 'what create makes is sound' {
     needs vpc
     for options in subformat=dynamic subformat=fixed force_size; do
