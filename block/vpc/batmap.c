@@ -9,11 +9,11 @@
  *     writer that was killed, or that does not know of the map, leaves bits
  *     that are not true.  It is kept for XenServer, which believes it.
  *   - A bit that is set on the disk stays true there, of the BAT and the
- *     bitmaps that a power cut may leave beside it.  So bits are only ever cleared,
- *     which is true of any image: a bit may be clear though the bitmap is all
- *     ones. The map is written before the flush of the file, so that the bit is
- *     gone when the entry or the bitmap that makes it wrong is written; and
- *     while it is set, no bit of the block's bitmap is cleared.
+ *     bitmaps that a power cut may leave beside it.  So bits are only ever
+ *     cleared, which is true of any image: a bit may be clear though the bitmap
+ *     is all ones.  The map is written before the flush of the file, so that
+ *     the bit is gone when the entry or the bitmap that makes it wrong is
+ *     written; and while it is set, no bit of the block's bitmap is cleared.
  *   - A map whose checksum is wrong says nothing.  With the first change it is
  *     begun anew, all bits clear, which is true of any image.
  *   - One with a right checksum where every program has it is proven: an entry

@@ -105,7 +105,7 @@ typedef struct VpcCheck {
 
     /* blocks */
     VpcCensus census;           /* of the BAT on the disk */
-    bool entries_damaged;       /* some point nowhere, or at a part of a block */
+    bool entries_damaged;       /* point nowhere, or at a part of a block */
     GArray *moves;              /* VpcMove, ascending blocks */
     GArray *cuts;               /* VpcRange: parts of blocks past the end */
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hints: what minblk-io prints besides what qemu-io does, in lines of its own."""
+"""Hints: lines that minblk-io prints besides what qemu-io does."""
 import re
 
 HINTS = re.compile(r"^(Accepted values: |Known formats: |Did you mean '|Usage: "

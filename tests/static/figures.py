@@ -16,7 +16,7 @@
 #   others that a comment stands in, its delimiters with it, as cloc counts, but
 #   not the line with the licence.
 # - Function lines: from the first word of the definition to its last brace.
-#   File lines: all of them, as wc -l counts.
+#   File lines: all of them, as wc -l counts.  Columns: characters of a line.
 # - Statics: functions that a .c file defines static.
 # - One call: beside its definition and its prototypes, the name occurs once in
 #   its file, followed by `(`.  A member of the same name is not counted.  A use
@@ -35,6 +35,7 @@ UNIQUE = 'block/'       # no two files below share a static name at all
 MAX_CODE = 36500
 MAX_FILE = 500
 MAX_FUNCTION = 60
+MAX_COLUMNS = 80
 MAX_ONE_CALL = 33.0     # per cent of the statics
 MAX_SHARED = 3.0        # per cent of the static names
 MIN_COMMENTS = 0.2      # comment lines a code line
@@ -64,6 +65,7 @@ class Source:
         with open(os.path.join(root, path), encoding='utf-8') as file:
             text = file.read()
         self.lines = text.count('\n')
+        self.columns = [len(line) for line in text.split('\n')]
         self.code = set()
         self.comments = set()
         self.tokens = []
@@ -191,7 +193,8 @@ class Figures:
         shared = share(len(self.shared), len(self.names))
         ratio = self.comments / max(self.code, 1)
         ends = {'file': files[0].lines if files else 0,
-                'function': functions[0].lines if functions else 0}
+                'function': functions[0].lines if functions else 0,
+                'column': max(max(s.columns) for s in self.sources)}
         yield (f'code lines: {self.code} (at most {MAX_CODE})',
                self.code <= MAX_CODE, [])
         yield (f'lines of the longest .c file: {ends["file"]} '
@@ -200,6 +203,10 @@ class Figures:
         yield (f'lines of the longest function: {ends["function"]} '
                f'(at most {MAX_FUNCTION})', ends['function'] <= MAX_FUNCTION,
                [place(f) for f in functions if f.lines > MAX_FUNCTION])
+        yield (f'columns of the longest line: {ends["column"]} '
+               f'(at most {MAX_COLUMNS})', ends['column'] <= MAX_COLUMNS,
+               [f'{s.path}:{number}: {n}' for s in self.sources
+                for number, n in enumerate(s.columns, 1) if n > MAX_COLUMNS])
         yield (f'statics with exactly one call: {len(self.one_call)} of '
                f'{len(self.statics)}, {one:.1f} % (under {MAX_ONE_CALL:.0f})',
                one < MAX_ONE_CALL, by_folder(self.one_call))

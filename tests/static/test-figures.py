@@ -131,6 +131,12 @@ class FiguresTest(unittest.TestCase):
         self.assertIn('util/a.c:1: f', self.broken('longest function'))
         self.assertIn('util/a.c:1: f', self.run_main('--list', 'long')[1])
 
+    def test_limit_columns(self):
+        self.write('util/a.h', '/* why */\n/* ' + 'é' * 74 + ' */\n')
+        self.assertEqual(self.run_main('--check')[0], 0)
+        self.write('util/a.h', '/* why */\n/* ' + 'é' * 75 + ' */\n')
+        self.assertIn('util/a.h:2: 81', self.broken('longest line'))
+
     def test_limit_one_call(self):
         self.write('util/a.c', '/* why */\n' * 9 +
                    STATICS + 'int x(void) { return never() + twice(); }\n')

@@ -264,7 +264,7 @@ const ImgCommand img_bench = {
     .name = "bench",
     .operands = "FILE",
     .help =
-        "Sends requests of one size, one after the other, and takes the time.\n",
+        "Sends requests of one size one after the other, and takes the time.\n",
     .example = "-f raw -c 1000 disk.raw",
     .options = bench_options,
     .run = bench_command,

@@ -444,9 +444,9 @@ const ImgCommand img_check = {
     .operands = "FILE",
     .help =
         "Looks for damage in an image's metadata. Exit status: 0 none, 1 the\n"
-        "check failed, 2 corruptions, a repair that gave data up, or something\n"
-        "that the product of --target would refuse, 3 only leaks, 63 the\n"
-        "format has no check.\n",
+        "check failed, 2 corruptions, a repair that gave data up, or what the\n"
+        "product of --target would refuse, 3 only leaks, 63 the format has no\n"
+        "check.\n",
     .example = "-f vpc disk.vhd",
     .options = check_options,
     .run = check_run,

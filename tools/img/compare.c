@@ -160,9 +160,9 @@ const ImgCommand img_compare = {
     .name = "compare",
     .operands = "FILE1 FILE2",
     .help =
-        "Compares the contents of two images; after its end an image counts as\n"
-        "zero. Exit status: 0 the same, 1 different or bad usage, 2 and up an\n"
-        "error.\n",
+        "Compares the contents of two images; after its end an image counts\n"
+        "as zero. Exit status: 0 the same, 1 different or bad usage, 2 and up\n"
+        "an error.\n",
     .example = "-f raw -F vpc disk.raw disk.vhd",
     .options = compare_options,
     .run = compare_command,
