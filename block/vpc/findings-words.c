@@ -4,7 +4,7 @@
  * and its words.
  *
  * Invariant: each finding that costs the guest something names the guest's
- * range, repaired or not, because only that tells a user which data it is.
+ * range, repaired or not, because only that shows a user which data it is.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
