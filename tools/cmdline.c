@@ -54,11 +54,9 @@ int cmdline_finish_output(int status, bool may_be_cut)
     fflush(stdout);
     if (output_error && output_error != EPIPE) {
         error_report("Could not write the output: %s", strerror(output_error));
+        return 1;
     }
-    if (output_error && !(output_error == EPIPE && may_be_cut)) {
-        return status ? status : 1;
-    }
-    return status;
+    return output_error && !may_be_cut && status == 0 ? 1 : status;
 }
 
 /* The exit status of bad usage; 0: it does not end the process. */

@@ -42,9 +42,9 @@ void cmdline_error(const char *hint, const char *fmt, ...)
 bool cmd_refuse(const char *hint, const char *fmt, ...) GCC_FMT_ATTR(2, 3);
 
 /*
- * To be called last.  Writes out what was printed; returns @status, or 1
- * instead of 0 when that failed, which is reported.  A reader that has gone
- * away is not, and with @may_be_cut it had what it wanted.
+ * To be called last.  Writes out what was printed; returns @status, or 1 when
+ * that failed, which is reported.  A reader that has gone away is not: then 1
+ * takes the place of 0 only, and with @may_be_cut it had what it wanted.
  */
 int cmdline_finish_output(int status, bool may_be_cut);
 

@@ -387,7 +387,7 @@ static void test_bitmap_spells_batmap(void)
 static void test_guest_spells_batmap(void)
 {
     static const char *const creators[] = {
-        "qemu", "qem2", "win ", "vbox", "d2v", "vpc ", "wa",
+        "qemu", "qem2", "win ", "vbox", "d2v", "vpc ", "wa\0",
     };
     const VpcBatmapHeader header = {
         .cookie = VPC_BATMAP_COOKIE,

@@ -10,8 +10,8 @@
  *   MINBLK_FAULT_LOG=FILE          FILE appears when a call has failed
  *
  * CALL is fdatasync, fsync, write (pwrite, pwritev, pwritev2), fallocate,
- * ftruncate, open, submit (of requests to io_uring), or any for all of them but
- * open.  Without MINBLK_FAULT_URING io_uring is made to look as if the kernel
+ * ftruncate, open, lock (a look at one, or taking it), submit (of requests to
+ * io_uring), or any for all of them but open and lock.  Without MINBLK_FAULT_URING io_uring is made to look as if the kernel
  * lacked it; with it, its requests count as calls, unless any are asked for,
  * and a request that fails does so with EBADF.
  *
@@ -242,3 +242,28 @@ int io_uring_submit(struct io_uring *ring)
 
 FAULT_OPEN(open)
 FAULT_OPEN(open64)
+
+/* The same for those of fcntl(), whose argument is a pointer or a number. */
+#define FAULT_FCNTL(function)                                           \
+    int function(int fd, int cmd, ...)                                  \
+    {                                                                   \
+        static int (*next)(int fd, int cmd, ...);                       \
+        va_list ap;                                                     \
+        void *arg;                                                      \
+                                                                        \
+        va_start(ap, cmd);                                              \
+        arg = va_arg(ap, void *);                                       \
+        va_end(ap);                                                     \
+        if ((cmd == F_OFD_GETLK || cmd == F_OFD_SETLK) &&               \
+            asked_for("lock") && fails("lock")) {                       \
+            return -1;                                                  \
+        }                                                               \
+        if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \
+            __atomic_store_n(&next, dlsym(RTLD_NEXT, #function),        \
+                             __ATOMIC_RELEASE);                         \
+        }                                                               \
+        return next(fd, cmd, arg);                                      \
+    }
+
+FAULT_FCNTL(fcntl)
+FAULT_FCNTL(fcntl64)

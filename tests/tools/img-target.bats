@@ -277,9 +277,15 @@ and has been removed" && $fault == write* ]]
     read -r -N 11 -u "${COPROC[0]}" _
     for command in 'convert -f raw src' 'convert -n -f raw src' 'dd if=src'; do
         [[ $command == dd* ]] && target=of=dst || target=dst
-        # shellcheck disable=SC2086
-        interrupt INT src "$MINBLK_IMG" $command $target
-        same_text 'standard error' '' "$(cat err)"
+        # It comes before a look at a lock, after those of the source.
+        for n in 70 100; do
+            # shellcheck disable=SC2086
+            MINBLK_FAULT=lock:$n:TERM LD_PRELOAD=$MINBLK_FAULT_PRELOAD \
+                ASAN_OPTIONS=verify_asan_link_order=0 \
+                say env --default-signal=TERM "$MINBLK_IMG" $command $target
+            expect_status 143
+            same_text 'standard error' '' "$stderr"
+        done
     done
     cmp src dst
     echo quit >&"${COPROC[1]}"
