@@ -492,7 +492,7 @@ static void test_flush_fault_direct(void)
     for (int change = 0; change < 4; change++) {
         g_autofree char *path = new_file("disk", 8192);
         BlockBackend *blk = image_open("file", path, "threads",
-                                       RDWR | BDRV_O_NOCACHE | BDRV_O_UNMAP,
+                                       RDWR | BDRV_O_NOCACHE,
                                        NULL);
         int ret;
 

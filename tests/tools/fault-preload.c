@@ -36,6 +36,9 @@
 #include <liburing.h>
 #else
 struct io_uring;
+int io_uring_queue_init(unsigned entries, struct io_uring *ring,
+                        unsigned flags);
+int io_uring_submit(struct io_uring *ring);
 #endif
 
 static int calls;               /* of the call that is to fail; atomic */
@@ -154,10 +157,6 @@ FAULT(int, fallocate64, "fallocate",
       (fd, mode, offset, bytes))
 FAULT(int, ftruncate, "ftruncate", (int fd, off_t length), (fd, length))
 FAULT(int, ftruncate64, "ftruncate", (int fd, off64_t length), (fd, length))
-
-int io_uring_queue_init(unsigned entries, struct io_uring *ring,
-                        unsigned flags);
-int io_uring_submit(struct io_uring *ring);
 
 int io_uring_queue_init(unsigned entries, struct io_uring *ring,
                         unsigned flags)
