@@ -196,23 +196,30 @@ static void headers_check_footer_values(VpcCheck *c, uint64_t offset)
  * file.  A sector that does not resemble the footer is data, because nothing
  * says that a footer is there.
  */
-static int headers_check_further(VpcCheck *c, uint64_t offset, uint64_t limit)
+static int headers_check_further(VpcCheck *c, Copy first, uint64_t offset,
+                                 uint64_t limit)
 {
     VpcState *s = c->bs->opaque;
     VpcFooter footer;
+    Copy kind;
     int ret;
 
     /* Where entries are damaged, nothing says whose that sector is. */
-    if (s->footer_lost || offset == s->footer_offset ||
+    if (offset == s->footer_offset ||
         vpc_layout_after_footer(offset) > limit ||
         vpc_census_is_damaged(&s->census)) {
         return 0;
     }
     ret = bdrv_pread(c->bs->file, offset, &footer, sizeof(footer));
     if (ret >= 0 && vpc_has_footer_cookie(&footer) &&
-        vpc_resembles_footer(s, (uint8_t *)&footer, sizeof(footer)) &&
-        headers_check_copy(c, headers_compare(s, &footer), offset, &footer)) {
-        c->further[c->further_count++] = offset;
+        vpc_resembles_footer(s, (uint8_t *)&footer, sizeof(footer))) {
+        kind = headers_compare(s, &footer);
+        /* A sound one against a damaged copy, which is all that counts. */
+        c->doubtful |= s->footer_lost && first == COPY_STALE &&
+                       kind == COPY_DIFFERENT;
+        if (headers_check_copy(c, kind, offset, &footer)) {
+            c->further[c->further_count++] = offset;
+        }
     }
     return MIN(ret, 0);
 }
@@ -251,10 +258,10 @@ static int headers_check_footers(VpcCheck *c)
     headers_check_footer_values(c, s->footer_lost ? 0 : at);
     if (dynamic) {
         ret = headers_check_further(
-            c, vpc_layout_footer(vpc_space_end(&s->space)), last_sector);
+            c, f, vpc_layout_footer(vpc_space_end(&s->space)), last_sector);
     }
-    if (dynamic && ret >= 0) {
-        ret = headers_check_further(c, last_sector, s->file_length);
+    if (dynamic && ret >= 0 && !s->footer_lost) {
+        ret = headers_check_further(c, f, last_sector, s->file_length);
     }
     return MIN(ret, 0);
 }
