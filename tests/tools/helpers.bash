@@ -78,6 +78,16 @@ needs()
     done
 }
 
+# can_make WORDS: not, if they name vpc and it is not built in.
+can_make()
+{
+    [[ $1 != *vpc* || $formats == *' vpc '* ]]
+}
+
+# The formats that a refusal of another one names.
+handled='raw and vpc'
+can_make vpc || handled=raw
+
 # needs_images: skips the test when there are no sample images.
 needs_images()
 {

@@ -57,7 +57,7 @@ usage_open+=' the file specified by path'
 }
 
 @test 'an image of a format without a driver is not raw' {
-    reason="'q' is a qcow2 image; minblk handles raw and vpc; give \
+    reason="'q' is a qcow2 image; minblk handles $handled; give \
 -f raw to treat it as raw"
     printf 'QFI\xfb\0\0\0\x03' >q
     for flag in '' -r -s; do

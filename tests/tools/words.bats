@@ -253,6 +253,7 @@ One operand too many: 'more'" ]] || expect_err "one too many"
 # Each of these is refused where its image is opened or made.
 
 @test 'a format that is misspelt' {
+    needs vpc
     truncate -s 1M r
     for what in 'info -f vdh r' 'create -f vdh x 1M' 'convert -O vdh r x' \
                 'measure -O vdh --size 1M' 'dd -O vdh if=r of=x' \
