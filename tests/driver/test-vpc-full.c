@@ -92,20 +92,6 @@ static void test_failed_write(gconstpointer data)
 
 /* ---- a disk that cannot grow -------------------------------------------- */
 
-/* The image in a window of @length bytes of the disk, as on a block device. */
-static BlockBackend *open_device(int64_t length)
-{
-    QDict *options = qdict_new();
-
-    qdict_put_str(options, "driver", "vpc");
-    qdict_put_str(options, "file.driver", "raw");
-    qdict_put_int(options, "file.size", length);
-    qdict_put_str(options, "file.file.driver", "mem");
-    qdict_put_str(options, "file.file.disk", "disk");
-    return blk_new_open(NULL, NULL, options, BDRV_O_RDWR | BDRV_O_UNMAP,
-                        &error_abort);
-}
-
 /* Space that waits for a flush is not refused but flushed for. */
 static void test_in_turn(void)
 {
@@ -116,7 +102,7 @@ static void test_in_turn(void)
     begin_full(&f, &windows, 1);
     mem_disk_set_length(f.disk, 12 * BLOCK);
     mem_disk_write(f.disk, 12 * BLOCK - 512, &f.image.footer, 512);
-    blk = open_device(12 * BLOCK);
+    blk = open_window(12 * BLOCK);
     for (unsigned i = 0; i < 100; i++) {
         unsigned at = (1 + i % 3) * BLOCK;
 
@@ -129,7 +115,7 @@ static void test_in_turn(void)
     write_value(blk, 15 * BLOCK, BLOCK, 0xee);
     blk_unref(blk);
 
-    blk = open_device(12 * BLOCK);
+    blk = open_window(12 * BLOCK);
     g_assert_cmpint(bdrv_check(blk_bs(blk), &result, 0), ==, 0);
     g_assert_cmpint(result.corruptions + result.leaks, ==, 0);
     assert_reads(blk, 0, BLOCK, 1);
@@ -169,7 +155,7 @@ static void test_all_at_once(void)
 
     begin_full(&f, &windows, BLOCKS);
     length = mem_disk_length(f.disk);
-    blk = open_device(length);
+    blk = open_window(length);
     g_assert_cmpint(blk_pdiscard(blk, 0, BLOCKS * BLOCK), ==, 0);
     for (unsigned i = 0; i < BLOCKS; i++) {
         writers[i] = (Writer) { blk, 8 + i, 0, &running };
@@ -180,7 +166,7 @@ static void test_all_at_once(void)
         g_assert_cmpint(writers[i].ret, ==, 0);
     }
     blk_unref(blk);
-    blk = open_device(length);
+    blk = open_window(length);
     for (unsigned i = 0; i < BLOCKS; i++) {
         assert_reads(blk, (8 + i) * BLOCK, BLOCK, 9 + i);
     }

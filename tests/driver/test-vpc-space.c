@@ -603,20 +603,6 @@ static void test_gaps_behind_end(void)
 
 /* ---- S40: files that cannot grow ---------------------------------------- */
 
-/* The image in a window of @length bytes of the disk, as on a block device. */
-static BlockBackend *open_device(int64_t length)
-{
-    QDict *options = qdict_new();
-
-    qdict_put_str(options, "driver", "vpc");
-    qdict_put_str(options, "file.driver", "raw");
-    qdict_put_int(options, "file.size", length);
-    qdict_put_str(options, "file.file.driver", "mem");
-    qdict_put_str(options, "file.file.disk", "disk");
-    return blk_new_open(NULL, NULL, options, BDRV_O_RDWR | BDRV_O_UNMAP,
-                        &error_abort);
-}
-
 static void test_s40_device(void)
 {
     const int64_t length = 4 * MiB;
@@ -632,7 +618,7 @@ static void test_s40_device(void)
         mem_disk_write(f.disk, at, buf, 512);
     }
     mem_disk_write(f.disk, length - 512, &f.image.footer, 512);
-    blk = open_device(length);
+    blk = open_window(length);
     while (blk_pwrite(blk, (2 + blocks) * BLOCK + 1024, buf, 512, 0) > 0) {
         blocks++;
     }
@@ -647,7 +633,7 @@ static void test_s40_device(void)
     g_assert_cmpint(blk_pwrite(blk, 90 * BLOCK, buf, 512, 0), ==, 512);
     blk_unref(blk);
 
-    blk = open_device(length);
+    blk = open_window(length);
     assert_reads(blk, 0, BLOCK, 0);
     assert_reads(blk, BLOCK, BLOCK, 2);
     for (unsigned i = 0; i < blocks; i++) {

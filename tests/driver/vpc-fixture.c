@@ -150,3 +150,16 @@ BlockBackend *open_silently(Fixture *f)
     g_assert_cmpint(lseek(said, 0, SEEK_END), ==, before);
     return blk;
 }
+
+BlockBackend *open_window(int64_t length)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "vpc");
+    qdict_put_str(options, "file.driver", "raw");
+    qdict_put_int(options, "file.size", length);
+    qdict_put_str(options, "file.file.driver", "mem");
+    qdict_put_str(options, "file.file.disk", "disk");
+    return blk_new_open(NULL, NULL, options, BDRV_O_RDWR | BDRV_O_UNMAP,
+                        &error_abort);
+}

@@ -33,6 +33,8 @@ BlockBackend *open_rw(Fixture *f);
 BlockBackend *open_option(Fixture *f, int flags, const char *key,
                           const char *value, Error **errp);
 BlockBackend *open_faulty(Fixture *f, const DiskFault *fault);
+/* For writing, in a window of @length bytes, as on a block device. */
+BlockBackend *open_window(int64_t length);
 
 /* Opening with @flags fails with a message that contains @text. */
 void assert_refused(Fixture *f, int flags, const char *text);
