@@ -13,6 +13,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "qemu/coroutine.h"
 #include "minblk/block-extra.h"
 #include "qemu/units.h"
 #include "sysemu/block-backend.h"
@@ -20,6 +21,9 @@
 
 /* Of BAT and batmap; more than the bitmap of any new block, 64 KiB, needs. */
 #define CHUNK (256 * KiB)
+
+/* So much of a structure is flushed while the next is written. */
+#define FLUSHED_AT_ONCE (32 * MiB)
 
 /* ---- the node that the image is written to ------------------------------ */
 
@@ -123,20 +127,51 @@ static void new_fill_batmap(const VpcPlan *plan, uint64_t first, void *buf,
     }
 }
 
-/* In chunks, because a BAT may have 2 GiB. */
-static int new_write_filled(BlockBackend *blk, const VpcPlan *plan,
-                            uint64_t offset, uint64_t bytes, NewFill *fill,
-                            void *buf)
+/* A flush beside the writes. */
+typedef struct NewFlush {
+    BlockBackend *blk;
+    bool runs;
+    CoQueue ended;
+    int ret;
+} NewFlush;
+
+static void coroutine_fn new_flush_entry(void *opaque)
 {
+    NewFlush *flush = opaque;
+
+    flush->ret = blk_co_flush(flush->blk);
+    flush->runs = false;
+    qemu_co_queue_restart_all(&flush->ended);
+}
+
+/*
+ * In chunks, because a BAT may have 2 GiB; and flushed meanwhile, because the
+ * disk would be idle until the flush at the end otherwise.
+ */
+static int coroutine_fn new_write_filled(BlockBackend *blk, const VpcPlan *plan,
+                                         uint64_t offset, uint64_t bytes,
+                                         NewFill *fill, void *buf)
+{
+    NewFlush flush = { .blk = blk };
     int ret = 0;
 
-    for (uint64_t done = 0; done < bytes && ret >= 0; done += CHUNK) {
+    qemu_co_queue_init(&flush.ended);
+    for (uint64_t done = 0; done < bytes && ret >= 0 && flush.ret >= 0;
+         done += CHUNK) {
         uint64_t chunk = MIN(CHUNK, bytes - done);
 
+        if (done && done % FLUSHED_AT_ONCE == 0 && !flush.runs) {
+            flush.runs = true;
+            qemu_coroutine_enter(qemu_coroutine_create(new_flush_entry,
+                                                       &flush));
+        }
         fill(plan, done, buf, chunk);
         ret = blk_pwrite(blk, offset + done, buf, chunk, 0);
     }
-    return ret;
+    if (flush.runs) {
+        qemu_co_queue_wait(&flush.ended, NULL);
+    }
+    return ret < 0 ? ret : flush.ret;
 }
 
 /* ---- the two kinds of image --------------------------------------------- */
@@ -145,7 +180,8 @@ static int new_write_filled(BlockBackend *blk, const VpcPlan *plan,
  * All that is between the footers but the blocks' data, in no order that
  * matters, because no footer names it yet.
  */
-static int new_write_structures(BlockBackend *blk, const VpcPlan *plan)
+static int coroutine_fn new_write_structures(BlockBackend *blk,
+                                             const VpcPlan *plan)
 {
     const VpcLayout *l = &plan->layout;
     uint32_t blocks = new_blocks(plan);
@@ -193,8 +229,8 @@ static int new_write_footer(BlockBackend *blk, const VpcPlan *plan,
                                       sizeof(plan->footer), 0);
 }
 
-static int new_write_dynamic(BlockBackend *blk, const VpcPlan *plan,
-                             Error **errp)
+static int coroutine_fn new_write_dynamic(BlockBackend *blk,
+                                          const VpcPlan *plan, Error **errp)
 {
     const VpcLayout *l = &plan->layout;
     uint32_t blocks = new_blocks(plan);

@@ -34,6 +34,23 @@ load faults
     done
 }
 
+@test 'create: a BAT that is flushed while the rest of it is written' {
+    needs vpc
+    local small
+    prepare() { rm -f new; }
+    left_over() { [ ! -e new ]; }
+    verify() { reads new vpc 0 0 1M; }
+    tried=0
+    each_fault fdatasync EIO "$MINBLK_IMG" create -q -f vpc \
+        -o block_size=128k new 1000G
+    small=$tried
+    tried=0
+    # Its 67 MB are flushed once more: that fails alone, and with all later.
+    each_fault fdatasync EIO "$MINBLK_IMG" create -q -f vpc \
+        -o block_size=128k new 2040G
+    [ $tried -eq $((small + 2)) ]
+}
+
 @test 'create: a folder that cannot be flushed is no error' {
     local call
     for call in fsync:1:EINVAL fsync:1:EOPNOTSUPP; do
