@@ -326,13 +326,37 @@ static void headers_check_header_values(VpcCheck *c)
     }
 }
 
+/* Nothing says where in it the bytes were lost, or that it is not the size. */
+static void headers_check_fixed(VpcCheck *c)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t current = be64_to_cpu(s->footer.current_size);
+    VpcDetail *detail;
+
+    if (current <= s->footer_offset) {
+        return;
+    }
+    vpc_found(c, BDRV_FINDING_CORRUPTION, VPC_REPAIR_NOTHING, s->footer_offset,
+              "place of the footer",
+              g_strdup_printf("%" PRIu64, s->footer_offset), "%" PRIu64
+              " or more, after a disk of that size", current);
+    detail = &g_array_index(c->details, VpcDetail, c->details->len - 1);
+    detail->guest = (VpcRange) { s->footer_offset,
+                                 MAX(s->size, s->footer_offset) };
+    c->doubtful = true;
+}
+
 int vpc_check_headers(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     VpcDynHeader header;
     int ret = headers_check_footers(c);
 
-    if (ret < 0 || s->type == VPC_TYPE_FIXED) {
+    if (ret == 0 && s->type == VPC_TYPE_FIXED) {
+        headers_check_fixed(c);
+        return 0;
+    }
+    if (ret < 0) {
         return ret;
     }
     ret = bdrv_pread(c->bs->file, s->header_offset, &header, sizeof(header));

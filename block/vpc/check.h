@@ -57,6 +57,7 @@ typedef struct VpcFinding {
 
 typedef struct VpcDetail {
     VpcRange range;             /* of the file, bytes */
+    VpcRange guest;             /* NONE: of the disk, what it costs */
     uint32_t count;             /* ORPHANS: blocks */
     uint64_t data_bytes;        /* ORPHANS: that are not zero */
     const char *field;          /* NONE: words; static */

@@ -164,7 +164,9 @@ int64_t vpc_finding_range(const VpcCheck *c, const VpcFinding *f,
         finding->bytes = d->range.end - d->range.start;
         finding->count = d->count;
         finding->data_bytes = d->data_bytes;
-        return 0;
+        finding->guest_offset = d->guest.start;
+        finding->guest_bytes = d->guest.end - d->guest.start;
+        return finding->guest_bytes;
     }
     finding->block = f->block;
     finding->count = f->count;
@@ -308,6 +310,7 @@ void vpc_finding_words(const VpcCheck *c, const VpcFinding *f,
         finding->field = d->field;
         finding->value = d->value;
         finding->expected = d->expected;
+        finding->effect = words->effect = words_effect(f, finding);
         return;
     }
     if (f->fault == VPC_FAULT_ORPHANS || f->fault == VPC_FAULT_LOST) {

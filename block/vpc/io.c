@@ -87,7 +87,9 @@ int coroutine_fn vpc_co_preadv(BlockDriverState *bs, uint64_t offset,
     int ret = 0;
 
     if (s->type == VPC_TYPE_FIXED) {
-        return bdrv_co_preadv(bs->file, offset, bytes, qiov, 0);
+        /* The footer follows, which is no part of a disk that was cut off. */
+        return offset + bytes > s->footer_offset
+               ? -EIO : bdrv_co_preadv(bs->file, offset, bytes, qiov, 0);
     }
     while (done < bytes && ret == 0) {
         VpcPiece p = vpc_next_piece(s, offset, bytes, done);
@@ -246,7 +248,11 @@ int coroutine_fn vpc_co_block_status(BlockDriverState *bs, bool want_zero,
 
     *file = bs->file->bs;
     if (s->type == VPC_TYPE_FIXED) {
-        *pnum = bytes;
+        if ((uint64_t)offset >= s->footer_offset) {
+            *pnum = bytes;
+            return STATUS_LOST;
+        }
+        *pnum = MIN((uint64_t)bytes, s->footer_offset - offset);
         *map = offset;
         return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID | BDRV_BLOCK_RECURSE;
     }

@@ -194,10 +194,29 @@ static void clear_state(VpcState *s)
     g_free(s->read_only_reason);
 }
 
+/* A file that was cut off keeps a footer only if bytes before it were lost. */
+static int check_fixed(VpcState *s, Error **errp)
+{
+    uint64_t current = be64_to_cpu(s->footer.current_size);
+
+    if (current <= s->footer_offset) {
+        return 0;
+    }
+    if (s->lenient) {
+        vpc_refuse_writing(s, "%" PRIu64 " bytes of the disk are missing",
+                           current - s->footer_offset);
+        return 0;
+    }
+    error_setg(errp, "Fixed disk of %" PRIu64 " bytes with its footer does not "
+               "fit into the file of %" PRIu64 " bytes; give -f raw to read "
+               "what is left, or convert it with --salvage -f vpc", current,
+               s->exact_length);
+    return -EINVAL;
+}
+
 static int load_by_type(BlockDriverState *bs, Error **errp)
 {
     VpcState *s = bs->opaque;
-    uint64_t current;
     int ret = vpc_find_footer(bs, errp);
 
     if (ret < 0) {
@@ -213,17 +232,8 @@ static int load_by_type(BlockDriverState *bs, Error **errp)
     if (ret < 0) {
         return ret;
     }
-    if (s->type != VPC_TYPE_FIXED) {
-        return vpc_open_dynamic(bs, errp);
-    }
-    current = be64_to_cpu(s->footer.current_size);
-    if (current > s->footer_offset) {
-        error_setg(errp, "Fixed disk of %" PRIu64 " bytes with its footer does "
-                   "not fit into the file of %" PRIu64 " bytes; give -f raw to "
-                   "read what is left", current, s->exact_length);
-        return -EINVAL;
-    }
-    return 0;
+    return s->type == VPC_TYPE_FIXED ? check_fixed(s, errp)
+                                     : vpc_open_dynamic(bs, errp);
 }
 
 static void free_state(VpcState *s)

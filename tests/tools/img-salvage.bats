@@ -70,6 +70,40 @@ salvage()
     cp .stderr lost
 }
 
+# Bytes before its footer are lost, and nothing says which: the disk has its
+# size, and the footer is no data of it.
+@test 'a fixed disk that is too short' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc -o subformat=fixed,force_size v 2M
+    "$MINBLK_IO" -f vpc -c 'write -P 7 0 2M' v >/dev/null
+    tail -c 512 v >footer
+    head -c 1048064 v >start
+    cat start footer >v
+    cp v before
+    img convert --salvage v r
+    expect_status 1
+    [[ $stderr == *'1049088 bytes short; give -f raw or -f vpc' ]]
+    img convert -f vpc v r
+    expect_status 1
+    [[ $stderr == *'give -f raw to read what is left, or convert it with --salvage -f vpc' ]]
+    salvage -f vpc
+    expect_lost 1048064-2097152
+    cmp -n 1048064 start r
+    cmp <(tail -c +1048065 r) <(head -c 1049088 /dev/zero)
+    for mode in '' '-r all --force'; do
+        # shellcheck disable=SC2086
+        img check -f vpc $mode v
+        expect_status 2
+        [[ ${lines[0]} == *'(bytes 1048064 to 2097151 of the disk cannot be read)' ]]
+        [[ $output = *"'convert --salvage', with -f vpc as here, copies"* ]]
+        [[ $output != *"'check -r"* ]]
+        cmp v before
+    done
+    # It is read-only, whatever else was asked for.
+    run -1 "$MINBLK_IO" -f vpc -c 'write 0 512' v
+    cmp v before
+}
+
 @test 'a file that was cut off inside its last block' {
     setup_vpc
     # 1 MiB of block 3 is left.

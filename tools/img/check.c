@@ -173,7 +173,8 @@ static bool check_lost_data(const BdrvCheckResult *result)
 }
 
 /* What the guest has lost, and what to do next. */
-static void check_print_losses(const BdrvCheckResult *result)
+static void check_print_losses(const BdrvCheckResult *result,
+                               const char *format)
 {
     check_print_bytes(result->unreadable, "cannot be read.");
     check_print_bytes(result->zeroed,
@@ -196,7 +197,11 @@ static void check_print_losses(const BdrvCheckResult *result)
     }
     if (result->unreadable ||
         (result->corruptions && !(result->fixable & ~BDRV_FIX_LEAKS))) {
-        printf("'convert --salvage' copies what can be read.\n");
+        /* Probing may refuse what a format was given for. */
+        g_autofree char *with = format
+            ? g_strdup_printf(", with -f %s as here,", format) : g_strdup("");
+
+        printf("'convert --salvage'%s copies what can be read.\n", with);
     }
     if (result->fixable & BDRV_FIX_FORCE) {
         printf("'check -r all --force' makes zeroes of what cannot be "
@@ -208,7 +213,8 @@ static void check_print_losses(const BdrvCheckResult *result)
     }
 }
 
-static void check_print_human(const BdrvCheckResult *result)
+static void check_print_human(const BdrvCheckResult *result,
+                              const char *format)
 {
     const BlockFragInfo *bfi = &result->bfi;
     bool any = false;
@@ -222,7 +228,7 @@ static void check_print_human(const BdrvCheckResult *result)
         "This means waste of disk space, but no harm to data.");
     any |= check_print_count(result->check_errors,
         "internal errors have occurred during the check.");
-    check_print_losses(result);
+    check_print_losses(result, format);
     any |= check_lost_data(result);
     if (!any) {
         printf("No errors were found on the image.\n");
@@ -346,7 +352,7 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
     } else if (args->json && !args->quiet) {
         check_print_json(&printer, bdrv_get_format_name(bs));
     } else if (!args->quiet) {
-        check_print_human(&result);
+        check_print_human(&result, args->how.format);
     }
     if (ret < 0 || result.check_errors) {
         return 1;
