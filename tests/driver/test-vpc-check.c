@@ -5,30 +5,11 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "four-blocks.h"
 #include "vpc-findings.h"
 
-/*
- * Four blocks of 64 KiB; the table is at 1536, block 1 at 2048 (sector 4), block
- * 2 at 68096 (sector 133), the footer at 134144.
- */
-static const VhdSpec small = { .size = 4 * BLOCK };
-static const VhdSpec small_fixed = {
-    .size = 4 * BLOCK, .type = VPC_TYPE_FIXED,
-};
-/* The batmap's header is at 2048, the map at 2560, block 1 at 3584. */
-static const VhdSpec xen = { .size = 4 * BLOCK, .batmap = true };
-
+/* Where the footer of `small` is. */
 #define TAIL (2048 + 2 * (512 + 64 * KiB))
-
-static void begin_image(Fixture *f, const VhdSpec *spec)
-{
-    begin(f, spec);
-    if (spec->type != VPC_TYPE_FIXED) {
-        vhd_add_block(f->disk, &f->image, 1, 0, BLOCK / 512, 0x11);
-        vhd_add_block(f->disk, &f->image, 2, 0, BLOCK / 512, 0x22);
-    }
-    vhd_finish(f->disk, &f->image);
-}
 
 /* ---- nothing is found --------------------------------------------------- */
 

@@ -6,20 +6,13 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "four-blocks.h"
 #include "vpc-findings.h"
 
-#define REPAIR_ALL (BDRV_FIX_LEAKS | BDRV_FIX_ERRORS)
 #define REPAIR_FORCED (REPAIR_ALL | BDRV_FIX_FORCE)
 
-static const VhdSpec xen = { .size = 4 * BLOCK, .batmap = true };
 static const VhdSpec qemu = { .size = 4 * BLOCK, .creator = "qem2" };
 static const VhdSpec tap = { .size = 4 * BLOCK, .creator = "tap" };
-static const VhdSpec windows = { .size = 4 * BLOCK, .windows = true };
-
-static uint64_t start_of(Fixture *f, uint32_t block)
-{
-    return vhd_get_entry(f->disk, &f->image, block) * (uint64_t)VPC_SECTOR;
-}
 
 /* ---- parent locators ---------------------------------------------------- */
 
@@ -79,7 +72,7 @@ static void test_locator_space(void)
             blk = open_silently(&f);
             write_value(blk, block * BLOCK, BLOCK, block + 1);
             blk_unref(blk);
-            g_assert_cmpuint(start_of(&f, block), >=, end_of_space);
+            g_assert_cmpuint(block_at(&f, block), >=, end_of_space);
         }
         assert_sound(&f);
         length = mem_disk_length(f.disk);
@@ -197,15 +190,6 @@ static void test_entry_at_end_of_longer_file(void)
 
 #define BATMAP 2048             /* its header, where the table ends */
 
-/* Block 1 is 0x11, block 2 is 0x22. */
-static void begin_image(Fixture *f, const VhdSpec *spec)
-{
-    begin(f, spec);
-    vhd_add_block(f->disk, &f->image, 1, 0, BLOCK / 512, 0x11);
-    vhd_add_block(f->disk, &f->image, 2, 0, BLOCK / 512, 0x22);
-    vhd_finish(f->disk, &f->image);
-}
-
 static void assert_blocks(BlockBackend *blk)
 {
     assert_reads(blk, 0, BLOCK, 0);
@@ -304,7 +288,7 @@ static void test_batmap_in_lost_block(void)
     Fixture f;
 
     begin_image(&f, &xen);
-    offset = cpu_to_be64(start_of(&f, 1));
+    offset = cpu_to_be64(block_at(&f, 1));
     mem_disk_write(f.disk, BATMAP + 8, &offset, sizeof(offset));
     vhd_set_entry(f.disk, &f.image, 1, 0x7fffffff);
     offset = be64_to_cpu(offset);
@@ -448,7 +432,7 @@ static void test_block_over_batmap(void)
     g_free(check_lines(&f, REPAIR_ALL, &result, NULL));
     g_assert_cmpint(result.corruptions, ==, 1);
     g_assert_cmpint(result.corruptions_fixed, ==, 0);
-    g_assert_cmpint(start_of(&f, 1), ==, BATMAP);
+    g_assert_cmpint(block_at(&f, 1), ==, BATMAP);
     end(&f);
 }
 
@@ -487,7 +471,7 @@ static void test_small_block_is_kept(void)
     vhd_add_block(f.disk, &f.image, 1, 0, 2, 0x11);
     vhd_add_block(f.disk, &f.image, 2, 0, 2, 0x22);
     vhd_add_block(f.disk, &f.image, 3, 0, 2, 0x33);
-    lost = start_of(&f, 3);
+    lost = block_at(&f, 3);
     f.image.end = ROUND_UP(f.image.end + 512, 4096) - 512;
     vhd_finish(f.disk, &f.image);
     g_assert_cmpint(f.image.end - lost, <, 4096);

@@ -7,6 +7,8 @@
 
 #include "vpc-fixture.h"
 
+#define REPAIR_ALL (BDRV_FIX_LEAKS | BDRV_FIX_ERRORS)
+
 /*
  * Checks the fixture's image with @fix, opened for that; @result may be NULL.
  * The findings, a line each: `C@OFFSET FIELD is VALUE, expected EXPECTED`, with
