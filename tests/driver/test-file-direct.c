@@ -10,6 +10,7 @@
 #include "block/aio.h"
 #include "../image-files.h"
 #include "util/loop/io-engine-int.h"
+#include "vector-request.h"
 
 /* ---- the device --------------------------------------------------------- */
 
@@ -65,25 +66,6 @@ static int64_t coroutine_fn strict_run(IoEngine *engine, IoOp *op)
 
 enum { LENGTH = 64 * KiB };
 
-typedef struct Request {
-    BlockBackend *blk;
-    bool write;
-    int64_t offset;
-    QEMUIOVector *qiov;
-    int ret;
-    bool done;
-} Request;
-
-static void coroutine_fn request_entry(void *opaque)
-{
-    Request *r = opaque;
-
-    r->ret = r->write
-        ? blk_co_pwritev(r->blk, r->offset, r->qiov->size, r->qiov, 0)
-        : blk_co_preadv(r->blk, r->offset, r->qiov->size, r->qiov, 0);
-    r->done = true;
-}
-
 /* Elements of @buf that begin and end at multiples of @unit. */
 static void split(QEMUIOVector *qiov, uint8_t *buf, int bytes, int unit)
 {
@@ -102,12 +84,9 @@ static void do_request(BlockBackend *blk, bool write, int64_t offset,
                        uint8_t *buf, int bytes, int unit)
 {
     QEMUIOVector qiov;
-    Request r = { blk, write, offset, &qiov, 0, false };
 
     split(&qiov, buf, bytes, unit);
-    qemu_coroutine_enter(qemu_coroutine_create(request_entry, &r));
-    AIO_WAIT_WHILE(blk_get_aio_context(blk), !r.done);
-    g_assert_cmpint(r.ret, ==, 0);
+    g_assert_cmpint(vector_request(blk, write, offset, &qiov), ==, 0);
     qemu_iovec_destroy(&qiov);
 }
 

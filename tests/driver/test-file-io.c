@@ -15,6 +15,7 @@
 #include "../image-files.h"
 #include "loop-device.h"
 #include "qemu/iov.h"
+#include "vector-request.h"
 
 /* ---- one file and what it should be ------------------------------------- */
 
@@ -101,35 +102,6 @@ static void disk_end(Disk *d)
 
 /* ---- requests with vectors ---------------------------------------------- */
 
-typedef struct Request {
-    BlockBackend *blk;
-    bool write;
-    int64_t offset;
-    QEMUIOVector *qiov;
-    int ret;
-    bool done;
-} Request;
-
-static void coroutine_fn request_entry(void *opaque)
-{
-    Request *r = opaque;
-
-    r->ret = r->write
-        ? blk_co_pwritev(r->blk, r->offset, r->qiov->size, r->qiov, 0)
-        : blk_co_preadv(r->blk, r->offset, r->qiov->size, r->qiov, 0);
-    r->done = true;
-}
-
-static int do_request(BlockBackend *blk, bool write, int64_t offset,
-                      QEMUIOVector *qiov)
-{
-    Request r = { blk, write, offset, qiov, 0, false };
-
-    qemu_coroutine_enter(qemu_coroutine_create(request_entry, &r));
-    AIO_WAIT_WHILE(blk_get_aio_context(blk), !r.done);
-    return r.ret;
-}
-
 /* A vector over @buf in pieces of random lengths, most of them odd. */
 static void random_vector(QEMUIOVector *qiov, uint8_t *buf, size_t bytes,
                           GRand *rand)
@@ -158,7 +130,7 @@ static void step_write(Disk *d, int64_t offset, size_t bytes, GRand *rand)
         buf[i + 1] = d->model[offset + i] = 1 + g_rand_int_range(rand, 0, 255);
     }
     random_vector(&qiov, buf + 1, bytes, rand);
-    g_assert_cmpint(do_request(d->blk, true, offset, &qiov), ==, 0);
+    g_assert_cmpint(vector_request(d->blk, true, offset, &qiov), ==, 0);
     qemu_iovec_destroy(&qiov);
     d->length = MAX(d->length, offset + (int64_t)bytes);
 }
@@ -170,7 +142,7 @@ static void step_read(Disk *d, int64_t offset, size_t bytes, GRand *rand)
 
     memset(buf, 0xee, bytes + 1);
     random_vector(&qiov, buf + 1, bytes, rand);
-    g_assert_cmpint(do_request(d->blk, false, offset, &qiov), ==, 0);
+    g_assert_cmpint(vector_request(d->blk, false, offset, &qiov), ==, 0);
     qemu_iovec_destroy(&qiov);
     g_assert_true(!memcmp(buf + 1, d->model + offset, bytes));
 }
@@ -525,11 +497,11 @@ static void test_long_vector(gconstpointer way)
     for (size_t i = 0; i < at; i++) {
         buf[i] = d.model[33 + i] = 1 + i % 253;
     }
-    g_assert_cmpint(do_request(d.blk, true, 33, &qiov), ==, 0);
+    g_assert_cmpint(vector_request(d.blk, true, 33, &qiov), ==, 0);
     d.length = 33 + at;
     disk_check(&d);
     memset(buf, 0, at);
-    g_assert_cmpint(do_request(d.blk, false, 33, &qiov), ==, 0);
+    g_assert_cmpint(vector_request(d.blk, false, 33, &qiov), ==, 0);
     g_assert_cmpmem(buf, at, d.model + 33, at);
     qemu_iovec_destroy(&qiov);
     disk_end(&d);
