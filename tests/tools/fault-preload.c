@@ -11,9 +11,10 @@
  *
  * CALL is fdatasync, fsync, write (pwrite, pwritev, pwritev2), fallocate,
  * ftruncate, open, lock (a look at one, or taking it), submit (of requests to
- * io_uring), or any for all of them but open and lock.  Without MINBLK_FAULT_URING io_uring is made to look as if the kernel
- * lacked it; with it, its requests count as calls, unless any are asked for,
- * and a request that fails does so with EBADF.
+ * io_uring), or any for all of them but open and lock.  Without
+ * MINBLK_FAULT_URING io_uring is made to look as if the kernel lacked it; with
+ * it, its requests count as calls, unless any are asked for, and a request that
+ * fails does so with EBADF.
  *
  * Invariants: calls come from several threads, so the count is atomic; what
  * does not fail reaches the next definition of the function, which may be a
@@ -111,6 +112,15 @@ static bool fails(const char *name)
     return true;
 }
 
+/* Sets a static variable `next` to what @function is without this library. */
+#define FIND_NEXT(function)                                             \
+    do {                                                                \
+        if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \
+            __atomic_store_n(&next, dlsym(RTLD_NEXT, #function),        \
+                             __ATOMIC_RELEASE);                         \
+        }                                                               \
+    } while (0)
+
 /* Defines a function that fails as @call or is what it was. */
 #define FAULT(type, function, call, params, args)                       \
     type function params;                                               \
@@ -121,10 +131,7 @@ static bool fails(const char *name)
         if (fails(call)) {                                              \
             return -1;                                                  \
         }                                                               \
-        if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \
-            __atomic_store_n(&next, dlsym(RTLD_NEXT, #function),        \
-                             __ATOMIC_RELEASE);                         \
-        }                                                               \
+        FIND_NEXT(function);                                            \
         return next args;                                               \
     }
 
@@ -216,53 +223,31 @@ int io_uring_submit(struct io_uring *ring)
     return next(ring);
 }
 
-/* FAULT() for the two names of open(), which may have a mode. */
-#define FAULT_OPEN(function)                                            \
-    int function(const char *path, int flags, ...)                      \
+/*
+ * FAULT() for functions that may have a third argument, a number or a pointer;
+ * calls count only as @call, and where @when.
+ */
+#define FAULT_THIRD(function, type, call, when)                         \
+    int function(type first, int how, ...)                              \
     {                                                                   \
-        static int (*next)(const char *path, int flags, ...);           \
-        unsigned mode = 0;                                              \
+        static int (*next)(type first, int how, ...);                   \
         va_list ap;                                                     \
+        void *third;                                                    \
                                                                         \
-        va_start(ap, flags);                                            \
-        if (flags & O_CREAT) {                                          \
-            mode = va_arg(ap, unsigned);                                \
-        }                                                               \
+        va_start(ap, how);                                              \
+        third = va_arg(ap, void *);                                     \
         va_end(ap);                                                     \
-        if (asked_for("open") && fails("open")) {                       \
+        if ((when) && asked_for(call) && fails(call)) {                 \
             return -1;                                                  \
         }                                                               \
-        if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \
-            __atomic_store_n(&next, dlsym(RTLD_NEXT, #function),        \
-                             __ATOMIC_RELEASE);                         \
-        }                                                               \
-        return next(path, flags, mode);                                 \
+        FIND_NEXT(function);                                            \
+        return next(first, how, third);                                 \
     }
 
-FAULT_OPEN(open)
-FAULT_OPEN(open64)
+FAULT_THIRD(open, const char *, "open", true)
+FAULT_THIRD(open64, const char *, "open", true)
 
-/* The same for those of fcntl(), whose argument is a pointer or a number. */
-#define FAULT_FCNTL(function)                                           \
-    int function(int fd, int cmd, ...)                                  \
-    {                                                                   \
-        static int (*next)(int fd, int cmd, ...);                       \
-        va_list ap;                                                     \
-        void *arg;                                                      \
-                                                                        \
-        va_start(ap, cmd);                                              \
-        arg = va_arg(ap, void *);                                       \
-        va_end(ap);                                                     \
-        if ((cmd == F_OFD_GETLK || cmd == F_OFD_SETLK) &&               \
-            asked_for("lock") && fails("lock")) {                       \
-            return -1;                                                  \
-        }                                                               \
-        if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE)) {                \
-            __atomic_store_n(&next, dlsym(RTLD_NEXT, #function),        \
-                             __ATOMIC_RELEASE);                         \
-        }                                                               \
-        return next(fd, cmd, arg);                                      \
-    }
+#define LOOKS_AT_LOCK(cmd) ((cmd) == F_OFD_GETLK || (cmd) == F_OFD_SETLK)
 
-FAULT_FCNTL(fcntl)
-FAULT_FCNTL(fcntl64)
+FAULT_THIRD(fcntl, int, "lock", LOOKS_AT_LOCK(how))
+FAULT_THIRD(fcntl64, int, "lock", LOOKS_AT_LOCK(how))
