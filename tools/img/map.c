@@ -7,6 +7,8 @@
  *     nothing but their place are one extent.
  *   - An extent is printed when the next one is known, so that memory does not
  *     grow with the image.
+ *   - What cannot be read keeps nothing else from being shown; the exit status
+ *     is 1.
  */
 #include "qemu/osdep.h"
 #include "common.h"
@@ -35,13 +37,18 @@ static const char *map_word(bool value)
 }
 
 /*
- * A line of the table, or with @json an object and @end.  False, and reported,
- * when the table has no way to show @x.
+ * A line of the table, or with @json an object and @end; reports what is lost.
+ * False, and reported, when the table has no way to show @x.
  */
 static bool map_print_extent(Extent *x, bool json, const char *end)
 {
     MapEntry *e = &x->entry;
 
+    if (x->lost) {
+        error_report("Bytes %" PRId64 " to %" PRId64 " of the disk cannot be "
+                     "read: the image is damaged there; 'check' says how",
+                     e->start, e->start + e->length - 1);
+    }
     if (json) {
         /* By hand, because there may be millions. */
         printf("{ \"start\": %" PRId64 ", \"length\": %" PRId64 ", "
@@ -52,16 +59,11 @@ static bool map_print_extent(Extent *x, bool json, const char *end)
             printf(", \"offset\": %" PRId64, e->offset);
         }
         printf("}%s", end);
-    } else if (x->lost) {
-        error_report("Bytes %" PRId64 " to %" PRId64 " of the disk cannot be "
-                     "read: the image is damaged there; 'check' says how",
-                     e->start, e->start + e->length - 1);
-        return false;
-    } else if (e->data && !e->has_offset) {
+    } else if (e->data && !e->has_offset && !x->lost) {
         error_report("File contains external, encrypted or compressed "
                      "clusters.");
         return false;
-    } else if (e->data && !e->zero) {
+    } else if (e->data && !e->zero && !x->lost) {
         printf("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", e->start,
                e->length, e->offset, x->file ? bdrv_get_filename(x->file) : "");
     }
@@ -119,6 +121,7 @@ static int map_backend(BlockBackend *blk, const MapArgs *args)
     Extent cur = { .entry.start = args->start };
     int64_t end = blk_getlength(blk);
     int64_t offset = args->start;
+    bool lost = false;
 
     if (end < 0) {
         error_report("Failed to get size for '%s'", args->filename);
@@ -138,6 +141,7 @@ static int map_backend(BlockBackend *blk, const MapArgs *args)
             return 1;
         }
         offset += next.entry.length;
+        lost |= next.lost;
         if (map_goes_on(&cur, &next)) {
             cur.entry.length += next.entry.length;
             continue;
@@ -149,7 +153,7 @@ static int map_backend(BlockBackend *blk, const MapArgs *args)
         }
         cur = next;
     }
-    return map_print_extent(&cur, args->json, "]\n") ? 0 : 1;
+    return map_print_extent(&cur, args->json, "]\n") && !lost ? 0 : 1;
 }
 
 static const CmdOption map_options[] = {
