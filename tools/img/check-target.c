@@ -15,7 +15,7 @@ typedef struct TargetCheck {
 } TargetCheck;
 
 /* @word for a shell, and no option, for which a name may be taken; g_free(). */
-static char *target_quote(const char *word)
+static char *check_target_quote(const char *word)
 {
     const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                         "0123456789._-/=,";
@@ -26,7 +26,7 @@ static char *target_quote(const char *word)
 }
 
 /* The name of the copy, beside the image where that is a name; g_free(). */
-static char *target_copy_name(const CheckTarget *target)
+static char *check_target_copy_name(const CheckTarget *target)
 {
     const char *file = target->filename;
     bool named = !target->image_opts && (strstart(file, "file:", NULL) ||
@@ -37,17 +37,18 @@ static char *target_copy_name(const CheckTarget *target)
     return g_strdup_printf("%.*s-%s.vhd", (int)stem, name, target->product);
 }
 
-static char *target_command(const TargetCheck *c, const BdrvRefusal *refusal)
+static char *check_target_command(const TargetCheck *c,
+                                  const BdrvRefusal *refusal)
 {
     const char *format = bdrv_get_format_name(c->bs);
     g_autofree char *from =
         c->target->image_opts ? g_strdup("--image-opts")
                               : g_strdup_printf("-f %s", format);
-    g_autofree char *name = target_quote(c->target->filename);
-    g_autofree char *options = target_quote(refusal->amend
-                                            ?: refusal->convert ?: "");
-    g_autofree char *copy = target_copy_name(c->target);
-    g_autofree char *quoted = target_quote(copy);
+    g_autofree char *name = check_target_quote(c->target->filename);
+    g_autofree char *options = check_target_quote(refusal->amend
+                                                  ?: refusal->convert ?: "");
+    g_autofree char *copy = check_target_copy_name(c->target);
+    g_autofree char *quoted = check_target_quote(copy);
 
     if (refusal->amend) {
         return g_strdup_printf("%s amend %s -o %s %s", error_get_progname(),
@@ -60,14 +61,14 @@ static char *target_command(const TargetCheck *c, const BdrvRefusal *refusal)
            : NULL;
 }
 
-static void target_note(const BdrvRefusal *refusal, void *opaque)
+static void check_target_note(const BdrvRefusal *refusal, void *opaque)
 {
     TargetCheck *c = opaque;
     ImageCheckRefusalList *item = g_new0(ImageCheckRefusalList, 1);
 
     item->value = g_new0(ImageCheckRefusal, 1);
     item->value->problem = g_strdup(refusal->problem);
-    item->value->command = target_command(c, refusal);
+    item->value->command = check_target_command(c, refusal);
     *c->next = item;
     c->next = &item->next;
 }
@@ -80,7 +81,8 @@ bool check_target(BlockDriverState *bs, CheckTarget *target)
         .next = &target->refusals,
     };
     Error *err = NULL;
-    int ret = bdrv_check_target(bs, target->product, target_note, &c, &err);
+    int ret = bdrv_check_target(bs, target->product, check_target_note, &c,
+                                &err);
 
     if (ret < 0 && ret != -ENOTSUP) {
         error_report_err(err);

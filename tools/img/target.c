@@ -35,7 +35,7 @@ static char *line_interrupted;  /* the beginning after an interrupt */
 
 /* ---- what becomes of it ------------------------------------------------- */
 
-static void print(const char *text)
+static void target_print(const char *text)
 {
     if (write(STDERR_FILENO, text, strlen(text)) < 0) {
         /* No reader is left; there is nothing else to do. */
@@ -46,7 +46,7 @@ static void print(const char *text)
  * No worker that is about to write can make the file longer than @length; one
  * that is writing has the file's lock, and is waited for where it is cut off.
  */
-static void limit_length(off_t length)
+static void target_limit_length(off_t length)
 {
     struct rlimit limit;
 
@@ -60,7 +60,7 @@ static void limit_length(off_t length)
  * Takes away what a VHD is known by, so that a part is not taken for a disk.
  * Returns whether that could be done.
  */
-static bool spoil(void)
+static bool target_spoil(void)
 {
     static const char zero[HEADERS];
     char start[HEADERS] = "";
@@ -69,7 +69,7 @@ static bool spoil(void)
     bool good = length == 0;
 
     if (length > 0 && target_open) {
-        limit_length(MAX(length - FOOTER, HEADERS));
+        target_limit_length(MAX(length - FOOTER, HEADERS));
     }
     /* A copy of the footer may be about to be written before the header. */
     if (length > 0 && pread(fd, start, sizeof(start), 0) >= 0 &&
@@ -85,7 +85,7 @@ static bool spoil(void)
 }
 
 /* Is it as it was before?  Devices do not show a change. */
-static bool unchanged(void)
+static bool target_is_unchanged(void)
 {
     struct stat now;
 
@@ -102,35 +102,35 @@ static bool unchanged(void)
 }
 
 /* After an error a file that is not there again is not worth a line. */
-static void unfinished(bool by_signal)
+static void target_leave(bool by_signal)
 {
     bool removed = false;
 
-    if (unchanged()) {
+    if (target_is_unchanged()) {
         return;
     }
     if (target_path && !target_existed &&
-        !(target_keep && (target_is_raw || spoil()))) {
+        !(target_keep && (target_is_raw || target_spoil()))) {
         removed = unlink(target_path) == 0;
     }
     if (!removed || by_signal || target_keep) {
-        print(by_signal ? line_interrupted : line_start);
-        print(removed ? line_removed : line_incomplete);
+        target_print(by_signal ? line_interrupted : line_start);
+        target_print(removed ? line_removed : line_incomplete);
     }
 }
 
 /* Where no memory is left, for example, the program exits wherever it is. */
-static void end_by_exit(void)
+static void target_end_by_exit(void)
 {
     if (target_open) {
-        unfinished(false);
+        target_leave(false);
     }
 }
 
 /* ---- interrupts --------------------------------------------------------- */
 
 /* So that a shell sees what ended the program, and ends its own loop. */
-static void end_by_signal(int signal_number)
+static void target_end_by_signal(int signal_number)
 {
     sigset_t set;
 
@@ -143,22 +143,22 @@ static void end_by_signal(int signal_number)
     _exit(1);
 }
 
-static void end_process(int signal_number)
+static void target_end_process(int signal_number)
 {
-    unfinished(true);
-    end_by_signal(signal_number);
+    target_leave(true);
+    target_end_by_signal(signal_number);
 }
 
-static void note_interrupt(int signal_number)
+static void target_note_interrupt(int signal_number)
 {
     if (interrupt_seen) {
-        end_process(signal_number);
+        target_end_process(signal_number);
     }
     interrupt_seen = signal_number;
     aio_notify(interrupt_context);
 }
 
-static void catch_interrupts(void (*handler)(int))
+static void target_catch_interrupts(void (*handler)(int))
 {
     static const int signals[] = { SIGINT, SIGTERM };
     struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
@@ -205,8 +205,8 @@ void target_begin(const char *filename, bool options, bool keep,
         memset(&target_before, 0, sizeof(target_before));
     }
     target_open = true;
-    atexit(end_by_exit);
-    catch_interrupts(end_process);
+    atexit(target_end_by_exit);
+    target_catch_interrupts(target_end_process);
 }
 
 int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
@@ -230,16 +230,16 @@ void target_fill(void)
 {
     target_touched = true;
     interrupt_context = qemu_get_current_aio_context();
-    catch_interrupts(note_interrupt);
+    target_catch_interrupts(target_note_interrupt);
 }
 
 void target_end(bool good)
 {
     target_open = false;
     if (!good && line_start) {
-        unfinished(interrupt_seen);
+        target_leave(interrupt_seen);
     }
     if (interrupt_seen) {
-        end_by_signal(interrupt_seen);
+        target_end_by_signal(interrupt_seen);
     }
 }
