@@ -192,6 +192,40 @@ and has been removed" && $fault == write* ]]
     [ "$(size_of dst)" -eq 8388608 ]
 }
 
+@test 'a file that an interrupt keeps from growing has its old length' {
+    local n
+    head -c 1M /dev/urandom >src
+    # Each call of the preallocation may be what is under way.
+    for mode in full falloc; do
+        n=0
+        status=143
+        while [ "$status" -ne 0 ]; do
+            n=$((n + 1))
+            cp src dst
+            MINBLK_FAULT=any:$n:TERM LD_PRELOAD=$MINBLK_FAULT_PRELOAD \
+                ASAN_OPTIONS=verify_asan_link_order=0 \
+                say env --default-signal=TERM "$MINBLK_IMG" resize \
+                -f raw --preallocation=$mode dst 4M
+            if [ "$status" -eq 0 ]; then
+                expect_out 'Image resized.'
+                [ "$(size_of dst)" -eq 4194304 ]
+                continue
+            fi
+            expect_status 143
+            if [ -n "$stderr" ]; then
+                expect_err "minblk-img: interrupted; 'dst' has its old size \
+again"
+            fi
+            cmp src dst
+        done
+        [ $n -gt 1 ]
+    done
+    # While the worker writes, too.
+    interrupt INT dst "$MINBLK_IMG" resize -f raw --preallocation=full dst 8G
+    same_text 'standard error' \
+        "minblk-img: interrupted; 'dst' has its old size again" "$(cat err)"
+}
+
 @test 'an interrupt with --keep-partial leaves no image' {
     needs vpc
     make_source

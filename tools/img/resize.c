@@ -5,11 +5,14 @@
  * Invariants:
  *   - Space that is added reads as zeroes.
  *   - Nothing is cut off without --shrink.
+ *   - A raw file that an error or a signal kept from growing is as long as it
+ *     was.
  *   - The new size is on the disk before it is reported as done.
  */
 #include "qemu/osdep.h"
 #include "common.h"
 #include "minblk/checked.h"
+#include "target.h"
 
 typedef struct ResizeArgs {
     ImgOpen how;
@@ -81,6 +84,7 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
     Error *err = NULL;
     int64_t current = blk_getlength(blk);
     int64_t size;
+    bool good;
     int ret;
 
     if (current < 0) {
@@ -92,6 +96,9 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
     if (size < 0) {
         return 1;
     }
+    if (size > current && !strcmp(bdrv_get_format_name(blk_bs(blk)), "raw")) {
+        target_begin_growth(bdrv_get_filename(blk_bs(blk)), current);
+    }
     ret = blk_truncate(blk, size, false, args->prealloc, &err);
     if (ret < 0) {
         error_report_err(err);
@@ -99,9 +106,11 @@ static int resize_backend(BlockBackend *blk, const ResizeArgs *args)
         if (ret != -ENOTSUP) {
             img_hint_file(bdrv_get_filename(blk_bs(blk)));
         }
-        return 1;
     }
-    if (bdrv_flush_report(blk_bs(blk)) < 0) {
+    /* What cannot be flushed has grown all the same. */
+    good = ret >= 0 && bdrv_flush_report(blk_bs(blk)) >= 0;
+    target_end(ret >= 0);
+    if (!good) {
         return 1;
     }
     if (!args->quiet) {

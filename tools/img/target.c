@@ -28,8 +28,10 @@ static bool target_open;        /* a worker may write to it */
 static bool target_touched;     /* it may have changed */
 static bool target_keep;
 static bool target_is_raw;
+static bool target_grows;       /* only what is past its old end is new */
 static char *line_incomplete;   /* whole lines, without the beginning */
 static char *line_removed;
+static char *line_shortened;
 static char *line_start;
 static char *line_interrupted;  /* the beginning after an interrupt */
 
@@ -97,17 +99,22 @@ static bool target_is_unchanged(void)
     }
     return now.st_ino == target_before.st_ino &&
            now.st_size == target_before.st_size &&
-           now.st_mtim.tv_sec == target_before.st_mtim.tv_sec &&
-           now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec;
+           (target_grows ||
+            (now.st_mtim.tv_sec == target_before.st_mtim.tv_sec &&
+             now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec));
 }
 
 /* After an error a file that is not there again is not worth a line. */
 static void target_leave(bool by_signal)
 {
-    bool removed = false;
+    bool removed = false, shortened = false;
 
     if (target_is_unchanged()) {
         return;
+    }
+    if (target_grows) {
+        target_limit_length(target_before.st_size);
+        shortened = truncate(target_path, target_before.st_size) == 0;
     }
     if (target_path && !target_existed &&
         !(target_keep && (target_is_raw || target_spoil()))) {
@@ -115,7 +122,8 @@ static void target_leave(bool by_signal)
     }
     if (!removed || by_signal || target_keep) {
         target_print(by_signal ? line_interrupted : line_start);
-        target_print(removed ? line_removed : line_incomplete);
+        target_print(removed ? line_removed
+                     : shortened ? line_shortened : line_incomplete);
     }
 }
 
@@ -192,6 +200,7 @@ void target_begin(const char *filename, bool options, bool keep,
                                       filename);
     line_removed = g_strdup_printf("the target '%s' is incomplete and has been "
                                    "removed\n", filename);
+    line_shortened = g_strdup_printf("'%s' has its old size again\n", filename);
     target_keep = keep;
     target_is_raw = g_strcmp0(format, "raw") == 0;
     if (!options &&
@@ -207,6 +216,14 @@ void target_begin(const char *filename, bool options, bool keep,
     target_open = true;
     atexit(target_end_by_exit);
     target_catch_interrupts(target_end_process);
+}
+
+void target_begin_growth(const char *filename, int64_t length)
+{
+    target_begin(filename, false, false, NULL);
+    target_grows = target_existed && S_ISREG(target_before.st_mode) &&
+                   ROUND_UP(target_before.st_size, (int64_t)BDRV_SECTOR_SIZE) ==
+                       length;
 }
 
 int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
@@ -239,6 +256,8 @@ void target_end(bool good)
     if (!good && line_start) {
         target_leave(interrupt_seen);
     }
+    /* What ends the program from now on does not end this early. */
+    target_catch_interrupts(SIG_DFL);
     if (interrupt_seen) {
         target_end_by_signal(interrupt_seen);
     }

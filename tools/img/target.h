@@ -6,7 +6,8 @@
  * Invariants:
  *   - A file that was not there before is removed, or if it is to be kept left
  *     so that it opens as a raw image at most.  One that was there is left, and
- *     said to be incomplete if this run may have changed it.
+ *     said to be incomplete if this run may have changed it; one that was only
+ *     to grow gets its old length back.
  *   - Without target_begin() nothing is touched, and signals do what they do.
  */
 #ifndef TOOLS_IMG_TARGET_H
@@ -27,6 +28,12 @@
  */
 void target_begin(const char *filename, bool options, bool keep,
                   const char *format);
+
+/*
+ * The same for a raw image that is there and is to grow; @length is that of the
+ * disk.  If it is the file's, too, what was added is taken off instead.
+ */
+void target_begin_growth(const char *filename, int64_t length);
 
 /* bdrv_create() of the target. */
 int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
