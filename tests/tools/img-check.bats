@@ -5,6 +5,11 @@
 
 load helpers
 
+teardown()
+{
+    [ -z "${loop:-}" ] || losetup -d "$loop"
+}
+
 # A VHD with blocks 1 and 2 allocated; its table is at 1536.
 setup_vpc()
 {
@@ -478,6 +483,26 @@ Image end offset: 30000640"
         command=$(grep -m1 convert <<<"$output")
         PATH=$PWD/bin:$PATH bash -c "$command"
         rm ./*-azure.vhd
+    done
+}
+
+@test '--target of a device: the copy is a file in this folder' {
+    needs vpc
+    needs_command losetup
+    mkdir bin dev
+    ln -s "$MINBLK_IMG" bin/minblk-img
+    img create -q -f vpc -o force_size,subformat=fixed device 30000128
+    loop=$(losetup -f --show device 2>/dev/null) || skip 'no loop devices here'
+    for name in "$loop" dev/pci-0:1; do
+        [ "$name" = "$loop" ] || ln -s "$loop" "$name"
+        img check --target=azure "$name"
+        expect_status 2
+        command=$(grep -m1 convert <<<"$output")
+        copy=./${name##*/}-azure.vhd
+        [[ ${command//\'/} == *" $copy" ]]
+        PATH=$PWD/bin:$PATH bash -c "$command"
+        img check --target=azure "$copy"
+        expect_status 0
     done
 }
 

@@ -25,13 +25,21 @@ static char *check_target_quote(const char *word)
                                      : g_steal_pointer(&path);
 }
 
-/* The name of the copy, beside the image where that is a name; g_free(). */
+/*
+ * The name of the copy; g_free().  It is beside the image where that has a file
+ * name, but of a device in this folder, because devices are where it is.
+ */
 static char *check_target_copy_name(const CheckTarget *target)
 {
-    const char *file = target->filename;
-    bool named = !target->image_opts && (strstart(file, "file:", NULL) ||
-                                         !path_has_protocol(file));
-    const char *name = named ? file : "image";
+    const char *file = target->filename, *path = file;
+    bool plain = strstart(file, "file:", &path) || !path_has_protocol(file);
+    bool named = !target->image_opts && plain;
+    struct stat st;
+    bool device = named && stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+    g_autofree char *base = g_path_get_basename(path);
+    /* So that a colon, as in /dev/disk/by-path, stays a part of the name. */
+    g_autofree char *here = g_strconcat("./", base, NULL);
+    const char *name = device ? here : named ? file : "image";
     size_t stem = strlen(name) - (g_str_has_suffix(name, ".vhd") ? 4 : 0);
 
     return g_strdup_printf("%.*s-%s.vhd", (int)stem, name, target->product);
