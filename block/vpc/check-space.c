@@ -304,8 +304,10 @@ static void lost_check_rest(VpcCheck *c, uint64_t end)
 {
     VpcState *s = c->bs->opaque;
     uint64_t start = vpc_layout_footer(end);
-    uint64_t rest_end = s->footer_lost || s->footer_offset <= start
-                        ? s->file_length : s->footer_offset;
+    /* A second footer at the end of a longer file is none of it. */
+    uint64_t rest_end = s->footer_lost ? s->file_length
+                        : s->footer_offset > start ? s->footer_offset
+                        : s->file_length - VPC_SECTOR;
     uint8_t buf[2 * VPC_PAGE];
     bool last_is_free;
     int content = VPC_CONTENT_DATA;

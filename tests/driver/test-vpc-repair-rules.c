@@ -157,6 +157,28 @@ static void test_space_is_given_back(void)
     end(&f);
 }
 
+/* What looks like an orphan in a longer file does not take its second footer. */
+static void test_second_footer_stays(void)
+{
+    uint8_t block[512 + BLOCK];
+    VpcFooter last;
+    int64_t footer;
+    Fixture f;
+
+    begin_image(&f, &small);
+    footer = f.image.end;
+    memset(block, 0xff, 512);
+    memset(block + 512, 0xdd, BLOCK);
+    disk_flip(f.disk, footer + 512, 0x5e);
+    mem_disk_write(f.disk, footer + 16384, block, sizeof(block));
+    mem_disk_write(f.disk, mem_disk_length(f.disk) - 512, &f.image.footer, 512);
+    g_free(check_lines(&f, BDRV_FIX_LEAKS, NULL, NULL));
+    mem_disk_read(f.disk, mem_disk_length(f.disk) - 512, &last, sizeof(last));
+    g_assert_cmpmem(&last, sizeof(last), &f.image.footer, 512);
+    g_assert_cmphex(disk_byte(f.disk, footer + 512), ==, 0x5e);
+    end(&f);
+}
+
 /* A small file whose table names one block ten thousand times. */
 static void test_too_many_copies(void)
 {
@@ -201,5 +223,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/repair/too-many-copies", test_too_many_copies);
     g_test_add_func("/vpc/repair/leaks-only", test_leaks_only);
     g_test_add_func("/vpc/repair/space", test_space_is_given_back);
+    g_test_add_func("/vpc/repair/second-footer", test_second_footer_stays);
     return g_test_run();
 }
