@@ -15,8 +15,9 @@
  *     before a footer near by, as Windows and Virtual PC leave them.  The rest
  *     of a device or a longer file is not the image's while it is zero.
  *   - Only a whole block that no entry names is known to be one: a bitmap, and
- *     data that are zero wherever it has zeroes.  Whatever else is lost may be
- *     a part of what a damaged number has lost, and stays.
+ *     data that are zero wherever it has zeroes; where all of them are, a bitmap
+ *     of ones.  Whatever else is lost may be a part of what a damaged number has
+ *     lost, and stays.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -96,6 +97,13 @@ static int lost_is_orphan(VpcCheck *c, uint64_t start, uint64_t *data_bytes)
             bytes += data;
         }
     }
+    /* Before zeroes any sector could be a bitmap: only one of ones is. */
+    for (uint32_t i = 0; ret >= 0 && !bytes && i < s->block_size / VPC_SECTOR;
+         i++) {
+        if (!vpc_bit(bits, i)) {
+            return 0;
+        }
+    }
     *data_bytes += bytes;
     return ret < 0 ? ret : 1;
 }
@@ -136,10 +144,11 @@ static int64_t lost_next_data(VpcCheck *c, uint64_t start, uint64_t end)
  */
 static uint64_t lost_block_of(const VpcState *s, uint64_t start, uint64_t data)
 {
-    uint64_t end = QEMU_ALIGN_DOWN(data, VPC_PAGE) + VPC_PAGE;
+    uint64_t end = QEMU_ALIGN_DOWN(data + s->bitmap_size, VPC_PAGE);
     uint64_t aligned = end - MIN(end, s->bitmap_size);
 
-    if (s->block_size >= VPC_PAGE && aligned >= start && aligned <= data) {
+    if (s->block_size >= VPC_PAGE && aligned >= start &&
+        data - aligned < s->bitmap_size) {
         return aligned;
     }
     return data - start < s->bitmap_size ? start : data;

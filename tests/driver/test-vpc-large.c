@@ -144,22 +144,24 @@ static void test_allocate(void)
 static void test_orphans(void)
 {
     static const VhdSpec large = { .size = 8 * GiB, .block_size = 1 * GiB };
-    const uint8_t bits[VPC_SECTOR] = { 0x80 };
+    uint8_t bits[256 * KiB];
     g_autofree char *lines = NULL;
     unsigned requests;
     int ret;
     Fixture f;
 
+    memset(bits, 0xff, sizeof(bits));
     begin(&f, &large);
     for (unsigned i = 0; i < 3; i++) {
-        mem_disk_write(f.disk, f.image.end + 4096, bits, sizeof(bits));
+        mem_disk_write(f.disk, ROUND_UP(f.image.end, 4096), bits,
+                       sizeof(bits));
         f.image.end += 3 * GiB;
         vhd_add_block(f.disk, &f.image, i, 0, 1, 0x11);
     }
     vhd_finish(f.disk, &f.image);
     requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS);
     lines = check_lines(&f, 0, NULL, &ret);
-    g_assert_nonnull(strstr(lines, "\nL@8590460928 lost space is 1 orphaned "));
+    g_assert_nonnull(strstr(lines, "\nL@8590462976 lost space is 1 orphaned "));
     requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS) - requests;
     g_assert_cmpint(requests, <, 500);
     end(&f);

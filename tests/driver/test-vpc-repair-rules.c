@@ -179,6 +179,52 @@ static void test_second_footer_stays(void)
     end(&f);
 }
 
+/* As minblk writes it, also where the bitmap is longer than a page. */
+static void test_orphan_of_32_mib(void)
+{
+    const VhdSpec spec = {
+        .size = 96 * MiB, .block_size = 32 * MiB, .windows = true,
+    };
+    Fixture f;
+
+    begin(&f, &spec);
+    vhd_add_block(f.disk, &f.image, 0, 0, 65536, 0x11);
+    f.image.end += 512;
+    vhd_add_block(f.disk, &f.image, 1, 0, 65536, 0x22);
+    vhd_set_entry(f.disk, &f.image, 1, VPC_UNALLOCATED);
+    f.image.end += 512;
+    vhd_add_block(f.disk, &f.image, 2, 0, 65536, 0x33);
+    vhd_finish(f.disk, &f.image);
+    assert_findings(&f, 0, "L@33570816 lost space is 1 orphaned block in "
+                    "33562624 bytes, with 33554432 bytes of data\n");
+    end(&f);
+}
+
+/* A sector before zeroes could be the bitmap of a block, or anything else. */
+static void test_bitmap_alone(void)
+{
+    for (int ones = 0; ones < 2; ones++) {
+        uint8_t bits[16] = { 0x80 };
+        BdrvCheckResult result;
+        int64_t lost;
+        Fixture f;
+
+        begin_image(&f, &small);
+        lost = f.image.end;
+        f.image.end += 512 + BLOCK;
+        vhd_add_block(f.disk, &f.image, 3, 0, BLOCK / 512, 0x33);
+        vhd_finish(f.disk, &f.image);
+        if (ones) {
+            memset(bits, 0xff, sizeof(bits));
+        }
+        mem_disk_write(f.disk, lost, bits, sizeof(bits));
+        g_free(check_lines(&f, BDRV_FIX_LEAKS, &result, NULL));
+        g_assert_cmphex(disk_byte(f.disk, lost), ==, ones ? 0 : 0x80);
+        g_assert_cmpint(result.leaks_fixed, ==, ones);
+        end(&f);
+    }
+}
+
 /* A small file whose table names one block ten thousand times. */
 static void test_too_many_copies(void)
 {
@@ -223,6 +269,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/repair/too-many-copies", test_too_many_copies);
     g_test_add_func("/vpc/repair/leaks-only", test_leaks_only);
     g_test_add_func("/vpc/repair/space", test_space_is_given_back);
+    g_test_add_func("/vpc/repair/bitmap-alone", test_bitmap_alone);
+    g_test_add_func("/vpc/repair/32-mib", test_orphan_of_32_mib);
     g_test_add_func("/vpc/repair/second-footer", test_second_footer_stays);
     return g_test_run();
 }
