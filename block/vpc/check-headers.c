@@ -365,6 +365,7 @@ int vpc_check_headers(VpcCheck *c)
     }
     /* The layout in memory is the other header's, so nothing is repaired. */
     if (s->header_assumed) {
+        c->doubtful = true;
         vpc_found(c, BDRV_FINDING_CORRUPTION, 0, s->header_offset,
                   "dynamic header", g_strdup("damaged"),
                   "one that names the block allocation table at offset %" PRIu64

@@ -15,9 +15,9 @@
  *     before a footer near by, as Windows and Virtual PC leave them.  The rest
  *     of a device or a longer file is not the image's while it is zero.
  *   - Only a whole block that no entry names is known to be one: a bitmap, and
- *     data that are zero wherever it has zeroes; where all of them are, a bitmap
- *     of ones.  Whatever else is lost may be a part of what a damaged number has
- *     lost, and stays.
+ *     data that are zero wherever it has zeroes; if all of them are, a bitmap
+ *     of ones.  Whatever else is lost may be a part of what a damaged number
+ *     has lost, and stays.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"

@@ -25,13 +25,14 @@
 
 /*
  * A check can repair a checksum, but not values that cannot be used; for who
- * only reads they may be assumed.  0, or -EINVAL with an error.
+ * checks or salvages they may be assumed, since then nothing is written.  0, or
+ * -EINVAL with an error.
  */
 static int dynamic_doubt_header(BlockDriverState *bs, uint64_t offset,
                                 const Error *wrong, Error **errp)
 {
     VpcState *s = bs->opaque;
-    bool search = s->lenient && bdrv_is_read_only(bs);
+    bool search = bs->open_flags & BDRV_O_CHECK;
     bool lost = memcmp(s->header.cookie, VPC_HEADER_COOKIE, 8) != 0;
 
     if ((search && vpc_assume_header(bs, offset)) ||

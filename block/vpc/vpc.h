@@ -200,7 +200,7 @@ void vpc_use_header(VpcState *s);
  * Makes s->header, whose copy on the disk at @offset is damaged, that of a
  * known layout of which every entry is sound, and warns of it.  False: the file
  * has none, or the header is right but for its checksum; it stays as it was.
- * Only for images that are not written to.  Mixed.
+ * Then nothing may be written to the image.  Mixed.
  */
 bool vpc_assume_header(BlockDriverState *bs, uint64_t offset);
 /*

@@ -8,6 +8,8 @@
 #include "qemu/bswap.h"
 #include "vpc-findings.h"
 
+#define REPAIR_ALL (BDRV_FIX_LEAKS | BDRV_FIX_ERRORS)
+
 static const VhdSpec specs[] = {
     { .size = 9 * BLOCK + 512, .creator = "qem2" },
     { .size = 10 * BLOCK, .creator = "vbox", .block_size = 4 * KiB },
@@ -167,21 +169,31 @@ static void test_empty_table(void)
     end(&f);
 }
 
-/* A check finds it; to repair an image it is not opened. */
+/* A check finds it, whatever it is to repair, and repairs nothing. */
 static void test_check(void)
 {
-    BdrvCheckResult result = { 0 };
-    BlockBackend *blk;
-    Fixture f;
+    static const BdrvCheckMode modes[] = {
+        0, BDRV_FIX_LEAKS, REPAIR_ALL, REPAIR_ALL | BDRV_FIX_DRY_RUN,
+        REPAIR_ALL | BDRV_FIX_FORCE,
+    };
 
-    begin_blocks(&f, &specs[0], 6);
-    lose_header(&f, ZEROED);
-    blk = open_flags(&f, BDRV_O_CHECK, &error_abort);
-    g_assert_cmpint(bdrv_check(blk_bs(blk), &result, 0), ==, 0);
-    g_assert_cmpint(result.corruptions, ==, 1);
-    blk_unref(blk);
-    assert_refused(&f, BDRV_O_CHECK | BDRV_O_RDWR, "No cookie");
-    end(&f);
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        BdrvCheckResult result;
+        Fixture f;
+
+        begin_blocks(&f, &specs[0], 6);
+        lose_header(&f, i % 2 ? SIZE : ZEROED);
+        /* What could be repaired, and what could be freed. */
+        disk_flip(f.disk, 64, 1);
+        vhd_set_entry(f.disk, &f.image, 2, VPC_UNALLOCATED);
+        g_free(check_lines(&f, modes[i], &result, NULL));
+        g_assert_cmpint(result.corruptions, ==, 2);
+        g_assert_cmpint(result.leaks, ==, 1);
+        g_assert_cmpint(result.fixable, ==, 0);
+        g_assert_cmpuint(mem_disk_count(f.disk, MEM_WRITE), ==, 0);
+        g_assert_null(open_option(&f, BDRV_O_RDWR, "repair", "on", NULL));
+        end(&f);
+    }
 }
 
 /* A header that only its checksum calls wrong is believed if it fits. */
