@@ -14,7 +14,10 @@
 #include "qemu/cutils.h"
 
 #define WORD_MAX 64
-/* A beginning of so many characters is as good as one edit. */
+/*
+ * A beginning of so many characters is as good as one edit, and so is any after
+ * two hyphens, because it may be that of a long option.
+ */
 #define PREFIX_MIN 3
 
 /* What is compared of @word; *@len is its length. */
@@ -74,7 +77,8 @@ void suggest_offer(Suggestion *s, const char *candidate)
         return;
     }
     distance = suggest_distance(a, a_len, b, b_len);
-    if (a_len >= PREFIX_MIN && g_ascii_strncasecmp(a, b, a_len) == 0) {
+    if ((a_len >= PREFIX_MIN || a == s->word + 2) &&
+        g_ascii_strncasecmp(a, b, a_len) == 0) {
         distance = MIN(distance, 1);
     }
     if (distance < s->distance && distance <= MAX(a_len, b_len) / 3) {
@@ -90,7 +94,8 @@ char *suggest_end(Suggestion *s, const char *heading)
     if (heading && s->offers->len) {
         g_string_append_printf(text, "%s: %s\n", heading, s->offers->str);
     }
-    if (s->best) {
+    /* Not the word itself, which may be known but out of place. */
+    if (s->best && strcmp(s->best, s->word) != 0) {
         g_string_append_printf(text, "Did you mean '%s'?\n", s->best);
     }
     g_string_free(s->offers, TRUE);

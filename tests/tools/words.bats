@@ -79,6 +79,23 @@ swapped()
         "There is no option '-o'"
 }
 
+@test 'an option that is abbreviated' {
+    truncate -s 1M r
+    img info --form=raw --outp=json r
+    expect_status 0
+    # Also the beginning of --object.
+    img info --o=json r
+    expect_bad_usage "unrecognized option '--o=json'" "Did you mean '--output'?"
+    img info --outt=json r
+    expect_bad_usage "unrecognized option '--outt=json'" \
+        "Did you mean '--output'?"
+    io --fromat raw r
+    expect_status 1
+    expect_err "minblk-io: unrecognized option '--fromat'
+Try 'minblk-io --help' for more information
+Did you mean '--format'?"
+}
+
 @test 'an option with a value that takes none' {
     for command in $commands; do
         while read -r option value; do
@@ -324,6 +341,39 @@ discrd=unmap discard
 file.lockin=on locking
 file.aio=thread threads
 discard=unmapp unmap
+END
+}
+
+@test 'a child of a node that is misspelt' {
+    truncate -s 1M r
+    for name in driver=raw,fil.driver=file,fil.filename=r \
+                driver=raw,flie.filename=r; do
+        img info --image-opts "$name"
+        expect_status 1
+        expect_err "minblk-img: Could not open '$name': A block device must be \
+specified for \"file\"
+Did you mean 'file'?"
+    done
+    img info 'json:{"driver":"raw","fiel":{"filename":"r"}}'
+    expect_status 1
+    [[ $stderr == *"
+Did you mean 'file'?" ]]
+}
+
+@test 'minblk-io: an option of reopen that is misspelt, or cannot change' {
+    truncate -s 1M r
+    while read -r wrong key right; do
+        io -f raw r -c "reopen -o $wrong"
+        expect_status 1
+        expect_err "minblk-io: Cannot change the option '$key'${right:+
+Did you mean '$right'?}"
+    done <<'END'
+red-only=on red-only read-only
+ofset=512 ofset offset
+file.lockin=on lockin locking
+cache.direc=on cache.direc cache.direct
+frob=1 frob
+driver=vpc driver
 END
 }
 

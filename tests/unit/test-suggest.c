@@ -42,6 +42,8 @@ static void test_far(void)
     check("x", "a b c", "");
     check("ab", "ac bb", "");
     check("", "a b", "");
+    /* Itself is no other word. */
+    check("raw", "raw rew", "");
     check("word", "", "");
 }
 
@@ -56,6 +58,9 @@ static void test_beginning(void)
 {
     check("conv", "create convert", "convert");
     check("co", "create convert", "");
+    /* An abbreviation, as long options may have them. */
+    check("--o=json", "-f --output", "--output");
+    check("-o", "-f --output", "");
 }
 
 static void test_case(void)

@@ -37,6 +37,7 @@ BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
                                      const BdrvChildRole *role, bool allow_none,
                                      Error **errp)
 {
+    ERRP_GUARD();
     g_autofree char *prefix = g_strdup_printf("%s.", bdref_key);
     g_autofree char *reference =
         g_strdup(qdict_get_try_str(options, bdref_key));
@@ -50,6 +51,7 @@ BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
         if (!allow_none) {
             error_setg(errp, "A block device must be specified for \"%s\"",
                        bdref_key);
+            bdrv_hint_names(options, &bdref_key, 1, errp);
         }
         return NULL;
     }

@@ -266,8 +266,12 @@ static int prepare_driver(ReopenEntry *entry, BlockReopenQueue *queue,
     for (e = qdict_first(state->options); e;
          e = qdict_next(state->options, e)) {
         if (!is_unchanged(bs, qdict_entry_key(e), qdict_entry_value(e))) {
+            g_autofree char *hint =
+                bdrv_hint_option(bs->drv, qdict_entry_key(e));
+
             error_setg(errp, "Cannot change the option '%s'",
                        qdict_entry_key(e));
+            error_append_hint(errp, "%s", hint);
             return -EINVAL;
         }
     }

@@ -120,6 +120,13 @@ int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
  */
 char *bdrv_hint_option(const BlockDriver *drv, const char *name);
 
+/*
+ * Adds to *@errp, which is set, which of the @n @names an option, or the child
+ * that it is for, may have been meant to be.
+ */
+void bdrv_hint_names(const QDict *options, const char *const *names, int n,
+                     Error **errp);
+
 /* The driver that @options name; *@drv is NULL when they name none. */
 int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp);
 

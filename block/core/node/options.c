@@ -278,22 +278,27 @@ int bdrv_find_named_driver(QDict *options, BlockDriver **drv, Error **errp)
     return 0;
 }
 
-/* Adds to *@errp which of @options may have been meant to be one of @names. */
-static void options_hint_names(QDict *options, const char *const *names,
-                               int n, Error **errp)
+void bdrv_hint_names(const QDict *options, const char *const *names, int n,
+                     Error **errp)
 {
     const QDictEntry *e;
 
     for (e = qdict_first(options); e; e = qdict_next(options, e)) {
-        Suggestion s;
+        const char *key = qdict_entry_key(e);
+        g_autofree char *word = g_strndup(key, strcspn(key, "."));
         g_autofree char *hint = NULL;
+        Suggestion s;
 
-        suggest_begin(&s, qdict_entry_key(e));
+        suggest_begin(&s, word);
         for (int i = 0; i < n; i++) {
             suggest_offer(&s, names[i]);
         }
         hint = suggest_end(&s, NULL);
-        error_append_hint(errp, "%s", hint);
+        if (*hint) {
+            /* Others of a child have the same beginning. */
+            error_append_hint(errp, "%s", hint);
+            break;
+        }
     }
 }
 
@@ -318,7 +323,7 @@ static int fill_protocol_options(QDict *options, const char *filename,
             static const char *const names[] = { "filename", "driver" };
 
             error_setg(errp, "Must specify either driver or file");
-            options_hint_names(options, names, 2, errp);
+            bdrv_hint_names(options, names, 2, errp);
             return -EINVAL;
         }
         drv = bdrv_find_protocol(name, filename != NULL, errp);
