@@ -32,11 +32,18 @@ on()
 }
 
 @test 'requests of one tag: the last to stop goes first' {
-    on 'break read_aio A' 'aio_read 0 512' 'break read_aio A' \
-        'aio_read 512 1k' 'wait_break A' 'resume A' 'sleep 50' 'resume A' \
+    more=,file.align=4096
+    # The write of a part of the last waits for it, and for ever otherwise.
+    on 'break write_aio A' 'aio_write 0 4k' 'break write_aio A' \
+        'aio_write 4k 8k' 'wait_break A' 'resume A' 'write 5k 512' 'resume A' \
         aio_flush
     expect_status 0
-    [[ "$output" == *'1024/1024 bytes'*'512/512 bytes'* ]]
+    expect_lines "blkdebug: Suspended request 'A'" \
+        "blkdebug: Suspended request 'A'" "blkdebug: Resuming request 'A'" \
+        'wrote 8192/8192 bytes at offset 4096' '8 KiB, 1 ops; TIME' \
+        'wrote 512/512 bytes at offset 5120' '512 bytes, 1 ops; TIME' \
+        "blkdebug: Resuming request 'A'" \
+        'wrote 4096/4096 bytes at offset 0' '4 KiB, 1 ops; TIME'
 }
 
 @test 'what no event, no tag and no node answers to' {
