@@ -117,7 +117,10 @@ Input/output error" ]]
             printf '\377\377\0\0' |
                 dd of=disk bs=1 seek=1540 conv=notrunc status=none
             faulty "$call:$n:EIO" "$MINBLK_IMG" check -f vpc -r all --force disk
-            [ -e .hit ] && expect_status 1 && continue
+            if [ -e .hit ]; then
+                expect_status 1
+                continue
+            fi
             expect_status 2
             sound disk
             reads disk vpc 1 0 64k
