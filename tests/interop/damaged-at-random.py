@@ -271,6 +271,7 @@ def try_repair(d, img, *options):
 
 
 def try_one(seed, io, img):
+    """Returns whether anything was repaired."""
     rng = random.Random(seed)
     d = damaged.Damage(rng.choice(list(layouts.LAYOUTS.values())))
     for damage in rng.choices(DAMAGES, k=rng.randrange(1, 4)):
@@ -289,15 +290,19 @@ def try_one(seed, io, img):
         status = repair(img)[0]
     if status in (0, 3):
         use(io, img, status)
+    return status is not None
 
 
 def main(count, io, img, seed=None):
+    repaired = 0
     for _ in range(int(count)):
         number = int(seed or int.from_bytes(os.urandom(4), 'big'))
         try:
-            try_one(number, io, img)
+            repaired += try_one(number, io, img)
         except SystemExit as why:
             sys.exit('seed %d: %s' % (number, why))
+    if not repaired and not seed:
+        sys.exit('no image could be repaired')
 
 
 if __name__ == '__main__':

@@ -178,7 +178,7 @@ def amend():
 def outcome():
     """What an image reads as, and what a check of it says."""
     done = run('check', '-f', 'vpc', IMAGE)
-    run('convert', '--salvage', '-f', 'vpc', '-O', 'raw', IMAGE, foreign.RAW)
+    good('convert', '--salvage', '-f', 'vpc', '-O', 'raw', IMAGE, foreign.RAW)
     return done.returncode, done.stdout, foreign.read_file(foreign.RAW)
 
 

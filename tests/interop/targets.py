@@ -47,6 +47,7 @@ def check(name, target):
 
 def created():
     """Whatever create makes for a product passes, empty and written to."""
+    made = set()
     for target, sub, size, more in itertools.product(
             TARGETS, ('', ',subformat=fixed'), ('21M', '30000128', '200G'),
             ('', ',block_size=512K', ',block_size=4M',
@@ -60,10 +61,12 @@ def created():
             capture_output=True, text=True, check=False)
         if p.returncode:
             continue
+        made.add((target, sub))
         assert not check('v', target), (target, sub, size, more)
         run('minblk-io', '-f', 'vpc', '-c', 'write 0 512',
             '-c', 'write -z 4k 64k', 'v')
         assert not check('v', target), (target, sub, size, more)
+    assert len(made) == 2 * len(TARGETS), made
 
 
 def mend(name, target):
@@ -113,8 +116,10 @@ def mended():
         p = subprocess.run(['minblk-img', 'create', '-q', '-f', 'vpc', '-o',
                             options, name, str(size)], capture_output=True,
                            check=False)
-        if p.returncode:
+        if (options, size) == ('target=azure', 1000448):
+            assert p.returncode == 1, p
             continue
+        assert p.returncode == 0, p
         run('minblk-io', '-f', 'vpc', '-c', 'write -P 7 1000 5000', name)
         edited(name, changes)
         for target in TARGETS:
