@@ -190,13 +190,28 @@ typedef struct BriefLock {
 
 #define BRIEF_US (200 * 1000)
 
+/* Waits until these bytes are locked, for a minute and more. */
+static void await_locked(const char *path, const char *bytes)
+{
+    for (int i = 0; i < 30000; i++) {
+        g_autofree char *locked = locked_bytes(path);
+
+        if (!strcmp(locked, bytes)) {
+            return;
+        }
+        g_usleep(2000);
+    }
+    assert_locked(path, bytes);
+}
+
 static gpointer end_lock(gpointer opaque)
 {
     BriefLock *b = opaque;
 
     g_usleep(BRIEF_US);
     if (b->locked) {
-        assert_locked(b->path, b->locked);
+        /* A busy machine may not have come to the waiting yet. */
+        await_locked(b->path, b->locked);
     }
     close(b->fd);
     return NULL;
@@ -323,7 +338,7 @@ static void holder_begin(Holder *h, const char *path, bool writer, char **argv)
         NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
         G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
         &h->pid, &h->in, NULL, NULL, NULL));
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 30000; i++) {
         g_free(locked);
         locked = locked_bytes(path);
         if (strstr(locked, "/ 201 203") && !strstr(locked, "101") == !writer) {

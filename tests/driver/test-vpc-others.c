@@ -183,7 +183,7 @@ static void test_blktap_6_many_blocks(void)
     const uint32_t count = 400000;
     const VhdSpec spec = { .size = count * 4096ull, .block_size = 4096 };
     g_autofree uint32_t *table = g_new(uint32_t, count);
-    gint64 start = g_get_monotonic_time();
+    clock_t start = clock();
     uint64_t first;
     Fixture f;
     BlockBackend *blk;
@@ -201,7 +201,7 @@ static void test_blktap_6_many_blocks(void)
     assert_reads(blk, 4096 * 77, 512, 0x42);
     blk_unref(blk);
     /* Of n^2 steps it would be minutes, under valgrind hours. */
-    g_assert_cmpint(g_get_monotonic_time() - start, <, 120 * G_USEC_PER_SEC);
+    g_assert_cmpint((clock() - start) / CLOCKS_PER_SEC, <, 120);
     end(&f);
 }
 

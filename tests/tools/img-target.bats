@@ -287,10 +287,11 @@ again"
 }
 
 @test 'a signal that the parent ignores stays ignored' {
-    head -c 2M /dev/urandom >src
+    # Slow enough to be there when the signals come.
+    head -c 4M /dev/urandom >src
     (
         trap '' INT TERM
-        exec "$MINBLK_IMG" convert -f raw -r 4M src dst 2>err
+        exec "$MINBLK_IMG" convert -f raw -r 1M src dst 2>err
     ) &
     pid=$!
     until [ -s dst ]; do

@@ -53,12 +53,12 @@ run_io()
 
 @test 'a slow request does not hold up the commands that follow' {
     needs null-co
-    io --image-opts driver=null-co,size=1M,latency-ns=100000000 \
+    io --image-opts driver=null-co,size=1M,latency-ns=1000000000 \
         -c 'aio_read 0 512' -c length -c aio_flush -c length
     expect_status 0
     expect_lines '1 MiB' 'read 512/512 bytes at offset 0' \
         '512 bytes, 1 ops; TIME' '1 MiB'
-    [[ ${lines[2]} =~ ' 00.'[1-9] ]]
+    [[ ${lines[2]} != *' 00.'* ]]
 }
 
 @test 'requests in flight go on side by side' {
@@ -67,10 +67,11 @@ run_io()
     for _ in {1..64}; do
         words+=(-c 'aio_read -q 0 512')
     done
-    io --image-opts driver=null-co,size=1M,latency-ns=200000000 "${words[@]}"
+    # One after the other they would take more than a minute.
+    io --image-opts driver=null-co,size=1M,latency-ns=1000000000 "${words[@]}"
     expect_status 0
     expect_out ''
-    [ $((SECONDS - start)) -lt 10 ]
+    [ $((SECONDS - start)) -lt 60 ]
 }
 
 @test 'overlapping writes: one of them wins whole' {

@@ -357,7 +357,8 @@ static void test_choice(gconstpointer type)
     bench_end(&b);
     g_assert_cmpint(count_entries("/proc/self/fd"), ==, fds);
     /* The kernel's io_uring workers of a closed ring go a little later. */
-    for (int i = 0; i < 200 && count_entries("/proc/self/task") > tasks; i++) {
+    for (int i = 0; i < 1000 && count_entries("/proc/self/task") > tasks;
+         i++) {
         g_usleep(10000);
     }
     g_assert_cmpint(count_entries("/proc/self/task"), ==, tasks);
