@@ -201,17 +201,17 @@ def break_cases():
     yield 'break read_aio A', 'remove_break B', 'resume B'
     yield ('break read_aio A', read, 'wait_break A', 'remove_break A',
            'aio_flush')
-    # Where two are under way, the sleep lets the first one end before the other
-    # goes on: no command of qemu-io waits for one request of several.
-    yield ('break read_aio A', read, 'wait_break A', 'aio_read 0 1k',
-           'sleep 50', 'resume A', 'aio_flush')
+    yield ('break read_aio A', read, 'wait_break A', 'read 0 1k', 'resume A',
+           'aio_flush')
     yield ('break read_aio A', 'break read_aio A', read, 'wait_break A',
            'resume A', 'wait_break A', 'resume A', 'aio_flush')
     yield ('break read_aio A', 'break read_aio B', read, 'wait_break A',
            'resume A', 'wait_break B', 'resume B', 'aio_flush')
     yield 'break none A', read, 'aio_flush'
+    # The sleep lets the first one end before the other goes on: no command of
+    # qemu-io waits for one request of several.
     yield ('break read_aio A', read, 'break read_aio A', 'aio_read 512 1k',
-           'wait_break A', 'resume A', 'sleep 50', 'resume A', 'aio_flush')
+           'wait_break A', 'resume A', 'sleep 300', 'resume A', 'aio_flush')
     yield ('break write_aio A', 'break write_aio A', 'remove_break A',
            'remove_break A')
     for event in ('write_aio', 'pwritev', 'pwritev_done'):
