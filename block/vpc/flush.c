@@ -120,7 +120,8 @@ int coroutine_fn vpc_co_flush_to_os(BlockDriverState *bs)
         return 0;
     }
     qemu_co_mutex_lock(&s->flush_lock);
-    if (is_ahead(s) || vpc_space_waits(&s->space)) {
+    if (is_ahead(s) || vpc_space_waits(&s->space) ||
+        s->space.footers_due->len) {
         ret = flush_copies(bs);
     }
     qemu_co_mutex_unlock(&s->flush_lock);

@@ -192,7 +192,10 @@ int vpc_space_end_file(BlockDriverState *bs, uint64_t *offset)
     return ret;
 }
 
-/* Writes the footer at @footer, if it may be. */
+/*
+ * Writes the footer at @footer, if it may be.  1: a block is being put there,
+ * and whether it stays is not known.
+ */
 static int coroutine_fn end_put_footer(BlockDriverState *bs, uint64_t footer)
 {
     VpcState *s = bs->opaque;
@@ -201,7 +204,7 @@ static int coroutine_fn end_put_footer(BlockDriverState *bs, uint64_t footer)
     int ret;
 
     if (i < space->places->len && space->used->data[i]) {
-        return 0;               /* it was taken before it was due */
+        return space->used->data[i] == VPC_PLACE_TAKEN;
     }
     ret = end_footer_fits(bs, footer);
     if (ret > 0) {
@@ -220,15 +223,18 @@ int coroutine_fn vpc_space_before_bat(BlockDriverState *bs)
 {
     VpcState *s = bs->opaque;
     GArray *due = s->space.footers_due;
+    guint kept = 0;
     int ret = 0;
 
-    while (due->len && ret == 0) {
-        ret = end_put_footer(bs, g_array_index(due, uint64_t, 0));
+    while (kept < due->len && ret >= 0) {
+        ret = end_put_footer(bs, g_array_index(due, uint64_t, kept));
         if (ret == 0) {
-            g_array_remove_index(due, 0);
+            g_array_remove_index(due, kept);
+        } else {
+            kept++;
         }
     }
-    return ret;
+    return MIN(ret, 0);
 }
 
 /* Is all that lies after the footer given back, or zeroes and footers? */

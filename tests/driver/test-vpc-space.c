@@ -296,6 +296,52 @@ static void test_unmap_while_used_again(void)
     end(&f);
 }
 
+static void coroutine_fn write_and_fail(void *opaque)
+{
+    Worker *w = opaque;
+    uint8_t buf[512] = { 0x71 };
+
+    g_assert_cmpint(blk_pwrite(w->blk, 7 * BLOCK, buf, 512, 0), ==, -EIO);
+    --*w->left;
+}
+
+/*
+ * The last block is given back while the one before it is taken, whose write then
+ * fails: the file ends after what is the last one now.
+ */
+static void test_unmap_while_taken(void)
+{
+    const DiskFault fault = { .iotype = "write", .nth = 1 };
+    unsigned left = 1;
+    Fixture f;
+    Worker w;
+
+    begin_full(&f, &virtualbox, 3);
+    w = (Worker) { .blk = open_faulty(&f, &fault), .left = &left };
+    write_zeroes(w.blk, BLOCK, BLOCK);
+    assert_flushes(w.blk);
+    assert_flushes(w.blk);
+    g_assert_cmpint(bdrv_debug_breakpoint(blk_bs(w.blk), "pwritev", "A"), ==,
+                    0);
+    qemu_coroutine_enter(qemu_coroutine_create(write_and_fail, &w));
+    while (!bdrv_debug_is_suspended(blk_bs(w.blk), "A")) {
+        aio_poll(qemu_get_current_aio_context(), true);
+    }
+    write_zeroes(w.blk, 2 * BLOCK, BLOCK);
+    assert_flushes(w.blk);
+    disk_arm(w.blk);
+    g_assert_cmpint(bdrv_debug_resume(blk_bs(w.blk), "A"), ==, 0);
+    while (left) {
+        aio_poll(qemu_get_current_aio_context(), true);
+    }
+    disk_disarm(w.blk);
+    blk_unref(w.blk);
+    assert_sound_ends(&f);
+    g_assert_cmpint(mem_disk_length(f.disk), ==,
+                    entry_of(&f, 0) * 512ll + 512 + BLOCK + 512);
+    end(&f);
+}
+
 /* ---- bits --------------------------------------------------------------- */
 
 static void test_clear_bits(void)
@@ -692,6 +738,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S26-S27/unmap-and-status", test_unmap_and_status);
     g_test_add_func("/vpc/S26-S27/unmap-while-used-again",
                     test_unmap_while_used_again);
+    g_test_add_func("/vpc/S26-S27/unmap-while-taken", test_unmap_while_taken);
     g_test_add_func("/vpc/S26-S27/clear-bits", test_clear_bits);
     g_test_add_func("/vpc/gaps", test_gaps);
     g_test_add_func("/vpc/gaps-behind-end", test_gaps_behind_end);
