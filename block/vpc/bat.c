@@ -27,6 +27,10 @@ static const VpcBatPage bat_absent = {
 };
 #define BAT_ABSENT ((VpcBatPage *)&bat_absent)
 
+/* Has no entries: who salvages would wait for each try on a failing disk. */
+static const VpcBatPage bat_unread;
+#define BAT_UNREAD ((VpcBatPage *)&bat_unread)
+
 int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp)
 {
     VpcBat *bat = &s->bat;
@@ -50,7 +54,7 @@ void vpc_bat_close(VpcState *s)
     VpcBat *bat = &s->bat;
 
     for (uint32_t i = 0; bat->pages && i < bat->page_count; i++) {
-        if (bat->pages[i] != BAT_ABSENT) {
+        if (bat->pages[i] != BAT_ABSENT && bat->pages[i] != BAT_UNREAD) {
             g_free(bat->pages[i]);
         }
     }
@@ -58,7 +62,8 @@ void vpc_bat_close(VpcState *s)
     bat->pages = NULL;
 }
 
-void vpc_bat_note_absent(VpcState *s, uint32_t block, uint32_t count)
+void vpc_bat_note_absent(VpcState *s, uint32_t block, uint32_t count,
+                         bool unread)
 {
     VpcBat *bat = &s->bat;
     uint64_t end = (uint64_t)block + count;
@@ -66,7 +71,7 @@ void vpc_bat_note_absent(VpcState *s, uint32_t block, uint32_t count)
 
     end = end >= bat->blocks ? bat->page_count : end / VPC_PAGE_ENTRIES;
     for (; i < end; i++) {
-        bat->pages[i] = bat->pages[i] ?: BAT_ABSENT;
+        bat->pages[i] = bat->pages[i] ?: unread ? BAT_UNREAD : BAT_ABSENT;
     }
 }
 
@@ -139,7 +144,7 @@ static int coroutine_fn bat_get_page(BlockDriverState *bs, uint32_t block,
         return ret;
     }
     *page = bat->pages[index];
-    return 0;
+    return *page == BAT_UNREAD ? -EIO : 0;
 }
 
 int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,

@@ -51,10 +51,12 @@ int vpc_bat_open(VpcState *s, uint64_t offset, uint32_t blocks, Error **errp);
 void vpc_bat_close(VpcState *s);
 
 /*
- * Entries that the file holds as VPC_UNALLOCATED need not be read again: for
- * vpc_census_take().  Pages that are in memory stay as they are.  Plain.
+ * Entries that the file holds as VPC_UNALLOCATED, or with @unread such that
+ * cannot be read, need not be read again: for vpc_census_take().  Pages that
+ * are in memory stay as they are.  Plain.
  */
-void vpc_bat_note_absent(VpcState *s, uint32_t block, uint32_t count);
+void vpc_bat_note_absent(VpcState *s, uint32_t block, uint32_t count,
+                         bool unread);
 
 /* Looks up @block; 0, or the -errno of reading the BAT. */
 int coroutine_fn vpc_bat_get(BlockDriverState *bs, uint32_t block,

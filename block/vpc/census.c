@@ -121,6 +121,15 @@ uint32_t vpc_census_entries(const VpcState *s)
     return MAX(s->bat.blocks, MIN(blocks, room));
 }
 
+/* A census while the BAT is walked over. */
+typedef struct Taking {
+    VpcState *s;
+    VpcCensus *census;
+    uint32_t blocks;
+    VpcAbsent *absent;
+    unsigned unread;            /* pages that were left out */
+} Taking;
+
 /* ---- walking over the BAT ----------------------------------------------- */
 
 uint64_t vpc_entry_offset(const VpcState *s, uint32_t block)
@@ -172,11 +181,12 @@ static int census_walk_piece(const uint32_t *raw, uint32_t first,
     return ret;
 }
 
-int vpc_bat_walk(BlockDriverState *bs, uint32_t blocks, VpcWalk *fn,
-                 void *opaque)
+/* vpc_bat_walk(); pages that cannot be read are left out of what @taking is. */
+static int census_walk(BlockDriverState *bs, uint32_t blocks, VpcWalk *fn,
+                       void *opaque, Taking *taking)
 {
     g_autofree uint32_t *raw = g_new(uint32_t, PIECE_ENTRIES);
-    uint32_t block = 0, data_end = 0;
+    uint32_t block = 0, data_end = 0, bad_end = 0, piece;
     int ret = 0;
 
     while (block < blocks && ret >= 0) {
@@ -188,27 +198,33 @@ int vpc_bat_walk(BlockDriverState *bs, uint32_t blocks, VpcWalk *fn,
             block += n;
             continue;
         }
-        /* Pieces are whole pages of the cache. */
-        n = MIN(blocks - block, PIECE_ENTRIES - block % PIECE_ENTRIES);
+        /* Pieces are whole pages of the cache, and one where reads fail. */
+        piece = block < bad_end ? VPC_PAGE_ENTRIES : PIECE_ENTRIES;
+        n = MIN(blocks - block, piece - block % piece);
         ret = bdrv_pread(bs->file, vpc_entry_offset(bs->opaque, block), raw,
                          n * sizeof(uint32_t));
         if (ret >= 0) {
             ret = census_walk_piece(raw, block, n, fn, opaque);
+        } else if (taking && n > VPC_PAGE_ENTRIES) {
+            bad_end = block + n;
+            n = ret = 0;
+        } else if (taking) {
+            taking->absent(taking->s, block, n, true);
+            taking->unread++;
+            ret = 0;
         }
         block += n;
     }
     return MIN(ret, 0);
 }
 
-/* ---- the census --------------------------------------------------------- */
+int vpc_bat_walk(BlockDriverState *bs, uint32_t blocks, VpcWalk *fn,
+                 void *opaque)
+{
+    return census_walk(bs, blocks, fn, opaque, NULL);
+}
 
-/* A census while the BAT is walked over. */
-typedef struct Taking {
-    VpcState *s;
-    VpcCensus *census;
-    uint32_t blocks;
-    VpcAbsent *absent;
-} Taking;
+/* ---- the census --------------------------------------------------------- */
 
 /* A block with a place. */
 static void census_add(const Taking *t, uint32_t entry)
@@ -234,7 +250,7 @@ static int census_count(void *opaque, uint32_t block, uint32_t count,
 
     if (entry == VPC_UNALLOCATED) {
         if (t->absent) {
-            t->absent(t->s, block, count);
+            t->absent(t->s, block, count, false);
         }
         return 0;
     }
@@ -272,6 +288,8 @@ int vpc_census_take(BlockDriverState *bs, VpcCensus *c, uint32_t blocks,
     Taking taking = {
         .s = bs->opaque, .census = c, .blocks = blocks, .absent = absent,
     };
+    /* Opened to be salvaged: what other pages name can be read. */
+    bool skip = absent && taking.s->lenient && bdrv_is_read_only(bs);
     int ret;
 
     *c = (VpcCensus) {
@@ -280,7 +298,13 @@ int vpc_census_take(BlockDriverState *bs, VpcCensus *c, uint32_t blocks,
         .starts = g_array_new(false, false, sizeof(uint32_t)),
         .shared = g_array_new(false, false, sizeof(VpcShared)),
     };
-    ret = vpc_bat_walk(bs, vpc_census_entries(taking.s), census_count, &taking);
+    ret = census_walk(bs, vpc_census_entries(taking.s), census_count, &taking,
+                      skip ? &taking : NULL);
+    if (taking.unread) {
+        warn_report("'%s': %u pages of the block allocation table at offset %"
+                    PRIu64 " cannot be read, so their blocks are lost",
+                    bs->filename, taking.unread, taking.s->bat.offset);
+    }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read the block allocation "
                          "table at offset %" PRIu64, taking.s->bat.offset);

@@ -62,12 +62,15 @@ typedef struct VpcCensus {
     GArray *shared;             /* VpcShared, by entry */
 } VpcCensus;
 
-typedef void VpcAbsent(VpcState *s, uint32_t block, uint32_t count);
+typedef void VpcAbsent(VpcState *s, uint32_t block, uint32_t count,
+                       bool unread);
 
 /*
  * Reads the BAT once, validates each entry, and sorts those with a place.  Of
  * the blocks from @blocks on only sound ones matter, whose space is not free.
  * @absent, if not NULL, is called for runs of entries that name no block.
+ * With @absent in an image that is opened to be salvaged, pages that cannot be
+ * read are left out, with a warning; their blocks cannot be read then.
  * Memory is bounded by what of the file is data.  0, or -errno with @errp set;
  * to be cleared in either case.  Mixed.
  */

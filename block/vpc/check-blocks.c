@@ -12,6 +12,7 @@
  *     the copies.
  */
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "check.h"
@@ -78,9 +79,11 @@ int vpc_check_blocks(VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     uint32_t blocks = vpc_census_entries(s);
-    int ret = vpc_census_take(c->bs, &c->census, blocks, NULL, NULL);
+    Error *err = NULL;
+    int ret = vpc_census_take(c->bs, &c->census, blocks, NULL, &err);
 
     if (ret < 0) {
+        error_report_err(err);
         return ret;
     }
     vpc_census_find_overlaps(s, &c->census);

@@ -223,6 +223,39 @@ table()
     grep -q 'warning: 524288000000 of 1048576000000 bytes .* 250000 ranges' lost
 }
 
+# A disk of more than a page of the table, a sector of which cannot be read: the
+# blocks of that page are lost, the others are there.
+@test 'a part of the block allocation table cannot be read' {
+    needs vpc blkdebug
+    local failing=driver=vpc,file.driver=blkdebug,file.image.driver=file
+    failing+=,file.image.filename=v,file.inject-error.0.event=none
+    failing+=,file.inject-error.0.iotype=read,file.inject-error.0.sector
+
+    "$MINBLK_IMG" create -q -f vpc -o block_size=4096 v 12M
+    for i in 0 1 2; do
+        "$MINBLK_IO" -f vpc -c "write -P $((i + 1)) $((i * 4))M 4M" v >/dev/null
+    done
+    cp v before
+    # The second page is at 1536 + 4096, sector 11.
+    img convert --image-opts "$failing=12" -O raw r
+    expect_status 1
+    [[ $stderr == *'Could not read the block allocation table at offset 1536: '* ]]
+    img convert --salvage --image-opts "$failing=12" -O raw r
+    expect_status 0
+    cp .stderr lost
+    grep -q ': 1 pages of the block allocation table at offset 1536 cannot' lost
+    expect_lost 4194304-8388608
+    reads '-P 1 0 4M' '-P 0 4M 4M' '-P 3 8M 4M'
+    # A check does not know what these blocks are, and nothing is repaired.
+    for how in '' '-r all' '-r leaks --dry-run'; do
+        # shellcheck disable=SC2086
+        img check $how --image-opts "$failing=12"
+        expect_status 1
+        [[ $stderr == *'Could not read the block allocation table at offset 1536: '* ]]
+    done
+    cmp v before
+}
+
 @test 'a lost dynamic header is that of a known layout, or an error' {
     needs vpc
     needs_images
