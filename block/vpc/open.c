@@ -203,6 +203,7 @@ static int check_fixed(VpcState *s, Error **errp)
         return 0;
     }
     if (s->lenient) {
+        /* check-arithmetic: off, the difference is not negative */
         vpc_refuse_writing(s, "%" PRIu64 " bytes of the disk are missing",
                            current - s->footer_offset);
         return 0;
