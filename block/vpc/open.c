@@ -203,8 +203,8 @@ static int check_fixed(VpcState *s, Error **errp)
         return 0;
     }
     if (s->lenient) {
-        /* check-arithmetic: off, the difference is not negative */
         vpc_refuse_writing(s, "%" PRIu64 " bytes of the disk are missing",
+                           /* check-arithmetic: off, it is not negative */
                            current - s->footer_offset);
         return 0;
     }
