@@ -441,20 +441,6 @@ static void test_s28_probe(void)
     }
 }
 
-/* A device does not grow, and nothing is said of how long it is. */
-static BlockBackend *open_device(int64_t length)
-{
-    g_autofree char *size = g_strdup_printf("%" PRId64, length);
-    QDict *options = qdict_new();
-
-    qdict_put_str(options, "driver", "vpc");
-    qdict_put_str(options, "file.driver", "raw");
-    qdict_put_str(options, "file.size", size);
-    qdict_put_str(options, "file.file.driver", "mem");
-    qdict_put_str(options, "file.file.disk", "disk");
-    return blk_new_open(NULL, NULL, options, BDRV_O_RDWR, &error_abort);
-}
-
 /* It is longer than its image, and holds what was there before. */
 static void test_s40_block_device(void)
 {
@@ -471,7 +457,7 @@ static void test_s40_block_device(void)
                    device - mem_disk_length(f.disk));
     blk_unref(open_silently(&f));
     for (int i = 2; i < 10; i++) {
-        blk = open_device(device);
+        blk = open_window(device);
         assert_reads(blk, BLOCK, BLOCK, 0x11);
         write_value(blk, i * BLOCK + 512, 512, i);
         assert_reads(blk, i * BLOCK, 512, 0);

@@ -196,6 +196,15 @@ zero_range()
     cmp -n "$3" <(tail -c +$(($2 + 1)) "$1") /dev/zero
 }
 
+# begins PID FILE: waits until that process has written to FILE.
+begins()
+{
+    until [ -s "$2" ]; do
+        kill -0 "$1"
+        sleep 0.01
+    done
+}
+
 # size_of FILE: its length in bytes.
 size_of()
 {

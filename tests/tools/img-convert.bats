@@ -265,10 +265,7 @@ such file or directory"
     head -c 64M /dev/urandom >src
     "$MINBLK_IMG" convert -f raw -r 20M src dst 2>err &
     pid=$!
-    until [ -s dst ]; do
-        kill -0 $pid
-        sleep 0.01
-    done
+    begins $pid dst
     kill -USR1 $pid
     wait $pid
     grep -qxE '    \([0-9]+\.[0-9]{2}/100%\)' err

@@ -275,10 +275,7 @@ again"
         "$MINBLK_IMG" convert -f raw -r 1M src dst
         echo again >>rounds; done' 2>err &
     pid=$!
-    until [ -s dst ]; do
-        kill -0 $pid
-        sleep 0.01
-    done
+    begins $pid dst
     kill -INT -- -$pid
     status=0
     wait $pid || status=$?
@@ -294,10 +291,7 @@ again"
         exec "$MINBLK_IMG" convert -f raw -r 1M src dst 2>err
     ) &
     pid=$!
-    until [ -s dst ]; do
-        kill -0 $pid
-        sleep 0.01
-    done
+    begins $pid dst
     kill -INT $pid
     kill -TERM $pid
     wait $pid
