@@ -178,8 +178,11 @@ static void put_rest(MemDisk *disk, const Layout *l)
     int64_t length = mem_disk_length(disk);
 
     mem_disk_set_length(disk, length + l->rest);
-    for (int64_t at = 0; l->rest_byte && at < l->rest; at++) {
-        mem_disk_write(disk, length + at, &l->rest_byte, 1);
+    if (l->rest_byte) {
+        g_autofree uint8_t *rest = g_malloc(l->rest);
+
+        memset(rest, l->rest_byte, l->rest);
+        mem_disk_write(disk, length, rest, l->rest);
     }
     if (l->device && l->rest) {
         mem_disk_write(disk, length + l->rest - VPC_SECTOR, head, VPC_SECTOR);
