@@ -59,6 +59,16 @@ static uint64_t lost_count_data(const uint8_t *buf, uint64_t bytes)
     return n;
 }
 
+/* Programs fill up a bitmap of few sectors with zeroes or ones. */
+static bool lost_is_bitmap(const VpcState *s, const uint8_t *bits)
+{
+    uint32_t used = DIV_ROUND_UP(s->block_size / VPC_SECTOR, 8);
+    uint32_t rest = s->bitmap_size - used;
+
+    return buffer_is_zero(bits + used, rest) ||
+           vpc_is_padding(bits + used, rest);
+}
+
 /*
  * Is there a block at @start?  1, 0, or -errno; adds the bytes of its data that
  * are not zero to *@data_bytes.
@@ -72,6 +82,9 @@ static int lost_is_orphan(VpcCheck *c, uint64_t start, uint64_t *data_bytes)
     int64_t n;
     int ret = bdrv_pread(c->bs->file, start, bits, s->bitmap_size);
 
+    if (ret >= 0 && !lost_is_bitmap(s, bits)) {
+        return 0;
+    }
     for (uint64_t at = 0; at < s->block_size && ret >= 0; at += n) {
         n = MIN(s->block_size - at, step);
         ret = vpc_space_content(c->bs, start + s->bitmap_size + at,

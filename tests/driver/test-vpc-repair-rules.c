@@ -203,8 +203,18 @@ static void test_orphan_of_32_mib(void)
 /* A sector before zeroes could be the bitmap of a block, or anything else. */
 static void test_bitmap_alone(void)
 {
-    for (int ones = 0; ones < 2; ones++) {
-        uint8_t bits[16] = { 0x80 };
+    static const struct {
+        uint8_t bits, rest[2];
+        bool orphan;
+    } cases[] = {
+        { 0x80, { 0, 0 }, false },
+        { 0xff, { 0, 0 }, true },
+        { 0xff, { 0xff, 0xff }, true },
+        { 0xff, { 0xff, 0 }, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint8_t bits[512];
         BdrvCheckResult result;
         int64_t lost;
         Fixture f;
@@ -214,13 +224,14 @@ static void test_bitmap_alone(void)
         f.image.end += 512 + BLOCK;
         vhd_add_block(f.disk, &f.image, 3, 0, BLOCK / 512, 0x33);
         vhd_finish(f.disk, &f.image);
-        if (ones) {
-            memset(bits, 0xff, sizeof(bits));
-        }
+        memset(bits, cases[i].bits, BLOCK / 512 / 8);
+        memset(bits + BLOCK / 512 / 8, cases[i].rest[0], 300 - BLOCK / 512 / 8);
+        memset(bits + 300, cases[i].rest[1], 212);
         mem_disk_write(f.disk, lost, bits, sizeof(bits));
         g_free(check_lines(&f, BDRV_FIX_LEAKS, &result, NULL));
-        g_assert_cmphex(disk_byte(f.disk, lost), ==, ones ? 0 : 0x80);
-        g_assert_cmpint(result.leaks_fixed, ==, ones);
+        g_assert_cmphex(disk_byte(f.disk, lost), ==,
+                        cases[i].orphan ? 0 : cases[i].bits);
+        g_assert_cmpint(result.leaks_fixed, ==, cases[i].orphan);
         end(&f);
     }
 }
