@@ -107,14 +107,19 @@ static bool target_is_unchanged(void)
 /* After an error a file that is not there again is not worth a line. */
 static void target_leave(bool by_signal)
 {
-    bool removed = false, shortened = false;
+    bool removed = false;
 
     if (target_is_unchanged()) {
         return;
     }
     if (target_grows) {
+        /* Before the limit, which is that of a log file, too. */
+        target_print(by_signal ? line_interrupted : line_start);
+        target_print(line_shortened);
         target_limit_length(target_before.st_size);
-        shortened = truncate(target_path, target_before.st_size) == 0;
+        if (truncate(target_path, target_before.st_size) == 0) {
+            return;
+        }
     }
     if (target_path && !target_existed &&
         !(target_keep && (target_is_raw || target_spoil()))) {
@@ -122,8 +127,7 @@ static void target_leave(bool by_signal)
     }
     if (!removed || by_signal || target_keep) {
         target_print(by_signal ? line_interrupted : line_start);
-        target_print(removed ? line_removed
-                     : shortened ? line_shortened : line_incomplete);
+        target_print(removed ? line_removed : line_incomplete);
     }
 }
 
@@ -200,7 +204,7 @@ void target_begin(const char *filename, bool options, bool keep,
                                       filename);
     line_removed = g_strdup_printf("the target '%s' is incomplete and has been "
                                    "removed\n", filename);
-    line_shortened = g_strdup_printf("'%s' has its old size again\n", filename);
+    line_shortened = g_strdup_printf("'%s' gets its old size back\n", filename);
     target_keep = keep;
     target_is_raw = g_strcmp0(format, "raw") == 0;
     if (!options &&
