@@ -419,6 +419,23 @@ static void test_status_error(void)
     fake_free(f);
 }
 
+/* Holes are read, in the requests that data has. */
+static void test_all_data(void)
+{
+    Fake *f = fake_new(4 * MIB, true);
+    CopyJob job = job_of(f);
+    CopyResult result;
+
+    make_hole(f, 512, 1024);
+    f->status_fails = 0;
+    job.all_data = true;
+    job.sparse = 0;
+    g_assert_true(copy_run(&job, &result));
+    g_assert_cmpmem(f->from, f->size, f->to, f->size);
+    g_assert_cmpint(f->reads, ==, 8);
+    fake_free(f);
+}
+
 static void check_salvage(bool out_of_order)
 {
     Fake *f = fake_new(8 * MIB, true);
@@ -634,6 +651,7 @@ int main(int argc, char **argv)
     g_test_add_func("/copier/error/write-out-of-order",
                     test_write_error_out_of_order);
     g_test_add_func("/copier/error/status", test_status_error);
+    g_test_add_func("/copier/all-data", test_all_data);
     g_test_add_func("/copier/salvage", test_salvage);
     g_test_add_func("/copier/salvage-runs", test_salvage_runs);
     g_test_add_func("/copier/salvage-known", test_salvage_known);

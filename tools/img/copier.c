@@ -107,9 +107,10 @@ static bool coroutine_fn copier_next_extent(Copier *c)
 {
     const CopyJob *job = c->job;
     int64_t bytes = job->size - c->pos;
-    int64_t pnum;
+    int64_t pnum = bytes;
     CopyKind kind = COPY_DATA;
-    int ret = job->ops->status(job->opaque, c->pos, bytes, &pnum, &kind);
+    int ret = job->all_data ? 0 : job->ops->status(job->opaque, c->pos, bytes,
+                                                   &pnum, &kind);
 
     while (ret < 0 && job->salvage && bytes > SECTOR) {
         bytes = ROUND_UP(bytes / 2, SECTOR);

@@ -51,7 +51,8 @@ typedef struct CopyLoss {
 /*
  * Source and target: offsets are bytes in the run.  Operations return 0 or
  * -errno, are called in coroutines, several at a time, and only for ranges
- * inside the run; all but status for ranges inside what one status said.
+ * inside the run; all but status for ranges inside what one status said, or
+ * with all_data for any.
  */
 typedef struct CopyOps {
     /*
@@ -87,6 +88,7 @@ typedef struct CopyJob {
     bool use_copy_range;
     bool salvage;           /* unreadable data becomes zero, with a warning */
     int64_t sparse;         /* zeroes that become a hole, bytes; 0: none */
+    bool all_data;          /* so the status is not asked for */
     int64_t cluster;        /* requests end at its multiples; 0: anywhere */
     int64_t rate;           /* bytes a second; 0: any */
     size_t alignment;       /* of buffers */

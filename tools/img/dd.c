@@ -44,7 +44,10 @@ static bool dd_images(const DdArgs *args, CopyImages *images)
     int64_t end = copy_images_length(images);
     int64_t size;
     ImgOpen how = { .flags = BDRV_O_RDWR | BDRV_O_RESIZE };
-    CopyJob job = { .coroutines = COPY_COROUTINES_DEFAULT };
+    CopyJob job = {
+        .coroutines = COPY_COROUTINES_DEFAULT,
+        .all_data = true,
+    };
     CopyResult result;
     bool good;
 
