@@ -174,14 +174,15 @@ int coroutine_fn vpc_allocate(BlockDriverState *bs, uint32_t block,
  * Until a flush has written the BAT without the entry, and another one has made
  * that durable, a power cut may bring the entry back; so the space waits.
  * Punching it at once is safe: the block is to read as zeroes.  But its bitmap,
- * which XenServer's map on the disk may call full, stays so long.
+ * where XenServer's map on the disk may call it full, stays so long; no other,
+ * since what a killed process leaves of it could be anything.
  */
 int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
                            uint32_t entry)
 {
     VpcState *s = bs->opaque;
-    uint32_t kept = vpc_batmap_exists(&s->batmap) ? s->bitmap_size : 0;
     uint64_t start = (uint64_t)entry * VPC_SECTOR;
+    uint32_t kept;
     int ret;
 
     /*
@@ -189,6 +190,8 @@ int coroutine_fn vpc_unmap(BlockDriverState *bs, uint32_t block,
      * the zeroes could come after what was written there then.
      */
     qemu_co_mutex_lock(&s->flush_lock);
+    kept = vpc_batmap_full(s, block) || vpc_batmap_is_dirty(s) ? s->bitmap_size
+                                                               : 0;
     ret = vpc_bat_set(bs, block, VPC_UNALLOCATED, false);
     if (ret == 0) {
         vpc_bitmap_forget(s, block);

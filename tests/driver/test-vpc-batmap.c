@@ -223,6 +223,27 @@ static void test_batmap_unmap_killed(void)
     end(&f);
 }
 
+/* Where the map does not call it full, its bitmap goes at once, as elsewhere. */
+static void test_batmap_unmap_partial(void)
+{
+    Fixture f;
+    BlockBackend *blk;
+    int64_t at;
+
+    begin_full(&f, &xenserver, 3);
+    put_batmap(&f, 0xa0, 0, 0);
+    at = entry_of(&f, 1) * 512ll;
+    blk = open_rw(&f);
+    write_zeroes(blk, BLOCK, 512);
+    assert_flushes(blk);
+    g_assert_cmpint(disk_byte(f.disk, at), ==, 0x7f);
+    write_zeroes(blk, BLOCK, BLOCK);
+    g_assert_cmpint(disk_byte(f.disk, at), ==, 0);
+    blk_unref(blk);
+    assert_batmap(&f, 0xa0, 0);
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -235,5 +256,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/A3-batmap/checksum", test_batmap_checksum);
     g_test_add_func("/vpc/A3-batmap/one-write", test_batmap_one_write);
     g_test_add_func("/vpc/A3-batmap/unmap-killed", test_batmap_unmap_killed);
+    g_test_add_func("/vpc/A3-batmap/unmap-partial", test_batmap_unmap_partial);
     return g_test_run();
 }
