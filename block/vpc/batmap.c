@@ -119,7 +119,7 @@ static int batmap_read_header(BlockDriverState *bs, uint64_t offset,
     return 0;
 }
 
-int vpc_batmap_open(BlockDriverState *bs, uint64_t bat_end, Error **errp)
+static int batmap_open(BlockDriverState *bs, uint64_t bat_end, Error **errp)
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
@@ -137,6 +137,23 @@ int vpc_batmap_open(BlockDriverState *bs, uint64_t bat_end, Error **errp)
         return 0;
     }
     vpc_batmap_close(s);
+    return ret;
+}
+
+/* Only XenServer needs it. */
+int vpc_batmap_open(BlockDriverState *bs, uint64_t bat_end, Error **errp)
+{
+    VpcState *s = bs->opaque;
+    g_autoptr(Error) err = NULL;
+    int ret = batmap_open(bs, bat_end, &err);
+
+    if (ret < 0 && vpc_goes_on(bs)) {
+        vpc_batmap_close(s);
+        s->batmap.header_offset = 0;
+        s->unread = true;
+        return 0;
+    }
+    error_propagate(errp, g_steal_pointer(&err));
     return ret;
 }
 

@@ -288,8 +288,8 @@ int vpc_census_take(BlockDriverState *bs, VpcCensus *c, uint32_t blocks,
     Taking taking = {
         .s = bs->opaque, .census = c, .blocks = blocks, .absent = absent,
     };
-    /* Opened to be salvaged: what other pages name can be read. */
-    bool skip = absent && taking.s->lenient && bdrv_is_read_only(bs);
+    /* What other pages name can be read. */
+    bool skip = absent && vpc_goes_on(bs);
     int ret;
 
     *c = (VpcCensus) {
@@ -301,6 +301,7 @@ int vpc_census_take(BlockDriverState *bs, VpcCensus *c, uint32_t blocks,
     ret = census_walk(bs, vpc_census_entries(taking.s), census_count, &taking,
                       skip ? &taking : NULL);
     if (taking.unread) {
+        taking.s->unread = true;
         warn_report("'%s': %u pages of the block allocation table at offset %"
                     PRIu64 " cannot be read, so their blocks are lost",
                     bs->filename, taking.unread, taking.s->bat.offset);

@@ -86,6 +86,7 @@ int vpc_check(BlockDriverState *bs, BdrvCheckResult *result, BdrvCheckMode fix)
         .file_end = s->file_end,
         /* The part of a sector that a file ends with is a block's, too. */
         .cut_end = s->footer_lost ? s->exact_length : s->file_end,
+        .errors = s->unread,
         .block_bytes = (uint64_t)s->bitmap_size + s->block_size,
         .new_footer = s->footer_offset,
         .moves = g_array_new(false, false, sizeof(VpcMove)),

@@ -62,10 +62,15 @@ static int dynamic_read_header(BlockDriverState *bs, Error **errp)
     }
     ret = bdrv_pread(bs->file, offset, &s->header, sizeof(s->header));
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the dynamic header");
-        return ret;
+        error_setg_errno(&wrong, -ret, "Could not read the dynamic header");
+        if (!vpc_goes_on(bs)) {
+            error_propagate(errp, g_steal_pointer(&wrong));
+            return ret;
+        }
+        s->unread = true;
+        memset(&s->header, 0, sizeof(s->header));
     }
-    if (!vpc_header_valid(&s->header, &wrong)) {
+    if (wrong || !vpc_header_valid(&s->header, &wrong)) {
         ret = dynamic_doubt_header(bs, offset, wrong, errp);
         if (ret < 0) {
             return ret;

@@ -35,8 +35,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Candidate, candidate_clear)
 static int candidate_read(BlockDriverState *bs, uint64_t offset, Candidate *c,
                           Error **errp)
 {
+    VpcState *s = bs->opaque;
     int ret = bdrv_pread(bs->file, offset, &c->footer, sizeof(c->footer));
 
+    if (ret < 0 && vpc_goes_on(bs)) {
+        error_setg_errno(&c->error, -ret, "the footer at offset %" PRIu64
+                         " cannot be read", offset);
+        s->unread = true;
+        return 0;
+    }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read the footer at offset %"
                          PRIu64, offset);

@@ -81,6 +81,7 @@ struct VpcState {
     VpcSizeRule size_rule;
     Error *migration_blocker;
     bool lenient;               /* opened to check, repair or salvage it */
+    bool unread;                /* a part could not be read, for salvage */
     bool repaired;              /* at opening: nothing is given up */
     bool ignore_saved_state;
     char *read_only_reason;     /* what is wrong; NULL: nothing */
@@ -144,6 +145,18 @@ int vpc_reload(BlockDriverState *bs, Error **errp);
  * written to.
  */
 void GCC_FMT_ATTR(2, 3) vpc_refuse_writing(VpcState *s, const char *fmt, ...);
+
+/*
+ * Is it opened to be salvaged, or to be checked only?  Then what cannot be read
+ * of the structures does not keep the rest from being read; s->unread is set.
+ * Plain.
+ */
+static inline bool vpc_goes_on(BlockDriverState *bs)
+{
+    const VpcState *s = bs->opaque;
+
+    return s->lenient && bdrv_is_read_only(bs);
+}
 
 /* Writes the footer at @offset, without a flush.  0 or -errno.  Mixed. */
 int vpc_put_footer(BlockDriverState *bs, uint64_t offset);

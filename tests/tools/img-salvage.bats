@@ -223,14 +223,15 @@ table()
     grep -q 'warning: 524288000000 of 1048576000000 bytes .* 250000 ranges' lost
 }
 
+# v with a sector that cannot be read, whose number follows.
+failing=driver=vpc,file.driver=blkdebug,file.image.driver=file
+failing+=,file.image.filename=v,file.inject-error.0.event=none
+failing+=,file.inject-error.0.iotype=read,file.inject-error.0.sector
+
 # A disk of more than a page of the table, a sector of which cannot be read: the
 # blocks of that page are lost, the others are there.
 @test 'a part of the block allocation table cannot be read' {
     needs vpc blkdebug
-    local failing=driver=vpc,file.driver=blkdebug,file.image.driver=file
-    failing+=,file.image.filename=v,file.inject-error.0.event=none
-    failing+=,file.inject-error.0.iotype=read,file.inject-error.0.sector
-
     "$MINBLK_IMG" create -q -f vpc -o block_size=4096 v 12M
     for i in 0 1 2; do
         "$MINBLK_IO" -f vpc -c "write -P $((i + 1)) $((i * 4))M 4M" v >/dev/null
@@ -254,6 +255,46 @@ table()
         [[ $stderr == *'Could not read the block allocation table at offset 1536: '* ]]
     done
     cmp v before
+}
+
+# Its first and last sector, those of the header, the batmap's header and a sector
+# of it: all of the disk is read, but for data.  A fixed disk has but one footer.
+@test 'another structure cannot be read' {
+    needs vpc blkdebug
+    local options sectors sector
+    while read -r options sectors; do
+        rm -f v
+        "$MINBLK_IMG" create -q -f vpc -o "$options" v 4M
+        "$MINBLK_IO" -f vpc -c 'write -P 7 0 4M' v >/dev/null
+        cp v before
+        for sector in ${sectors}; do
+            [ "$sector" != last ] || sector=$(($(stat -c %s v) / 512 - 1))
+            rm -f r
+            img convert --image-opts "$failing=$sector" -O raw r
+            expect_status 1
+            img convert --salvage --image-opts "$failing=$sector" -O raw r
+            expect_status 0
+            cp .stderr lost
+            if [ "$options,$sector" = subformat=fixed,force_size,0 ]; then
+                expect_lost 0-512
+                reads '-P 7 512 4193792'
+            else
+                expect_lost
+                reads '-P 7 0 4M'
+            fi
+            # What it could not read a check does not call sound, nor repair.
+            for how in '' '-r all' '-r all --dry-run'; do
+                # shellcheck disable=SC2086
+                img check $how --image-opts "$failing=$sector"
+                expect_status 1
+                cmp v before
+            done
+        done
+    done <<'EOF'
+force_size 0 1 2 last
+target=xenserver 0 1 2 4 5 last
+subformat=fixed,force_size 0
+EOF
 }
 
 @test 'a lost dynamic header is that of a known layout, or an error' {
