@@ -3,17 +3,17 @@
 # Targets that could not be finished: create, convert, dd.
 load helpers
 
-# interrupt SIGNAL FILE COMMAND...: sends SIGNAL when COMMAND catches SIGINT and
-# FILE is not empty; the command has to end by it.  A job in the background
-# would ignore SIGINT.
+# interrupt SIGNAL FILE COMMAND...: sends SIGNAL when COMMAND catches SIGINT (not
+# bash, which becomes it) and FILE is not empty; the command has to end by it.  A
+# job in the background would ignore SIGINT.
 interrupt()
 {
     local name=$1 file=$2 job
     shift 2
     env --default-signal=INT,TERM "$@" 2>err &
     job=$!
-    until [ -s "$file" ] && grep -q '^SigCgt:.*[2367abef]$' /proc/$job/status
-    do
+    until [ -s "$file" ] && [ /proc/$job/exe -ef "$1" ] &&
+        grep -q '^SigCgt:.*[2367abef]$' /proc/$job/status; do
         kill -0 $job
         sleep 0.01
     done
