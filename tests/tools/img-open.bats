@@ -357,9 +357,12 @@ With -U it is read all the same, though it may change meanwhile"
     img info -U v
     expect_status 0
     # There is no -U for a writer.
-    img check -r all v
-    expect_status 1
-    [[ $stderr == *'[v]?' ]]
+    for command in 'check -r all v' 'bitmap --add v name'; do
+        # shellcheck disable=SC2086
+        img $command
+        expect_status 1
+        [[ $stderr == *'[v]?' ]]
+    done
     echo quit >&"${HOLDER[1]}"
     wait "$pid"
 }

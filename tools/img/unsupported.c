@@ -60,7 +60,7 @@ static const CmdOption bitmap_options[] = {
 
 static int bitmap_run(int argc, char **argv)
 {
-    UnsupportedArgs args = { 0 };
+    UnsupportedArgs args = { .how.flags = BDRV_O_RDWR };
 
     img_read_options(&args, argc, argv);
     img_fail_if(!args.actions, "Need at least one of --add, --remove, --clear, "
