@@ -44,8 +44,8 @@ patch()
         img check -f vpc $mode v
         expect_status 2
         cmp v before
-        [[ $output != *"'check -r"* ]]
-        [[ $output = *"'convert --salvage'"* ]]
+        [[ $output != *"'check -f vpc -r"* ]]
+        [[ $output = *"'convert -f vpc --salvage'"* ]]
     done
 }
 
@@ -66,11 +66,27 @@ patch()
         # shellcheck disable=SC2086
         img check -f vpc $mode v
         expect_status 2
-        [[ $output != *"'check -r all' "* ]]
-        [[ $output = *"'check -r all --force'"* ]]
+        [[ $output != *"'check -f vpc -r all' "* ]]
+        [[ $output = *"'check -f vpc -r all --force'"* ]]
     done
     img check -f vpc -r all --force v
     expect_status 2
+    img check v
+    expect_status 0
+}
+
+# Without a format it is known by its end, and then not written to.
+@test 'a lost first sector: the next step works as it is printed' {
+    needs vpc
+    "$MINBLK_IMG" create -q -f vpc v 4M
+    "$MINBLK_IO" -f vpc -c 'write -q 0 64k' v
+    dd if=/dev/zero of=v bs=512 count=1 conv=notrunc status=none
+    img check v
+    expect_status 2
+    step=$(sed -n "s/^'\(check .*\)' repairs .*/\1/p" <<<"$output")
+    # shellcheck disable=SC2086
+    img $step v
+    expect_status 0
     img check v
     expect_status 0
 }
@@ -187,8 +203,8 @@ setup_lost_table()
     [[ ${lines[0]} == *'(bytes 0 to 67125247 of the disk cannot be read)' ]]
     grep -q '^67125248 bytes of the disk cannot be read' <<<"$output"
     grep -q '^10 orphaned blocks with 20971520 bytes' <<<"$output"
-    grep -q 'convert --salvage' <<<"$output"
-    grep -q 'check -r all --force' <<<"$output"
+    grep -q 'convert -f vpc --salvage' <<<"$output"
+    grep -q 'check -f vpc -r all --force' <<<"$output"
     same_text sum "$before" "$(md5sum <v)"
 }
 

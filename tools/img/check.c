@@ -172,9 +172,9 @@ static bool check_lost_data(const BdrvCheckResult *result)
     return result->zeroed || result->doubtful;
 }
 
-/* What the guest has lost, and what to do next. */
+/* What the guest has lost, and what to do next, with @option. */
 static void check_print_losses(const BdrvCheckResult *result,
-                               const char *format)
+                               const char *option)
 {
     check_print_bytes(result->unreadable, "cannot be read.");
     check_print_bytes(result->zeroed,
@@ -193,29 +193,29 @@ static void check_print_losses(const BdrvCheckResult *result,
     }
     printf("\nNext steps: copy the file before anything else.\n");
     if (result->fixable & BDRV_FIX_ERRORS) {
-        printf("'check -r all' repairs what needs no guess.\n");
+        printf("'check%s -r all' repairs what needs no guess.\n", option);
     }
     if (result->unreadable ||
         (result->corruptions && !(result->fixable & ~BDRV_FIX_LEAKS))) {
-        /* Probing may refuse what a format was given for. */
-        g_autofree char *with = format
-            ? g_strdup_printf(", with -f %s as here,", format) : g_strdup("");
-
-        printf("'convert --salvage'%s copies what can be read.\n", with);
+        printf("'convert%s --salvage' copies what can be read.\n", option);
     }
     if (result->fixable & BDRV_FIX_FORCE) {
-        printf("'check -r all --force' makes zeroes of what cannot be "
-               "read.\n");
+        printf("'check%s -r all --force' makes zeroes of what cannot be "
+               "read.\n", option);
     }
     if ((result->fixable & BDRV_FIX_LEAKS) && !result->corruptions) {
-        printf("'check -r leaks' frees space that nothing uses%s.\n",
+        printf("'check%s -r leaks' frees space that nothing uses%s.\n", option,
                result->orphaned_data ? ", and erases the orphaned blocks" : "");
     }
 }
 
 static void check_print_human(const BdrvCheckResult *result,
-                              const char *format)
+                              const CheckArgs *args, const char *format)
 {
+    /* Probing may refuse what is damaged, or not let it be written to. */
+    g_autofree char *option = args->how.image_opts
+                                  ? g_strdup("")
+                                  : g_strconcat(" -f ", format, NULL);
     const BlockFragInfo *bfi = &result->bfi;
     bool any = false;
 
@@ -228,7 +228,7 @@ static void check_print_human(const BdrvCheckResult *result,
         "This means waste of disk space, but no harm to data.");
     any |= check_print_count(result->check_errors,
         "internal errors have occurred during the check.");
-    check_print_losses(result, format);
+    check_print_losses(result, option);
     any |= check_lost_data(result);
     if (!any) {
         printf("No errors were found on the image.\n");
@@ -352,7 +352,7 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
     } else if (args->json && !args->quiet) {
         check_print_json(&printer, bdrv_get_format_name(bs));
     } else if (!args->quiet) {
-        check_print_human(&result, args->how.format);
+        check_print_human(&result, args, bdrv_get_format_name(bs));
     }
     if (ret < 0 || result.check_errors) {
         return 1;
