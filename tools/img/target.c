@@ -109,7 +109,8 @@ static void target_leave(bool by_signal)
 {
     bool removed = false;
 
-    if (target_is_unchanged()) {
+    /* A worker may be about to make a file longer that has not changed yet. */
+    if (target_is_unchanged() && !(target_grows && by_signal)) {
         return;
     }
     if (target_grows) {
