@@ -79,6 +79,10 @@ repaired() { "$python" "$here/damaged.py" "$1" "$MINBLK_IMG"; }
     "$python" "$here/damaged-at-random.py" 200 "$MINBLK_IO" "$MINBLK_IMG"
 }
 
+@test "orphans given up at random" {
+    "$python" "$here/orphans-at-random.py" 60 "$MINBLK_IO" "$MINBLK_IMG"
+}
+
 @test "a million damaged entries" {
     "$python" "$here/many-entries.py" "$MINBLK_IMG"
 }
