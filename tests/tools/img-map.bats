@@ -78,7 +78,7 @@ $lost" ]]
     expect_status 1
     [ "${lines[2]}" = '{ "start": 4194304, "length": 2097152, "depth": 0, '\
 '"present": true, "zero": false, "data": true},' ]
-    [[ ${lines[-1]} == *]  && $stderr == *"
+    [[ ${lines[-1]} == *']' && $stderr == *"
 $lost" ]]
     # Where nothing is lost, nothing is wrong.
     img map --start-offset=6M v
