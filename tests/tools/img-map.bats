@@ -80,6 +80,14 @@ $lost" ]]
 '"present": true, "zero": false, "data": true},' ]
     [[ ${lines[-1]} == *']' && $stderr == *"
 $lost" ]]
+    # Not a line each, because a table that is made so may lose millions.
+    "$MINBLK_IMG" create -q -f vpc -o block_size=4k,force_size w 4M
+    for i in {1..256}; do
+        printf '\x7f\xff\xff\0\xff\xff\xff\xff'
+    done | dd of=w bs=1 seek=1536 conv=notrunc status=none
+    img map -f vpc w
+    expect_status 1
+    [ "$(grep -c 'cannot be read' <<<"$stderr")" -eq 101 ]
     # Where nothing is lost, nothing is wrong.
     img map --start-offset=6M v
     expect_status 0

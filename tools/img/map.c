@@ -14,6 +14,9 @@
 #include "common.h"
 #include "minblk/block-extra.h"
 
+/* So many lost ranges are named, because a hostile table may have millions. */
+#define LOST_MAX 100
+
 typedef struct MapArgs {
     ImgOpen how;
     const char *filename;
@@ -37,14 +40,19 @@ static const char *map_word(bool value)
 }
 
 /*
- * A line of the table, or with @json an object and @end; reports what is lost.
- * False, and reported, when the table has no way to show @x.
+ * A line of the table, or with @json an object and @end; reports what is lost,
+ * the ranges of which *@lost counts.  False, and reported, when the table has
+ * no way to show @x.
  */
-static bool map_print_extent(Extent *x, bool json, const char *end)
+static bool map_print_extent(Extent *x, bool json, const char *end,
+                             int64_t *lost)
 {
     MapEntry *e = &x->entry;
 
-    if (x->lost) {
+    *lost += x->lost;
+    if (x->lost && *lost == LOST_MAX + 1) {
+        error_report("More ranges cannot be read; 'check' names all");
+    } else if (x->lost && *lost <= LOST_MAX) {
         error_report("Bytes %" PRId64 " to %" PRId64 " of the disk cannot be "
                      "read: the image is damaged there; 'check' says how",
                      e->start, e->start + e->length - 1);
@@ -121,7 +129,7 @@ static int map_backend(BlockBackend *blk, const MapArgs *args)
     Extent cur = { .entry.start = args->start };
     int64_t end = blk_getlength(blk);
     int64_t offset = args->start;
-    bool lost = false;
+    int64_t lost = 0;
 
     if (end < 0) {
         error_report("Failed to get size for '%s'", args->filename);
@@ -141,19 +149,18 @@ static int map_backend(BlockBackend *blk, const MapArgs *args)
             return 1;
         }
         offset += next.entry.length;
-        lost |= next.lost;
         if (map_goes_on(&cur, &next)) {
             cur.entry.length += next.entry.length;
             continue;
         }
         /* The first one found has none before it. */
         if (cur.entry.length > 0 &&
-            !map_print_extent(&cur, args->json, ",\n")) {
+            !map_print_extent(&cur, args->json, ",\n", &lost)) {
             return 1;
         }
         cur = next;
     }
-    return map_print_extent(&cur, args->json, "]\n") && !lost ? 0 : 1;
+    return map_print_extent(&cur, args->json, "]\n", &lost) && !lost ? 0 : 1;
 }
 
 static const CmdOption map_options[] = {
