@@ -242,6 +242,20 @@ back"
     done
 }
 
+@test 'an interrupt is said in a log that is longer than the target, too' {
+    needs vpc
+    head -c 64k /dev/urandom >src
+    truncate -s 1M log
+    status=0
+    MINBLK_FAULT=any:6:TERM LD_PRELOAD=$MINBLK_FAULT_PRELOAD \
+        ASAN_OPTIONS=verify_asan_link_order=0 \
+        env --default-signal=TERM "$MINBLK_IMG" convert --keep-partial \
+        -f raw -O vpc -o force_size src dst 2>>log || status=$?
+    expect_status 143
+    same_text 'standard error' "$incomplete" "$(tail -c +1048577 log)"
+    cannot_open dst
+}
+
 @test 'an interrupt while a worker writes leaves no image either' {
     needs vpc
     head -c 64k /dev/urandom >src

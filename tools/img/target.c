@@ -104,31 +104,41 @@ static bool target_is_unchanged(void)
              now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec));
 }
 
-/* After an error a file that is not there again is not worth a line. */
+static void target_say(bool by_signal, const char *line)
+{
+    target_print(by_signal ? line_interrupted : line_start);
+    target_print(line);
+}
+
+/*
+ * After an error a file that is not there again is not worth a line.  What is
+ * said comes before a limit of lengths, which is that of a log file, too.
+ */
 static void target_leave(bool by_signal)
 {
-    bool removed = false;
+    bool is_new = target_path && !target_existed;
+    bool removed;
 
     /* A worker may be about to make a file longer that has not changed yet. */
     if (target_is_unchanged() && !(target_grows && by_signal)) {
         return;
     }
     if (target_grows) {
-        /* Before the limit, which is that of a log file, too. */
-        target_print(by_signal ? line_interrupted : line_start);
-        target_print(line_shortened);
+        target_say(by_signal, line_shortened);
         target_limit_length(target_before.st_size);
         if (truncate(target_path, target_before.st_size) == 0) {
             return;
         }
     }
-    if (target_path && !target_existed &&
-        !(target_keep && (target_is_raw || target_spoil()))) {
-        removed = unlink(target_path) == 0;
+    if (!is_new || target_keep) {
+        target_say(by_signal, line_incomplete);
+        if (!is_new || target_is_raw || target_spoil()) {
+            return;
+        }
     }
-    if (!removed || by_signal || target_keep) {
-        target_print(by_signal ? line_interrupted : line_start);
-        target_print(removed ? line_removed : line_incomplete);
+    removed = unlink(target_path) == 0;
+    if (removed ? by_signal || target_keep : !target_keep) {
+        target_say(by_signal, removed ? line_removed : line_incomplete);
     }
 }
 
