@@ -44,8 +44,8 @@ patch()
         img check -f vpc $mode v
         expect_status 2
         cmp v before
-        [[ $output != *"'check -f vpc -r"* ]]
-        [[ $output = *"'convert -f vpc --salvage'"* ]]
+        [[ $output != *"'check -r"* ]]
+        [[ $output = *"'convert --salvage -f vpc'"* ]]
     done
 }
 
@@ -66,8 +66,8 @@ patch()
         # shellcheck disable=SC2086
         img check -f vpc $mode v
         expect_status 2
-        [[ $output != *"'check -f vpc -r all' "* ]]
-        [[ $output = *"'check -f vpc -r all --force'"* ]]
+        [[ $output != *"'check -r all -f vpc' "* ]]
+        [[ $output = *"'check -r all --force -f vpc'"* ]]
     done
     img check -f vpc -r all --force v
     expect_status 2
@@ -203,8 +203,8 @@ setup_lost_table()
     [[ ${lines[0]} == *'(bytes 0 to 67125247 of the disk cannot be read)' ]]
     grep -q '^67125248 bytes of the disk cannot be read' <<<"$output"
     grep -q '^10 orphaned blocks with 20971520 bytes' <<<"$output"
-    grep -q 'convert -f vpc --salvage' <<<"$output"
-    grep -q 'check -f vpc -r all --force' <<<"$output"
+    grep -q 'convert --salvage' <<<"$output"
+    grep -q 'check -r all --force' <<<"$output"
     same_text sum "$before" "$(md5sum <v)"
 }
 

@@ -95,8 +95,8 @@ salvage()
         img check -f vpc $mode v
         expect_status 2
         [[ ${lines[0]} == *'(bytes 1048064 to 2097151 of the disk cannot be read)' ]]
-        [[ $output = *"'convert -f vpc --salvage' copies"* ]]
-        [[ $output != *"'check -f vpc -r"* ]]
+        [[ $output = *"'convert --salvage -f vpc' copies"* ]]
+        [[ $output != *"'check -r"* ]]
         cmp v before
     done
     # It is read-only, whatever else was asked for.
@@ -319,7 +319,7 @@ EOF
             # shellcheck disable=SC2086
             img check -f vpc $how v
             expect_status 2
-            [[ $output == *"'convert -f vpc --salvage' copies what can be \
+            [[ $output == *"'convert --salvage -f vpc' copies what can be \
 read."* ]]
             cmp v before
         done

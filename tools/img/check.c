@@ -193,18 +193,18 @@ static void check_print_losses(const BdrvCheckResult *result,
     }
     printf("\nNext steps: copy the file before anything else.\n");
     if (result->fixable & BDRV_FIX_ERRORS) {
-        printf("'check%s -r all' repairs what needs no guess.\n", option);
+        printf("'check -r all%s' repairs what needs no guess.\n", option);
     }
     if (result->unreadable ||
         (result->corruptions && !(result->fixable & ~BDRV_FIX_LEAKS))) {
-        printf("'convert%s --salvage' copies what can be read.\n", option);
+        printf("'convert --salvage%s' copies what can be read.\n", option);
     }
     if (result->fixable & BDRV_FIX_FORCE) {
-        printf("'check%s -r all --force' makes zeroes of what cannot be "
+        printf("'check -r all --force%s' makes zeroes of what cannot be "
                "read.\n", option);
     }
     if ((result->fixable & BDRV_FIX_LEAKS) && !result->corruptions) {
-        printf("'check%s -r leaks' frees space that nothing uses%s.\n", option,
+        printf("'check -r leaks%s' frees space that nothing uses%s.\n", option,
                result->orphaned_data ? ", and erases the orphaned blocks" : "");
     }
 }
