@@ -132,7 +132,8 @@ static bool print_help(void *member, const CmdOption *option,
 {
     printf("Usage: %s --driver NAME [OPTIONS]...\n"
            "Tests a format driver and prints TAP, a line a property; the "
-           "status is 0 when\nall hold, else 1.\n\n", error_get_progname());
+           "status is 0 when\nall hold, 1 when one does not, 2 for options "
+           "that are wrong.\n\n", error_get_progname());
     cmdline_print_options(main_options);
     printf("\nSuites:\n");
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
