@@ -91,10 +91,11 @@ static bool target_is_unchanged(void)
 {
     struct stat now;
 
-    if (!target_existed) {
-        return target_path ? lstat(target_path, &now) < 0 : !target_touched;
+    if (target_path && !target_existed) {
+        return lstat(target_path, &now) < 0;
     }
-    if (stat(target_path, &now) < 0 || !S_ISREG(now.st_mode)) {
+    if (!target_path || stat(target_path, &now) < 0 ||
+        !S_ISREG(now.st_mode)) {
         return !target_touched;
     }
     return now.st_ino == target_before.st_ino &&
@@ -123,7 +124,7 @@ static void target_leave(bool by_signal)
     if (target_is_unchanged() && !(target_grows && by_signal)) {
         return;
     }
-    if (target_grows) {
+    if (target_path && target_grows) {
         target_say(by_signal, line_shortened);
         target_limit_length(target_before.st_size);
         if (truncate(target_path, target_before.st_size) == 0) {
