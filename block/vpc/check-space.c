@@ -127,8 +127,11 @@ static int lost_is_orphan(VpcCheck *c, uint64_t start, uint64_t *data_bytes)
  */
 static int64_t lost_next_data(VpcCheck *c, uint64_t start, uint64_t end)
 {
-    /* Halves, so that what is skipped is read by one function. */
-    uint64_t bytes = 64 * KiB;
+    /*
+     * Of holes, twice as much each time, because they may be long; of what
+     * holds data a half, so that what is skipped is read by one function.
+     */
+    uint64_t bytes = VPC_SECTOR;
 
     while (start < end) {
         uint64_t to = MIN(start + bytes, end);

@@ -167,6 +167,29 @@ static void test_orphans(void)
     end(&f);
 }
 
+/* Nor is more read for each of many small ones than what it is. */
+static void test_small_orphans(void)
+{
+    static const VhdSpec small = { .size = 1 * MiB, .block_size = 512 };
+    g_autofree char *lines = NULL;
+    unsigned requests;
+    int ret;
+    Fixture f;
+
+    begin(&f, &small);
+    for (unsigned i = 0; i < 1000; i++) {
+        vhd_add_block(f.disk, &f.image, i, 0, 1, 0x11);
+        vhd_set_entry(f.disk, &f.image, i, VPC_UNALLOCATED);
+    }
+    vhd_finish(f.disk, &f.image);
+    requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS);
+    lines = check_lines(&f, 0, NULL, &ret);
+    g_assert_nonnull(strstr(lines, "lost space is 1000 orphaned blocks"));
+    requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS) - requests;
+    g_assert_cmpint(requests, <, 8000);
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -175,5 +198,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc-large/holes", test_holes);
     g_test_add_func("/vpc-large/allocate", test_allocate);
     g_test_add_func("/vpc-large/orphans", test_orphans);
+    g_test_add_func("/vpc-large/small-orphans", test_small_orphans);
     return g_test_run();
 }
