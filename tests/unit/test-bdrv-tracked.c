@@ -255,6 +255,47 @@ static void test_end_moves(void)
     }
 }
 
+/*
+ * With direct I/O the end is written through the page cache: not while others
+ * write beside it, and none of them while it is written.
+ */
+static void test_end_alone(void)
+{
+    unsigned beside = 0;
+
+    for (int round = 0; round < 200; round++) {
+        bool truncate = round % 2;
+        FakeDisk *d = fake_file_new(5000);
+        int left = 1;
+        Job before = { d, 0, 512, false }, after = { d, 1024, 512, false };
+        Change end = { d, 4900, truncate ? 0 : 200, 1, &left };
+        FakeOp op = truncate ? FAKE_TRUNCATE : FAKE_TAIL;
+
+        d->limits.request_alignment = 512;
+        d->slow = true;
+        fake_use_tail(d);
+        fake_open(d, BDRV_O_RDWR);
+        job_start(&before);
+        change_start(&end);
+        g_assert_cmpint(fake_count(d, op), ==, 0);
+        before.end = true;
+        qemu_coroutine_enter(before.co);
+        while (!fake_count(d, op)) {
+            aio_poll(qemu_get_current_aio_context(), true);
+        }
+        job_start(&after);
+        /* Unless that was quick. */
+        beside += left;
+        g_assert_true(!left || !after.runs);
+        while (left || !after.runs) {
+            aio_poll(qemu_get_current_aio_context(), true);
+        }
+        job_end(&after);
+        fake_close(d);
+    }
+    g_assert_cmpuint(beside, >, 10);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -265,5 +306,6 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-tracked/no-starving", test_no_starving);
     g_test_add_func("/bdrv-tracked/many", test_many);
     g_test_add_func("/bdrv-tracked/end-moves", test_end_moves);
+    g_test_add_func("/bdrv-tracked/end-alone", test_end_alone);
     return g_test_run();
 }

@@ -17,6 +17,7 @@
 #include "block/core/request/request.h"
 #include "minblk/block-extra.h"
 #include "qapi/error.h"
+#include "qemu/units.h"
 
 /* ---- a write from begin to end ----------------------------------------- */
 
@@ -46,6 +47,22 @@ static int64_t file_length(BlockDriverState *bs)
 }
 
 /*
+ * The page cache holds files by folios, which may have so many bytes, aligned
+ * to them.  With direct I/O the file's end is written through it, and a folio
+ * that is dirty while others write to the disk beside it would overwrite that
+ * later.
+ */
+#define FOLIO_MAX (2 * MiB)
+
+int64_t bdrv_end_align(BlockDriverState *bs)
+{
+    int64_t align = bs->bl.request_alignment;
+
+    return align > 1 && bs->drv->bdrv_co_pwritev_tail ? MAX(align, FOLIO_MAX)
+                                                      : align;
+}
+
+/*
  * The end of the file matters only to a write whose last block is not whole: it
  * would be written whole and cut back, and whatever another request appended in
  * between would be cut off, too.  It may be moved while the write waits.
@@ -61,7 +78,8 @@ static void mark_write(BdrvChange *w, BdrvRequestFlags flags)
             (end & (align - 1)) && (ROUND_UP(end, align) > file_length(w->bs) ||
                                     bdrv_end_in_motion(w->bs));
 
-        bdrv_mark_request_serialising(req, align, to_end);
+        bdrv_mark_request_serialising(
+            req, to_end ? bdrv_end_align(w->bs) : align, to_end);
     } else if (flags & BDRV_REQ_SERIALISING) {
         bdrv_mark_request_serialising(req, align, false);
     }

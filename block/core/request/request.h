@@ -83,6 +83,11 @@ void bdrv_tracked_request_end(BdrvTrackedRequest *req);
 void bdrv_mark_request_serialising(BdrvTrackedRequest *req, uint64_t align,
                                    bool to_end);
 /*
+ * To what requests that write or move the file's end are rounded out, in bytes.
+ * Plain.
+ */
+int64_t bdrv_end_align(BlockDriverState *bs);
+/*
  * Waits until no request runs that overlaps @req where either is serialising;
  * those that wait themselves do not count, unless they have been overtaken too
  * often.  Then @req runs, until its end.

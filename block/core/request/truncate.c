@@ -168,7 +168,7 @@ int coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t offset, bool exact,
 
         w.req.offset = MIN(start, offset);
         bdrv_mark_request_serialising(
-            &w.req, MAX(w.bs->bl.request_alignment, BDRV_SECTOR_SIZE), true);
+            &w.req, MAX(bdrv_end_align(w.bs), (int64_t)BDRV_SECTOR_SIZE), true);
     } while (bdrv_wait_for_conflict(&w.req));
     ret = resize(&w, offset, exact, prealloc, errp);
     return bdrv_change_end(&w, ret);
