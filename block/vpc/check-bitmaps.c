@@ -91,6 +91,19 @@ static uint32_t bitmaps_next(const uint8_t *bits, uint32_t i, uint32_t sectors,
     return i;
 }
 
+/* The sector of the data at @data where a hole that has sector @i ends, or @i. */
+static uint32_t bitmaps_skip_hole(VpcCheck *c, uint64_t data, uint32_t i,
+                                  uint32_t sectors)
+{
+    int64_t pnum = 0;
+    int ret = bdrv_block_status(c->bs->file->bs,
+                                data + (uint64_t)i * VPC_SECTOR,
+                                (int64_t)(sectors - i) * VPC_SECTOR, &pnum,
+                                NULL, NULL);
+
+    return ret >= 0 && (ret & BDRV_BLOCK_ZERO) ? i + pnum / VPC_SECTOR : i;
+}
+
 /*
  * Sectors whose bits are clear should be zero in the file, because programs
  * that do not look at the bitmap show them to the guest.
@@ -116,6 +129,12 @@ static void bitmaps_check_block(VpcCheck *c, uint32_t block, uint32_t entry,
     bitmaps_clear_batmap_bit(c, block, entry);
     ret = VPC_CONTENT_ZERO;
     while (clear < sectors && ret == VPC_CONTENT_ZERO) {
+        /* A bitmap may have millions of runs beside a block that is a hole. */
+        set = bitmaps_skip_hole(c, data, clear, sectors);
+        if (set > clear) {
+            clear = bitmaps_next(bits, set, sectors, false);
+            continue;
+        }
         set = bitmaps_next(bits, clear, sectors, true);
         ret = vpc_space_content(c->bs, data + (uint64_t)clear * VPC_SECTOR,
                                 data + (uint64_t)set * VPC_SECTOR);

@@ -167,6 +167,30 @@ static void test_orphans(void)
     end(&f);
 }
 
+/* Nor do the runs of a bitmap count where its block is a hole. */
+static void test_many_runs(void)
+{
+    static const VhdSpec large = { .size = 8 * GiB, .block_size = 1 * GiB };
+    uint8_t bits[256 * KiB];
+    g_autofree char *lines = NULL;
+    unsigned requests;
+    int ret;
+    Fixture f;
+
+    memset(bits, 0x55, sizeof(bits));
+    begin(&f, &large);
+    mem_disk_write(f.disk, f.image.end, bits, sizeof(bits));
+    vhd_set_entry(f.disk, &f.image, 1, f.image.end / VPC_SECTOR);
+    f.image.end += sizeof(bits) + 1 * GiB;
+    vhd_finish(f.disk, &f.image);
+    requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS);
+    lines = check_lines(&f, 0, NULL, &ret);
+    g_assert_cmpstr(lines, ==, "");
+    requests = reads_of(&f) + mem_disk_count(f.disk, MEM_STATUS) - requests;
+    g_assert_cmpint(requests, <, 500);
+    end(&f);
+}
+
 /* Nor is more read for each of many small ones than what it is. */
 static void test_small_orphans(void)
 {
@@ -198,6 +222,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc-large/holes", test_holes);
     g_test_add_func("/vpc-large/allocate", test_allocate);
     g_test_add_func("/vpc-large/orphans", test_orphans);
+    g_test_add_func("/vpc-large/many-runs", test_many_runs);
     g_test_add_func("/vpc-large/small-orphans", test_small_orphans);
     return g_test_run();
 }
