@@ -91,7 +91,7 @@ static uint32_t bitmaps_next(const uint8_t *bits, uint32_t i, uint32_t sectors,
     return i;
 }
 
-/* The sector of the data at @data where a hole that has sector @i ends, or @i. */
+/* Of a block at @data: the sector where a hole that has @i ends, or @i. */
 static uint32_t bitmaps_skip_hole(VpcCheck *c, uint64_t data, uint32_t i,
                                   uint32_t sectors)
 {
