@@ -237,15 +237,23 @@ static int lost_find_orphans(VpcCheck *c, uint64_t start, uint64_t end,
 
 /* ---- the file ----------------------------------------------------------- */
 
-/* Windows pads a BAT with ones to a page: where they end, or @start. */
+/*
+ * Windows pads a BAT with ones to a page: where they end, or @start; UINT64_MAX
+ * where ones go on after it: then nothing says where a block begins, of which
+ * bitmap and data may be ones, too.
+ */
 static uint64_t lost_after_padding(VpcCheck *c, uint64_t start, uint64_t end)
 {
-    uint8_t buf[VPC_PAGE];
+    uint8_t buf[VPC_PAGE + VPC_SECTOR];
     uint64_t bytes = -start % VPC_PAGE;
+    uint64_t more = MIN(bytes + VPC_SECTOR, end - start);
 
-    return start + bytes <= end &&
-           bdrv_pread(c->bs->file, start, buf, bytes) >= 0 &&
-           vpc_is_padding(buf, bytes) ? start + bytes : start;
+    if (more < bytes || bdrv_pread(c->bs->file, start, buf, more) < 0 ||
+        !vpc_is_padding(buf, bytes)) {
+        return start;
+    }
+    return more > bytes && vpc_is_padding(buf, more) ? UINT64_MAX
+                                                     : start + bytes;
 }
 
 /*
@@ -264,7 +272,11 @@ static void lost_check_gap(VpcCheck *c, uint64_t start, uint64_t end,
     }
     if (end - start >= c->block_bytes) {
         start = structure ? lost_after_padding(c, start, end) : start;
-        ret = lost_find_orphans(c, start, end, &o);
+        if (start == UINT64_MAX) {
+            o.others = o.window.end ? o.window.start : UINT64_MAX;
+        } else {
+            ret = lost_find_orphans(c, start, end, &o);
+        }
     } else if (o.window.end) {
         ret = vpc_space_content(c->bs, o.window.start, o.window.end);
         o.others = ret == VPC_CONTENT_DATA ? start : UINT64_MAX;

@@ -81,6 +81,9 @@ repaired() { "$python" "$here/damaged.py" "$1" "$MINBLK_IMG"; }
 
 @test "orphans given up at random" {
     "$python" "$here/orphans-at-random.py" 60 "$MINBLK_IO" "$MINBLK_IMG"
+    # A block of ones after the table, like what pads one.
+    "$python" "$here/orphans-at-random.py" 1 "$MINBLK_IO" "$MINBLK_IMG" \
+        1616213626
 }
 
 @test "a million damaged entries" {
