@@ -328,12 +328,35 @@ static void lost_check_end(VpcCheck *c, uint64_t start, uint64_t end)
     lost_report(c, &o, end);
     if (c->findings->len == found) {
         vpc_found_lost(c, VPC_REPAIR_ZEROES, start, end, 0, 0);
-        c->lost_end = start;
+        c->lost_end = (VpcRange) { start, end };
     } else if (o.others == UINT64_MAX && c->orphan_repair &&
                !(c->fix & BDRV_FIX_ERRORS)) {
         g_array_set_size(c->lost, given);
-        c->lost_end = start;
+        c->lost_end = (VpcRange) { start, end };
     }
+}
+
+/*
+ * Of what stands before a footer that follows at some distance what ends at
+ * @end: ZERO if it is what programs leave there, DATA, or -errno.
+ */
+static int lost_before_footer(VpcCheck *c, uint64_t end)
+{
+    VpcState *s = c->bs->opaque;
+    uint64_t start = vpc_layout_footer(end), bytes = s->footer_offset - start;
+    uint8_t buf[2 * VPC_PAGE];
+    int ret;
+
+    if (!vpc_layout_footer_is_near(end, c->census.starts->len > 0,
+                                   s->footer_offset)) {
+        return VPC_CONTENT_DATA;
+    }
+    ret = bdrv_pread(c->bs->file, start, buf, bytes);
+    if (ret < 0) {
+        return ret;
+    }
+    return vpc_is_padding(buf, bytes) || buffer_is_zero(buf, bytes)
+           ? VPC_CONTENT_ZERO : VPC_CONTENT_DATA;
 }
 
 /* Space after the last block or structure, which ends at @end. */
@@ -341,31 +364,24 @@ static void lost_check_rest(VpcCheck *c, uint64_t end)
 {
     VpcState *s = c->bs->opaque;
     uint64_t start = vpc_layout_footer(end);
-    /* A second footer at the end of a longer file is none of it. */
-    uint64_t rest_end = s->footer_lost ? s->file_length
-                        : s->footer_offset > start ? s->footer_offset
-                        : s->file_length - VPC_SECTOR;
-    uint8_t buf[2 * VPC_PAGE];
+    uint64_t rest_end = s->file_length;
     bool last_is_free;
-    int content = VPC_CONTENT_DATA;
+    int content;
 
     if (!s->file_grows_zeroed || start >= s->exact_length) {
         return;                 /* a device: the rest may hold anything */
     }
     if (s->footer_lost) {
         content = vpc_content_after(c->bs, end, &last_is_free);
-    } else if (s->footer_offset <= start) {
-        content = lost_after_footer(c, start);
-        /* An earlier one stands in the room of a locator. */
-        start = s->footer_offset == start ? vpc_layout_after_footer(start)
-                                          : start;
-    } else if (vpc_layout_footer_is_near(end, c->census.starts->len > 0,
-                                         rest_end)) {
-        content = bdrv_pread(c->bs->file, start, buf, rest_end - start);
-        if (content >= 0) {
-            content = vpc_is_padding(buf, rest_end - start) ||
-                      buffer_is_zero(buf, rest_end - start)
-                      ? VPC_CONTENT_ZERO : VPC_CONTENT_DATA;
+    } else {
+        rest_end -= VPC_SECTOR;
+        content = lost_after_footer(c, MAX(start, s->footer_offset));
+        if (s->footer_offset == start) {
+            start = vpc_layout_after_footer(start);
+        } else if (s->footer_offset > start && content == VPC_CONTENT_ZERO) {
+            /* What a longer file holds after its footer is none of it. */
+            rest_end = s->footer_offset;
+            content = lost_before_footer(c, end);
         }
     }
     if (content < 0) {

@@ -121,7 +121,8 @@ typedef struct VpcCheck {
 
     GArray *lost;               /* VpcRange, ascending: what a repair of lost
                                    space gives up, inside of the file */
-    uint64_t lost_end;          /* and from there on all of it; 0: nothing */
+    VpcRange lost_end;          /* and that all after the last block; empty:
+                                   nothing */
     bool lost_data;             /* not all space that is lost is zero */
     VpcRepair orphan_repair;    /* of orphans: that, or NOTHING */
 } VpcCheck;

@@ -304,19 +304,23 @@ int vpc_repair_errors(const VpcCheck *c)
 
 /* ---- lost space --------------------------------------------------------- */
 
-/* All that lies after the last block goes with the end of the file. */
+/*
+ * All that lies after the last block goes with the end of the file, but what a
+ * longer file holds after its image.
+ */
 static int repair_lost_end(const VpcCheck *c)
 {
     VpcState *s = c->bs->opaque;
     uint64_t footer = vpc_layout_footer(c->data_end);
     uint64_t end = vpc_layout_after_footer(footer);
-    int ret = repair_flush(c, vpc_put_footer(c->bs, footer));
+    int ret = vpc_space_content(c->bs, c->lost_end.end, s->exact_length);
+    bool cut = ret != VPC_CONTENT_DATA;
 
-    if (ret == 0 && bdrv_truncate(c->bs->file, end, true, PREALLOC_MODE_OFF,
-                                  NULL) < 0) {
-        /* A device, which cannot be cut, keeps its old footer as well. */
-        ret = repair_zero(c, end, s->footer_offset == footer
-                          ? s->file_length - VPC_SECTOR : s->footer_offset);
+    ret = ret < 0 ? ret : repair_flush(c, vpc_put_footer(c->bs, footer));
+    if (ret == 0 && (!cut || bdrv_truncate(c->bs->file, end, true,
+                                           PREALLOC_MODE_OFF, NULL) < 0)) {
+        /* What cannot be cut, as a device, keeps its old footer as well. */
+        ret = repair_zero(c, end, c->lost_end.end);
     }
     return ret;
 }
@@ -332,7 +336,7 @@ int vpc_repair_leaks(const VpcCheck *c)
             ret = repair_zero(c, lost.start, lost.end);
         }
     }
-    if (ret >= 0 && c->lost_end) {
+    if (ret >= 0 && c->lost_end.end) {
         ret = repair_lost_end(c);
     }
     return repair_flush(c, ret);

@@ -179,6 +179,43 @@ static void test_second_footer_stays(void)
     end(&f);
 }
 
+/*
+ * What a longer file holds after its image stays, whether a second footer ends
+ * it or not; only without one an orphan before the image's footer is its end.
+ */
+static void test_rest_stays(void)
+{
+    const VhdSpec spec = { .size = 4 * 4096, .block_size = 4096 };
+
+    for (int ends = 0; ends < 2; ends++) {
+        int64_t footer, length;
+        Fixture f;
+
+        begin(&f, &spec);
+        f.image.end = 2560;     /* so that a page ends with the footer */
+        vhd_add_block(f.disk, &f.image, 0, 0, 8, 0x11);
+        vhd_add_block(f.disk, &f.image, 1, 0, 8, 0xdd);
+        vhd_set_entry(f.disk, &f.image, 1, VPC_UNALLOCATED);
+        vhd_finish(f.disk, &f.image);
+        footer = f.image.end;
+        g_assert_cmpint(footer % 4096, ==, 4096 - 512);
+        length = footer + 4096;
+        mem_disk_set_length(f.disk, length);
+        disk_flip(f.disk, footer + 1024, 0x5e);
+        if (ends) {
+            mem_disk_write(f.disk, length - 512, &f.image.footer, 512);
+        }
+        g_free(check_lines(&f, BDRV_FIX_LEAKS, NULL, NULL));
+        g_assert_cmpint(mem_disk_length(f.disk), ==, length);
+        g_assert_cmphex(disk_byte(f.disk, footer + 1024), ==, 0x5e);
+        g_assert_cmphex(disk_byte(f.disk, footer - 512), ==, 0);
+        if (!ends) {
+            assert_sound(&f);
+        }
+        end(&f);
+    }
+}
+
 /* As minblk writes it, also where the bitmap is longer than a page. */
 static void test_orphan_of_32_mib(void)
 {
@@ -283,5 +320,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/repair/bitmap-alone", test_bitmap_alone);
     g_test_add_func("/vpc/repair/32-mib", test_orphan_of_32_mib);
     g_test_add_func("/vpc/repair/second-footer", test_second_footer_stays);
+    g_test_add_func("/vpc/repair/rest-stays", test_rest_stays);
     return g_test_run();
 }
