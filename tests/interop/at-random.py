@@ -92,11 +92,7 @@ def try_one(seed, io, img):
 
 
 def main(count, io, img):
-    for seed in range(int(count)):
-        try:
-            try_one(seed, io, img)
-        except SystemExit as why:
-            sys.exit('seed %d: %s' % (seed, why))
+    foreign.try_seeds(range(int(count)), lambda seed: try_one(seed, io, img))
 
 
 if __name__ == '__main__':

@@ -15,7 +15,6 @@ The damage knows the structures, and most of it has right checksums.  Whatever
     be checked again and written to.
 """
 import json
-import os
 import random
 import subprocess
 import sys
@@ -294,14 +293,9 @@ def try_one(seed, io, img):
 
 
 def main(count, io, img, seed=None):
-    repaired = 0
-    for _ in range(int(count)):
-        number = int(seed or int.from_bytes(os.urandom(4), 'big'))
-        try:
-            repaired += try_one(number, io, img)
-        except SystemExit as why:
-            sys.exit('seed %d: %s' % (number, why))
-    if not repaired and not seed:
+    repaired = foreign.try_seeds(foreign.random_seeds(count, seed),
+                                 lambda seed: try_one(seed, io, img))
+    if not any(repaired) and not seed:
         sys.exit('no image could be repaired')
 
 

@@ -12,6 +12,7 @@ a set bit in the same byte for set (LIBVHDI-1).  Both read rightly all the same,
 since what lies under a clear bit is zero in what programs write; images where
 it is not are left out here, and are in harness/test-layouts.py.
 """
+import os
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,23 @@ def write_to(program, disk, todo):
             content[offset:offset + size] = bytes([pattern]) * size
     run(*args, '-c', 'flush', IMAGE)
     return content, either
+
+
+def random_seeds(count, seed=None):
+    """@count random numbers, or @seed that often."""
+    return [int(seed or int.from_bytes(os.urandom(4), 'big'))
+            for _ in range(int(count))]
+
+
+def try_seeds(seeds, function):
+    """What @function returns for each; the exit names the one that failed."""
+    results = []
+    for seed in seeds:
+        try:
+            results.append(function(seed))
+        except SystemExit as why:
+            sys.exit('seed %d: %s' % (seed, why))
+    return results
 
 
 def settle(content, either, read):

@@ -13,7 +13,6 @@ footers, and other bytes, of which nothing says what they are.  Whether
     and neither changes anything;
   - the image is written to without a word afterwards, and has no corruption.
 """
-import os
 import random
 import subprocess
 import sys
@@ -118,12 +117,8 @@ def try_one(seed, io, img):
 
 
 def main(count, io, img, seed=None):
-    for _ in range(int(count)):
-        number = int(seed or int.from_bytes(os.urandom(4), 'big'))
-        try:
-            try_one(number, io, img)
-        except SystemExit as why:
-            sys.exit('seed %d: %s' % (number, why))
+    foreign.try_seeds(foreign.random_seeds(count, seed),
+                      lambda seed: try_one(seed, io, img))
 
 
 if __name__ == '__main__':
