@@ -254,6 +254,10 @@ static int census_count(void *opaque, uint32_t block, uint32_t count,
         }
         return 0;
     }
+    if (counted < count && fault != VPC_FAULT_NONE && fault != VPC_FAULT_OVER) {
+        c->first_beyond = c->beyond ? c->first_beyond : block + counted;
+        c->beyond += count - counted;
+    }
     if (counted && fault == VPC_FAULT_TRUNCATED) {
         c->first_truncated = c->truncated ? c->first_truncated : block;
         c->truncated += counted;

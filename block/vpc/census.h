@@ -49,6 +49,8 @@ typedef struct VpcCensus {
     uint64_t allocated;         /* of the disk's: whole, not shared */
     uint64_t misplaced;         /* entries that are OUTSIDE, OVER or INTO */
     uint64_t truncated;
+    uint64_t beyond;            /* damaged entries of blocks behind the disk,
+                                   but those that are OVER */
     uint64_t fragmented;        /* that do not follow their predecessor */
     uint64_t end;               /* of the last whole block, bytes */
     uint64_t kept_end;          /* of the last one that may stay in its place */
@@ -56,6 +58,7 @@ typedef struct VpcCensus {
     uint32_t first_misplaced;   /* block of the first misplaced entry */
     uint32_t first_misplaced_entry; /* its value */
     uint32_t first_truncated;   /* block of the first truncated entry */
+    uint32_t first_beyond;      /* block of the first one that is beyond */
     bool aligned;               /* all data begins at multiples of 4 KiB */
     uint64_t previous;          /* bytes: the block met before */
     GArray *starts;             /* uint32_t: entries with a place, sorted */
@@ -67,7 +70,8 @@ typedef void VpcAbsent(VpcState *s, uint32_t block, uint32_t count,
 
 /*
  * Reads the BAT once, validates each entry, and sorts those with a place.  Of
- * the blocks from @blocks on only sound ones matter, whose space is not free.
+ * the blocks from @blocks on only the space of sound ones is not free; damaged
+ * ones are counted apart.
  * @absent, if not NULL, is called for runs of entries that name no block.
  * With @absent in an image that is opened to be salvaged, pages that cannot be
  * read are left out, with a warning; their blocks cannot be read then.

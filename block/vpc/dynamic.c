@@ -226,6 +226,13 @@ static void dynamic_report_census(VpcState *s)
                            "file, the first is block %" PRIu32,
                            census->truncated, census->first_truncated);
     }
+    /* As the file grows they would come to name whole blocks in new ones. */
+    if (census->beyond) {
+        vpc_refuse_writing(s, "%" PRIu64 " entries of the block allocation "
+                           "table behind the end of the disk name no whole "
+                           "block, the first is that of block %" PRIu32,
+                           census->beyond, census->first_beyond);
+    }
     if (census->shared->len) {
         vpc_refuse_writing(s, "%u blocks overlap each other, the first "
                            "of them at sector 0x%08" PRIx32,

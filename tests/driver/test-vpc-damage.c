@@ -70,6 +70,33 @@ static void test_table_longer_than_file(void)
     end(&f);
 }
 
+/*
+ * Entries of blocks that only programs which go by current_size have: a block
+ * that is put where they point later would be shared with them.
+ */
+static void test_entries_behind_disk(void)
+{
+    static const VhdSpec spec = {
+        .size = 10 * BLOCK, .creator = "vpc ", .geometry = { 16, 4, 4 },
+    };
+    /* In the file, but not all of it; outside. */
+    static const uint32_t damaged[] = { 4, 0x20, 0xfffffffe };
+    Fixture f;
+
+    for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
+        begin(&f, &spec);
+        f.image.end += 4 * VPC_SECTOR;
+        vhd_finish(f.disk, &f.image);
+        /* Over the header they are in nobody's way. */
+        vhd_set_entry(f.disk, &f.image, 9, 0);
+        blk_unref(open_rw(&f));
+        vhd_set_entry(f.disk, &f.image, 9, damaged[i]);
+        assert_read_only(&f, "behind the end of the disk name no whole block, "
+                         "the first is that of block 9");
+        end(&f);
+    }
+}
+
 static void test_s9_block_of_2_gib(void)
 {
     Fixture f;
@@ -372,6 +399,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S10-table", test_s10_table_larger_than_file);
     g_test_add_func("/vpc/table-longer-than-file",
                     test_table_longer_than_file);
+    g_test_add_func("/vpc/entries-behind-disk", test_entries_behind_disk);
     g_test_add_func("/vpc/entries-without-measure",
                     test_entries_without_measure);
     g_test_add_func("/vpc/S14-type", test_s14_type);
