@@ -91,19 +91,6 @@ static uint32_t bitmaps_next(const uint8_t *bits, uint32_t i, uint32_t sectors,
     return i;
 }
 
-/* Of a block at @data: the sector where a hole that has @i ends, or @i. */
-static uint32_t bitmaps_skip_hole(VpcCheck *c, uint64_t data, uint32_t i,
-                                  uint32_t sectors)
-{
-    int64_t pnum = 0;
-    int ret = bdrv_block_status(c->bs->file->bs,
-                                data + (uint64_t)i * VPC_SECTOR,
-                                (int64_t)(sectors - i) * VPC_SECTOR, &pnum,
-                                NULL, NULL);
-
-    return ret >= 0 && (ret & BDRV_BLOCK_ZERO) ? i + pnum / VPC_SECTOR : i;
-}
-
 /*
  * Sectors whose bits are clear should be zero in the file, because programs
  * that do not look at the bitmap show them to the guest.
@@ -114,7 +101,8 @@ static void bitmaps_check_block(VpcCheck *c, uint32_t block, uint32_t entry,
     VpcState *s = c->bs->opaque;
     uint64_t data = vpc_data_offset(s, entry);
     uint32_t sectors = vpc_sectors_of(s, block);
-    uint32_t clear, set;
+    uint64_t end = data + (uint64_t)sectors * VPC_SECTOR, data_end = 0;
+    uint32_t clear;
     int ret = bdrv_pread(c->bs->file, (uint64_t)entry * VPC_SECTOR, bits,
                          s->bitmap_size);
 
@@ -129,16 +117,20 @@ static void bitmaps_check_block(VpcCheck *c, uint32_t block, uint32_t entry,
     bitmaps_clear_batmap_bit(c, block, entry);
     ret = VPC_CONTENT_ZERO;
     while (clear < sectors && ret == VPC_CONTENT_ZERO) {
-        /* A bitmap may have millions of runs beside a block that is a hole. */
-        set = bitmaps_skip_hole(c, data, clear, sectors);
-        if (set > clear) {
-            clear = bitmaps_next(bits, set, sectors, false);
-            continue;
+        uint64_t at = data + (uint64_t)clear * VPC_SECTOR;
+        uint32_t next;
+
+        /* A bitmap may have a million runs, the block but a few extents. */
+        if (at >= data_end &&
+            !vpc_space_extent(c->bs, at, end, &data_end) &&
+            data_end - at >= VPC_SECTOR) {
+            next = (data_end - data) / VPC_SECTOR;
+        } else {
+            next = bitmaps_next(bits, clear, sectors, true);
+            ret = vpc_space_content_in(c->bs, at, data +
+                                       (uint64_t)next * VPC_SECTOR, &data_end);
         }
-        set = bitmaps_next(bits, clear, sectors, true);
-        ret = vpc_space_content(c->bs, data + (uint64_t)clear * VPC_SECTOR,
-                                data + (uint64_t)set * VPC_SECTOR);
-        clear = bitmaps_next(bits, set, sectors, false);
+        clear = bitmaps_next(bits, next, sectors, false);
     }
     if (ret < 0) {
         c->errors++;

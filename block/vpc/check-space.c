@@ -78,33 +78,27 @@ static int lost_is_orphan(VpcCheck *c, uint64_t start, uint64_t *data_bytes)
     VpcState *s = c->bs->opaque;
     g_autofree uint8_t *bits = g_malloc(s->bitmap_size);
     g_autofree uint8_t *buf = g_malloc(64 * KiB);
-    uint64_t bytes = 0, step = 64 * KiB;
-    int64_t n;
+    uint64_t at = start + s->bitmap_size, end = start + c->block_bytes;
+    uint64_t bytes = 0, data_end = 0, n;
     int ret = bdrv_pread(c->bs->file, start, bits, s->bitmap_size);
 
     if (ret >= 0 && !lost_is_bitmap(s, bits)) {
         return 0;
     }
-    for (uint64_t at = 0; at < s->block_size && ret >= 0; at += n) {
-        n = MIN(s->block_size - at, step);
-        ret = vpc_space_content(c->bs, start + s->bitmap_size + at,
-                                start + s->bitmap_size + at + n);
-        if (ret <= (int)VPC_CONTENT_ZERO) {
+    for (; at < end && ret >= 0; at += n) {
+        if (at >= data_end && !vpc_space_extent(c->bs, at, end, &data_end) &&
+            data_end - at >= VPC_SECTOR) {
             /* A block of GiB may be all but a hole. */
-            step = MIN(step * 2, 1 * GiB);
+            n = QEMU_ALIGN_DOWN(data_end - at, VPC_SECTOR);
             continue;
         }
-        step = 64 * KiB;
-        if (n > (int64_t)step) {
-            n = 0;              /* look again, by pieces */
-            continue;
-        }
-        ret = bdrv_pread(c->bs->file, start + s->bitmap_size + at, buf, n);
-        for (int64_t i = 0; i < n && ret >= 0; i += VPC_SECTOR) {
-            uint64_t data = lost_count_data(buf + i,
-                                            MIN(n - i, VPC_SECTOR));
+        n = MIN(ROUND_UP(data_end - at, VPC_SECTOR), MIN(end - at, 64 * KiB));
+        ret = bdrv_pread(c->bs->file, at, buf, n);
+        for (uint64_t i = 0; i < n && ret >= 0; i += VPC_SECTOR) {
+            uint64_t data = lost_count_data(buf + i, VPC_SECTOR);
 
-            if (data && !vpc_bit(bits, (at + i) / VPC_SECTOR)) {
+            if (data && !vpc_bit(bits, (at - start - s->bitmap_size + i) /
+                                       VPC_SECTOR)) {
                 return 0;
             }
             bytes += data;

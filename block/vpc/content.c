@@ -36,34 +36,48 @@ bool vpc_is_padding(const uint8_t *buf, uint64_t bytes)
     return bytes && buf[0] == 0xff && memcmp(buf, buf + 1, bytes - 1) == 0;
 }
 
-int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end)
+bool vpc_space_extent(BlockDriverState *bs, uint64_t start, uint64_t end,
+                      uint64_t *extent_end)
+{
+    int64_t pnum = 0;
+    int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum, NULL,
+                                NULL);
+    bool known = ret >= 0 && pnum > 0;
+
+    *extent_end = known ? start + pnum : end;
+    return !known || !(ret & BDRV_BLOCK_ZERO);
+}
+
+int vpc_space_content_in(BlockDriverState *bs, uint64_t start, uint64_t end,
+                         uint64_t *data_end)
 {
     g_autofree uint8_t *buf = NULL;
     int content = VPC_CONTENT_ZERO;
 
-    while (start < end) {
-        int64_t pnum = 0;
-        int ret = bdrv_block_status(bs->file->bs, start, end - start, &pnum,
-                                    NULL, NULL);
+    while (start < end && content != VPC_CONTENT_DATA) {
+        int64_t n;
+        int ret;
 
-        if (ret >= 0 && pnum > 0 && (ret & BDRV_BLOCK_ZERO)) {
-            start += pnum;
+        if (start >= *data_end &&
+            !vpc_space_extent(bs, start, end, data_end)) {
+            start = *data_end;
             continue;
         }
         buf = buf ?: g_malloc(LOOK_BYTES);
-        if (ret < 0 || pnum <= 0 || pnum > LOOK_BYTES) {
-            pnum = LOOK_BYTES;
-        }
-        pnum = MIN((uint64_t)pnum, end - start);
-        ret = bdrv_pread(bs->file, start, buf, pnum);
+        n = MIN(MIN(*data_end, end) - start, (uint64_t)LOOK_BYTES);
+        ret = bdrv_pread(bs->file, start, buf, n);
         if (ret < 0) {
             return ret;
         }
-        content = MAX(content, (int)content_of_bytes(buf, pnum));
-        if (content == VPC_CONTENT_DATA) {
-            break;
-        }
-        start += pnum;
+        content = MAX(content, (int)content_of_bytes(buf, n));
+        start += n;
     }
     return content;
+}
+
+int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end)
+{
+    uint64_t data_end = 0;
+
+    return vpc_space_content_in(bs, start, end, &data_end);
 }

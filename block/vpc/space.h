@@ -205,4 +205,19 @@ bool vpc_is_padding(const uint8_t *buf, uint64_t bytes);
  */
 int vpc_space_content(BlockDriverState *bs, uint64_t start, uint64_t end);
 
+/*
+ * The same for who asks of many ranges that follow each other: up to *@data_end
+ * there is data, of which the file system need not be asked again, because
+ * tmpfs looks at each page of it.  0 at first; updated.  Mixed.
+ */
+int vpc_space_content_in(BlockDriverState *bs, uint64_t start, uint64_t end,
+                         uint64_t *data_end);
+
+/*
+ * Is there data at @start, and not a hole?  To *@extent_end, at most @end.
+ * What cannot be found out is data.  Mixed.
+ */
+bool vpc_space_extent(BlockDriverState *bs, uint64_t start, uint64_t end,
+                      uint64_t *extent_end);
+
 #endif

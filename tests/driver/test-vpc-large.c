@@ -193,6 +193,34 @@ static void test_many_runs(void)
     end(&f);
 }
 
+/* Whether data are a hole is asked of an extent, not of each of its runs. */
+static void test_many_runs_of_data(void)
+{
+    static const VhdSpec spec = { .size = 4 * MiB, .block_size = 1 * MiB };
+    g_autofree uint8_t *block = g_malloc0(MiB);
+    g_autofree char *lines = NULL;
+    unsigned statuses;
+    uint8_t bits[512];
+    int ret;
+    Fixture f;
+
+    memset(bits, 0xaa, sizeof(bits));
+    for (unsigned i = 0; i < MiB; i += 2 * VPC_SECTOR) {
+        memset(block + i, 0x11, VPC_SECTOR);
+    }
+    begin(&f, &spec);
+    vhd_add_block(f.disk, &f.image, 0, 0, 1, 0x11);
+    mem_disk_write(f.disk, f.image.end - MiB - 512, bits, sizeof(bits));
+    mem_disk_write(f.disk, f.image.end - MiB, block, MiB);
+    vhd_finish(f.disk, &f.image);
+    statuses = mem_disk_count(f.disk, MEM_STATUS);
+    lines = check_lines(&f, 0, NULL, &ret);
+    g_assert_cmpstr(lines, ==, "");
+    statuses = mem_disk_count(f.disk, MEM_STATUS) - statuses;
+    g_assert_cmpint(statuses, <, 20);
+    end(&f);
+}
+
 /* Nor is more read for each of many small ones than what it is. */
 static void test_small_orphans(void)
 {
@@ -220,6 +248,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc-large/allocate", test_allocate);
     g_test_add_func("/vpc-large/orphans", test_orphans);
     g_test_add_func("/vpc-large/many-runs", test_many_runs);
+    g_test_add_func("/vpc-large/many-runs-of-data", test_many_runs_of_data);
     g_test_add_func("/vpc-large/small-orphans", test_small_orphans);
     return g_test_run();
 }
