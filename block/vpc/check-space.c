@@ -182,15 +182,40 @@ static void lost_report(VpcCheck *c, Orphans *o, uint64_t end)
 }
 
 /*
+ * Windows pads a BAT with ones to a page: where they end, or @start; UINT64_MAX
+ * where ones go on after it: then nothing says where a block begins, of which
+ * bitmap and data may be ones, too.
+ */
+static uint64_t lost_after_padding(VpcCheck *c, uint64_t start, uint64_t end)
+{
+    uint8_t buf[VPC_PAGE + VPC_SECTOR];
+    uint64_t bytes = -start % VPC_PAGE;
+    uint64_t more = MIN(bytes + VPC_SECTOR, end - start);
+
+    if (more < bytes || bdrv_pread(c->bs->file, start, buf, more) < 0 ||
+        !vpc_is_padding(buf, bytes)) {
+        return start;
+    }
+    return more > bytes && vpc_is_padding(buf, more) ? UINT64_MAX
+                                                     : start + bytes;
+}
+
+/*
  * Goes through [@start, @end), reports its orphans, but those of the last run
- * of neighbours, which @o has then.  0 or -errno.
+ * of neighbours, which @o has then.  @structure: one ends there, and no block.
+ * 0 or -errno.
  */
 static int lost_find_orphans(VpcCheck *c, uint64_t start, uint64_t end,
-                             Orphans *o)
+                             bool structure, Orphans *o)
 {
     VpcState *s = c->bs->opaque;
     unsigned misses = 0;
 
+    start = structure ? lost_after_padding(c, start, end) : start;
+    if (start == UINT64_MAX) {
+        o->others = o->window.end ? o->window.start : UINT64_MAX;
+        return 0;
+    }
     while (misses < MAX_MISSES) {
         int64_t data = lost_next_data(c, start, end);
         uint64_t block, data_bytes = 0;
@@ -231,29 +256,7 @@ static int lost_find_orphans(VpcCheck *c, uint64_t start, uint64_t end,
 
 /* ---- the file ----------------------------------------------------------- */
 
-/*
- * Windows pads a BAT with ones to a page: where they end, or @start; UINT64_MAX
- * where ones go on after it: then nothing says where a block begins, of which
- * bitmap and data may be ones, too.
- */
-static uint64_t lost_after_padding(VpcCheck *c, uint64_t start, uint64_t end)
-{
-    uint8_t buf[VPC_PAGE + VPC_SECTOR];
-    uint64_t bytes = -start % VPC_PAGE;
-    uint64_t more = MIN(bytes + VPC_SECTOR, end - start);
-
-    if (more < bytes || bdrv_pread(c->bs->file, start, buf, more) < 0 ||
-        !vpc_is_padding(buf, bytes)) {
-        return start;
-    }
-    return more > bytes && vpc_is_padding(buf, more) ? UINT64_MAX
-                                                     : start + bytes;
-}
-
-/*
- * Reports what of the gap [@start, @end) is lost.  @structure: one ends there,
- * and no block.
- */
+/* Reports what of the gap [@start, @end) is lost. */
 static void lost_check_gap(VpcCheck *c, uint64_t start, uint64_t end,
                            bool structure)
 {
@@ -265,12 +268,7 @@ static void lost_check_gap(VpcCheck *c, uint64_t start, uint64_t end,
         o.window.end = end - SLACK;
     }
     if (end - start >= c->block_bytes) {
-        start = structure ? lost_after_padding(c, start, end) : start;
-        if (start == UINT64_MAX) {
-            o.others = o.window.end ? o.window.start : UINT64_MAX;
-        } else {
-            ret = lost_find_orphans(c, start, end, &o);
-        }
+        ret = lost_find_orphans(c, start, end, structure, &o);
     } else if (o.window.end) {
         ret = vpc_space_content(c->bs, o.window.start, o.window.end);
         o.others = ret == VPC_CONTENT_DATA ? start : UINT64_MAX;
@@ -296,7 +294,7 @@ static int lost_after_footer(VpcCheck *c, uint64_t footer)
     if (last <= footer) {
         return VPC_CONTENT_ZERO;
     }
-    ret = vpc_space_content(c->bs, last, s->exact_length);
+    ret = vpc_space_content(c->bs, last, s->file_length);
     if (ret != VPC_CONTENT_FOOTERS) {
         return MIN(ret, (int)VPC_CONTENT_ZERO);
     }
@@ -312,14 +310,18 @@ static int lost_after_footer(VpcCheck *c, uint64_t footer)
  * Reports what is lost from @start on, where the image should end, to @end.  It
  * is cut off as a whole, or not at all.
  */
-static void lost_check_end(VpcCheck *c, uint64_t start, uint64_t end)
+static void lost_check_end(VpcCheck *c, uint64_t start, uint64_t end,
+                           bool structure)
 {
     Orphans o = { .window = { start, end }, .others = UINT64_MAX };
     guint found = c->findings->len, given = c->lost->len;
-    int ret = lost_find_orphans(c, start, end, &o);
+    int ret = lost_find_orphans(c, start, end, structure, &o);
 
-    c->errors += ret < 0;
     lost_report(c, &o, end);
+    if (ret < 0) {
+        c->errors++;
+        return;
+    }
     if (c->findings->len == found) {
         vpc_found_lost(c, VPC_REPAIR_ZEROES, start, end, 0, 0);
         c->lost_end = (VpcRange) { start, end };
@@ -353,8 +355,8 @@ static int lost_before_footer(VpcCheck *c, uint64_t end)
            ? VPC_CONTENT_ZERO : VPC_CONTENT_DATA;
 }
 
-/* Space after the last block or structure, which ends at @end. */
-static void lost_check_rest(VpcCheck *c, uint64_t end)
+/* Space after the last block, or @structure, which ends at @end. */
+static void lost_check_rest(VpcCheck *c, uint64_t end, bool structure)
 {
     VpcState *s = c->bs->opaque;
     uint64_t start = vpc_layout_footer(end);
@@ -372,6 +374,7 @@ static void lost_check_rest(VpcCheck *c, uint64_t end)
         content = lost_after_footer(c, MAX(start, s->footer_offset));
         if (s->footer_offset == start) {
             start = vpc_layout_after_footer(start);
+            structure = false;
         } else if (s->footer_offset > start && content == VPC_CONTENT_ZERO) {
             /* What a longer file holds after its footer is none of it. */
             rest_end = s->footer_offset;
@@ -381,7 +384,7 @@ static void lost_check_rest(VpcCheck *c, uint64_t end)
     if (content < 0) {
         c->errors++;
     } else if (content == VPC_CONTENT_DATA) {
-        lost_check_end(c, start, rest_end);
+        lost_check_end(c, start, rest_end, structure);
     }
 }
 
@@ -454,5 +457,5 @@ void vpc_check_space(VpcCheck *c)
             pos = next.end;
         }
     }
-    lost_check_rest(c, MAX(pos, vpc_space_end(&s->space)));
+    lost_check_rest(c, MAX(pos, vpc_space_end(&s->space)), structure);
 }

@@ -15,7 +15,7 @@
  * longer then, and what they name would come to lie inside.
  *
  * Lost space: a footer that moves down is written, then the file is cut after
- * it.
+ * it, or, where a longer file holds more, zeroed up to its old footer.
  *
  * Invariants:
  *   - After each write, and after each power cut, one footer and the header are
@@ -313,13 +313,13 @@ static int repair_lost_end(const VpcCheck *c)
     VpcState *s = c->bs->opaque;
     uint64_t footer = vpc_layout_footer(c->data_end);
     uint64_t end = vpc_layout_after_footer(footer);
-    int ret = vpc_space_content(c->bs, c->lost_end.end, s->exact_length);
+    int ret = vpc_space_content(c->bs, c->lost_end.end, s->file_length);
     bool cut = ret != VPC_CONTENT_DATA;
 
     ret = ret < 0 ? ret : repair_flush(c, vpc_put_footer(c->bs, footer));
     if (ret == 0 && (!cut || bdrv_truncate(c->bs->file, end, true,
                                            PREALLOC_MODE_OFF, NULL) < 0)) {
-        /* What cannot be cut, as a device, keeps its old footer as well. */
+        /* It keeps its old footer as well. */
         ret = repair_zero(c, end, c->lost_end.end);
     }
     return ret;

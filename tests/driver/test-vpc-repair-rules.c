@@ -216,6 +216,48 @@ static void test_rest_stays(void)
     }
 }
 
+/* Ones that pad the BAT are no bitmap, also where no block follows. */
+static void test_padding_is_no_orphan(void)
+{
+    uint8_t ones[4096], bytes[3 * 512];
+    Fixture f;
+
+    begin(&f, &small);
+    memset(ones, 0xff, sizeof(ones));
+    memset(bytes, 0x5e, sizeof(bytes));
+    mem_disk_write(f.disk, f.image.end, ones, 4096 - f.image.end);
+    mem_disk_write(f.disk, 4096, bytes, sizeof(bytes));
+    f.image.end = 4096 + 3 * BLOCK;
+    vhd_finish(f.disk, &f.image);
+    assert_findings(&f, BDRV_FIX_LEAKS, "L@4096 lost space is \n");
+    g_assert_cmphex(disk_byte(f.disk, 4096), ==, 0x5e);
+
+    /* A block of ones may begin anywhere among ones. */
+    mem_disk_write(f.disk, 4096, ones, sizeof(ones));
+    assert_findings(&f, BDRV_FIX_LEAKS, "L@2048 lost space is \n");
+    g_assert_cmphex(disk_byte(f.disk, 4096), ==, 0xff);
+    end(&f);
+}
+
+/* A footer of 511 bytes, as old programs write it, is not a longer file's. */
+static void test_short_footer_is_cut(void)
+{
+    static const uint8_t zeroes[512];
+    int64_t end_of_data;
+    Fixture f;
+
+    begin_image(&f, &small);
+    end_of_data = f.image.end;
+    f.image.end += 40960;
+    vhd_finish(f.disk, &f.image);
+    mem_disk_write(f.disk, end_of_data, zeroes, sizeof(zeroes));
+    mem_disk_set_length(f.disk, f.image.end + 511);
+    g_free(check_lines(&f, BDRV_FIX_LEAKS, NULL, NULL));
+    g_assert_cmpint(mem_disk_length(f.disk), ==, end_of_data + 512);
+    assert_sound(&f);
+    end(&f);
+}
+
 /* As minblk writes it, also where the bitmap is longer than a page. */
 static void test_orphan_of_32_mib(void)
 {
@@ -321,5 +363,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/repair/32-mib", test_orphan_of_32_mib);
     g_test_add_func("/vpc/repair/second-footer", test_second_footer_stays);
     g_test_add_func("/vpc/repair/rest-stays", test_rest_stays);
+    g_test_add_func("/vpc/repair/padding", test_padding_is_no_orphan);
+    g_test_add_func("/vpc/repair/short-footer", test_short_footer_is_cut);
     return g_test_run();
 }
