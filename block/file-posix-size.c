@@ -95,6 +95,7 @@ static int coroutine_fn file_write_zeroes(IoEngine *engine, IoFile *file,
         return ret;
     }
     ret = file_write_chunks(engine, &cached, offset, bytes);
+    file->cached_writes = true;
     close(cached.fd);
     return ret;
 }

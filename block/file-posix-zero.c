@@ -258,11 +258,14 @@ int coroutine_fn file_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
         .out_fd = s->file.fd,
         .bytes = bytes,
     };
+    int64_t ret;
 
     if (src->bs->drv != bs->drv) {
         return -ENOTSUP;
     }
     s->file.cached_writes = true;
     job.in_fd = ((FileState *)src->bs->opaque)->file.fd;
-    return file_not_supported(io_engine_run(s->engine, file_copy_job, &job));
+    ret = io_engine_run(s->engine, file_copy_job, &job);
+    s->file.cached_writes = true;
+    return file_not_supported(ret);
 }

@@ -268,6 +268,7 @@ static int coroutine_fn file_co_pwritev_tail(BlockDriverState *bs,
     }
     ret = io_engine_pwritev(s->engine, &cached, qiov->iov, qiov->niov, bytes,
                             offset);
+    s->file.cached_writes = true;
     close(cached.fd);
     return ret;
 }

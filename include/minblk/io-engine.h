@@ -42,7 +42,9 @@ typedef struct IoFile {
     bool direct;          /* O_DIRECT: never tried inline */
     bool no_inline_read;  /* the file refused RWF_NOWAIT for reading */
     bool no_inline_write; /* ... and for writing */
-    bool cached_writes;   /* such changes since the last fdatasync */
+    bool cached_writes;   /* such changes since the last fdatasync; noted
+                             before and after each, since one that runs
+                             meanwhile may fail for it, or not see it */
     int sync_error;       /* the -errno of the fdatasync that lost data, or 0 */
 } IoFile;
 

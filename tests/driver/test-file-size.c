@@ -33,9 +33,17 @@ typedef enum Call {
 
 static int fail_call;           /* CALL_*, atomic */
 static int fail_errno;          /* atomic */
+static int held_call;           /* CALL_*, atomic: does not return meanwhile */
+static int held_calls;          /* atomic: that have been */
 
 static bool fails(Call call)
 {
+    if (__atomic_load_n(&held_call, __ATOMIC_ACQUIRE) == (int)call) {
+        __atomic_fetch_add(&held_calls, 1, __ATOMIC_RELEASE);
+        while (__atomic_load_n(&held_call, __ATOMIC_ACQUIRE) == (int)call) {
+            g_usleep(1000);
+        }
+    }
     if (__atomic_load_n(&fail_call, __ATOMIC_ACQUIRE) != (int)call) {
         return false;
     }
@@ -523,6 +531,45 @@ static void test_flush_fault_direct(void)
     }
 }
 
+static int discarded;           /* 1: not yet; else what came of it */
+
+static void coroutine_fn discard_entry(void *blk)
+{
+    discarded = 1;
+    discarded = blk_co_pdiscard(blk, 0, 4096);
+}
+
+/* A flush that ends before such a change does not make up for it. */
+static void test_flush_during_change(void)
+{
+    g_autofree char *path = new_file("disk", 8192);
+    g_autofree char *data = g_malloc0(4096);
+    BlockBackend *blk = image_open("file", path, "threads",
+                                   RDWR | BDRV_O_NOCACHE, NULL);
+
+    if (!blk) {
+        g_test_skip("no O_DIRECT here");
+        return;
+    }
+    g_assert_cmpint(blk_pwrite(blk, 4096, data, 4096, 0), ==, 4096);
+    __atomic_store_n(&held_call, CALL_FALLOCATE, __ATOMIC_RELEASE);
+    qemu_coroutine_enter(qemu_coroutine_create(discard_entry, blk));
+    while (!__atomic_load_n(&held_calls, __ATOMIC_ACQUIRE)) {
+        aio_poll(blk_get_aio_context(blk), false);
+    }
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_cmpint(discarded, ==, 1);
+    __atomic_store_n(&held_call, CALL_NONE, __ATOMIC_RELEASE);
+    AIO_WAIT_WHILE(blk_get_aio_context(blk), discarded == 1);
+    g_assert_cmpint(discarded, ==, 0);
+
+    fail(CALL_FDATASYNC, EIO);
+    g_assert_cmpint(blk_flush(blk), ==, -EIO);
+    fail(CALL_NONE, 0);
+    g_assert_cmpint(blk_flush(blk), ==, -EIO);
+    blk_unref(blk);
+}
+
 /* ---- copying ------------------------------------------------------------ */
 
 typedef struct Copy {
@@ -769,6 +816,8 @@ int main(int argc, char **argv)
     g_test_add_func("/file/faults/preallocation", test_preallocation_sync);
     g_test_add_func("/file/faults/reopened", test_flush_fault_reopened);
     g_test_add_func("/file/faults/direct", test_flush_fault_direct);
+    g_test_add_func("/file/faults/flush-during-change",
+                    test_flush_during_change);
     g_test_add_func("/file/copy", test_copy);
     g_test_add_func("/file/status/sparse", test_status);
     g_test_add_func("/file/status/unknown", test_status_unknown);

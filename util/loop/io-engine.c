@@ -301,9 +301,13 @@ int coroutine_fn io_engine_fallocate(IoEngine *engine, IoFile *file, int mode,
         .bytes = bytes,
     };
 
+    int64_t ret;
+
     /* It may zero a part of a block in memory, and so may ftruncate(). */
     file->cached_writes = true;
-    return run_op(engine, &op);
+    ret = run_op(engine, &op);
+    file->cached_writes = true;
+    return ret;
 }
 
 int coroutine_fn io_engine_ftruncate(IoEngine *engine, IoFile *file,
@@ -318,6 +322,7 @@ int coroutine_fn io_engine_ftruncate(IoEngine *engine, IoFile *file,
     do {
         ret = threads->ops->run(threads, &op);
     } while (ret == -EINTR);
+    file->cached_writes = true;
     return ret;
 }
 
