@@ -309,7 +309,7 @@ static void coroutine_fn write_and_fail(void *opaque)
  * The last block is given back while the one before it is taken, whose write then
  * fails: the file ends after what is the last one now.
  */
-static void test_unmap_while_taken(void)
+static void test_unmap_while_taken(gconstpointer flushes)
 {
     const DiskFault fault = { .iotype = "write", .nth = 1 };
     unsigned left = 1;
@@ -328,7 +328,9 @@ static void test_unmap_while_taken(void)
         aio_poll(qemu_get_current_aio_context(), true);
     }
     write_zeroes(w.blk, 2 * BLOCK, BLOCK);
-    assert_flushes(w.blk);
+    for (int i = 0; i < GPOINTER_TO_INT(flushes); i++) {
+        assert_flushes(w.blk);
+    }
     disk_arm(w.blk);
     g_assert_cmpint(bdrv_debug_resume(blk_bs(w.blk), "A"), ==, 0);
     while (left) {
@@ -738,7 +740,11 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/S26-S27/unmap-and-status", test_unmap_and_status);
     g_test_add_func("/vpc/S26-S27/unmap-while-used-again",
                     test_unmap_while_used_again);
-    g_test_add_func("/vpc/S26-S27/unmap-while-taken", test_unmap_while_taken);
+    /* After the third nothing but the footer waits to be written. */
+    g_test_add_data_func("/vpc/S26-S27/unmap-while-taken/1-flush",
+                         GINT_TO_POINTER(1), test_unmap_while_taken);
+    g_test_add_data_func("/vpc/S26-S27/unmap-while-taken/3-flushes",
+                         GINT_TO_POINTER(3), test_unmap_while_taken);
     g_test_add_func("/vpc/S26-S27/clear-bits", test_clear_bits);
     g_test_add_func("/vpc/gaps", test_gaps);
     g_test_add_func("/vpc/gaps-behind-end", test_gaps_behind_end);
