@@ -8,8 +8,6 @@
 #include "qemu/bswap.h"
 #include "vpc-findings.h"
 
-#define REPAIR_ALL (BDRV_FIX_LEAKS | BDRV_FIX_ERRORS)
-
 static const VhdSpec specs[] = {
     { .size = 9 * BLOCK + 512, .creator = "qem2" },
     { .size = 10 * BLOCK, .creator = "vbox", .block_size = 4 * KiB },

@@ -20,15 +20,19 @@ bad() { "$python" "$here/bad-input.py" "$MINBLK_IO" "$MINBLK_IMG" "$1"; }
 in_bounds()
 {
     "$python" - "$@" <<'PY'
-import os, resource, subprocess, sys
+import os, resource, subprocess, sys, threading
 limit, slow = int(sys.argv[1]) << 10, int(os.environ.get('MINBLK_SLOW', '1'))
 seconds = 5 * slow
 process = subprocess.Popen(
     sys.argv[2:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU,
                                           (seconds, seconds)))
+# Of the clock: whoever waits for ever uses no processor.
+stuck = threading.Timer(20 * seconds, process.kill)
+stuck.start()
 text = process.stderr.read()
 _, status, usage = os.wait4(process.pid, 0)
+stuck.cancel()
 lines = [l for l in text.splitlines() if ': warning: ' not in l]
 if not os.WIFEXITED(status) or os.WEXITSTATUS(status) not in (0, 1) or \
         len(lines) > os.WEXITSTATUS(status):

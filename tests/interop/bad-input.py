@@ -18,11 +18,14 @@ import select
 import subprocess
 import sys
 import tempfile
+import time
 
 import vhd
 
 SLOW = int(os.environ.get('MINBLK_SLOW', '1'))
 SECONDS = 5 * SLOW
+# Of the clock: whoever waits for ever uses no processor.
+STUCK = 20 * SECONDS
 MEMORY = 64 << 10               # KiB
 PROMPT = b'minblk-io> '
 DISK = 32 << 10
@@ -72,9 +75,12 @@ class Session:
         """What it prints up to the next prompt."""
         out = b''
         end = cpu_seconds(self.process.pid) + SECONDS
+        deadline = time.monotonic() + STUCK
         while not out.endswith(PROMPT):
-            if not select.select([self.process.stdout], [], [], SECONDS)[0]:
-                if cpu_seconds(self.process.pid) < end:
+            ready = select.select([self.process.stdout], [], [], SECONDS)[0]
+            stuck = time.monotonic() > deadline
+            if stuck or not ready:
+                if not stuck and cpu_seconds(self.process.pid) < end:
                     continue
                 self.process.kill()
                 self.process.wait()
@@ -241,7 +247,8 @@ class Checker:
         """The whole of it by minblk-img: the disk, or one line."""
         result = subprocess.run(
             [self.img, 'convert', '-f', 'vpc', '-O', 'raw', PATH, 'out.raw'],
-            capture_output=True, text=True, check=False, preexec_fn=limit_cpu)
+            capture_output=True, text=True, check=False, timeout=STUCK,
+            preexec_fn=limit_cpu)
         errors = [line for line in result.stderr.splitlines()
                   if ': warning: ' not in line]
         if result.returncode not in (0, 1) or \

@@ -276,12 +276,15 @@ def try_one(seed, io, img):
     for damage in rng.choices(DAMAGES, k=rng.randrange(1, 4)):
         damage(rng, d)
     damaged.write(d.data)
+    first = try_repair(d, img)
+    if first is None:
+        return False
+    # What a warning hid, or what was lost by the first run, is done now.
     status = try_repair(d, img)
-    again = status is not None and try_repair(d, img)
-    if status == 2 and again != 2:
-        status = again          # it was lost in the first run
+    if status is None or (status == 2 and first != 2):
+        sys.exit('exit status %s, then %s' % (first, status))
     once = foreign.read_file(foreign.IMAGE)
-    if status is not None and try_repair(d, img) is not None and \
+    if try_repair(d, img) != status or \
             foreign.read_file(foreign.IMAGE) != once:
         sys.exit('a third repair changes the image')
     forced = status == 2 and try_repair(d, img, '--force')
@@ -289,7 +292,7 @@ def try_one(seed, io, img):
         status = repair(img)[0]
     if status in (0, 3):
         use(io, img, status)
-    return status is not None
+    return True
 
 
 def main(count, io, img, seed=None):
