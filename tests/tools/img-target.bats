@@ -5,7 +5,7 @@ load helpers
 
 # interrupt SIGNAL FILE COMMAND...: sends SIGNAL when COMMAND catches SIGINT (not
 # bash, which becomes it) and FILE is not empty; the command has to end by it.  A
-# job in the background would ignore SIGINT.
+# job in the background would ignore SIGINT.  First come the commands $meanwhile.
 interrupt()
 {
     local name=$1 file=$2 job
@@ -17,6 +17,7 @@ interrupt()
         kill -0 $job
         sleep 0.01
     done
+    eval "${meanwhile:-}"
     kill "-$name" $job
     status=0
     wait $job || status=$?
@@ -194,11 +195,12 @@ and has been removed" && $fault == write* ]]
 }
 
 @test 'a file that an interrupt keeps from growing has its old length' {
-    local n
+    local n said
     head -c 1M /dev/urandom >src
     # Each call of the preallocation may be what is under way.
     for mode in full falloc; do
         n=0
+        said=0
         status=143
         while [ "$status" -ne 0 ]; do
             n=$((n + 1))
@@ -216,10 +218,11 @@ and has been removed" && $fault == write* ]]
             if [ -n "$stderr" ]; then
                 expect_err "minblk-img: interrupted; 'dst' gets its old size \
 back"
+                said=$((said + 1))
             fi
             cmp src dst
         done
-        [ $n -gt 1 ]
+        [ $said -gt 0 ]
     done
     # While the worker writes, too; empty, so that it is seen when that begins.
     : >dst
@@ -227,6 +230,45 @@ back"
     same_text 'standard error' \
         "minblk-img: interrupted; 'dst' gets its old size back" "$(cat err)"
     [ ! -s dst ]
+}
+
+@test 'an interrupt leaves a file alone that has got the name of the target' {
+    make_source
+    head -c 1M src >other
+    cp other another
+    : >dst
+    meanwhile='mv dst gone; mv other dst' \
+        interrupt INT dst "$MINBLK_IMG" resize -f raw --preallocation=full \
+        dst 8G
+    cmp another dst
+    [ ! -s gone ]
+    rm dst
+    cp another other
+    meanwhile='mv other dst' \
+        interrupt INT dst "$MINBLK_IMG" convert -f raw -O raw -r 1M src dst
+    cmp another dst
+    same_text 'standard error' "$incomplete" "$(cat err)"
+}
+
+@test 'a signal after the end of the work undoes nothing' {
+    local job
+    mkfifo pipe
+    exec 7<>pipe
+    # Nobody reads what it is to print.
+    head -c 64k /dev/zero >&7
+    : >dst
+    env --default-signal=TERM "$MINBLK_IMG" resize -f raw dst 4M >&7 2>err 7>&- &
+    job=$!
+    until grep -q '^[0-9]* 0x1 ' /proc/$job/syscall; do
+        kill -0 $job
+        sleep 0.01
+    done
+    kill -TERM $job
+    status=0
+    wait $job || status=$?
+    [ "$status" -eq 143 ]
+    [ "$(size_of dst)" -eq 4194304 ]
+    [ ! -s err ]
 }
 
 @test 'an interrupt with --keep-partial leaves no image' {

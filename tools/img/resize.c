@@ -5,8 +5,8 @@
  * Invariants:
  *   - Space that is added reads as zeroes.
  *   - Nothing is cut off without --shrink.
- *   - A raw file that an error or a signal kept from growing is as long as it
- *     was.
+ *   - A raw file, all of which the disk is, is as long as it was if an error or
+ *     a signal kept it from growing.
  *   - The new size is on the disk before it is reported as done.
  */
 #include "qemu/osdep.h"

@@ -29,6 +29,9 @@ static bool target_touched;     /* it may have changed */
 static bool target_keep;
 static bool target_is_raw;
 static bool target_grows;       /* only what is past its old end is new */
+static int target_fd;           /* of one that grows */
+static bool target_made;        /* by this run: target_before is that file */
+static rlim_t target_limit;     /* of lengths, before it was lowered */
 static char *line_incomplete;   /* whole lines, without the beginning */
 static char *line_removed;
 static char *line_shortened;
@@ -53,7 +56,18 @@ static void target_limit_length(off_t length)
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+        target_limit = limit.rlim_cur;
         limit.rlim_cur = MIN(limit.rlim_cur, (rlim_t)length);
+        setrlimit(RLIMIT_FSIZE, &limit);
+    }
+}
+
+static void target_lift_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+        limit.rlim_cur = target_limit;
         setrlimit(RLIMIT_FSIZE, &limit);
     }
 }
@@ -91,6 +105,10 @@ static bool target_is_unchanged(void)
 {
     struct stat now;
 
+    if (target_grows) {
+        return fstat(target_fd, &now) == 0 &&
+               now.st_size == target_before.st_size;
+    }
     if (target_path && !target_existed) {
         return lstat(target_path, &now) < 0;
     }
@@ -100,9 +118,18 @@ static bool target_is_unchanged(void)
     }
     return now.st_ino == target_before.st_ino &&
            now.st_size == target_before.st_size &&
-           (target_grows ||
-            (now.st_mtim.tv_sec == target_before.st_mtim.tv_sec &&
-             now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec));
+           now.st_mtim.tv_sec == target_before.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec;
+}
+
+/* Has another file got the name of the one that this run made? */
+static bool target_is_replaced(void)
+{
+    struct stat now;
+
+    return target_made && lstat(target_path, &now) == 0 &&
+           (now.st_dev != target_before.st_dev ||
+            now.st_ino != target_before.st_ino);
 }
 
 static void target_say(bool by_signal, const char *line)
@@ -117,19 +144,20 @@ static void target_say(bool by_signal, const char *line)
  */
 static void target_leave(bool by_signal)
 {
-    bool is_new = target_path && !target_existed;
+    bool is_new = target_path && !target_existed && !target_is_replaced();
     bool removed;
 
     /* A worker may be about to make a file longer that has not changed yet. */
     if (target_is_unchanged() && !(target_grows && by_signal)) {
         return;
     }
-    if (target_path && target_grows) {
+    if (target_grows) {
         target_say(by_signal, line_shortened);
         target_limit_length(target_before.st_size);
-        if (truncate(target_path, target_before.st_size) == 0) {
+        if (ftruncate(target_fd, target_before.st_size) == 0) {
             return;
         }
+        target_lift_limit();
     }
     if (!is_new || target_keep) {
         target_say(by_signal, line_incomplete);
@@ -237,9 +265,12 @@ void target_begin(const char *filename, bool options, bool keep,
 void target_begin_growth(const char *filename, int64_t length)
 {
     target_begin(filename, false, false, NULL);
-    target_grows = target_existed && S_ISREG(target_before.st_mode) &&
-                   ROUND_UP(target_before.st_size, (int64_t)BDRV_SECTOR_SIZE) ==
-                       length;
+    if (target_existed && S_ISREG(target_before.st_mode) &&
+        ROUND_UP(target_before.st_size, (int64_t)BDRV_SECTOR_SIZE) == length) {
+        /* Until the process ends, because the file may get another name. */
+        target_fd = open(target_path, O_WRONLY | O_CLOEXEC);
+        target_grows = target_fd >= 0;
+    }
 }
 
 int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
@@ -255,6 +286,8 @@ int target_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
         }
     } else if (ret >= 0) {
         target_touched = true;
+        target_made = target_path && !target_existed &&
+                      lstat(target_path, &target_before) == 0;
     }
     return ret;
 }
