@@ -472,6 +472,10 @@ Image end offset: 30000640
 Refused by azure: size 30000128 is not a multiple of 1 MiB
     minblk-img convert -f vpc -O vpc \
 -o target=azure,subformat=fixed,size=30408704 v v-azure.vhd"
+    touch v-azure.vhd v-azure-2.vhd
+    img check --target=azure v
+    expect_status 2
+    [[ $output == *',size=30408704 v v-azure-3.vhd' ]]
     img check -q --target=azure v
     expect_status 2
     expect_out ''
@@ -530,6 +534,8 @@ Image end offset: 30000640"
     expect_status 2
     [[ "$output" == *'Corruption at offset'*'errors were found'* ]]
     [[ "$output" == *'Refused by azure: type is dynamic, not fixed'* ]]
+    # Such an image is repaired or salvaged first.
+    [[ "$output" != *minblk-img* ]]
     img check --target=virtualpc v
     expect_status 2
     [[ "$output" != *Refused* ]]

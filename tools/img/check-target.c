@@ -25,9 +25,19 @@ static char *check_target_quote(const char *word)
                                      : g_steal_pointer(&path);
 }
 
+/* Is there a file of the name, which a conversion would write over? */
+static bool check_target_is_taken(const char *name)
+{
+    struct stat st;
+
+    strstart(name, "file:", &name);
+    return lstat(name, &st) == 0;
+}
+
 /*
- * The name of the copy; g_free().  It is beside the image where that has a file
- * name, but of a device in this folder, because devices are where it is.
+ * The name of the copy, which no file has; g_free().  It is beside the image
+ * where that has a file name, but of a device in this folder, because devices
+ * are where it is.
  */
 static char *check_target_copy_name(const CheckTarget *target)
 {
@@ -41,8 +51,15 @@ static char *check_target_copy_name(const CheckTarget *target)
     g_autofree char *here = g_strconcat("./", base, NULL);
     const char *name = device ? here : named ? file : "image";
     size_t stem = strlen(name) - (g_str_has_suffix(name, ".vhd") ? 4 : 0);
+    char *copy = g_strdup_printf("%.*s-%s.vhd", (int)stem, name,
+                                 target->product);
 
-    return g_strdup_printf("%.*s-%s.vhd", (int)stem, name, target->product);
+    for (int i = 2; check_target_is_taken(copy); i++) {
+        g_free(copy);
+        copy = g_strdup_printf("%.*s-%s-%d.vhd", (int)stem, name,
+                               target->product, i);
+    }
+    return copy;
 }
 
 static char *check_target_command(const TargetCheck *c,
@@ -98,6 +115,14 @@ bool check_target(BlockDriverState *bs, CheckTarget *target)
     }
     error_free(err);
     return true;
+}
+
+void check_target_drop_commands(const CheckTarget *target)
+{
+    for (ImageCheckRefusalList *item = target->refusals; item;
+         item = item->next) {
+        g_clear_pointer(&item->value->command, g_free);
+    }
 }
 
 void check_target_print(const CheckTarget *target)

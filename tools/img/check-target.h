@@ -24,6 +24,9 @@ typedef struct CheckTarget {
  */
 bool check_target(BlockDriverState *bs, CheckTarget *target);
 
+/* Of an image that is corrupt: it is to be repaired first. */
+void check_target_drop_commands(const CheckTarget *target);
+
 /* A line for each, and one for its command. */
 void check_target_print(const CheckTarget *target);
 

@@ -344,6 +344,9 @@ static int check_node(BlockDriverState *bs, const CheckArgs *args)
     if (ret >= 0) {
         ret = bdrv_flush(bs);
     }
+    if (result.corruptions) {
+        check_target_drop_commands(&args->target);
+    }
     if (ret < 0) {
         if (args->json && printer.began) {
             printf("\n    ]\n}\n");
