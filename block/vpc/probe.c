@@ -60,7 +60,8 @@ static int probe_confirm_dynamic(BdrvChild *file, const VpcFooter *footer)
 /*
  * A fixed disk has no copy of its footer, and its last sector may be a guest's:
  * so it must fit the file exactly.  Where the file is shorter, bytes were lost
- * before it, and as raw the footer would be at the end of a disk.
+ * before it, and as raw the footer would be at the end of a disk.  Opening finds
+ * the footer only where whole sectors are missing.
  */
 int vpc_probe_confirm(BdrvChild *file, const uint8_t *tail, int size,
                       int64_t file_size, Error **errp)
@@ -75,8 +76,8 @@ int vpc_probe_confirm(BdrvChild *file, const uint8_t *tail, int size,
     if (current > disk) {
         /* check-arithmetic: off, the difference is not negative */
         error_setg(errp, "%s looks like a fixed VHD, %" PRIu64 " bytes short; "
-                   "give -f raw or -f vpc", file->bs->filename,
-                   current - disk);
+                   "give -f raw%s", file->bs->filename, current - disk,
+                   disk % VPC_SECTOR ? "" : " or -f vpc");
         return -EINVAL;
     }
     return current == disk;

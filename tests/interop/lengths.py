@@ -48,8 +48,9 @@ def check(img, before, current, size):
     case = before, current, size
     probed, named = info(img), info(img, '-f', 'vpc')
     if before < current:
+        either = '' if before % vhd.SECTOR else ' or -f vpc'
         assert (f'f looks like a fixed VHD, {current - before} bytes short; '
-                'give -f raw or -f vpc') in probed, (case, probed)
+                f'give -f raw{either}\n') in probed + '\n', (case, probed)
         assert isinstance(named, str), (case, named)
     elif before == current and before % vhd.SECTOR == 0:
         assert probed == named, (case, probed, named)
