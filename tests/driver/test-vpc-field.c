@@ -547,12 +547,22 @@ static void test_repair_refused(void)
 
 static void test_s17_short_file(void)
 {
+    uint8_t buf[1024];
     Fixture f;
+    BlockBackend *blk;
 
     begin(&f, &fixed);
     f.image.end = 512 * KiB;
     vhd_finish(f.disk, &f.image);
     assert_refused(&f, 0, "does not fit");
+    /* Who salvages reads what is left, and never the footer. */
+    blk = open_flags(&f, BDRV_O_CHECK, &error_abort);
+    g_assert_cmpint(blk_getlength(blk), ==, 1 * MiB);
+    assert_reads(blk, 512 * KiB - 512, 512, 0);
+    g_assert_cmpint(blk_pread(blk, 512 * KiB, buf, 512), ==, -EIO);
+    g_assert_cmpint(blk_pread(blk, 512 * KiB - 512, buf, 1024), ==, -EIO);
+    g_assert_cmpint(blk_pread(blk, 1 * MiB - 512, buf, 512), ==, -EIO);
+    blk_unref(blk);
     end(&f);
 }
 
