@@ -60,8 +60,8 @@ static int probe_confirm_dynamic(BdrvChild *file, const VpcFooter *footer)
 /*
  * A fixed disk has no copy of its footer, and its last sector may be a guest's:
  * so it must fit the file exactly.  Where the file is shorter, bytes were lost
- * before it, and as raw the footer would be at the end of a disk.  Opening finds
- * the footer only where whole sectors are missing.
+ * before it, and as raw the footer would be at the end of a disk.  Opening
+ * finds the footer only where whole sectors are missing.
  */
 int vpc_probe_confirm(BdrvChild *file, const uint8_t *tail, int size,
                       int64_t file_size, Error **errp)
