@@ -339,19 +339,22 @@ static void lost_check_end(VpcCheck *c, uint64_t start, uint64_t end,
 static int lost_before_footer(VpcCheck *c, uint64_t end)
 {
     VpcState *s = c->bs->opaque;
+    bool blocks = c->census.starts->len > 0;
     uint64_t start = vpc_layout_footer(end), bytes = s->footer_offset - start;
+    uint64_t padding = MIN(blocks ? 0 : -start % VPC_PAGE, bytes);
     uint8_t buf[2 * VPC_PAGE];
     int ret;
 
-    if (!vpc_layout_footer_is_near(end, c->census.starts->len > 0,
-                                   s->footer_offset)) {
+    if (!vpc_layout_footer_is_near(end, blocks, s->footer_offset)) {
         return VPC_CONTENT_DATA;
     }
     ret = bdrv_pread(c->bs->file, start, buf, bytes);
     if (ret < 0) {
         return ret;
     }
-    return vpc_is_padding(buf, bytes) || buffer_is_zero(buf, bytes)
+    padding = vpc_is_padding(buf, padding) ? padding : 0;
+    return vpc_is_padding(buf, bytes) ||
+           buffer_is_zero(buf + padding, bytes - padding)
            ? VPC_CONTENT_ZERO : VPC_CONTENT_DATA;
 }
 

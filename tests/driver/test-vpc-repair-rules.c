@@ -226,6 +226,10 @@ static void test_padding_is_no_orphan(void)
     memset(ones, 0xff, sizeof(ones));
     memset(bytes, 0x5e, sizeof(bytes));
     mem_disk_write(f.disk, f.image.end, ones, 4096 - f.image.end);
+    f.image.end = 8192 - 512;
+    vhd_finish(f.disk, &f.image);
+    assert_sound(&f);
+
     mem_disk_write(f.disk, 4096, bytes, sizeof(bytes));
     f.image.end = 4096 + 3 * BLOCK;
     vhd_finish(f.disk, &f.image);
