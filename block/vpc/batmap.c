@@ -100,10 +100,12 @@ static int batmap_read_header(BlockDriverState *bs, uint64_t offset,
 {
     VpcState *s = bs->opaque;
     VpcBatmap *b = &s->batmap;
+    /* One that is cut off becomes whole when a footer is put after it. */
+    uint64_t end = s->footer_lost ? s->file_length : s->file_end;
     int ret;
 
     if (vpc_tap_version(&s->footer) < VPC_TAP_MAY_HAVE_BATMAP ||
-        offset + sizeof(b->header) > s->file_end) {
+        offset + sizeof(b->header) > end) {
         return 0;
     }
     ret = bdrv_pread(bs->file, offset, &b->header, sizeof(b->header));

@@ -244,6 +244,24 @@ static void test_batmap_unmap_partial(void)
     end(&f);
 }
 
+/* A file that ends in its header: a footer after that would make it whole. */
+static void test_batmap_cut(void)
+{
+    g_autofree uint8_t *before = NULL, *after = NULL;
+    Fixture f;
+
+    begin(&f, &xenserver);
+    vhd_finish(f.disk, &f.image);
+    mem_disk_set_length(f.disk, BATMAP + 100);
+    before = disk_copy(f.disk, 0, BATMAP + 100);
+    assert_read_only(&f, "Batmap header at offset 2048 with 512 bytes does not "
+                     "lie inside the file");
+    g_assert_cmpint(mem_disk_length(f.disk), ==, BATMAP + 100);
+    after = disk_copy(f.disk, 0, BATMAP + 100);
+    g_assert_cmpmem(after, BATMAP + 100, before, BATMAP + 100);
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -257,5 +275,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vpc/A3-batmap/one-write", test_batmap_one_write);
     g_test_add_func("/vpc/A3-batmap/unmap-killed", test_batmap_unmap_killed);
     g_test_add_func("/vpc/A3-batmap/unmap-partial", test_batmap_unmap_partial);
+    g_test_add_func("/vpc/A3-batmap/cut", test_batmap_cut);
     return g_test_run();
 }
