@@ -244,7 +244,9 @@ back"
     [ ! -s gone ]
     rm dst
     cp another other
-    meanwhile='mv other dst' \
+    # Not before data is written: until then the file is being made.
+    meanwhile='until [ "$(stat -c %b dst)" -gt 1000 ]; do sleep 0.01; done
+               mv other dst' \
         interrupt INT dst "$MINBLK_IMG" convert -f raw -O raw -r 1M src dst
     cmp another dst
     same_text 'standard error' "$incomplete" "$(cat err)"
