@@ -111,6 +111,7 @@ static void repair_again(const char *size_rule, BdrvCheckMode fix,
     BdrvCheckResult result = check(size_rule, fix, &repaired, &ret);
 
     g_assert_cmpint(ret, ==, 0);
+    /* Not the same: a batmap's header that was cut off is whole by now. */
     g_assert_cmpint(result.corruptions, <=, first->corruptions);
     g_assert_cmpint(result.corruptions_fixed, ==, 0);
     g_assert_false(repaired);
