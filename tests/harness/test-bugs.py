@@ -6,10 +6,11 @@
 
 HARNESS is the program with these drivers linked in.  Prints TAP.
 """
+import os
 import re
 import sys
 
-from verdict import SEED, failures, report, run
+from verdict import SEED, block, failures, report, run
 
 # Driver, suite, operations in a list, and what is said of some property that
 # does not hold.
@@ -44,6 +45,26 @@ SOUND = [('model', 12), ('failure', 5), ('crash', 4), ('graph', 1),
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
 
 
+def block_problem(harness, driver, suite, lines):
+    """Is there YAML for programs that says what the comments say?"""
+    try:
+        values = block(lines)
+    except (ValueError, AttributeError, KeyError) as error:
+        return f'no good YAML: {error}'
+    message = '\n'.join(f'# {line}'
+                        for line in values['message'].splitlines())
+    again = (f'{os.path.basename(harness)} --driver {driver} --only {suite} '
+             f'--seed {SEED} ')
+    if message not in '\n'.join(lines) or values['seed'] != SEED:
+        return 'the YAML has another message or seed'
+    if not values['commands'].splitlines()[-1].startswith(again):
+        return 'the YAML does not say how to run it again'
+    steps = [re.sub(r'^#\s+\d+  ', '', line) for line in lines
+             if re.match(r'^#\s+\d+  \S', line)]
+    return (None if values['operations'] == steps
+            else 'the YAML has other operations')
+
+
 def list_problem(comments):
     """Is there a list, shorter than the one that failed, with the seed?"""
     match = next(filter(None, map(LIST.match, comments)), None)
@@ -72,7 +93,10 @@ def find_bug(harness, driver, suite, ops, wanted):
         return 'the property is not said to be broken', lines
     if not all(f[0].startswith(suite + ': ') for f in failures(lines)):
         return 'a property of another suite', lines
-    problem = None
+    problem = next(filter(None, (block_problem(harness, driver, suite, b)
+                                 for _, b in failures(lines))), None)
+    if problem:
+        return problem, lines
     if driver != 'bug-odd-length' and suite in ('model', 'failure', 'crash'):
         problem = next(filter(None, (list_problem(c) for _, c in found)),
                        None)
@@ -89,8 +113,9 @@ def reproduces(harness):
 def hangs_do_not_add_up(harness):
     """After the first one, cases have less time, and each is told."""
     _, lines = run(harness, 'bug-endless', 'graph', 1, '--timeout', '15')
-    late = [match[1] for match in (re.search(r'did not end within (\d+) sec', l)
-                                   for l in lines) if match]
+    late = [match[1] for match in
+            (re.search(r'^# .*did not end within (\d+) sec', l)
+             for l in lines) if match]
     good = len(late) > 2 and late[0] == '15' and set(late[1:]) == {'1'}
     return None if good else f'times: {late}', lines
 

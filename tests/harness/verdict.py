@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Runs the harness on a driver, reads its verdict, and reports in TAP."""
+import json
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ def run(harness, driver, suite, ops, *more):
 
 
 def failures(lines):
-    """The properties that do not hold: name, and the comments below it."""
+    """The properties that do not hold: name, and the lines below it."""
     found = []
     for line in lines:
         match = re.match(r'not ok \d+ - (.*)', line)
@@ -29,6 +30,38 @@ def failures(lines):
         elif found and found[-1]:
             found[-1][1].append(line)
     return [f for f in found if f]
+
+
+KEYS = ['message', 'seed', 'depth', 'case', 'operations', 'commands']
+
+
+def scalar(text):
+    """A number or a quoted string."""
+    if text.isdecimal():
+        return int(text)
+    return json.loads(re.sub(r'\\U0000([0-9a-f]{4})', r'\\u\1', text))
+
+
+def block(lines):
+    """
+    The YAML that @lines of a failure begin with, as a dictionary.  No more of
+    YAML is known here than the harness writes, so that nothing else gets in.
+    """
+    if not lines or lines[0] != '  ---' or '  ...' not in lines:
+        raise ValueError('there is no block of YAML')
+    values = {}
+    for line in lines[1:lines.index('  ...')]:
+        if line.startswith('    - '):
+            values[key].append(scalar(line[6:]))
+        elif line.startswith('    '):
+            values[key] += line[4:] + '\n'
+        else:
+            key, value = re.fullmatch('  ([a-z]+):(?: (.+))?', line).groups()
+            known = {None: [], '[]': [], '|': ''}
+            values[key] = (known[value] if value in known else scalar(value))
+    if list(values) != [k for k in KEYS if k in values or k != 'case']:
+        raise ValueError(f'its keys are {list(values)}')
+    return values
 
 
 def report(tests):

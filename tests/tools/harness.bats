@@ -127,7 +127,8 @@ Did you mean 'crash'?" ]]
     harness --driver raw --only model --ops 10
     expect_status 0
     expect_err ''
-    [ "${lines[0]}" = '# driver raw, seed 1' ]
+    [ "${lines[0]}" = 'TAP version 13' ]
+    [ "${lines[1]}" = '# driver raw, seed 1' ]
     [ "${lines[-1]}" = "1..$(grep -c '^ok ' <<<"$output")" ]
     [[ $output == *'ok 1 - model: a new image opens'* ]]
 }
@@ -154,11 +155,37 @@ Did you mean 'crash'?" ]]
     printf y | dd of=r/image bs=1 seek=4096 conv=notrunc 2>/dev/null
     harness --driver raw --image r --only read --seed 9
     expect_status 1
-    [[ $output == *'not ok 1 - read: image holds what it should'$'\n'\
-'# byte 4096 is 0x79, not 0x78'* ]]
+    [[ $output == *"not ok 1 - read: image holds what it should
+  ---
+  message: \"byte 4096 is 0x79, not 0x78\"
+  seed: 9
+  depth: 1
+  operations: []
+  commands: |
+    minblk-harness --driver raw --image r --only read --seed 9
+  ...
+# byte 4096 is 0x79, not 0x78
+# seed 9, depth 1
+# again: minblk-harness --driver raw --image r --only read --seed 9
+"* ]]
     # What is written goes by what the image should hold, too.
     [[ $output == *'not ok 4 - read: image keeps what is not written'* ]]
     [[ $output == *'# 2 of 4 properties do not hold; --seed 9 brings it'* ]]
+}
+
+@test 'what a shell would take apart is quoted' {
+    mkdir 'a "b'
+    head -c 65536 /dev/zero >'a "b/image'
+    printf x >'a "b/image.content'
+    harness --driver raw --image 'a "b' --only read
+    expect_status 1
+    local line="minblk-harness --driver raw --image 'a \"b' --only read --seed 1"
+    [[ $output == *"
+    $line
+  ..."* ]]
+    [[ $output == *"
+# again: $line
+"* ]]
 }
 
 @test 'copies of an image instead of new ones' {

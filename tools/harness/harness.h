@@ -26,7 +26,19 @@
 
 /* ---- the run ------------------------------------------------------------ */
 
+#define DEFAULT_SEED    1
+#define DEFAULT_TIMEOUT 30      /* seconds */
+
 typedef struct HarnessSuite HarnessSuite;
+
+/* What helps to bring a failure about again; all of it may be NULL or 0. */
+typedef struct HarnessDetail {
+    unsigned depth;             /* requests in flight, at most; 0: one */
+    char *what;                 /* makes this case special */
+    char **operations;          /* in the words of minblk-io */
+    unsigned whole;             /* so many there were before shortening */
+    char *commands;             /* for a shell, whole lines */
+} HarnessDetail;
 
 typedef struct Harness {
     const char *driver;
@@ -35,11 +47,13 @@ typedef struct Harness {
     uint64_t seed;
     uint64_t ops;               /* of a list; 0: as the suite likes */
     uint64_t timeout;           /* seconds that a case may take */
-    GPtrArray *images;          /* paths of the files of --image, sorted */
+    const char *image_dir;      /* --image, or NULL */
+    GPtrArray *images;          /* paths of its files, sorted */
     const char *from;           /* images are copies of this file, or NULL */
     bool can_create;            /* or there is a file to copy */
     bool can_check;
 
+    HarnessDetail detail;       /* of the next report */
     const char *suite;          /* that runs now: begins every property */
     unsigned properties;        /* reported so far */
     unsigned failed;
@@ -88,6 +102,21 @@ void harness_report(Harness *h, CaseStatus status, const char *text,
                     const char *fmt, ...) GCC_FMT_ATTR(4, 5);
 void harness_vreport(Harness *h, CaseStatus status, const char *text,
                      const char *fmt, va_list ap) GCC_FMT_ATTR(4, 0);
+
+/*
+ * @detail, which is taken, belongs to the next report, and is printed if that
+ * is of a failure.
+ */
+void harness_detail(Harness *h, HarnessDetail detail);
+
+/*
+ * @text for a shell, in quotes where it needs them; g_free().  It stays one
+ * line as long as it has no newline in it.
+ */
+char *shell_quote(const char *text);
+
+/* The first lines of the report. */
+void harness_begin(const Harness *h);
 
 /* A comment; @fmt may have several lines. */
 void harness_note(const char *fmt, ...) GCC_FMT_ATTR(1, 2);

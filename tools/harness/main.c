@@ -23,9 +23,6 @@
 #define EXIT_USAGE 2
 #define usage_error(...) cmdline_error(NULL, __VA_ARGS__)
 
-#define DEFAULT_SEED    1
-#define DEFAULT_TIMEOUT 30
-
 static const HarnessSuite *const suites[] = {
     &suite_model,
     &suite_read,
@@ -39,7 +36,6 @@ static const HarnessSuite *const suites[] = {
 typedef struct Cmdline {
     Harness h;
     GPtrArray *only;            /* HarnessSuite; empty: all */
-    const char *image_dir;
 } Cmdline;
 
 /* A number of min to max, or with max 0 any; a uint64_t. */
@@ -119,7 +115,7 @@ static const CmdOption main_options[] = {
       main_add_suite, MEMBER(only) },
     { 0, "image", "DIR", "images to be tested; DIR/NAME.content, if there is "
       "one, is\nwhat the image DIR/NAME must read as",
-      cmd_set_string, MEMBER(image_dir) },
+      cmd_set_string, MEMBER(h.image_dir) },
     { 0, "timeout", "SEC", "a case that takes longer hangs (default 30)",
       main_set_number, MEMBER(h.timeout), NULL, 1, 86400 },
     { 'h', "help", NULL, "print this and exit", print_help },
@@ -231,8 +227,8 @@ static void read_arguments(Cmdline *line, int argc, char **argv)
     h->can_create = h->from || bdrv_driver_can_create(h->drv);
     h->can_check = bdrv_driver_can_check(h->drv);
     check_create_options(h);
-    if (line->image_dir) {
-        find_images(h, line->image_dir);
+    if (h->image_dir) {
+        find_images(h, h->image_dir);
     }
 }
 
@@ -298,8 +294,7 @@ int main(int argc, char **argv)
     cmdline_init(argv[0], EXIT_USAGE);
     bdrv_init();
     read_arguments(&line, argc, argv);
-    harness_note("driver %s%s%s, seed %" PRIu64, h->driver,
-                 h->create ? ", " : "", h->create ? h->create : "", h->seed);
+    harness_begin(h);
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
         if (line.only->len == 0 ||
             g_ptr_array_find(line.only, suites[i], NULL)) {

@@ -214,14 +214,12 @@ char *op_print(const Op *op)
     return g_string_free(text, FALSE);
 }
 
-char *ops_print(const GArray *ops)
+char **ops_print(const GArray *ops)
 {
-    GString *text = g_string_new("");
+    char **lines = g_new0(char *, ops->len + 1);
 
     for (guint i = 0; i < ops->len; i++) {
-        g_autofree char *line = op_print(&g_array_index(ops, Op, i));
-
-        g_string_append_printf(text, "%3u  %s\n", i + 1, line);
+        lines[i] = op_print(&g_array_index(ops, Op, i));
     }
-    return g_string_free(text, FALSE);
+    return lines;
 }

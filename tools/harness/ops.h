@@ -89,7 +89,7 @@ static inline size_t op_piece(const Op *op, unsigned i)
 /* The operation as a command of minblk-io; g_free(). */
 char *op_print(const Op *op);
 
-/* The list, a line each; g_free(). */
-char *ops_print(const GArray *ops);
+/* Each operation of the list so; g_strfreev(). */
+char **ops_print(const GArray *ops);
 
 #endif

@@ -95,9 +95,12 @@ static void shrink(Shrinker *s)
     }
 }
 
-/* The text for a list that fails with @message: the shortest that does. */
-static char *shrink_failure(const Harness *h, CaseFn *fn, const ListCase *list,
-                            const char *message)
+/*
+ * Details for the report of a list that fails with *@message: the shortest that
+ * does; *@message is that one's then.
+ */
+static void shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
+                           char **message)
 {
     static int64_t spent;
     int64_t start = g_get_monotonic_time();
@@ -105,24 +108,21 @@ static char *shrink_failure(const Harness *h, CaseFn *fn, const ListCase *list,
         .h = h,
         .fn = fn,
         .list = *list,
-        .message = g_strdup(message),
+        .message = *message,
         .deadline = start + MIN(TIME_OF_A_LIST, TIME_OF_A_RUN - spent),
     };
-    g_autofree char *ops = NULL;
-    char *text;
 
     g_array_ref(s.list.ops);
     shrink(&s);
-    ops = ops_print(s.list.ops);
-    text = g_strdup_printf("%s\nseed %" PRIu64 ", depth %u%s%s, %u operations "
-                           "of %u:\n%s", s.message, h->seed, list->depth,
-                           list->what ? ", " : "",
-                           list->what ? list->what : "", s.list.ops->len,
-                           list->ops->len, ops);
+    harness_detail(h, (HarnessDetail) {
+        .depth = list->depth,
+        .what = g_strdup(list->what),
+        .operations = ops_print(s.list.ops),
+        .whole = list->ops->len,
+    });
     g_array_unref(s.list.ops);
-    g_free(s.message);
+    *message = s.message;
     spent += g_get_monotonic_time() - start;
-    return text;
 }
 
 ListCase list_case_new(const Harness *h, OpsPlan plan, unsigned depth)
@@ -146,7 +146,7 @@ void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
                  const char *fmt, ...)
 {
     CaseResult *results = cases_run(h, fn, cases, sizeof(*cases), count, 0);
-    g_autofree char *text = NULL;
+    g_autofree char *message = NULL;
     unsigned which = 0;         /* the first that fails, or any skipped one */
     va_list ap;
 
@@ -155,12 +155,12 @@ void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
             which = i;
         }
     }
+    message = g_strdup(results[which].message);
     if (results[which].status == CASE_FAIL) {
-        text = shrink_failure(h, fn, &cases[which], results[which].message);
+        shrink_failure(h, fn, &cases[which], &message);
     }
     va_start(ap, fmt);
-    harness_vreport(h, results[which].status,
-                    text ? text : results[which].message, fmt, ap);
+    harness_vreport(h, results[which].status, message, fmt, ap);
     va_end(ap);
     cases_free(results, count);
     for (unsigned i = 0; i < count; i++) {
