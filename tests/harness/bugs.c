@@ -55,6 +55,7 @@ typedef enum Bug {
     BUG_HOSTILE_MEMORY,     /* a table is as long as the file says ... */
     BUG_HOSTILE_LOOP,       /* blocks of no bytes are counted ... */
     BUG_HOSTILE_BOUNDS,     /* the table is shorter than the disk ... */
+    BUG_ANY_ENTRY,          /* a block may be anywhere, twice, too */
     BUG__MAX,
 } Bug;
 
@@ -82,6 +83,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_HOSTILE_MEMORY] = "bug-hostile-memory",
     [BUG_HOSTILE_LOOP] = "bug-hostile-loop",
     [BUG_HOSTILE_BOUNDS] = "bug-hostile-bounds",
+    [BUG_ANY_ENTRY] = "bug-any-entry",
 };
 
 typedef struct BugHeader {
@@ -184,6 +186,10 @@ static int bug_check_table(BlockDriverState *bs, Error **errp)
         at = s->table[i] * 512LL - start;
         place = at / s->block_size;
         if (!s->table[i]) {
+            continue;
+        }
+        if (s->bug == BUG_ANY_ENTRY) {
+            s->next = MAX(s->next, MAX(0, place) + 1);
             continue;
         }
         if (at < 0 || at % s->block_size || place >= places || taken[place]) {

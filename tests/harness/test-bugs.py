@@ -36,11 +36,12 @@ BUGS = [
     ('hostile-memory', 'hostile', 1, r'words of the head'),
     ('hostile-loop', 'hostile', 1, r'words of the head'),
     ('hostile-bounds', 'hostile', 1, r'words of the head'),
+    ('any-entry', 'damage', 1, r'the table names wrong places'),
 ]
 
 # What the sound driver is run with: suite, operations in a list.
 SOUND = [('model', 12), ('failure', 5), ('crash', 4), ('graph', 1),
-         ('create', 1), ('hostile', 20)]
+         ('create', 1), ('hostile', 20), ('damage', 1)]
 
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
 

@@ -35,6 +35,13 @@ DEFECTS = [
     ('S14: a fixed image that says it is dynamic', 'vpc-defects', 'hostile', 1,
      ['-o', 'subformat=fixed'], r'words of the head',
      r'the word at \d+ is .*signal 8'),
+    ('S15: a lost head', 'vpc-defects', 'damage', 1, [],
+     r'head or tail are lost', r'sector 0 is zero'),
+    ('S17: a fixed image is too short', 'vpc-defects', 'damage', 1,
+     ['-o', 'subformat=fixed'], r'a part of the file is missing',
+     r'before the last sector: .*does not open any more'),
+    ('S21: an entry over the headers', 'vpc-defects', 'damage', 1, [],
+     r'the table names wrong places', r'the entry at 154\d is 0x0'),
 ]
 
 # As above, with the images of write_images().

@@ -81,6 +81,7 @@ extern const HarnessSuite suite_crash;
 extern const HarnessSuite suite_graph;
 extern const HarnessSuite suite_create;
 extern const HarnessSuite suite_hostile;
+extern const HarnessSuite suite_damage;
 
 /*
  * A seed for the @index-th use of what @what names, made of the run's seed.  It

@@ -31,6 +31,7 @@ static const HarnessSuite *const suites[] = {
     &suite_graph,
     &suite_create,
     &suite_hostile,
+    &suite_damage,
 };
 
 typedef struct Cmdline {
