@@ -48,6 +48,12 @@ int blk_zero_range(BlockBackend *blk, int64_t offset, int64_t bytes,
                    BdrvRequestFlags flags);
 
 /*
+ * Does the driver interpret the bytes of a file as an image?  Filters pass them
+ * on and protocols bring them.  Plain.
+ */
+bool bdrv_driver_is_format(const BlockDriver *drv);
+
+/*
  * Lists the words that bdrv_parse_cache_mode(), bdrv_parse_discard_flags() or
  * bdrv_parse_aio() takes: the one of them that sets the BDRV_O_* @flag; and
  * says which one @word may have been meant to be.  Whole lines; g_free() them.

@@ -30,6 +30,7 @@
 #define MIN_BLOCK (4 * KiB)
 #define MAX_BLOCK (1 * MiB)
 #define DEFAULT_BLOCK (64 * KiB)
+#define MANY_BLOCKS 24
 #define OPT_BLOCK_SIZE "block_size"
 
 typedef enum Bug {
@@ -56,6 +57,8 @@ typedef enum Bug {
     BUG_HOSTILE_LOOP,       /* blocks of no bytes are counted ... */
     BUG_HOSTILE_BOUNDS,     /* the table is shorter than the disk ... */
     BUG_ANY_ENTRY,          /* a block may be anywhere, twice, too */
+    BUG_TWO_FAULTS,         /* with many blocks writes are lost, with few ... */
+    BUG_NO_CREATION,        /* not a bug: it creates no images */
     BUG__MAX,
 } Bug;
 
@@ -84,6 +87,8 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_HOSTILE_LOOP] = "bug-hostile-loop",
     [BUG_HOSTILE_BOUNDS] = "bug-hostile-bounds",
     [BUG_ANY_ENTRY] = "bug-any-entry",
+    [BUG_TWO_FAULTS] = "bug-two-faults",
+    [BUG_NO_CREATION] = "bug-no-creation",
 };
 
 typedef struct BugHeader {
@@ -273,6 +278,12 @@ static int bug_open(BlockDriverState *bs, QDict *options, int flags,
     if (ret < 0) {
         qemu_vfree(s->table);
         return ret;
+    }
+    /* ... an image does not open again. */
+    if (s->bug == BUG_TWO_FAULTS && s->next && s->next < MANY_BLOCKS) {
+        error_setg(errp, "Too few blocks");
+        qemu_vfree(s->table);
+        return -EINVAL;
     }
     bug_leak(bs);
     return 0;
@@ -475,7 +486,7 @@ static int coroutine_fn bug_co_write_part(BlockDriverState *bs,
     if (lock) {
         qemu_co_mutex_unlock(&s->lock);
     }
-    if (pos) {
+    if (pos && !(s->bug == BUG_TWO_FAULTS && s->next >= MANY_BLOCKS)) {
         ret = bdrv_co_pwritev(bs->file, pos, qiov->size, qiov, 0);
         ret = s->bug == BUG_IGNORED_ERROR ? 0 : ret;
     }
@@ -680,6 +691,10 @@ static void bdrv_bugs_init(void)
     for (i = 0; i < BUG__MAX; i++) {
         drivers[i] = bdrv_bug;
         drivers[i].format_name = bug_names[i];
+        if (i == BUG_NO_CREATION) {
+            drivers[i].bdrv_co_create_opts = NULL;
+            drivers[i].create_opts = NULL;
+        }
         bdrv_register(&drivers[i]);
     }
 }

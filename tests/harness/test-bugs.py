@@ -121,6 +121,20 @@ def hangs_do_not_add_up(harness):
     return None if good else f'times: {late}', lines
 
 
+def keeps_the_kind(harness):
+    """A shorter list that fails in another way is not taken."""
+    _, lines = run(harness, 'bug-two-faults', 'model', 100)
+    told = [c for n, c in failures(lines) if ' 16 at a time' in n]
+    good = told and any(re.match(r'# byte \d+ is', line) for line in told[0])
+    return None if good else 'another failure is told', lines
+
+
+def creates_nothing(harness):
+    status, lines = run(harness, 'bug-no-creation', 'model', 1)
+    good = not status and '# SKIP the driver creates no images' in lines[2]
+    return None if good else 'it is not skipped', lines
+
+
 def finds_nothing(harness, suite, ops):
     status, lines = run(harness, 'bug-none', suite, ops)
     if status:
@@ -138,6 +152,10 @@ def main(harness):
               for suite, ops in SOUND]
     tests.append(('a seed brings a failure about again',
                   lambda: reproduces(harness)))
+    tests.append(('a list is shortened for the same failure',
+                  lambda: keeps_the_kind(harness)))
+    tests.append(('a driver that creates no images',
+                  lambda: creates_nothing(harness)))
     tests.append(('hangs do not add up',
                   lambda: hangs_do_not_add_up(harness)))
     return report(tests)

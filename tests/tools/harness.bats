@@ -44,9 +44,13 @@ a_raw_image()
 "* ]]
 }
 
-@test 'a protocol is no format' {
-    harness --driver file
-    expect_bad_usage "option '--driver' names no format: 'file'"
+@test 'a protocol or a filter is no format' {
+    local driver
+    for driver in file mem null-co delay volatile-cache blkdebug blkverify; do
+        harness --driver $driver
+        expect_bad_usage "option '--driver' names no format: '$driver' is a \
+filter or a protocol, which has no images of its own"
+    done
 }
 
 @test 'options that there are not' {
@@ -207,10 +211,4 @@ Did you mean 'crash'?" ]]
     a_raw_image
     harness --driver raw --from r/image -o preallocation=off
     expect_bad_usage "option '-o' makes no sense with '--from'"
-}
-
-@test 'a driver that creates no images' {
-    harness --driver delay --only model
-    expect_status 0
-    [[ $output == *'# SKIP the driver creates no images'* ]]
 }

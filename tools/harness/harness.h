@@ -130,6 +130,8 @@ int harness_finish(const Harness *h);
 /* How a case went: in memory that the child shares with its parent. */
 typedef struct CaseResult {
     CaseStatus status;
+    /* Of a failure: equal for two that say the same of other places. */
+    unsigned kind;
     /* Why it failed or was skipped; else empty.  Unused pages cost nothing. */
     char message[65536];
     uint8_t data[1024];         /* what case_send() sent last; else zeroes */
@@ -145,7 +147,11 @@ typedef struct Case {
 /* The body of a case; it passes when it returns and the child exits well. */
 typedef void CaseFn(Case *c, const void *opaque);
 
-/* In a case: it failed, or makes no sense here.  They end the child. */
+/*
+ * In a case: it failed, or makes no sense here.  They end the child.  The kind
+ * of a failure is @fmt and, since that may be "%s", the text up to its first
+ * digit; so no name and no list belongs before the first number.
+ */
 void case_fail(Case *c, const char *fmt, ...) GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
 void case_skip(Case *c, const char *fmt, ...) GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
 

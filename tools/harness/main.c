@@ -206,7 +206,6 @@ static void check_create_options(const Harness *h)
 static void read_arguments(Cmdline *line, int argc, char **argv)
 {
     Harness *h = &line->h;
-    g_autofree char *prefix = NULL;
 
     cmdline_read(":", main_options, line, argc, argv);
     if (optind < argc) {
@@ -220,10 +219,9 @@ static void read_arguments(Cmdline *line, int argc, char **argv)
         cmdline_error(bdrv_hint_format(h->driver),
                       "option '--driver' names no driver: '%s'", h->driver);
     }
-    /* Protocols are found by that name, too, but hold no images. */
-    prefix = g_strdup_printf("%s:", h->driver);
-    if (bdrv_find_protocol(prefix, true, NULL) == h->drv) {
-        usage_error("option '--driver' names no format: '%s'", h->driver);
+    if (!bdrv_driver_is_format(h->drv)) {
+        usage_error("option '--driver' names no format: '%s' is a filter or a "
+                    "protocol, which has no images of its own", h->driver);
     }
     h->can_create = h->from || bdrv_driver_can_create(h->drv);
     h->can_check = bdrv_driver_can_check(h->drv);

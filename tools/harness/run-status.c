@@ -21,8 +21,8 @@ static void fail_extent(Run *run, const Extent *e, const char *what)
 
 static void fail_extent(Run *run, const Extent *e, const char *what)
 {
-    case_fail(run->c, "block status 0x%x of %" PRId64 " bytes at %" PRId64
-              ": %s", e->status, e->bytes, e->offset, what);
+    case_fail(run->c, "block status, %s: 0x%x of %" PRId64 " bytes at %" PRId64,
+              what, e->status, e->bytes, e->offset);
 }
 
 /*

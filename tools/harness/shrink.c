@@ -3,7 +3,8 @@
  * Properties of lists of operations; see shrink.h.
  *
  * Invariants:
- *   - A list gets shorter only if what is left of it still fails in a child.
+ *   - A list gets shorter only if what is left of it still fails in a child,
+ *     and in the same way: another fault of the driver would hide this one.
  *   - Shortening takes a bounded time, for one list and in one run, because a
  *     driver with a bug is likely to break many properties.
  */
@@ -23,14 +24,15 @@ typedef struct Shrinker {
     const Harness *h;
     CaseFn *fn;
     ListCase list;              /* that fails, as short as it is by now */
+    unsigned kind;              /* of its failure */
     char *message;
     int64_t deadline;
 } Shrinker;
 
 /*
  * Leaves parts of @part operations out, beginning with the one at *@from, a few
- * of them each in a list of its own.  Returns whether one of these fails, and
- * takes it; else moves *@from on.
+ * of them each in a list of its own.  Returns whether one of these fails in
+ * the same way, and takes it; else moves *@from on.
  */
 static bool try_parts(Shrinker *s, guint part, guint *from)
 {
@@ -54,7 +56,8 @@ static bool try_parts(Shrinker *s, guint part, guint *from)
     }
     results = cases_run(s->h, s->fn, lists, sizeof(lists[0]), count,
                         CASE_SECONDS);
-    for (i = 0; i < count && results[i].status != CASE_FAIL; i++) {
+    for (i = 0; i < count && (results[i].status != CASE_FAIL ||
+                              results[i].kind != s->kind); i++) {
     }
     found = i < count;
     *from += i * part;
@@ -96,11 +99,11 @@ static void shrink(Shrinker *s)
 }
 
 /*
- * Details for the report of a list that fails with *@message: the shortest that
- * does; *@message is that one's then.
+ * Details for the report of a list that fails as @result says, with *@message:
+ * the shortest that does; *@message is that one's then.
  */
 static void shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
-                           char **message)
+                           const CaseResult *result, char **message)
 {
     static int64_t spent;
     int64_t start = g_get_monotonic_time();
@@ -108,6 +111,7 @@ static void shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
         .h = h,
         .fn = fn,
         .list = *list,
+        .kind = result->kind,
         .message = *message,
         .deadline = start + MIN(TIME_OF_A_LIST, TIME_OF_A_RUN - spent),
     };
@@ -157,7 +161,7 @@ void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
     }
     message = g_strdup(results[which].message);
     if (results[which].status == CASE_FAIL) {
-        shrink_failure(h, fn, &cases[which], &message);
+        shrink_failure(h, fn, &cases[which], &results[which], &message);
     }
     va_start(ap, fmt);
     harness_vreport(h, results[which].status, message, fmt, ap);

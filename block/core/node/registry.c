@@ -206,6 +206,11 @@ bool bdrv_driver_can_amend(const BlockDriver *drv)
     return drv->bdrv_amend;
 }
 
+bool bdrv_driver_is_format(const BlockDriver *drv)
+{
+    return !drv->is_filter && !bdrv_is_protocol_driver(drv);
+}
+
 bool bdrv_driver_can_check(const BlockDriver *drv)
 {
     return drv->bdrv_co_check;
