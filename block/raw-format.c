@@ -8,6 +8,8 @@
  *     moves with it.
  *   - No request passes the end of a window with `size`, whatever its
  *     alignment.
+ *   - Who may write to an image that was guessed to be raw has been warned, and
+ *     nothing is written to standard error when opening fails.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
@@ -19,6 +21,7 @@ typedef struct BDRVRawState {
     uint64_t offset;   /* where the window begins in the file, bytes */
     uint64_t size;     /* its length as last asked, bytes */
     bool has_size;
+    bool warned;       /* that the format was guessed */
 } BDRVRawState;
 
 static const char *const raw_window_opts[] = { "offset", "size", NULL };
@@ -39,11 +42,8 @@ static QemuOptsList raw_create_opts = {
     .name = "raw-create-opts",
     .head = QTAILQ_HEAD_INITIALIZER(raw_create_opts.head),
     .desc = {
-        {
-            .name = BLOCK_OPT_SIZE,
-            .type = QEMU_OPT_SIZE,
-            .help = "Virtual disk size",
-        },
+        { .name = BLOCK_OPT_SIZE, .type = QEMU_OPT_SIZE,
+          .help = "Virtual disk size" },
         { /* end of list */ }
     },
 };
@@ -55,23 +55,6 @@ static int raw_probe(const uint8_t *buf, int buf_size, const char *filename)
 }
 
 /* ---- the window --------------------------------------------------------- */
-
-/* Takes the window's options out of @options.  0 or -EINVAL. */
-static int raw_read_options(QDict *options, BDRVRawState *window,
-                            Error **errp)
-{
-    QemuOpts *opts = qemu_opts_create(&raw_runtime_opts, NULL, 0,
-                                      &error_abort);
-    Error *local_err = NULL;
-
-    qemu_opts_absorb_qdict(opts, options, &local_err);
-    window->offset = qemu_opt_get_size(opts, "offset", 0);
-    window->has_size = qemu_opt_find(opts, "size") != NULL;
-    window->size = qemu_opt_get_size(opts, "size", 0);
-    qemu_opts_del(opts);
-    error_propagate(errp, local_err);
-    return local_err ? -EINVAL : 0;
-}
 
 static bool raw_is_window(const BDRVRawState *s)
 {
@@ -117,6 +100,23 @@ static int raw_check_window(BlockDriverState *bs, BDRVRawState *window,
     return 0;
 }
 
+/* Takes the window's options out of @options, and checks it.  0 or -errno. */
+static int raw_read_options(BlockDriverState *bs, QDict *options,
+                            BDRVRawState *window, Error **errp)
+{
+    QemuOpts *opts = qemu_opts_create(&raw_runtime_opts, NULL, 0,
+                                      &error_abort);
+    Error *local_err = NULL;
+
+    qemu_opts_absorb_qdict(opts, options, &local_err);
+    window->offset = qemu_opt_get_size(opts, "offset", 0);
+    window->has_size = qemu_opt_find(opts, "size") != NULL;
+    window->size = qemu_opt_get_size(opts, "size", 0);
+    qemu_opts_del(opts);
+    error_propagate(errp, local_err);
+    return local_err ? -EINVAL : raw_check_window(bs, window, errp);
+}
+
 /*
  * Turns *@offset in the window into one in the file.  0; @past_end when the
  * range passes a window with a size, -EINVAL when the file could not be that
@@ -159,15 +159,10 @@ static int raw_open(BlockDriverState *bs, QDict *options, int flags,
     file_bs = bs->file->bs;
     bs->sg = file_bs->sg;
 
-    ret = raw_read_options(options, s, errp);
+    ret = raw_read_options(bs, options, s, errp);
     if (ret < 0) {
         return ret;
     }
-    ret = raw_check_window(bs, s, errp);
-    if (ret < 0) {
-        return ret;
-    }
-
     bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
         (BDRV_REQ_FUA & file_bs->supported_write_flags);
     bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
@@ -183,11 +178,7 @@ static int raw_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
     g_autofree BDRVRawState *window = g_new0(BDRVRawState, 1);
     int ret;
 
-    ret = raw_read_options(state->options, window, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = raw_check_window(state->bs, window, errp);
+    ret = raw_read_options(state->bs, state->options, window, errp);
     if (ret < 0) {
         return ret;
     }
@@ -200,6 +191,7 @@ static void raw_reopen_commit(BDRVReopenState *state)
     BDRVRawState *s = state->bs->opaque;
     g_autofree BDRVRawState *window = state->opaque;
 
+    window->warned = s->warned;
     *s = *window;
     state->opaque = NULL;
 }
@@ -208,6 +200,28 @@ static void raw_reopen_abort(BDRVReopenState *state)
 {
     g_free(state->opaque);
     state->opaque = NULL;
+}
+
+/*
+ * The driver's affair, not the layer's, because a foreign driver of this name
+ * warns as well, as QEMU's does.
+ */
+static void raw_set_perm(BlockDriverState *bs, uint64_t perm, uint64_t shared)
+{
+    BDRVRawState *s = bs->opaque;
+
+    if (!bs->probed || !(perm & BLK_PERM_WRITE) || s->warned) {
+        return;
+    }
+    s->warned = true;
+    fprintf(stderr,
+            "WARNING: Image format was not specified for '%s' and probing "
+            "guessed raw.\n"
+            "         Automatically detecting the format is dangerous for raw "
+            "images, write operations on block 0 will be restricted.\n"
+            "         Specify the 'raw' format explicitly to remove the "
+            "restrictions.\n",
+            bs->filename);
 }
 
 static int coroutine_fn raw_co_create_opts(BlockDriver *drv,
@@ -252,10 +266,8 @@ static int coroutine_fn raw_co_pwrite_zeroes(BlockDriverState *bs,
     uint64_t file_offset = offset;
     int ret = raw_adjust(bs, &file_offset, bytes, -ENOSPC);
 
-    if (ret < 0) {
-        return ret;
-    }
-    return bdrv_co_pwrite_zeroes(bs->file, file_offset, bytes, flags);
+    return ret < 0 ? ret : bdrv_co_pwrite_zeroes(bs->file, file_offset, bytes,
+                                                 flags);
 }
 
 static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset,
@@ -264,10 +276,7 @@ static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset,
     uint64_t file_offset = offset;
     int ret = raw_adjust(bs, &file_offset, bytes, -ENOSPC);
 
-    if (ret < 0) {
-        return ret;
-    }
-    return bdrv_co_pdiscard(bs->file, file_offset, bytes);
+    return ret < 0 ? ret : bdrv_co_pdiscard(bs->file, file_offset, bytes);
 }
 
 static int coroutine_fn raw_co_copy_range_from(BlockDriverState *bs,
@@ -280,11 +289,9 @@ static int coroutine_fn raw_co_copy_range_from(BlockDriverState *bs,
 {
     int ret = raw_adjust(bs, &offset, bytes, -EINVAL);
 
-    if (ret < 0) {
-        return ret;
-    }
-    return bdrv_co_copy_range_from(bs->file, offset, dst, dst_offset, bytes,
-                                   read_flags, write_flags);
+    return ret < 0 ? ret
+                   : bdrv_co_copy_range_from(bs->file, offset, dst, dst_offset,
+                                             bytes, read_flags, write_flags);
 }
 
 static int coroutine_fn raw_co_copy_range_to(BlockDriverState *bs,
@@ -298,11 +305,10 @@ static int coroutine_fn raw_co_copy_range_to(BlockDriverState *bs,
 {
     int ret = raw_adjust(bs, &dst_offset, bytes, -ENOSPC);
 
-    if (ret < 0) {
-        return ret;
-    }
-    return bdrv_co_copy_range_to(src, src_offset, bs->file, dst_offset, bytes,
-                                 read_flags, write_flags);
+    return ret < 0 ? ret
+                   : bdrv_co_copy_range_to(src, src_offset, bs->file,
+                                           dst_offset, bytes, read_flags,
+                                           write_flags);
 }
 
 /* The file knows: its answer is taken over whole. */
@@ -455,6 +461,7 @@ BlockDriver bdrv_raw = {
     .bdrv_reopen_commit = raw_reopen_commit,
     .bdrv_reopen_abort = raw_reopen_abort,
     .bdrv_child_perm = bdrv_filter_default_perms,
+    .bdrv_set_perm = raw_set_perm,
     .bdrv_co_create_opts = raw_co_create_opts,
 
     .bdrv_co_preadv = raw_co_preadv,

@@ -555,7 +555,6 @@ struct BlockDriverState {
     bool flush_failed;             /* the last flush did, and returned it: */
     uint64_t failed_gen;           /* that of this write_gen */
     bool has_guard;                /* a probed raw image: see probe-guard.c */
-    bool guard_warned;             /* the warning was printed */
 
     bool perm_check_pending;       /* perm.c: checked, not set */
     bool guard_refused;            /* a refused write was reported */

@@ -389,7 +389,7 @@ static void test_driver_of_that_name_by_tail(void)
     bdrv_stand_in.format_name = "stand-in";
 }
 
-/* ---- the guard and its warning ------------------------------------------ */
+/* ---- the guard ---------------------------------------------------------- */
 
 static void test_guard_is_set(void)
 {
@@ -408,56 +408,6 @@ static void test_guard_is_set(void)
     bs = bdrv_open("mem:x", NULL, NULL, 0, &error_abort);
     g_assert_false(bs->has_guard);
     bdrv_unref(bs);
-}
-
-static void open_and_close(const char *driver, int flags)
-{
-    QDict *d = qdict_new();
-    BlockBackend *blk;
-
-    if (driver) {
-        qdict_put_str(d, "driver", driver);
-    }
-    blk = blk_new_open("mem:x", NULL, d, flags, &error_abort);
-    blk_unref(blk);
-}
-
-static void test_warning(void)
-{
-    if (g_test_subprocess()) {
-        setup(1024);
-        open_and_close(NULL, BDRV_O_RDWR);
-        return;
-    }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stderr(
-        "WARNING: Image format was not specified for 'x' and probing guessed "
-        "raw.\n"
-        "         Automatically detecting the format is dangerous for raw "
-        "images, write operations on block 0 will be restricted.\n"
-        "         Specify the 'raw' format explicitly to remove the "
-        "restrictions.\n");
-}
-
-static void test_silence(void)
-{
-    if (g_test_subprocess()) {
-        MemFile *f = setup(1024);
-
-        open_and_close(NULL, 0);
-        open_and_close("raw", BDRV_O_RDWR);
-        f->data[0] = 'H';
-        open_and_close(NULL, BDRV_O_RDWR);
-        /* Opening fails: its error is all there is to say. */
-        f->data[0] = 0;
-        f->refuse_perm = BLK_PERM_WRITE;
-        g_assert_null(blk_new_open("mem:x", NULL, NULL, BDRV_O_RDWR, NULL));
-        return;
-    }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stderr("");
 }
 
 /* ---- failures ----------------------------------------------------------- */
@@ -530,8 +480,6 @@ int main(int argc, char **argv)
     g_test_add_func("/probe/driver-of-that-name-by-tail",
                     test_driver_of_that_name_by_tail);
     g_test_add_func("/probe/guard-is-set", test_guard_is_set);
-    g_test_add_func("/probe/warning", test_warning);
-    g_test_add_func("/probe/silence", test_silence);
     g_test_add_func("/probe/unreadable", test_unreadable);
     return g_test_run();
 }

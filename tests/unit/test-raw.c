@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The raw format: its window bounds every operation, misaligned ones included;
- * growth, reopening, measuring, creation.
+ * growth, reopening, measuring, creation; the warning of a guess.
  */
 #include "qemu/osdep.h"
 #include "mem-driver.h"
@@ -227,6 +227,55 @@ static void test_reopen(void)
     blk_unref(blk);
 }
 
+/* ---- the warning -------------------------------------------------------- */
+
+static void open_and_close(const char *driver, int flags)
+{
+    QDict *d = qdict_new();
+    BlockBackend *blk;
+
+    if (driver) {
+        qdict_put_str(d, "driver", driver);
+    }
+    blk = blk_new_open("mem:disk", NULL, d, flags, &error_abort);
+    blk_unref(blk);
+}
+
+static void test_warning(void)
+{
+    if (g_test_subprocess()) {
+        mem_file("disk", 1024);
+        open_and_close(NULL, BDRV_O_RDWR);
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr(
+        "WARNING: Image format was not specified for 'disk' and probing guessed "
+        "raw.\n"
+        "         Automatically detecting the format is dangerous for raw "
+        "images, write operations on block 0 will be restricted.\n"
+        "         Specify the 'raw' format explicitly to remove the "
+        "restrictions.\n");
+}
+
+static void test_silence(void)
+{
+    if (g_test_subprocess()) {
+        MemFile *f = mem_file("disk", 1024);
+
+        open_and_close(NULL, 0);
+        open_and_close("raw", BDRV_O_RDWR);
+        /* Opening fails: its error is all there is to say. */
+        f->refuse_perm = BLK_PERM_WRITE;
+        g_assert_null(blk_new_open("mem:disk", NULL, NULL, BDRV_O_RDWR, NULL));
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr("");
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -242,6 +291,8 @@ int main(int argc, char **argv)
     g_test_add_func("/raw/measure", test_measure);
     g_test_add_func("/raw/odd-length", test_odd_length);
     g_test_add_func("/raw/reopen", test_reopen);
+    g_test_add_func("/raw/warning", test_warning);
+    g_test_add_func("/raw/silence", test_silence);
     ret = g_test_run();
     mem_reset();
     return ret;

@@ -256,18 +256,6 @@ static void node_set(BlockDriverState *bs, uint64_t perm, uint64_t shared)
     if (bs->drv && bs->drv->bdrv_set_perm) {
         bs->drv->bdrv_set_perm(bs, perm, shared);
     }
-    if (bs->has_guard && (perm & BLK_PERM_WRITE) && !bs->guard_warned) {
-        bs->guard_warned = true;
-        fprintf(
-            stderr,
-            "WARNING: Image format was not specified for '%s' and probing "
-            "guessed raw.\n"
-            "         Automatically detecting the format is dangerous for raw "
-            "images, write operations on block 0 will be restricted.\n"
-            "         Specify the 'raw' format explicitly to remove the "
-            "restrictions.\n",
-            bs->filename);
-    }
 }
 
 static int node_check(BlockDriverState *bs, BlockReopenQueue *q, uint64_t perm,
