@@ -228,7 +228,10 @@ struct BDRVReopenState {
 /* Registers all drivers; later calls do nothing.  Any thread; plain. */
 void bdrv_init(void);
 
-/* Links @drv in; it is not copied and must stay.  Plain. */
+/*
+ * Links @drv in; it is not copied and must stay.  Ends the program, with an
+ * error on standard error, if there is a driver of its name.  Plain.
+ */
 void bdrv_register(BlockDriver *drv);
 
 /*

@@ -258,19 +258,17 @@ static void test_registry(void)
 {
     static BlockDriver zz = { .format_name = "zz" };
     static BlockDriver vpc = { .format_name = "vpc" };
-    static BlockDriver par2 = { .format_name = "par" };
     g_autoptr(GString) s = g_string_new("");
     Error *err = NULL;
 
     g_assert_null(bdrv_find_format("vhd"));
     bdrv_register(&zz);
     bdrv_register(&vpc);
-    bdrv_register(&par2);
     bdrv_iterate_format(count_name, s);
     g_assert_cmpstr(s->str, ==, "mem par vpc zz ");
     g_assert_true(bdrv_find_format("vhd") == &vpc);
     g_assert_true(bdrv_find_format("vpc") == &vpc);
-    g_assert_true(bdrv_find_format("par") == &par2);
+    g_assert_true(bdrv_find_format("par") == &bdrv_par);
     g_assert_null(bdrv_find_format("nope"));
     g_assert_true(bdrv_find_protocol("mem:a", true, &err) == &bdrv_mem);
     g_assert_null(bdrv_find_protocol("mem:a", false, &err));
@@ -283,7 +281,20 @@ static void test_registry(void)
     g_assert_false(bdrv_driver_can_create(&zz));
     g_assert_true(bdrv_driver_can_create(&bdrv_mem));
     bdrv_init(); /* runs the constructors' functions no second time */
-    g_assert_true(bdrv_find_format("par") == &par2);
+    g_assert_true(bdrv_find_format("par") == &bdrv_par);
+}
+
+static void test_registry_name_twice(void)
+{
+    static BlockDriver par = { .format_name = "par" };
+
+    if (g_test_subprocess()) {
+        bdrv_register(&par);
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_failed();
+    g_test_trap_assert_stderr("*Two drivers of this build are named 'par'*");
 }
 
 static void register_drivers(void)
@@ -304,5 +315,6 @@ int main(int argc, char **argv)
     g_test_add_func("/graph/no-cycles", test_no_cycles);
     g_test_add_func("/graph/list-per-thread", test_list_per_thread);
     g_test_add_func("/graph/registry", test_registry);
+    g_test_add_func("/graph/registry/twice", test_registry_name_twice);
     return g_test_run();
 }

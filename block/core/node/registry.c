@@ -6,25 +6,43 @@
  * Invariants:
  *   - The list only grows, under the graph lock; entries are never removed, so
  *     a pointer that was found stays good.
- *   - Of two drivers with one name the one registered last is found.
+ *   - No two have one name.
  */
 #include "qemu/osdep.h"
 #include "block/core/node/node.h"
 #include "minblk/block-extra.h"
 #include "minblk/suggest.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qemu/module.h"
 
 static QLIST_HEAD(, BlockDriver) drivers = QLIST_HEAD_INITIALIZER(drivers);
 
+static BlockDriver *find_by_format_name(const char *name, bool internal)
+{
+    BlockDriver *drv;
+
+    QLIST_FOREACH(drv, &drivers, list) {
+        if (drv->is_internal == internal && !strcmp(drv->format_name, name)) {
+            return drv;
+        }
+    }
+    return NULL;
+}
+
 /*
- * At the head, so that a driver that is registered later replaces an earlier
- * one of the same name.
+ * A mistake of who has built the program: nothing says which of two drivers
+ * images would be opened by, so it does not run.
  */
 void bdrv_register(BlockDriver *drv)
 {
     assert(drv->format_name);
     bdrv_graph_lock();
+    if (find_by_format_name(drv->format_name, drv->is_internal)) {
+        error_report("Two drivers of this build are named '%s'; leave ours "
+                     "out by -Ddrivers=, or rename yours", drv->format_name);
+        exit(1);
+    }
     QLIST_INSERT_HEAD(&drivers, drv, list);
     bdrv_graph_unlock();
 }
@@ -43,18 +61,6 @@ void bdrv_init(void)
         module_call_init(MODULE_INIT_BLOCK);
     }
     bdrv_graph_unlock();
-}
-
-static BlockDriver *find_by_format_name(const char *name, bool internal)
-{
-    BlockDriver *drv;
-
-    QLIST_FOREACH(drv, &drivers, list) {
-        if (drv->is_internal == internal && !strcmp(drv->format_name, name)) {
-            return drv;
-        }
-    }
-    return NULL;
 }
 
 bool bdrv_has_format(const char *name)
@@ -137,7 +143,6 @@ void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
                          void *opaque)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
-    const char *last = NULL;
     BlockDriver *drv;
 
     bdrv_graph_lock();
@@ -150,12 +155,7 @@ void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
 
     g_ptr_array_sort(names, compare_format_names);
     for (guint i = 0; i < names->len; i++) {
-        const char *name = g_ptr_array_index(names, i);
-
-        if (!last || strcmp(last, name)) {
-            it(opaque, name);
-        }
-        last = name;
+        it(opaque, g_ptr_array_index(names, i));
     }
 }
 
