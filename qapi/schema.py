@@ -27,6 +27,7 @@ RESERVED = set('''
 
 TYPE_NAME = re.compile(r'[A-Z][A-Za-z0-9]*$')
 MEMBER_NAME = re.compile(r'[a-z][a-z0-9]*([-_][a-z0-9]+)*$')
+VALUE_NAME = re.compile(r'[a-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*$')
 TOKEN = re.compile(r"'(?P<str>[^'\\]*)'|(?P<punct>[{}\[\],:])|(?P<space>\s+)")
 
 
@@ -248,7 +249,7 @@ class Schema:
         if not isinstance(values, list) or not values:
             raise SchemaError(enum.where, "'data' is not a list of values")
         for value in values:
-            if not isinstance(value, str) or not MEMBER_NAME.match(value):
+            if not isinstance(value, str) or not VALUE_NAME.match(value):
                 raise SchemaError(enum.where, 'bad value %s' % (value,))
         enum.values = values
         enum.prefix = pairs.get('prefix', [upper_name(enum.name)])[0]

@@ -38,13 +38,17 @@ OBJECT(BlockMeasureInfo)
 OBJECT(BlockdevCacheOptions)
 OBJECT(BlockdevCreateOptions)
 OBJECT(BlockdevCreateOptionsFile)
+OBJECT(BlockdevCreateOptionsParallels)
 OBJECT(BlockdevCreateOptionsVdi)
+OBJECT(BlockdevCreateOptionsVhdx)
+OBJECT(BlockdevCreateOptionsVmdk)
 OBJECT(BlockdevCreateOptionsVpc)
 OBJECT(BlockdevOptions)
 OBJECT(BlockdevOptionsBlkdebug)
 OBJECT(BlockdevOptionsBlkverify)
 OBJECT(BlockdevOptionsDelay)
 OBJECT(BlockdevOptionsFile)
+OBJECT(BlockdevOptionsGenericCOWFormat)
 OBJECT(BlockdevOptionsGenericFormat)
 OBJECT(BlockdevOptionsMem)
 OBJECT(BlockdevOptionsNull)
@@ -57,6 +61,8 @@ OBJECT(ImageCheckFinding)
 OBJECT(ImageCheckRefusal)
 OBJECT(ImageInfo)
 OBJECT(ImageInfoSpecific)
+OBJECT(ImageInfoSpecificVmdk)
+OBJECT(ImageInfoSpecificVmdkWrapper)
 OBJECT(ImageInfoSpecificVpc)
 OBJECT(ImageInfoSpecificVpcWrapper)
 OBJECT(ImageInfoVpcWarning)
@@ -89,6 +95,24 @@ static const Sample samples[] = {
     SAMPLE(BlockdevCreateOptionsFile,
            "{\"filename\": \"a\", \"size\": 0, \"preallocation\": \"full\", "
            "\"extent-size-hint\": 0}"),
+    SAMPLE(BlockdevCreateOptions,
+           "{\"driver\": \"vhdx\", \"file\": \"n\", \"size\": 0}"),
+    SAMPLE(BlockdevCreateOptions,
+           "{\"driver\": \"parallels\", \"file\": \"n\", \"size\": 0}"),
+    SAMPLE(BlockdevCreateOptions,
+           "{\"driver\": \"vmdk\", \"file\": \"n\", \"size\": 0}"),
+    SAMPLE(BlockdevCreateOptionsParallels,
+           "{\"file\": \"n\", \"size\": 3, \"cluster-size\": 1048576}"),
+    SAMPLE(BlockdevCreateOptionsVhdx,
+           "{\"file\": \"n\", \"size\": 3, \"log-size\": 1048576, "
+           "\"block-size\": 4, \"subformat\": \"fixed\", "
+           "\"block-state-zero\": false}"),
+    SAMPLE(BlockdevCreateOptionsVmdk,
+           "{\"file\": \"n\", \"size\": 3, \"extents\": [\"e\", "
+           "{\"driver\": \"null-co\"}], \"subformat\": "
+           "\"twoGbMaxExtentSparse\", \"backing-file\": \"b\", "
+           "\"adapter-type\": \"legacyESX\", \"hwversion\": \"6\", "
+           "\"zeroed-grain\": true}"),
     SAMPLE(BlockdevCreateOptionsVdi,
            "{\"file\": \"n\", \"size\": 3, \"preallocation\": \"metadata\"}"),
     SAMPLE(BlockdevCreateOptionsVpc,
@@ -115,6 +139,13 @@ static const Sample samples[] = {
     SAMPLE(BlockdevOptions, "{\"driver\": \"blkdebug\", \"image\": \"n\"}"),
     SAMPLE(BlockdevOptions,
            "{\"driver\": \"blkverify\", \"test\": \"n\", \"raw\": \"m\"}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"dmg\", \"file\": \"n\"}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"parallels\", \"file\": \"n\"}"),
+    SAMPLE(BlockdevOptions, "{\"driver\": \"vhdx\", \"file\": \"n\"}"),
+    SAMPLE(BlockdevOptions,
+           "{\"driver\": \"vmdk\", \"file\": \"n\", \"backing\": \"b\"}"),
+    SAMPLE(BlockdevOptions,
+           "{\"driver\": \"copy-on-read\", \"file\": \"n\"}"),
     SAMPLE(BlockdevOptionsBlkdebug,
            "{\"image\": \"n\", \"config\": \"c\", \"align\": 512, "
            "\"max-transfer\": 1, \"opt-write-zero\": 2, \"max-write-zero\": "
@@ -128,6 +159,8 @@ static const Sample samples[] = {
     SAMPLE(BlockdevOptionsFile,
            "{\"filename\": \"\", \"locking\": \"auto\", \"aio\": "
            "\"native\"}"),
+    SAMPLE(BlockdevOptionsGenericCOWFormat,
+           "{\"file\": \"n\", \"backing\": null}"),
     SAMPLE(BlockdevOptionsGenericFormat, "{\"file\": \"n\"}"),
     SAMPLE(BlockdevOptionsDelay,
            "{\"file\": \"n\", \"seed\": 9223372036854775807, "
@@ -172,7 +205,8 @@ static const Sample samples[] = {
     SAMPLE(ImageInfo,
            "{\"virtual-size\": 0, \"filename\": \"\", \"format\": \"raw\"}"),
     SAMPLE(ImageInfo,
-           "{\"backing-filename-format\": \"vpc\", \"virtual-size\": 1, "
+           "{\"backing-filename-format\": \"vpc\", \"compressed\": true, "
+           "\"virtual-size\": 1, "
            "\"filename\": \"a\", \"cluster-size\": 2, \"format\": \"vpc\", "
            "\"actual-size\": 3, \"full-backing-filename\": \"b\", "
            "\"backing-filename\": \"c\", \"dirty-flag\": false, "
@@ -180,6 +214,16 @@ static const Sample samples[] = {
            "{\"subformat\": \"dynamic\"}}}"),
     SAMPLE(ImageInfoSpecific,
            "{\"type\": \"vpc\", \"data\": {\"subformat\": \"fixed\"}}"),
+    SAMPLE(ImageInfoSpecific,
+           "{\"type\": \"vmdk\", \"data\": {\"create-type\": \"t\", "
+           "\"cid\": 1, \"parent-cid\": 2, \"extents\": []}}"),
+    SAMPLE(ImageInfoSpecificVmdk,
+           "{\"create-type\": \"t\", \"cid\": 4294967295, \"parent-cid\": 0, "
+           "\"extents\": [{\"virtual-size\": 0, \"filename\": \"\", "
+           "\"format\": \"\"}]}"),
+    SAMPLE(ImageInfoSpecificVmdkWrapper,
+           "{\"data\": {\"create-type\": \"\", \"cid\": 0, "
+           "\"parent-cid\": 0, \"extents\": []}}"),
     SAMPLE(ImageInfoSpecificVpc,
            "{\"subformat\": \"dynamic\", \"creator-application\": \"win \", "
            "\"current-size\": 1, \"chs-size\": 2, \"block-size\": 3, "
@@ -220,6 +264,9 @@ static const struct {
     ENUM(BlockdevAioOptions),
     ENUM(BlockdevDiscardOptions),
     ENUM(BlockdevDriver),
+    ENUM(BlockdevVhdxSubformat),
+    ENUM(BlockdevVmdkAdapterType),
+    ENUM(BlockdevVmdkSubformat),
     ENUM(BlockdevVpcForceSizeCalc),
     ENUM(BlockdevVpcSavedState),
     ENUM(BlockdevVpcSubformat),
