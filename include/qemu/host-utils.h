@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "qemu/bswap.h"
+
 /* True when exactly one bit is set; false for 0. */
 static inline bool is_power_of_2(uint64_t value)
 {

@@ -11,6 +11,8 @@
 #ifndef QEMU_MODULE_H
 #define QEMU_MODULE_H
 
+#include <stdbool.h>
+
 /* The parts that there are; QEMU has further ones. */
 typedef enum {
     MODULE_INIT_BLOCK,
@@ -32,5 +34,14 @@ void register_module_init(void (*fn)(void), module_init_type type);
  * queued while this runs is run too.  Plain, one thread at a time.
  */
 void module_call_init(module_init_type type);
+
+/*
+ * For drivers that have a part of themselves in a shared library, which they
+ * load when an image needs it.  There are none here: loads nothing, false.
+ */
+static inline bool block_module_load_one(const char *name)
+{
+    return false;
+}
 
 #endif
