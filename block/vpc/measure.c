@@ -54,8 +54,7 @@ static int measure_look(const Measure *m, uint64_t offset, uint64_t block_end,
 {
     int64_t pnum;
     int ret = bdrv_block_status_above(blk_bs(m->blk), NULL, offset,
-                                      m->size - offset, &pnum, NULL, NULL,
-                                      NULL);
+                                      m->size - offset, &pnum, NULL, NULL);
 
     if (ret < 0) {
         return ret;

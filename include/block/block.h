@@ -462,13 +462,11 @@ int bdrv_block_status(BlockDriverState *bs, int64_t offset, int64_t bytes,
 
 /*
  * The same through the backing chain down to, but not into, @base (NULL: to
- * its end).  *@depth (may be NULL) is how far down the answering node is.
- * Mixed.
+ * its end).  Mixed.
  */
 int bdrv_block_status_above(BlockDriverState *bs, BlockDriverState *base,
                             int64_t offset, int64_t bytes, int64_t *pnum,
-                            int64_t *map, BlockDriverState **file,
-                            int *depth);
+                            int64_t *map, BlockDriverState **file);
 
 /* 1 if this node answers for the range, 0 if its backing does.  Mixed. */
 int bdrv_is_allocated(BlockDriverState *bs, int64_t offset, int64_t bytes,
@@ -478,6 +476,8 @@ int bdrv_is_allocated(BlockDriverState *bs, int64_t offset, int64_t bytes,
 
 /* Bytes, a file's length rounded up to 512; -ENOMEDIUM, -EFBIG.  Plain. */
 int64_t bdrv_getlength(BlockDriverState *bs);
+/* The same in sectors of 512 bytes.  Plain. */
+int64_t bdrv_nb_sectors(BlockDriverState *bs);
 /* Bytes that the image's file takes on the disk.  Mixed. */
 int64_t bdrv_get_allocated_file_size(BlockDriverState *bs);
 /* Fills the zeroed *@bdi; -ENOTSUP without a callback.  Plain. */
@@ -578,6 +578,23 @@ bool path_has_protocol(const char *path);
 bool path_is_absolute(const char *path);
 /* @filename as seen from the folder of @base; free with g_free().  Plain. */
 char *path_combine(const char *base, const char *filename);
+
+/*
+ * The folder that relative names in the image of @bs start from: ends in '/',
+ * or is empty where that is the current one; g_free() it.  NULL with @errp set:
+ * the node has none.  Plain.
+ */
+char *bdrv_dirname(BlockDriverState *bs, Error **errp);
+
+/*
+ * @backing as seen from here, when the image @backed names it; g_free() it.
+ * Names that are absolute or have a protocol stand for themselves.  NULL: it is
+ * empty, or @errp is set, as a relative one needs @backed to be a plain name.
+ * Plain.
+ */
+char *bdrv_get_full_backing_filename_from_filename(const char *backed,
+                                                   const char *backing,
+                                                   Error **errp);
 
 /* "read", "write", "write unchanged" ... joined by ", "; g_free().  Plain. */
 char *bdrv_perm_names(uint64_t perm);

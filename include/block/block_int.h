@@ -36,6 +36,7 @@
 #include "qemu/queue.h"
 #include "qemu/option.h"
 #include "qapi/qapi-types-block-core.h"
+#include "qapi/qmp/qlist.h"
 
 #define BLOCK_OPT_SIZE             "size"
 #define BLOCK_OPT_SUBFMT           "subformat"
@@ -46,6 +47,9 @@
 #define BLOCK_OPT_CLUSTER_SIZE     "cluster_size"
 #define BLOCK_OPT_STATIC           "static"
 #define BLOCK_OPT_OBJECT_SIZE      "object_size"
+#define BLOCK_OPT_ADAPTER_TYPE     "adapter_type"
+#define BLOCK_OPT_COMPAT6          "compat6"
+#define BLOCK_OPT_HWVERSION        "hwversion"
 
 #define BLOCK_PROBE_BUF_SIZE 512
 
@@ -167,6 +171,21 @@ struct BlockDriver {
      */
     void (*bdrv_refresh_filename)(BlockDriverState *bs);
     /*
+     * Puts the descriptions (full_open_options) of the children into @target,
+     * for drivers whose options do not name each child by its own key: a list
+     * of them, for instance.  @backing_overridden: an option and not the image
+     * says what the backing is, so it is to be there, null for none.  Plain.
+     * Without it: each child by its name.
+     */
+    void (*bdrv_gather_child_options)(BlockDriverState *bs, QDict *target,
+                                      bool backing_overridden);
+    /*
+     * The folder that relative names in the image start from, as bdrv_dirname()
+     * gives it; g_malloc() memory, or NULL with @errp set.  Plain.  Without it:
+     * that of the file child, or of exact_filename.
+     */
+    char *(*bdrv_dirname)(BlockDriverState *bs, Error **errp);
+    /*
      * Plain, after open, reopen and changes of children.  bs->bl holds defaults
      * merged with the children's limits; request_alignment is 1 and is not
      * merged.  An error keeps the old limits (while opening: fails it).
@@ -219,6 +238,28 @@ struct BlockDriver {
                                     uint64_t bytes, QEMUIOVector *qiov,
                                     int flags, BlockCompletionFunc *cb,
                                     void *opaque);
+    /*
+     * The same in sectors of 512 bytes, for drivers that have neither form
+     * above: request_alignment is 512 at least.
+     */
+    int coroutine_fn (*bdrv_co_readv)(BlockDriverState *bs, int64_t sector_num,
+                                      int nb_sectors, QEMUIOVector *qiov);
+    int coroutine_fn (*bdrv_co_writev)(BlockDriverState *bs, int64_t sector_num,
+                                       int nb_sectors, QEMUIOVector *qiov,
+                                       int flags);
+    /*
+     * A write that is to be kept compressed (BDRV_REQ_WRITE_COMPRESSED), as
+     * pwritev.  It comes in one piece as its user made it, whatever
+     * max_transfer and max_iov say, because what is compressed at a time is a
+     * cluster: the user asks for whole ones (bdrv_get_info()), the driver
+     * refuses others.  No bytes at offset 0: the user has written all that it
+     * wants to.  Without it, and without WRITE_COMPRESSED among
+     * supported_write_flags, such writes are -ENOTSUP.
+     */
+    int coroutine_fn (*bdrv_co_pwritev_compressed)(BlockDriverState *bs,
+                                                   uint64_t offset,
+                                                   uint64_t bytes,
+                                                   QEMUIOVector *qiov);
     /* Instead of bdrv_co_flush_to_disk. */
     BlockAIOCB *(*bdrv_aio_flush)(BlockDriverState *bs,
                                   BlockCompletionFunc *cb, void *opaque);
@@ -564,12 +605,11 @@ struct BlockDriverState {
 /* ---- nodes and edges ---------------------------------------------------- */
 
 /*
- * A node of @drv, which need not be registered, without a file name; @options
- * are consumed.  Strong reference or NULL with @errp set.  Mixed.
+ * A node of @drv, which need not be registered, without a file name and
+ * options.  Strong reference or NULL with @errp set.  Mixed.
  */
 BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
-                                       QDict *options, int flags,
-                                       Error **errp);
+                                       int flags, Error **errp);
 
 /*
  * Makes an edge from @parent to @child (whose reference it takes, also on
@@ -661,6 +701,9 @@ int coroutine_fn bdrv_co_block_status_from_file(BlockDriverState *bs,
                                                 int64_t bytes, int64_t *pnum,
                                                 int64_t *map,
                                                 BlockDriverState **file);
+
+/* A bdrv_has_zero_init for those that always have it: 1. */
+int bdrv_has_zero_init_1(BlockDriverState *bs);
 
 /*
  * Copies without a buffer where the drivers can: the callbacks of the source,

@@ -19,6 +19,23 @@
 #define BDRV_BLOCK_LOST 0x1000
 
 /*
+ * bdrv_new_open_driver() with @options, which are consumed, also on failure;
+ * NULL: none.  Mixed.
+ */
+BlockDriverState *bdrv_new_open_with_options(BlockDriver *drv,
+                                             const char *node_name,
+                                             QDict *options, int flags,
+                                             Error **errp);
+
+/*
+ * bdrv_block_status_above() that says, too, how many nodes down the one is that
+ * answers: *@depth.  Mixed.
+ */
+int bdrv_block_status_depth(BlockDriverState *bs, BlockDriverState *base,
+                            int64_t offset, int64_t bytes, int64_t *pnum,
+                            int64_t *map, BlockDriverState **file, int *depth);
+
+/*
  * Bytes of @bs as its driver counts them.  bdrv_getlength() rounds up to 512,
  * so it does not show whether the last sector of a file is whole.  -ENOMEDIUM,
  * -EFBIG as there, or the driver's error.  Plain.

@@ -502,8 +502,7 @@ static const BdrvChildRole fake_role = {
 void fake_open(FakeDisk *d, int flags)
 {
     opening = d;
-    d->bs = bdrv_new_open_driver(&d->drv, NULL, qdict_new(), flags,
-                                 &error_abort);
+    d->bs = bdrv_new_open_driver(&d->drv, NULL, flags, &error_abort);
     d->child = bdrv_root_attach_child(
         d->bs, "root", &fake_role,
         flags & BDRV_O_RDWR ? d->perm : d->perm & BLK_PERM_CONSISTENT_READ,

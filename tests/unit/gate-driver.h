@@ -11,6 +11,7 @@
 #define TESTS_UNIT_GATE_DRIVER_H
 
 #include "block/core/graph/graph.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "sysemu/block-backend.h"
 
@@ -213,8 +214,7 @@ static inline BlockDriver *pass_driver(void)
 
 static inline BlockDriverState *gate_node(const char *name)
 {
-    return bdrv_new_open_driver(&bdrv_gate, name, NULL, BDRV_O_RDWR,
-                                &error_abort);
+    return bdrv_new_open_driver(&bdrv_gate, name, BDRV_O_RDWR, &error_abort);
 }
 
 /* A `pass` node over @file, which stays the caller's. */
@@ -224,8 +224,8 @@ static inline BlockDriverState *pass_node(const char *name,
     QDict *options = qdict_new();
 
     qdict_put_str(options, "file", file->node_name);
-    return bdrv_new_open_driver(pass_driver(), name, options, BDRV_O_RDWR,
-                                &error_abort);
+    return bdrv_new_open_with_options(pass_driver(), name, options,
+                                      BDRV_O_RDWR, &error_abort);
 }
 
 static inline BlockBackend *backend_of(BlockDriverState *bs)

@@ -8,6 +8,7 @@
  */
 #include "qemu/osdep.h"
 #include "mem-driver.h"
+#include "minblk/block-extra.h"
 #include "sysemu/block-backend.h"
 
 #define BASE_LENGTH (300 * 1024)      /* not a multiple of a cluster */
@@ -146,7 +147,7 @@ static void check_status(Fixture *f)
     for (offset = 0; offset < f->length; offset += pnum) {
         int ret = bdrv_block_status_above(bs, NULL, offset,
                                           f->length - offset, &pnum, NULL,
-                                          NULL, NULL);
+                                          NULL);
 
         g_assert_cmpint(ret, >=, 0);
         g_assert_cmpint(pnum, >, 0);
@@ -198,7 +199,7 @@ static void test_status(void)
     g_assert_cmpint(bdrv_block_status(bs, 1024, 65536, &pnum, NULL, NULL), ==,
                     BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED);
     g_assert_cmpint(pnum, ==, 1024);
-    g_assert(bdrv_block_status_above(bs, NULL, 2048, 4096, &pnum, NULL, NULL,
+    g_assert(bdrv_block_status_depth(bs, NULL, 2048, 4096, &pnum, NULL, NULL,
                                      &depth) & BDRV_BLOCK_DATA);
     g_assert_cmpint(depth, ==, 1);
     fixture_free(&f);

@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "minblk/block-extra.h"
 #include "tests/unit/fake-driver.h"
 
 #define DATA   BDRV_BLOCK_DATA
@@ -322,7 +323,7 @@ static FakeDisk *open_layer(int64_t size, int64_t from)
 static int above(FakeDisk *d, FakeDisk *base, int64_t offset, int64_t bytes,
                  int *depth)
 {
-    return bdrv_block_status_above(d->bs, base ? base->bs : NULL, offset,
+    return bdrv_block_status_depth(d->bs, base ? base->bs : NULL, offset,
                                    bytes, &pnum, &map, &file_bs, depth);
 }
 

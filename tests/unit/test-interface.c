@@ -23,6 +23,9 @@
 #include "qemu/units.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
+#include "qemu/bitmap.h"
+#include "qemu/crc32c.h"
+#include "qapi/qmp/qerror.h"
 #include "qapi/qmp/qstring.h"
 #include "qapi/qobject-input-visitor.h"
 #include "qapi/qapi-visit-block-core.h"
@@ -56,6 +59,22 @@ TYPE(cpu_to_le32, uint32_t (uint32_t));
 TYPE(cpu_to_le64, uint64_t (uint64_t));
 TYPE(le32_to_cpus, void (uint32_t *));
 
+TYPE(le16_to_cpus, void (uint16_t *));
+TYPE(le64_to_cpus, void (uint64_t *));
+TYPE(cpu_to_le16s, void (uint16_t *));
+TYPE(cpu_to_le32s, void (uint32_t *));
+TYPE(cpu_to_le64s, void (uint64_t *));
+TYPE(ldl_le_p, uint32_t (const void *));
+TYPE(stl_le_p, void (void *, uint32_t));
+
+TYPE(crc32c, uint32_t (uint32_t, const uint8_t *, unsigned int));
+TYPE(bitmap_new, unsigned long *(long));
+TYPE(bitmap_zero, void (unsigned long *, long));
+TYPE(bitmap_set, void (unsigned long *, long, long));
+TYPE(find_first_bit, unsigned long (const unsigned long *, unsigned long));
+TYPE(find_next_bit, unsigned long (const unsigned long *, unsigned long,
+                                   unsigned long));
+
 VALUE(sizeof(QemuUUID), 16);
 VALUE(UUID_FMT_LEN, 36);
 FIELD(QemuUUID, data, unsigned char[16]);
@@ -69,6 +88,7 @@ TYPE(qemu_uuid_bswap, QemuUUID (QemuUUID));
 
 TYPE(register_module_init, void (void (*)(void), module_init_type));
 TYPE(module_call_init, void (module_init_type));
+VALUE(sizeof(block_module_load_one("part")) > 0, true);
 TYPE(pstrcpy, void (char *, int, const char *));
 TYPE(KiB, int64_t);
 VALUE(EiB, INT64_C(1) << 60);
@@ -163,6 +183,11 @@ VALUE(QTYPE_QDICT, 4);
 VALUE(QTYPE__MAX, 7);
 FIELD(QEnumLookup, array, const char *const *);
 FIELD(QEnumLookup, size, int);
+TYPE(qapi_enum_parse, int (const QEnumLookup *, const char *, int, Error **));
+VALUE(sizeof(QERR_IO_ERROR), sizeof("An IO error has occurred"));
+TYPE(qdict_put_null, void (QDict *, const char *));
+TYPE(qlist_new, QList *(void));
+TYPE(qobject_ref((QDict *)NULL), QDict *);
 
 FIELD(QDictRenames, from, const char *);
 TYPE(qdict_rename_keys, bool (QDict *, const QDictRenames *, Error **));
@@ -199,6 +224,70 @@ FIELD(BlockdevCreateOptionsVdi, file, BlockdevRef *);
 FIELD(BlockdevCreateOptionsVdi, size, uint64_t);
 FIELD(BlockdevCreateOptionsVdi, has_preallocation, bool);
 FIELD(BlockdevCreateOptionsVdi, preallocation, PreallocMode);
+VALUE(BLOCKDEV_DRIVER_VHDX > 0 && BLOCKDEV_DRIVER_PARALLELS > 0 &&
+      BLOCKDEV_DRIVER_VMDK > 0 && BLOCKDEV_DRIVER_DMG > 0 &&
+      BLOCKDEV_DRIVER_COPY_ON_READ > 0, true);
+VALUE(BLOCKDEV_VHDX_SUBFORMAT_DYNAMIC, 0);
+VALUE(BLOCKDEV_VHDX_SUBFORMAT_FIXED, 1);
+VALUE(BLOCKDEV_VHDX_SUBFORMAT__MAX, 2);
+TYPE(BlockdevVhdxSubformat_lookup, const QEnumLookup);
+FIELD(BlockdevCreateOptions, u.vhdx, BlockdevCreateOptionsVhdx);
+FIELD(BlockdevCreateOptionsVhdx, file, BlockdevRef *);
+FIELD(BlockdevCreateOptionsVhdx, size, uint64_t);
+FIELD(BlockdevCreateOptionsVhdx, has_log_size, bool);
+FIELD(BlockdevCreateOptionsVhdx, log_size, uint64_t);
+FIELD(BlockdevCreateOptionsVhdx, has_block_size, bool);
+FIELD(BlockdevCreateOptionsVhdx, block_size, uint64_t);
+FIELD(BlockdevCreateOptionsVhdx, has_subformat, bool);
+FIELD(BlockdevCreateOptionsVhdx, subformat, BlockdevVhdxSubformat);
+FIELD(BlockdevCreateOptionsVhdx, has_block_state_zero, bool);
+FIELD(BlockdevCreateOptionsVhdx, block_state_zero, bool);
+FIELD(BlockdevCreateOptions, u.parallels, BlockdevCreateOptionsParallels);
+FIELD(BlockdevCreateOptionsParallels, file, BlockdevRef *);
+FIELD(BlockdevCreateOptionsParallels, size, uint64_t);
+FIELD(BlockdevCreateOptionsParallels, has_cluster_size, bool);
+FIELD(BlockdevCreateOptionsParallels, cluster_size, uint64_t);
+VALUE(BLOCKDEV_VMDK_SUBFORMAT_MONOLITHICSPARSE, 0);
+VALUE(BLOCKDEV_VMDK_SUBFORMAT_MONOLITHICFLAT, 1);
+VALUE(BLOCKDEV_VMDK_SUBFORMAT_TWOGBMAXEXTENTSPARSE, 2);
+VALUE(BLOCKDEV_VMDK_SUBFORMAT_TWOGBMAXEXTENTFLAT, 3);
+VALUE(BLOCKDEV_VMDK_SUBFORMAT_STREAMOPTIMIZED, 4);
+VALUE(BLOCKDEV_VMDK_ADAPTER_TYPE_IDE, 0);
+VALUE(BLOCKDEV_VMDK_ADAPTER_TYPE_BUSLOGIC, 1);
+VALUE(BLOCKDEV_VMDK_ADAPTER_TYPE_LSILOGIC, 2);
+VALUE(BLOCKDEV_VMDK_ADAPTER_TYPE_LEGACYESX, 3);
+TYPE(BlockdevVmdkSubformat_lookup, const QEnumLookup);
+TYPE(BlockdevVmdkAdapterType_lookup, const QEnumLookup);
+FIELD(BlockdevCreateOptions, u.vmdk, BlockdevCreateOptionsVmdk);
+FIELD(BlockdevCreateOptionsVmdk, file, BlockdevRef *);
+FIELD(BlockdevCreateOptionsVmdk, size, uint64_t);
+FIELD(BlockdevCreateOptionsVmdk, has_extents, bool);
+FIELD(BlockdevCreateOptionsVmdk, extents, BlockdevRefList *);
+FIELD(BlockdevCreateOptionsVmdk, has_subformat, bool);
+FIELD(BlockdevCreateOptionsVmdk, subformat, BlockdevVmdkSubformat);
+FIELD(BlockdevCreateOptionsVmdk, backing_file, char *);
+FIELD(BlockdevCreateOptionsVmdk, has_adapter_type, bool);
+FIELD(BlockdevCreateOptionsVmdk, adapter_type, BlockdevVmdkAdapterType);
+FIELD(BlockdevCreateOptionsVmdk, hwversion, char *);
+FIELD(BlockdevCreateOptionsVmdk, has_zeroed_grain, bool);
+FIELD(BlockdevCreateOptionsVmdk, zeroed_grain, bool);
+FIELD(BlockdevRefList, next, BlockdevRefList *);
+FIELD(BlockdevRefList, value, BlockdevRef *);
+FIELD(ImageInfoSpecific, type, ImageInfoSpecificKind);
+FIELD(ImageInfoSpecific, u.vmdk.data, ImageInfoSpecificVmdk *);
+VALUE(IMAGE_INFO_SPECIFIC_KIND_VMDK > 0, true);
+FIELD(ImageInfoSpecificVmdk, create_type, char *);
+FIELD(ImageInfoSpecificVmdk, cid, int64_t);
+FIELD(ImageInfoSpecificVmdk, parent_cid, int64_t);
+FIELD(ImageInfoSpecificVmdk, extents, ImageInfoList *);
+FIELD(ImageInfoList, value, ImageInfo *);
+FIELD(ImageInfo, filename, char *);
+FIELD(ImageInfo, format, char *);
+FIELD(ImageInfo, virtual_size, int64_t);
+FIELD(ImageInfo, has_cluster_size, bool);
+FIELD(ImageInfo, cluster_size, int64_t);
+FIELD(ImageInfo, has_compressed, bool);
+FIELD(ImageInfo, compressed, bool);
 FIELD(BlockdevRef, type, QType);
 FIELD(BlockdevRef, u.definition, BlockdevOptions);
 FIELD(BlockdevRef, u.reference, char *);
@@ -271,6 +360,15 @@ VALUE(BLK_PERM_RESIZE, 8);
 VALUE(BLK_PERM_GRAPH_MOD, 0x10);
 VALUE(BLK_PERM_ALL, 0x1f);
 VALUE(BLOCK_PROBE_BUF_SIZE, 512);
+VALUE(BLKDBG_L2_LOAD < BLKDBG__MAX && BLKDBG_L2_UPDATE < BLKDBG__MAX &&
+      BLKDBG_COW_READ < BLKDBG__MAX && BLKDBG_COW_WRITE < BLKDBG__MAX &&
+      BLKDBG_READ_AIO < BLKDBG__MAX && BLKDBG_WRITE_AIO < BLKDBG__MAX &&
+      BLKDBG_READ_BACKING_AIO < BLKDBG__MAX &&
+      BLKDBG_READ_COMPRESSED < BLKDBG__MAX &&
+      BLKDBG_WRITE_COMPRESSED < BLKDBG__MAX, true);
+VALUE(sizeof(BLOCK_OPT_ADAPTER_TYPE), sizeof("adapter_type"));
+VALUE(sizeof(BLOCK_OPT_COMPAT6), sizeof("compat6"));
+VALUE(sizeof(BLOCK_OPT_HWVERSION), sizeof("hwversion"));
 
 FIELD(BlockDriverInfo, cluster_size, int);
 FIELD(BlockDriverInfo, vm_state_offset, int64_t);
@@ -303,6 +401,25 @@ TYPE(bdrv_open_child, BdrvChild *(const char *, QDict *, const char *,
 TYPE(bdrv_open_blockdev_ref, BlockDriverState *(BlockdevRef *, Error **));
 TYPE(bdrv_open, BlockDriverState *(const char *, const char *, QDict *, int,
                                    Error **));
+TYPE(bdrv_new_open_driver, BlockDriverState *(BlockDriver *, const char *,
+                                              int, Error **));
+TYPE(bdrv_unref_child, void (BlockDriverState *, BdrvChild *));
+TYPE(bdrv_dirname, char *(BlockDriverState *, Error **));
+TYPE(bdrv_get_full_backing_filename_from_filename,
+     char *(const char *, const char *, Error **));
+TYPE(path_has_protocol, bool (const char *));
+TYPE(path_is_absolute, bool (const char *));
+TYPE(path_combine, char *(const char *, const char *));
+TYPE(bdrv_block_status_above, int (BlockDriverState *, BlockDriverState *,
+                                   int64_t, int64_t, int64_t *, int64_t *,
+                                   BlockDriverState **));
+TYPE(bdrv_truncate, int (BdrvChild *, int64_t, bool, PreallocMode, Error **));
+TYPE(bdrv_pwrite_zeroes, int (BdrvChild *, int64_t, int, BdrvRequestFlags));
+TYPE(bdrv_co_flush, int (BlockDriverState *));
+TYPE(bdrv_get_allocated_file_size, int64_t (BlockDriverState *));
+TYPE(bdrv_nb_sectors, int64_t (BlockDriverState *));
+TYPE(bdrv_opt_mem_align, size_t (BlockDriverState *));
+TYPE(qemu_blockalign, void *(BlockDriverState *, size_t));
 TYPE(bdrv_create_file, int (const char *, QemuOpts *, Error **));
 TYPE(bdrv_pread, int (BdrvChild *, int64_t, void *, int));
 TYPE(bdrv_pwrite, int (BdrvChild *, int64_t, const void *, int));
@@ -349,6 +466,14 @@ TYPE(child_file, const BdrvChildRole);
 TYPE(child_format, const BdrvChildRole);
 TYPE(child_backing, const BdrvChildRole);
 
+TYPE(bdrv_co_block_status_from_file, int (BlockDriverState *, bool, int64_t,
+                                          int64_t, int64_t *, int64_t *,
+                                          BlockDriverState **));
+TYPE(bdrv_has_zero_init_1, int (BlockDriverState *));
+
+TYPE(blk_new_open, BlockBackend *(const char *, const char *, QDict *, int,
+                                  Error **));
+TYPE(blk_pwrite_zeroes, int (BlockBackend *, int64_t, int, BdrvRequestFlags));
 TYPE(blk_new, BlockBackend *(AioContext *, uint64_t, uint64_t));
 TYPE(blk_unref, void (BlockBackend *));
 TYPE(blk_insert_bs, int (BlockBackend *, BlockDriverState *, Error **));
@@ -428,6 +553,18 @@ CALLBACK(bdrv_co_create_opts, int (*)(BlockDriver *, const char *, QemuOpts *,
                                       Error **));
 CALLBACK(bdrv_co_preadv, Rw *);
 CALLBACK(bdrv_co_pwritev, Rw *);
+CALLBACK(bdrv_co_readv, int (*)(BlockDriverState *, int64_t, int,
+                                QEMUIOVector *));
+CALLBACK(bdrv_co_writev, int (*)(BlockDriverState *, int64_t, int,
+                                 QEMUIOVector *, int));
+CALLBACK(bdrv_co_pwritev_compressed, int (*)(BlockDriverState *, uint64_t,
+                                             uint64_t, QEMUIOVector *));
+CALLBACK(bdrv_gather_child_options, void (*)(BlockDriverState *, QDict *,
+                                             bool));
+CALLBACK(bdrv_dirname, char *(*)(BlockDriverState *, Error **));
+CALLBACK(bdrv_get_allocated_file_size, int64_t (*)(BlockDriverState *));
+CALLBACK(bdrv_get_specific_info, ImageInfoSpecific *(*)(BlockDriverState *,
+                                                        Error **));
 CALLBACK(bdrv_aio_preadv, AioRw *);
 CALLBACK(bdrv_aio_pwritev, AioRw *);
 CALLBACK(bdrv_aio_flush, BlockAIOCB *(*)(BlockDriverState *,

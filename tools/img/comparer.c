@@ -84,7 +84,7 @@ static bool coroutine_fn comparer_refresh(Worker *w, int i)
     }
     extent->status = bdrv_block_status_above(
         blk_bs(c->job->blk[i]), NULL, c->pos, MIN(c->end, length) - c->pos,
-        &pnum, NULL, NULL, NULL);
+        &pnum, NULL, NULL);
     if (extent->status < 0 || pnum == 0) {
         found(w, COMPARE_STATUS_ERROR, c->pos, i,
               extent->status < 0 ? extent->status : -EIO);

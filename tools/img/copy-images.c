@@ -104,7 +104,7 @@ static int coroutine_fn images_status(void *opaque, int64_t offset,
 
     bytes = MIN(bytes, left);
     ret = bdrv_block_status_above(blk_bs(blk), NULL, at, bytes, pnum, NULL,
-                                  NULL, NULL);
+                                  NULL);
     if (ret < 0) {
         return ret;
     }
@@ -159,7 +159,7 @@ static int coroutine_fn images_write_zeroes(void *opaque, int64_t offset,
     for (; bytes > 0; offset += n, bytes -= n) {
         /* An error is not of interest: the range is written then. */
         ret = bdrv_block_status_above(blk_bs(images->target), NULL, offset,
-                                      bytes, &n, NULL, NULL, NULL);
+                                      bytes, &n, NULL, NULL);
         if (ret >= 0 && (ret & BDRV_BLOCK_ZERO) && n > 0) {
             continue;
         }

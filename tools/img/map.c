@@ -89,7 +89,7 @@ static int map_get_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
     int ret;
 
     *x = (Extent) { .entry.start = offset };
-    ret = bdrv_block_status_above(bs, NULL, offset, bytes, &length, &map,
+    ret = bdrv_block_status_depth(bs, NULL, offset, bytes, &length, &map,
                                   &x->file, &depth);
     if (ret < 0) {
         return ret;

@@ -22,6 +22,7 @@
 #include "qemu/osdep.h"
 #include "block/core/graph/graph.h"
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
@@ -325,7 +326,8 @@ static BlockDriverState *open_overlay(BlockDriverState *bs, int flags,
     flags = (bs->open_flags & (BDRV_O_UNMAP | BDRV_O_CACHE_MASK)) |
             BDRV_O_RDWR | BDRV_O_ALLOW_RDWR;
     if (drv) {
-        overlay = bdrv_new_open_driver(drv, NULL, options, flags, errp);
+        overlay = bdrv_new_open_with_options(drv, NULL, options, flags,
+                                             errp);
     } else {
         qobject_unref(options);
         error_setg(errp, "Throw-away overlays need the driver 'overlay', "
@@ -374,8 +376,10 @@ BlockDriverState *bdrv_open(const char *filename, const char *reference,
                              errp);
 }
 
-BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
-                                       QDict *options, int flags, Error **errp)
+BlockDriverState *bdrv_new_open_with_options(BlockDriver *drv,
+                                             const char *node_name,
+                                             QDict *options, int flags,
+                                             Error **errp)
 {
     BlockDriverState *bs;
 
@@ -396,4 +400,10 @@ BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
     qobject_unref(options);
     bdrv_graph_unlock();
     return bs;
+}
+
+BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
+                                       int flags, Error **errp)
+{
+    return bdrv_new_open_with_options(drv, node_name, NULL, flags, errp);
 }

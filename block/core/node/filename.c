@@ -46,6 +46,44 @@ char *path_combine(const char *base, const char *filename)
                            base, filename);
 }
 
+char *bdrv_get_full_backing_filename_from_filename(const char *backed,
+                                                   const char *backing,
+                                                   Error **errp)
+{
+    if (!backing[0]) {
+        return NULL;
+    }
+    if (!path_is_absolute(backing) && !path_has_protocol(backing) &&
+        (!backed[0] || g_str_has_prefix(backed, "json:"))) {
+        error_setg(errp, "Cannot use relative backing file names for '%s'",
+                   backed);
+        return NULL;
+    }
+    return path_combine(backed, backing);
+}
+
+/* A node that is not opened yet has been given its file's name. */
+char *bdrv_dirname(BlockDriverState *bs, Error **errp)
+{
+    if (!bs->drv) {
+        error_setg(errp, "Node '%s' is not open", bs->node_name);
+        return NULL;
+    }
+    if (bs->drv->bdrv_dirname) {
+        return bs->drv->bdrv_dirname(bs, errp);
+    }
+    if (bs->file) {
+        return bdrv_dirname(bs->file->bs, errp);
+    }
+    bdrv_refresh_filename(bs);
+    if (bs->exact_filename[0]) {
+        return path_combine(bs->exact_filename, "");
+    }
+    error_setg(errp, "Cannot generate a base directory for %s nodes",
+               bs->drv->format_name);
+    return NULL;
+}
+
 /* ---- json: names -------------------------------------------------------- */
 
 int bdrv_take_json_name(const char **filename, QDict *options, Error **errp)
@@ -133,17 +171,22 @@ static bool backing_is_default(BlockDriverState *bs)
  */
 static void append_children(QDict *d, BlockDriverState *bs)
 {
+    bool is_default = backing_is_default(bs);
     BdrvChild *c;
 
+    if (bs->drv->bdrv_gather_child_options) {
+        bs->drv->bdrv_gather_child_options(bs, d, !is_default);
+        return;
+    }
     QLIST_FOREACH(c, &bs->children, next) {
-        if (c == bs->backing && backing_is_default(bs)) {
+        if (c == bs->backing && is_default) {
             continue;
         }
         if (c->bs->full_open_options) {
             qdict_put(d, c->name, qobject_ref(c->bs->full_open_options));
         }
     }
-    if (!bs->backing && !backing_is_default(bs)) {
+    if (!bs->backing && !is_default) {
         qdict_put_null(d, "backing");
     }
 }

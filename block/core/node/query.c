@@ -118,6 +118,11 @@ int bdrv_has_zero_init_truncate(BlockDriverState *bs)
     return zero_init(bs, true);
 }
 
+int bdrv_has_zero_init_1(BlockDriverState *bs)
+{
+    return 1;
+}
+
 /* A format's own data are in all of its children but the backing. */
 int64_t bdrv_get_allocated_file_size(BlockDriverState *bs)
 {

@@ -31,6 +31,11 @@ int bdrv_change_check(BdrvChild *child, int64_t offset, int64_t bytes,
     if (ret < 0) {
         return ret;
     }
+    if ((flags & ~child->bs->supported_write_flags &
+         BDRV_REQ_WRITE_COMPRESSED) &&
+        !child->bs->drv->bdrv_co_pwritev_compressed) {
+        return -ENOTSUP;
+    }
     if (flags & BDRV_REQ_WRITE_UNCHANGED) {
         perm |= BLK_PERM_WRITE_UNCHANGED;
     }
@@ -226,7 +231,7 @@ int coroutine_fn bdrv_change_part(BdrvChange *w, int64_t offset, int64_t bytes,
     int ret, cut;
 
     if (bdrv_is_aligned(w->bs, offset, bytes)) {
-        if (flags & ~w->bs->supported_write_flags & BDRV_REQ_FUA) {
+        if (flags & BDRV_REQ_FUA & ~bdrv_driver_write_flags(w->bs, flags)) {
             w->flush = true;
         }
         bdrv_debug_event(w->bs, BLKDBG_PWRITEV);

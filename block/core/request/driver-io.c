@@ -238,6 +238,9 @@ int coroutine_fn bdrv_driver_read(BlockDriverState *bs, int64_t offset,
         ret =
             bdrv_aio_wait(&wait, drv->bdrv_aio_preadv(bs, offset, n, qiov, 0,
                                                       bdrv_aio_wait_cb, &wait));
+    } else if (drv->bdrv_co_readv) {
+        ret = drv->bdrv_co_readv(bs, offset >> BDRV_SECTOR_BITS,
+                                 n >> BDRV_SECTOR_BITS, qiov);
     } else {
         ret = -ENOTSUP;
     }
@@ -247,16 +250,32 @@ int coroutine_fn bdrv_driver_read(BlockDriverState *bs, int64_t offset,
     return MIN(ret, 0);
 }
 
+/* Whole, because no two pieces of a cluster can be compressed apart. */
+static int coroutine_fn driver_write_compressed(BlockDriverState *bs,
+                                                int64_t offset, int64_t bytes,
+                                                QEMUIOVector *qiov,
+                                                size_t qiov_offset)
+{
+    IovSpace slice;
+    int ret;
+
+    iov_space_init_slice(&slice, qiov, qiov_offset, bytes);
+    ret = bs->drv->bdrv_co_pwritev_compressed(bs, offset, bytes, &slice.qiov);
+    iov_space_destroy(&slice);
+    return MIN(ret, 0);
+}
+
 int coroutine_fn bdrv_driver_write(BlockDriverState *bs, int64_t offset,
                                    int64_t bytes, QEMUIOVector *qiov,
                                    size_t qiov_offset, BdrvRequestFlags flags)
 {
     BlockDriver *drv = bs->drv;
-    BdrvRequestFlags taken = flags & bs->supported_write_flags;
+    BdrvRequestFlags taken = bdrv_driver_write_flags(bs, flags);
     int ret;
 
-    if (flags & ~taken & BDRV_REQ_WRITE_COMPRESSED) {
-        return -ENOTSUP;
+    if ((flags & BDRV_REQ_WRITE_COMPRESSED) &&
+        drv->bdrv_co_pwritev_compressed) {
+        return driver_write_compressed(bs, offset, bytes, qiov, qiov_offset);
     }
     if (!driver_takes(bs, offset, bytes, qiov, qiov_offset)) {
         const DriverSplit s = { .bs = bs, .write = true, .flags = taken };
@@ -271,6 +290,9 @@ int coroutine_fn bdrv_driver_write(BlockDriverState *bs, int64_t offset,
         ret = bdrv_aio_wait(
             &wait, drv->bdrv_aio_pwritev(bs, offset, bytes, qiov, taken,
                                          bdrv_aio_wait_cb, &wait));
+    } else if (drv->bdrv_co_writev) {
+        ret = drv->bdrv_co_writev(bs, offset >> BDRV_SECTOR_BITS,
+                                  bytes >> BDRV_SECTOR_BITS, qiov, taken);
     } else {
         ret = -ENOTSUP;
     }

@@ -32,19 +32,30 @@ static void merge_limits(BlockLimits *bl, const BlockLimits *child)
     bl->max_iov = MIN_NON_ZERO(bl->max_iov, child->max_iov);
 }
 
+/* Can the driver only be asked for whole sectors, reading or writing? */
+static bool limits_has_sector_form(const BlockDriver *drv)
+{
+    return (drv->bdrv_co_readv && !drv->bdrv_co_preadv &&
+            !drv->bdrv_aio_preadv) ||
+           (drv->bdrv_co_writev && !drv->bdrv_co_pwritev &&
+            !drv->bdrv_aio_pwritev);
+}
+
 void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     BlockDriver *drv = bs->drv;
     BlockLimits *bl = &bs->bl;
     BlockLimits before = *bl;
+    uint32_t least;
     Error *local_err = NULL;
 
     memset(bl, 0, sizeof(*bl));
     if (!drv) {
         return;
     }
+    least = limits_has_sector_form(drv) ? BDRV_SECTOR_SIZE : 1;
     bl->request_alignment =
-        drv->bdrv_co_preadv || drv->bdrv_aio_preadv ? 1 : 512;
+        drv->bdrv_co_preadv || drv->bdrv_aio_preadv ? least : 512;
     if (bs->file) {
         merge_limits(bl, &bs->file->bs->bl);
     } else {
@@ -59,6 +70,7 @@ void bdrv_refresh_limits(BlockDriverState *bs, Error **errp)
         drv->bdrv_refresh_limits(bs, &local_err);
     }
     if (!local_err && (!is_power_of_2(bl->request_alignment) ||
+                       bl->request_alignment < least ||
                        bl->request_alignment > BDRV_MAX_ALIGNMENT)) {
         error_setg(&local_err,
                    "Driver '%s' asks for an invalid request "
@@ -146,6 +158,13 @@ int64_t bdrv_known_length(BlockDriverState *bs)
         return -EFBIG;
     }
     return bs->total_sectors * (int64_t)BDRV_SECTOR_SIZE;
+}
+
+int64_t bdrv_nb_sectors(BlockDriverState *bs)
+{
+    int64_t length = bdrv_getlength(bs);
+
+    return length < 0 ? length : length / (int64_t)BDRV_SECTOR_SIZE;
 }
 
 int64_t bdrv_getlength_from_file(BlockDriverState *bs)

@@ -178,7 +178,7 @@ static int run_status(Status *s)
     return s->ret;
 }
 
-int bdrv_block_status_above(BlockDriverState *bs, BlockDriverState *base,
+int bdrv_block_status_depth(BlockDriverState *bs, BlockDriverState *base,
                             int64_t offset, int64_t bytes, int64_t *pnum,
                             int64_t *map, BlockDriverState **file, int *depth)
 {
@@ -187,11 +187,19 @@ int bdrv_block_status_above(BlockDriverState *bs, BlockDriverState *base,
     return run_status(&s);
 }
 
+int bdrv_block_status_above(BlockDriverState *bs, BlockDriverState *base,
+                            int64_t offset, int64_t bytes, int64_t *pnum,
+                            int64_t *map, BlockDriverState **file)
+{
+    return bdrv_block_status_depth(bs, base, offset, bytes, pnum, map, file,
+                                   NULL);
+}
+
 int bdrv_block_status(BlockDriverState *bs, int64_t offset, int64_t bytes,
                       int64_t *pnum, int64_t *map, BlockDriverState **file)
 {
     return bdrv_block_status_above(bs, bdrv_backing_bs(bs), offset, bytes, pnum,
-                                   map, file, NULL);
+                                   map, file);
 }
 
 int bdrv_is_allocated(BlockDriverState *bs, int64_t offset, int64_t bytes,

@@ -19,8 +19,11 @@ int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset,
                                      flags & ~BDRV_REQ_ZERO_WRITE);
     }
     ret = bdrv_change_check(child, offset, bytes, flags);
-    if (ret < 0 || bytes == 0) {
+    if (ret < 0) {
         return ret;
+    }
+    if (bytes == 0 && (offset != 0 || !(flags & BDRV_REQ_WRITE_COMPRESSED))) {
+        return 0; /* else the driver is told that a compressed image ends */
     }
     ret = bdrv_change_begin(&w, child, offset, bytes, qiov, qiov_offset, flags,
                             BDRV_TRACKED_WRITE);

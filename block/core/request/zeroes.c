@@ -38,7 +38,7 @@ static int coroutine_fn write_zero_data(BdrvChange *w, int64_t offset,
         space = bdrv_bounce_get(w->bs, len);
     }
     flags &= ~(BDRV_REQ_ZERO_WRITE | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
-    if (flags & ~w->bs->supported_write_flags & BDRV_REQ_FUA) {
+    if (flags & BDRV_REQ_FUA & ~bdrv_driver_write_flags(w->bs, flags)) {
         w->flush = true;
     }
     while (bytes && ret == 0) {
