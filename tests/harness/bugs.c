@@ -39,6 +39,7 @@ typedef enum Bug {
     BUG_STALE_ENTRY,        /* the same, and its place is given away again */
     BUG_IGNORED_ERROR,      /* of an overwriting write */
     BUG_WRONG_PIECE,        /* a request over two blocks: wrong data */
+    BUG_MIXED_SECTORS,      /* of what is written first to a block */
     BUG_RACE,               /* two requests allocate one block */
     BUG_ODD_LENGTH,         /* a length is kept that opening refuses */
     BUG_STATUS_ZERO,        /* the block status says zero for data */
@@ -69,6 +70,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_STALE_ENTRY] = "bug-stale-entry",
     [BUG_IGNORED_ERROR] = "bug-ignored-error",
     [BUG_WRONG_PIECE] = "bug-wrong-piece",
+    [BUG_MIXED_SECTORS] = "bug-mixed-sectors",
     [BUG_RACE] = "bug-race",
     [BUG_ODD_LENGTH] = "bug-odd-length",
     [BUG_STATUS_ZERO] = "bug-status-zero",
@@ -407,6 +409,10 @@ static int coroutine_fn bug_co_write_data(BlockDriverState *bs, int64_t pos,
     }
     memset(buf, 0, s->block_size);
     qemu_iovec_to_buf(qiov, 0, buf + start, qiov->size);
+    if (s->bug == BUG_MIXED_SECTORS && qiov->size >= 1024) {
+        qemu_iovec_to_buf(qiov, 512, buf + start, 512);
+        qemu_iovec_to_buf(qiov, 0, buf + start + 512, 512);
+    }
     ret = bdrv_pwrite(bs->file, pos, buf, s->block_size);
     qemu_vfree(buf);
     return MIN(ret, 0);

@@ -19,6 +19,7 @@ BUGS = [
     ('stale-entry', 'failure', 6, r'a write fails once'),
     ('ignored-error', 'failure', 16, r'a write fails once'),
     ('wrong-piece', 'model', 12, r'random requests, 1 at a time'),
+    ('mixed-sectors', 'model', 12, r'random requests, 1 at a time'),
     ('race', 'model', 30, r'random requests, (16|64) at a time'),
     ('odd-length', 'model', 12, r'not a multiple of 512'),
     ('status-zero', 'model', 12, r'the block status is true'),

@@ -172,20 +172,29 @@ bool op_writes(const Op *op)
 
 /* ---- printing ----------------------------------------------------------- */
 
-char *op_print(const Op *op)
+char *op_command(const Op *op, bool aio, const char *source)
 {
     GString *text = g_string_new("");
-    const char *v = op->pieces > 1 ? "v" : "", *fua = op->fua ? " -f" : "";
+    bool one = op->pieces <= 1 || source;
+    /* They take vectors under the same name. */
+    const char *begin = aio && !source ? "aio_" : "";
+    const char *end = one || *begin ? "" : "v", *fua = op->fua ? " -f" : "";
 
     switch (op->kind) {
     case OP_READ:
-        g_string_printf(text, "read%s", v);
+        g_string_printf(text, "%sread%s", begin, end);
         break;
     case OP_WRITE:
-        g_string_printf(text, "write%s%s -P 0x%02x", v, fua, op->pattern);
+        g_string_printf(text, "%swrite%s%s", begin, end, fua);
+        if (source) {
+            g_string_append_printf(text, " -s %s", source);
+        } else {
+            g_string_append_printf(text, " -P 0x%02x", op->pattern);
+        }
         break;
     case OP_ZERO:
-        g_string_printf(text, "write%s -z%s", fua, op->unmap ? " -u" : "");
+        g_string_printf(text, "%swrite%s -z%s", begin, fua,
+                        op->unmap ? " -u" : "");
         break;
     case OP_DISCARD:
         g_string_assign(text, "discard");
@@ -204,14 +213,20 @@ char *op_print(const Op *op)
     }
     if (op->bytes) {
         g_string_append_printf(text, " %" PRId64, op->offset);
-        for (unsigned i = 0; i < op->pieces; i++) {
-            g_string_append_printf(text, " %zu", op_piece(op, i));
-        }
     }
-    if (op->salted) {
-        g_string_append(text, "  # plus the number of the sector");
+    for (unsigned i = 0; op->bytes && i < (one ? 1 : op->pieces); i++) {
+        g_string_append_printf(text, " %" PRId64,
+                               one ? op->bytes : (int64_t)op_piece(op, i));
     }
     return g_string_free(text, FALSE);
+}
+
+char *op_print(const Op *op)
+{
+    g_autofree char *command = op_command(op, false, NULL);
+
+    return g_strconcat(command, op->salted ? "  # plus the number of the sector"
+                                           : NULL, NULL);
 }
 
 char **ops_print(const GArray *ops)

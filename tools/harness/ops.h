@@ -86,7 +86,14 @@ static inline size_t op_piece(const Op *op, unsigned i)
     return i == op->pieces - 1 ? op->bytes - n * i : n;
 }
 
-/* The operation as a command of minblk-io; g_free(). */
+/*
+ * The operation as a command of minblk-io, with @aio one that does not wait,
+ * where there is such a one; g_free().  It writes the file @source, which knows
+ * no vectors and no aio, or where that is NULL the pattern alone.
+ */
+char *op_command(const Op *op, bool aio, const char *source);
+
+/* The same for people; g_free(). */
 char *op_print(const Op *op);
 
 /* Each operation of the list so; g_strfreev(). */

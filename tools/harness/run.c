@@ -244,12 +244,24 @@ static int coroutine_fn attempt(const Request *r)
     return ret;
 }
 
+/* For the report: where the list met the fault. */
+static void trace_failure(Run *run, unsigned number)
+{
+    if (run->trace.count < G_N_ELEMENTS(run->trace.failed)) {
+        run->trace.failed[run->trace.count++] = number;
+        case_send(run->c, &run->trace, sizeof(run->trace));
+    }
+}
+
 static void coroutine_fn request_entry(void *opaque)
 {
     g_autofree Request *r = opaque;
     Run *run = r->run;
     int ret = attempt(r);
 
+    if (ret < 0) {
+        trace_failure(run, r->number);
+    }
     if (ret < 0 && run->on_error == RUN_ERRORS_FAIL) {
         blame(run, r->number);
         case_fail(run->c, "failed: %s", strerror(-ret));
@@ -322,6 +334,7 @@ void run_flush(Run *run)
     if (run->stopped || flush_once(run) >= 0) {
         return;
     }
+    trace_failure(run, run->ops->len);
     if (run->on_error == RUN_ERRORS_FAIL) {
         case_fail(run->c, "the last flush failed");
     }

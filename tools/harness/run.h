@@ -24,6 +24,7 @@ typedef struct Run {
 
     BlockBackend *blk;          /* while it is open */
     Model *model;
+    ListTrace trace;
     unsigned in_flight;
     bool stopped;
 } Run;

@@ -10,6 +10,8 @@
  */
 #include "shrink.h"
 
+#include "byhand.h"
+
 /* Microseconds. */
 #define TIME_OF_A_LIST (8 * G_USEC_PER_SEC)
 #define TIME_OF_A_RUN  (32 * G_USEC_PER_SEC)
@@ -26,8 +28,49 @@ typedef struct Shrinker {
     ListCase list;              /* that fails, as short as it is by now */
     unsigned kind;              /* of its failure */
     char *message;
+    ListTrace trace;
     int64_t deadline;
 } Shrinker;
+
+/* The list as it is now, with operations of its own. */
+static ListCase copy_list(const Shrinker *s)
+{
+    ListCase list = s->list;
+
+    list.ops = g_array_new(FALSE, FALSE, sizeof(Op));
+    g_array_append_vals(list.ops, s->list.ops->data, s->list.ops->len);
+    return list;
+}
+
+/*
+ * Takes the first of @lists that fails in the same way; frees the others.
+ * Returns its index, or @count.
+ */
+static guint try_lists(Shrinker *s, ListCase *lists, guint count)
+{
+    CaseResult *results = cases_run(s->h, s->fn, lists, sizeof(lists[0]), count,
+                                    CASE_SECONDS);
+    guint found = 0;
+
+    while (found < count && (results[found].status != CASE_FAIL ||
+                             results[found].kind != s->kind)) {
+        found++;
+    }
+    if (found < count) {
+        ListCase old = s->list;
+
+        g_free(s->message);
+        s->message = g_strdup(results[found].message);
+        memcpy(&s->trace, results[found].data, sizeof(s->trace));
+        s->list = lists[found];
+        lists[found] = old;
+    }
+    for (guint i = 0; i < count; i++) {
+        g_array_unref(lists[i].ops);
+    }
+    cases_free(results, count);
+    return found;
+}
 
 /*
  * Leaves parts of @part operations out, beginning with the one at *@from, a few
@@ -36,42 +79,43 @@ typedef struct Shrinker {
  */
 static bool try_parts(Shrinker *s, guint part, guint *from)
 {
-    GArray *ops = s->list.ops;
+    guint whole = s->list.ops->len, count = 0, found;
     ListCase lists[CANDIDATES];
-    CaseResult *results;
-    guint count = 0, i;
-    bool found;
 
-    for (guint at = *from; at < ops->len && count < CANDIDATES; at += part) {
+    for (guint at = *from; at < whole && count < CANDIDATES; at += part) {
         ListCase *list = &lists[count++];
 
-        *list = s->list;
-        list->ops = g_array_new(FALSE, FALSE, sizeof(Op));
-        g_array_append_vals(list->ops, ops->data, ops->len);
-        g_array_remove_range(list->ops, at, MIN(part, ops->len - at));
+        *list = copy_list(s);
+        g_array_remove_range(list->ops, at, MIN(part, whole - at));
         /*
          * A removed operation may have been the one that made the image longer.
          */
         ops_clip(list->ops, list->length);
     }
-    results = cases_run(s->h, s->fn, lists, sizeof(lists[0]), count,
-                        CASE_SECONDS);
-    for (i = 0; i < count && (results[i].status != CASE_FAIL ||
-                              results[i].kind != s->kind); i++) {
+    found = try_lists(s, lists, count);
+    *from += found * part;
+    return found < count;
+}
+
+/*
+ * Makes it easier to do by hand, if it still fails then: one at a time, whole
+ * requests of one byte, or at least no salt.
+ */
+static void simplify(Shrinker *s)
+{
+    ListCase lists[CANDIDATES];
+
+    for (guint n = 0; n < CANDIDATES; n++) {
+        lists[n] = copy_list(s);
+        lists[n].depth = n % 2 ? s->list.depth : 1;
+        for (guint i = 0; i < lists[n].ops->len; i++) {
+            Op *op = &g_array_index(lists[n].ops, Op, i);
+
+            op->salted = false;
+            op->pieces = n < 2 ? 1 : op->pieces;
+        }
     }
-    found = i < count;
-    *from += i * part;
-    if (found) {
-        g_free(s->message);
-        s->message = g_strdup(results[i].message);
-        s->list.ops = lists[i].ops;
-        lists[i].ops = ops;
-    }
-    for (i = 0; i < count; i++) {
-        g_array_unref(lists[i].ops);
-    }
-    cases_free(results, count);
-    return found;
+    try_lists(s, lists, CANDIDATES);
 }
 
 /* Halves first, then smaller parts; single ones until none can be left out. */
@@ -99,11 +143,11 @@ static void shrink(Shrinker *s)
 }
 
 /*
- * Details for the report of a list that fails as @result says, with *@message:
- * the shortest that does; *@message is that one's then.
+ * Details for the report of a list that fails with @result: the shortest that
+ * does.  Returns its message; g_free().
  */
-static void shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
-                           const CaseResult *result, char **message)
+static char *shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
+                            const CaseResult *result)
 {
     static int64_t spent;
     int64_t start = g_get_monotonic_time();
@@ -112,21 +156,24 @@ static void shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
         .fn = fn,
         .list = *list,
         .kind = result->kind,
-        .message = *message,
+        .message = g_strdup(result->message),
         .deadline = start + MIN(TIME_OF_A_LIST, TIME_OF_A_RUN - spent),
     };
 
+    memcpy(&s.trace, result->data, sizeof(s.trace));
     g_array_ref(s.list.ops);
     shrink(&s);
+    simplify(&s);
     harness_detail(h, (HarnessDetail) {
-        .depth = list->depth,
+        .depth = s.list.depth,
         .what = g_strdup(list->what),
         .operations = ops_print(s.list.ops),
         .whole = list->ops->len,
+        .commands = byhand_list(h, &s.list, &s.trace, s.message, NULL),
     });
     g_array_unref(s.list.ops);
-    *message = s.message;
     spent += g_get_monotonic_time() - start;
+    return s.message;
 }
 
 ListCase list_case_new(const Harness *h, OpsPlan plan, unsigned depth)
@@ -159,12 +206,12 @@ void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
             which = i;
         }
     }
-    message = g_strdup(results[which].message);
     if (results[which].status == CASE_FAIL) {
-        shrink_failure(h, fn, &cases[which], &results[which], &message);
+        message = shrink_failure(h, fn, &cases[which], &results[which]);
     }
     va_start(ap, fmt);
-    harness_vreport(h, results[which].status, message, fmt, ap);
+    harness_vreport(h, results[which].status,
+                    message ? message : results[which].message, fmt, ap);
     va_end(ap);
     cases_free(results, count);
     for (unsigned i = 0; i < count; i++) {

@@ -16,8 +16,16 @@ typedef struct ListCase {
     uint64_t seed;              /* for what else is to be chosen */
     char *what;                 /* makes this case special, or NULL; owned */
     StackFault fault;           /* what fails, in the failure suite */
+    const char *image;          /* a copy of this file, or NULL; borrowed */
     const void *extra;          /* the suite's own; borrowed */
 } ListCase;
+
+/* What a case of a list sends of its way, for who wants to do it by hand. */
+typedef struct ListTrace {
+    bool not_opened;            /* the fault kept the image from being opened */
+    unsigned count;
+    unsigned failed[64];        /* numbers of operations, from 0, that failed */
+} ListTrace;
 
 /* A case of a list made by @plan, with --ops operations if that is given. */
 ListCase list_case_new(const Harness *h, OpsPlan plan, unsigned depth);

@@ -115,6 +115,8 @@ static void open_failing(Run *run, const StackFault *fault)
         case_fail(run->c, "opening failed and left the node '%s' behind",
                   bdrv_get_node_name(bdrv_next_node(NULL)));
     }
+    run->trace.not_opened = true;
+    case_send(run->c, &run->trace, sizeof(run->trace));
     /* Without the fault: a new node would count from the beginning again. */
     run->how.fault = NULL;
     run_open(run);

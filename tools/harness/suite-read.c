@@ -150,11 +150,11 @@ static void learn_length(Case *c, const void *opaque)
 static void test_writes(Case *c, const void *opaque)
 {
     const ListCase *list = opaque;
-    Run run = open_copy(c, list->extra, STACK_RDWR);
+    Run run = open_copy(c, list->image, STACK_RDWR);
     int64_t length = short_length(c, run.blk, 0);
     gsize bytes;
     g_autofree uint8_t *whole = run_read_all(&run);
-    g_autofree uint8_t *expected = read_content(list->extra, &bytes);
+    g_autofree uint8_t *expected = read_content(list->image, &bytes);
 
     run.ops = list->ops;
     run.depth = list->depth;
@@ -185,7 +185,7 @@ static void check_writes(Harness *h, const char *path, const char *name)
     if (status == CASE_PASS) {
         ListCase list = list_case_new(h, plan, 4);
 
-        list.extra = path;
+        list.image = path;
         lists_check(h, test_writes, &list, 1, "%s keeps what is not written",
                     name);
     } else {

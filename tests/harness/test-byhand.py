@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What a report says can be done by hand shows the same fault.
+
+  test-byhand.py HARNESS
+
+HARNESS is the program with the drivers of bugs.c linked in; minblk-img and
+minblk-io with these lie beside it.  The commands of each report are run by sh in
+an empty folder, then once more with the sound driver.  Prints TAP.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from verdict import block, failures, report, run
+
+# Driver, suite, operations in a list, and what the tools must say.  One byte is
+# compared, so that it is the one of the message.
+WRONG = r'^Pattern verification failed at offset {byte}, 1 bytes$'
+BUGS = [
+    ('lost-update', 'failure', 6, WRONG),
+    ('stale-entry', 'failure', 6, WRONG),
+    ('ignored-error', 'failure', 16, WRONG),
+    ('wrong-piece', 'model', 12, WRONG),
+    ('mixed-sectors', 'model', 12, WRONG),
+    ('status-zero', 'model', 12, r'^\[.*"start": 0,.*"data": false\}\]$'),
+    ('flush-order', 'failure', 16, r'cannot be where the table says'),
+]
+
+
+def by_hand(harness, commands, folder):
+    """What the tools say to @commands, but for the harness at their end."""
+    tools = os.path.dirname(os.path.abspath(harness))
+    environment = dict(os.environ, PATH=f'{tools}:{os.environ["PATH"]}')
+    lines = commands.splitlines()
+    if not lines[-1].startswith(os.path.basename(harness)):
+        return 'the last line does not run the harness'
+    return subprocess.run(['sh', '-c', '\n'.join(lines[:-1])], cwd=folder,
+                          env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          check=False).stdout
+
+
+def shows(harness, driver, suite, ops, wanted):
+    """Is there a report of which the commands show the fault?"""
+    _, lines = run(harness, f'bug-{driver}', suite, ops)
+    told = lines
+    for _, comments in failures(lines):
+        values = block(comments)
+        byte = re.search(r'byte (\d+) is', values['message'])
+        if '{byte}' in wanted and not byte:
+            continue
+        pattern = wanted.replace('{byte}', byte[1] if byte else '')
+        commands = values['commands']
+        # Its data are wrong only where sectors differ.
+        if driver == 'mixed-sectors' and 'write -s ' not in commands:
+            return 'no file is written', commands.splitlines()
+        with tempfile.TemporaryDirectory() as folder:
+            said = by_hand(harness, commands, folder)
+        told = commands.splitlines() + said.splitlines()
+        if not re.search(pattern, said, re.MULTILINE):
+            return 'the commands do not show it', told
+        with tempfile.TemporaryDirectory() as folder:
+            said = by_hand(harness,
+                           commands.replace(f'bug-{driver}', 'bug-none'),
+                           folder)
+        # That a write failed is no fault: the case would try it again.
+        if (re.search(pattern, said, re.MULTILINE) and
+                'write failed' not in said):
+            return 'they show it with the sound driver, too', told
+        return None, told
+    return 'there is no such report', told
+
+
+def main(harness):
+    return report([(f'bug-{bug[0]}: {bug[1]}',
+                    lambda b=bug: shows(harness, *b)) for bug in BUGS])
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
