@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes the disk in an image to standard output: read FORMAT IMAGE.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "qemu/error-report.h"
+#include "sysemu/block-backend.h"
+
+int main(int argc, char **argv)
+{
+    static char buf[64 * 1024];
+    QDict *options = qdict_new();
+    int64_t offset, length;
+    BlockBackend *blk;
+    int ret = 0;
+
+    if (argc != 3) {
+        error_report("usage: read FORMAT IMAGE");
+        return 1;
+    }
+    bdrv_init();
+    qdict_put_str(options, "driver", argv[1]);
+    blk = blk_new_open(argv[2], NULL, options, 0, &error_fatal);
+    length = blk_getlength(blk);
+    for (offset = 0; offset < length && ret >= 0; offset += ret) {
+        int bytes = MIN(length - offset, (int64_t)sizeof(buf));
+
+        ret = blk_pread(blk, offset, buf, bytes);
+        if (ret < 0 || fwrite(buf, 1, ret, stdout) != (size_t)ret) {
+            error_report("offset %" PRId64 ": %s", offset,
+                         strerror(ret < 0 ? -ret : errno));
+            break;
+        }
+    }
+    blk_unref(blk);
+    return offset != length || fflush(stdout);
+}
