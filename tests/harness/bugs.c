@@ -60,6 +60,8 @@ typedef enum Bug {
     BUG_ANY_ENTRY,          /* a block may be anywhere, twice, too */
     BUG_TWO_FAULTS,         /* with many blocks writes are lost, with few ... */
     BUG_NO_CREATION,        /* not a bug: it creates no images */
+    BUG_KEPT_TABLE,         /* it never reaches the file, but is not lost as
+                               long as the process lives */
     BUG__MAX,
 } Bug;
 
@@ -91,6 +93,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_ANY_ENTRY] = "bug-any-entry",
     [BUG_TWO_FAULTS] = "bug-two-faults",
     [BUG_NO_CREATION] = "bug-no-creation",
+    [BUG_KEPT_TABLE] = "bug-kept-table",
 };
 
 typedef struct BugHeader {
@@ -114,6 +117,9 @@ typedef struct BDRVBugState {
     uint32_t next;              /* the place that is free */
     void *lost;
 } BDRVBugState;
+
+/* Of the image that was closed last, by BUG_KEPT_TABLE. */
+static uint32_t *kept_table;
 
 static Bug bug_of(const BlockDriver *drv)
 {
@@ -287,6 +293,10 @@ static int bug_open(BlockDriverState *bs, QDict *options, int flags,
         qemu_vfree(s->table);
         return -EINVAL;
     }
+    if (s->bug == BUG_KEPT_TABLE && kept_table) {
+        memcpy(s->table, kept_table, s->entries * 4ULL);
+        s->next = kept_table[s->entries];
+    }
     bug_leak(bs);
     return 0;
 }
@@ -295,6 +305,11 @@ static void bug_close(BlockDriverState *bs)
 {
     BDRVBugState *s = bs->opaque;
 
+    if (s->bug == BUG_KEPT_TABLE) {
+        kept_table = g_renew(uint32_t, kept_table, s->entries + 1);
+        memcpy(kept_table, s->table, s->entries * 4ULL);
+        kept_table[s->entries] = s->next;
+    }
     qemu_vfree(s->table);
 }
 
@@ -421,9 +436,13 @@ static int coroutine_fn bug_co_write_data(BlockDriverState *bs, int64_t pos,
 static int coroutine_fn bug_co_write_entry(BlockDriverState *bs,
                                            uint32_t index, int64_t pos)
 {
+    BDRVBugState *s = bs->opaque;
     uint32_t entry = cpu_to_be32(pos / 512);
-    int ret = bdrv_pwrite(bs->file, HEADER_SIZE + index * 4ULL, &entry, 4);
+    int ret = 0;
 
+    if (s->bug != BUG_KEPT_TABLE) {
+        ret = bdrv_pwrite(bs->file, HEADER_SIZE + index * 4ULL, &entry, 4);
+    }
     return MIN(ret, 0);
 }
 

@@ -38,11 +38,13 @@ BUGS = [
     ('hostile-loop', 'hostile', 1, r'words of the head'),
     ('hostile-bounds', 'hostile', 1, r'words of the head'),
     ('any-entry', 'damage', 1, r'the table names wrong places'),
+    ('kept-table', 'turns', 12, r'sessions of processes in turn'),
 ]
 
 # What the sound driver is run with: suite, operations in a list.
 SOUND = [('model', 12), ('failure', 5), ('crash', 4), ('graph', 1),
-         ('create', 1), ('hostile', 20), ('damage', 1)]
+         ('create', 1), ('hostile', 20), ('damage', 1),
+         ('turns', 24)]
 
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
 
@@ -99,7 +101,8 @@ def find_bug(harness, driver, suite, ops, wanted):
                                  for _, b in failures(lines))), None)
     if problem:
         return problem, lines
-    if driver != 'bug-odd-length' and suite in ('model', 'failure', 'crash'):
+    if driver != 'bug-odd-length' and suite in (
+            'model', 'failure', 'crash', 'turns'):
         problem = next(filter(None, (list_problem(c) for _, c in found)),
                        None)
     return problem, lines

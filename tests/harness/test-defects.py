@@ -9,6 +9,7 @@ these defects and are named by the same numbers.  Prints TAP.
 """
 import pathlib
 import re
+import shlex
 import sys
 import tempfile
 
@@ -17,6 +18,8 @@ from verdict import failures, report, run
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] /
                        'interop'))
 import vhd  # noqa: E402
+
+READER = shlex.quote(str(pathlib.Path(__file__).with_name('read-vhd.py')))
 
 BLOCK = 64 << 10
 SECTORS = BLOCK // vhd.SECTOR
@@ -50,6 +53,11 @@ IMAGE_DEFECTS = [
      r'partial\.vhd holds what it should', r'is 0xaa, not 0x00'),
     ('S5: a write makes all of its block valid', 'vpc-defects-s5', 'read', 30,
      r'partial\.vhd keeps what is not written', r'is 0xaa, not 0x00'),
+    ('S4: another reader heeds the bitmaps', 'vpc-defects', 'turns', 8,
+     r'another reader reads the same: partial\.vhd', r'is 0xaa, not 0x00'),
+    ('S5: a write shows old bytes to another reader', 'vpc-defects', 'turns',
+     8, r'and nothing else: partial\.vhd',
+     r'the other reader: byte \d+ is 0xaa, not 0x00'),
 ]
 
 # What must hold in spite of them: driver, suite, options.
@@ -129,7 +137,7 @@ def flushes_are_told(harness):
 
 def main(harness):
     with tempfile.TemporaryDirectory() as name:
-        images = ['--image', name]
+        images = ['--image', name, '--reader', READER]
         write_images(pathlib.Path(name))
         tests = [(what, lambda d=rest: find_defect(harness, *d))
                  for what, *rest in DEFECTS]

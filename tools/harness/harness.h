@@ -50,6 +50,7 @@ typedef struct Harness {
     const char *image_dir;      /* --image, or NULL */
     GPtrArray *images;          /* paths of its files, sorted */
     const char *from;           /* images are copies of this file, or NULL */
+    const char *reader;         /* --reader, a command line, or NULL */
     bool can_create;            /* or there is a file to copy */
     bool can_check;
 
@@ -82,6 +83,7 @@ extern const HarnessSuite suite_graph;
 extern const HarnessSuite suite_create;
 extern const HarnessSuite suite_hostile;
 extern const HarnessSuite suite_damage;
+extern const HarnessSuite suite_turns;
 
 /*
  * A seed for the @index-th use of what @what names, made of the run's seed.  It

@@ -32,6 +32,7 @@ static const HarnessSuite *const suites[] = {
     &suite_create,
     &suite_hostile,
     &suite_damage,
+    &suite_turns,
 };
 
 typedef struct Cmdline {
@@ -117,6 +118,10 @@ static const CmdOption main_options[] = {
     { 0, "image", "DIR", "images to be tested; DIR/NAME.content, if there is "
       "one, is\nwhat the image DIR/NAME must read as",
       cmd_set_string, MEMBER(h.image_dir) },
+    { 0, "reader", "COMMAND", "another program that reads such images, given "
+      "two paths:\nthat of an image, and that of a file to write its content "
+      "to,\nas 'qemu-img convert -f vpc -O raw'",
+      cmd_set_string, MEMBER(h.reader) },
     { 0, "timeout", "SEC", "a case that takes longer hangs (default 30)",
       main_set_number, MEMBER(h.timeout), NULL, 1, 86400 },
     { 'h', "help", NULL, "print this and exit", print_help },

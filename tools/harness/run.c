@@ -21,7 +21,8 @@ typedef struct Request {
 /* Failures from now on are those of operation @number. */
 static void blame(Run *run, unsigned number)
 {
-    g_autofree char *what = op_print(&g_array_index(run->ops, Op, number));
+    g_autofree char *what = op_print(&g_array_index(run->ops, Op,
+                                                    number - run->first));
 
     run->c->where = g_strdup_printf("operation %u (%s)", number + 1, what);
 }
@@ -308,7 +309,7 @@ void run_ops(Run *run)
             continue;
         }
         r = g_new(Request, 1);
-        *r = (Request) { run, op, i };
+        *r = (Request) { run, op, run->first + i };
         run->in_flight++;
         qemu_coroutine_enter(qemu_coroutine_create(request_entry, r));
         if (alone) {

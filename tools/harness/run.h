@@ -19,6 +19,7 @@ typedef struct Run {
     Case *c;
     StackOptions how;           /* changed between closing and opening */
     const GArray *ops;          /* Op */
+    unsigned first;             /* the number of the first one, mostly 0 */
     unsigned depth;             /* requests in flight, at most */
     RunErrors on_error;
 

@@ -44,7 +44,8 @@ static char *print_again(const Harness *h)
         const char *option, *value;
     } words[] = {
         { "--driver", h->driver }, { "-o", h->create }, { "--from", h->from },
-        { "--image", h->image_dir }, { "--only", h->suite },
+        { "--image", h->image_dir }, { "--reader", h->reader },
+        { "--only", h->suite },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {

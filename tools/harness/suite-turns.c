@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The turns suite: an image is used by one process after another, and by
+ * another program that reads it (--reader).
+ *
+ * Invariants:
+ *   - The image is a file without a name between two sessions; each session
+ *     has a process of its own, so all that is left of it is in the file.
+ *   - A list is cut into sessions where it closes and opens the image.
+ *   - The case itself never opens an image: it keeps the model, where each
+ *     request of a session that ended well has succeeded, one after another.
+ *   - What --reader reads is compared with the model alone, not with what the
+ *     driver reads: a driver that reads what is not valid makes it valid for
+ *     everybody with a write, which only another reader can see.
+ */
+#include "run.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define IMAGE_SIZE ((9 << 20) + 1536)
+#define MAX_BYTES  (256 << 10)
+
+/* Images that others have made are read wholly, if they are not longer. */
+#define MAX_LENGTH (256 << 20)
+
+/* Operations of a list, of a session, and lists. */
+#define LIST_OPS    32
+#define SESSION_OPS 6
+#define LISTS       4
+
+typedef struct Turns {
+    Run run;                    /* the list of its session is a part */
+    const ListCase *list;
+    const char *path;           /* of the image to be copied, or NULL */
+    int image;                  /* file descriptors: the image, ... */
+    int content;                /* ... what it reads as */
+    bool reader;                /* that says what is right, not the driver */
+} Turns;
+
+/* What a new image is like. */
+typedef struct Beginning {
+    int64_t length;
+    bool dirty_growth;
+} Beginning;
+
+/* ---- files in memory ---------------------------------------------------- */
+
+static int new_file(Case *c, const char *name)
+{
+    int fd = memfd_create(name, 0);
+
+    if (fd < 0) {
+        case_fail(c, "no file in memory: %s", strerror(errno));
+    }
+    return fd;
+}
+
+static void write_file(Case *c, int fd, int64_t offset, const void *buf,
+                       size_t bytes)
+{
+    if (pwrite(fd, buf, bytes, offset) != (ssize_t)bytes) {
+        case_fail(c, "a file in memory cannot be written: %s",
+                  strerror(errno));
+    }
+}
+
+/* Makes the file @fd what the disk is; zeroes are holes. */
+static void save_disk(Case *c, const MemDisk *disk, int fd)
+{
+    enum { STEP = 65536 };
+    g_autofree uint8_t *buf = g_malloc(STEP);
+    int64_t length = mem_disk_length(disk);
+
+    if (ftruncate(fd, 0) < 0 || ftruncate(fd, length) < 0) {
+        case_fail(c, "a file in memory: %s", strerror(errno));
+    }
+    for (int64_t at = 0; at < length; at += STEP) {
+        size_t n = MIN(STEP, length - at);
+
+        mem_disk_read(disk, at, buf, n);
+        if (buf[0] || memcmp(buf, buf + 1, n - 1)) {
+            write_file(c, fd, at, buf, n);
+        }
+    }
+}
+
+/* All of the file @fd, which is *@length bytes long; g_free(). */
+static uint8_t *read_file(Case *c, int fd, int64_t *length)
+{
+    struct stat st = { 0 };
+    uint8_t *buf;
+
+    if (fstat(fd, &st) < 0 || st.st_size > MAX_LENGTH) {
+        case_skip(c, "the image is %" PRId64 " bytes long",
+                  (int64_t)st.st_size);
+    }
+    *length = st.st_size;
+    buf = g_malloc(st.st_size + 1);     /* not NULL, however short it is */
+    for (int64_t at = 0; at < st.st_size;) {
+        ssize_t n = pread(fd, buf + at, st.st_size - at, at);
+
+        if (n <= 0) {
+            case_fail(c, "a file in memory cannot be read");
+        }
+        at += n;
+    }
+    return buf;
+}
+
+/* ---- sessions ----------------------------------------------------------- */
+
+/* Runs @fn in a process of its own; what fails there has failed here. */
+static void in_process(Turns *t, void (*fn)(Turns *t), const char *name)
+{
+    Case *c = t->run.c;
+    int status = 0;
+    pid_t pid;
+
+    /* What is in a buffer would be printed twice. */
+    fflush(NULL);
+    pid = fork();
+    if (pid < 0) {
+        case_fail(c, "no process: %s", strerror(errno));
+    }
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        c->where = name;
+        fn(t);
+        _exit(0);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (*c->result->message) {
+        _exit(0);
+    }
+    if (WIFSIGNALED(status)) {
+        case_fail(c, "%s: the process was killed by signal %d (%s)", name,
+                  WTERMSIG(status), strsignal(WTERMSIG(status)));
+    }
+    if (WEXITSTATUS(status)) {
+        case_fail(c, "%s: the process exited with status %d", name,
+                  WEXITSTATUS(status));
+    }
+}
+
+static void load_image(Turns *t)
+{
+    g_autofree char *path = g_strdup_printf("/dev/fd/%d", t->image);
+    Error *err = NULL;
+
+    if (!stack_load(t->run.how.disk, path, &err)) {
+        case_fail_err(t->run.c, err, "no copy");
+    }
+}
+
+/* The first process makes the image, and says what it reads as. */
+static void first_session(Turns *t)
+{
+    Run *run = &t->run;
+    Case *c = run->c;
+
+    case_image(c, run->how.disk, t->path, IMAGE_SIZE);
+    if (!t->reader) {
+        g_autofree uint8_t *buf = NULL;
+        Beginning b = { 0 };
+
+        run_open(run);
+        run_adopt(run);
+        b.length = model_length(run->model);
+        b.dirty_growth = !bdrv_has_zero_init_truncate(blk_bs(run->blk));
+        buf = run_read_all(run);
+        write_file(c, t->content, 0, buf, b.length);
+        run_close(run);
+        case_send(c, &b, sizeof(b));
+    }
+    save_disk(c, mem_disk_find(run->how.disk), t->image);
+}
+
+/* Each other one reads all that those before it have written, then writes. */
+static void later_session(Turns *t)
+{
+    Run *run = &t->run;
+
+    load_image(t);
+    run_open(run);
+    if (!t->reader) {
+        run_verify(run);
+    }
+    run_ops(run);
+    if (!t->reader) {
+        run_verify(run);
+        run_verify_check(run);
+    }
+    run_close(run);
+    save_disk(run->c, mem_disk_find(run->how.disk), t->image);
+}
+
+/* ---- the other reader --------------------------------------------------- */
+
+/*
+ * What --reader reads in the image (g_free()), or NULL if it fails; what it
+ * prints follows the message of a failure.
+ */
+static uint8_t *read_by_other(Turns *t, int64_t *length)
+{
+    Case *c = t->run.c;
+    g_autofree char *command = NULL;
+
+    if (ftruncate(t->content, 0) < 0) {
+        case_fail(c, "a file in memory: %s", strerror(errno));
+    }
+    command = g_strdup_printf("%s /dev/fd/%d /dev/fd/%d", c->h->reader,
+                              t->image, t->content);
+    return system(command) ? NULL : read_file(c, t->content, length);
+}
+
+static void verify_by_other(Turns *t)
+{
+    const Model *model = t->run.model;
+    Case *c = t->run.c;
+    g_autoptr(GString) why = g_string_new("the other reader: ");
+    int64_t length;
+    g_autofree uint8_t *buf = read_by_other(t, &length);
+
+    if (!buf) {
+        case_fail(c, "the other reader fails");
+    }
+    if (length != model_length(model)) {
+        case_fail(c, "the other reader: the image is %" PRId64 " bytes long, "
+                  "not %" PRId64, length, model_length(model));
+    }
+    if (!model_check_read(model, model_now(model), 0, length, buf, why)) {
+        case_fail(c, "%s", why->str);
+    }
+}
+
+/* ---- the list ----------------------------------------------------------- */
+
+/* The model begins with what the driver, or the other reader, reads. */
+static void begin(Turns *t)
+{
+    Case *c = t->run.c;
+    Beginning b = { 0 };
+    g_autofree uint8_t *buf = NULL;
+
+    in_process(t, first_session, "the first session");
+    if (t->reader) {
+        buf = read_by_other(t, &b.length);
+        if (!buf && t->path) {
+            case_skip(c, "the other reader does not read it");
+        } else if (!buf) {
+            case_fail(c, "the other reader fails with a new image");
+        }
+    } else {
+        memcpy(&b, c->result->data, sizeof(b));
+        buf = read_file(c, t->content, &b.length);
+    }
+    t->run.model = model_new(b.length, buf, b.dirty_growth);
+}
+
+/* A session with the operations from @first to before @end. */
+static void run_session(Turns *t, guint first, guint end, unsigned number)
+{
+    g_autofree char *name = g_strdup_printf("session %u", number);
+    g_autoptr(GArray) part = g_array_new(FALSE, FALSE, sizeof(Op));
+
+    for (guint i = first; i < end; i++) {
+        Op op = g_array_index(t->list->ops, Op, i);
+
+        /* What the driver reads is no matter here; operations are numbered. */
+        if (t->reader && op.kind == OP_READ) {
+            op.kind = OP_STATUS;
+        }
+        g_array_append_val(part, op);
+    }
+    t->run.ops = part;
+    t->run.first = first;
+    in_process(t, later_session, name);
+    for (guint i = first; i < end; i++) {
+        const Op *op = &g_array_index(t->list->ops, Op, i);
+
+        if (op->kind != OP_READ) {
+            model_end(t->run.model, model_begin(t->run.model, op, i), 0);
+        }
+    }
+    if (t->reader) {
+        verify_by_other(t);
+    }
+}
+
+static void run_turns(Turns *t)
+{
+    Case *c = t->run.c;
+    const GArray *ops = t->list->ops;
+    unsigned sessions = 1;
+    guint first = 0;
+
+    t->image = new_file(c, "image");
+    t->content = new_file(c, "content");
+    begin(t);
+    for (guint i = 0; i < ops->len; i++) {
+        if (g_array_index(ops, Op, i).kind == OP_REOPEN) {
+            run_session(t, first, i, ++sessions);
+            first = i + 1;
+        }
+    }
+    run_session(t, first, ops->len, ++sessions);
+    if (!t->reader) {
+        /* Which only reads. */
+        run_session(t, 0, 0, ++sessions);
+    }
+    model_free(t->run.model);
+}
+
+static void test_turns(Case *c, const void *opaque)
+{
+    Turns t = { .run = run_new(c, opaque, "turns"), .list = opaque };
+
+    run_turns(&t);
+}
+
+static void test_reader(Case *c, const void *opaque)
+{
+    Turns t = {
+        .run = run_new(c, opaque, "turns"),
+        .list = opaque,
+        .path = t.list->extra,
+        .reader = true,
+    };
+
+    run_turns(&t);
+}
+
+/* ---- properties --------------------------------------------------------- */
+
+/* Does the driver read the image as --reader does?  Sends the length. */
+static void compare_readers(Case *c, const void *opaque)
+{
+    ListCase none = { .depth = 1 };
+    Turns t = { .run = run_new(c, &none, "turns"), .path = opaque,
+                .reader = true };
+
+    t.image = new_file(c, "image");
+    t.content = new_file(c, "content");
+    begin(&t);
+    t.run.how.flags = 0;
+    load_image(&t);
+    run_open(&t.run);
+    run_verify(&t.run);
+    run_close(&t.run);
+    run_finish(&t.run);
+}
+
+/* One at a time: then the order of the requests is known to another process. */
+static void check_lists(Harness *h, const ImageFacts *facts, CaseFn *fn,
+                        const char *path, const char *property)
+{
+    ListCase lists[LISTS];
+
+    for (unsigned i = 0; i < LISTS; i++) {
+        OpsPlan plan = {
+            .facts = *facts,
+            .seed = harness_seed(h, "turns", i),
+            .count = LIST_OPS,
+            .max_bytes = MAX_BYTES,
+        };
+        GArray *ops;
+
+        lists[i] = list_case_new(h, plan, 1);
+        lists[i].extra = path;
+        ops = lists[i].ops;
+        for (guint at = SESSION_OPS; at < ops->len; at += SESSION_OPS) {
+            g_array_index(ops, Op, at) = (Op) { .kind = OP_REOPEN };
+        }
+        ops_clip(ops, facts->length);
+    }
+    lists_check(h, fn, lists, LISTS, "%s", property);
+}
+
+/* How long is the image, if it can be written to?  Sends that. */
+static void learn_length(Case *c, const void *opaque)
+{
+    StackOptions how = { .disk = "image", .flags = STACK_RDWR };
+    Error *err = NULL;
+    BlockBackend *blk;
+    int64_t length;
+
+    case_image(c, how.disk, opaque, 0);
+    blk = stack_open(c->h, &how, &err);
+    if (!blk) {
+        case_skip(c, "it cannot be written to: %s", error_get_pretty(err));
+    }
+    length = blk_getlength(blk);
+    blk_unref(blk);
+    mem_disk_free(mem_disk_find(how.disk));
+    if (length < 512 || length > MAX_LENGTH) {
+        case_skip(c, "the image is %" PRId64 " bytes long", length);
+    }
+    case_send(c, &length, sizeof(length));
+}
+
+static void check_image(Harness *h, const char *path, const char *suffix)
+{
+    g_autofree char *property = g_strconcat("another reader sees what is "
+                                            "written, and nothing else",
+                                            suffix, NULL);
+    g_autofree char *message = NULL;
+    ImageFacts facts = { 0 };
+    CaseStatus status;
+
+    harness_check(h, compare_readers, path, "another reader reads the same%s",
+                  suffix);
+    status = cases_run_one(h, learn_length, path, &facts.length,
+                           sizeof(facts.length), &message);
+    if (status == CASE_PASS) {
+        check_lists(h, &facts, test_reader, path, property);
+    } else {
+        harness_report(h, status, message, "%s", property);
+    }
+}
+
+static void check_turns(Harness *h, const char *path, const char *suffix)
+{
+    ImageFacts facts;
+
+    if (!path) {
+        if (!harness_learn(h, IMAGE_SIZE, &facts)) {
+            return;
+        }
+        check_lists(h, &facts, test_turns, NULL,
+                    "sessions of processes in turn");
+    }
+    if (!h->reader) {
+        harness_report(h, CASE_SKIP, "there is no --reader",
+                       "another reader reads the same%s", suffix);
+    } else if (path) {
+        check_image(h, path, suffix);
+    } else {
+        check_lists(h, &facts, test_reader, NULL,
+                    "another reader sees what sessions write");
+    }
+}
+
+const HarnessSuite suite_turns = {
+    .name = "turns",
+    .what = "one process after another, and the program of --reader",
+    .on_images = true,
+    .run_image = check_turns,
+};
