@@ -35,15 +35,15 @@
 
 /* Flags of one request. */
 typedef enum {
-    BDRV_REQ_COPY_ON_READ     = 0x1,
+    BDRV_REQ_COPY_ON_READ     = 0x1,   /* keep what comes from the backing */
     BDRV_REQ_ZERO_WRITE       = 0x2,   /* write zeroes; there is no buffer */
     BDRV_REQ_MAY_UNMAP        = 0x4,   /* with ZERO_WRITE: may deallocate */
     BDRV_REQ_FUA              = 0x10,  /* done only when it is on the disk */
-    BDRV_REQ_WRITE_COMPRESSED = 0x20,
+    BDRV_REQ_WRITE_COMPRESSED = 0x20,  /* or -ENOTSUP */
     BDRV_REQ_WRITE_UNCHANGED  = 0x40,  /* writes what reads there anyway */
     BDRV_REQ_SERIALISING      = 0x80,  /* wait for all overlapping requests */
     BDRV_REQ_NO_FALLBACK      = 0x100, /* with ZERO_WRITE: fast or -ENOTSUP */
-    BDRV_REQ_PREFETCH         = 0x200,
+    BDRV_REQ_PREFETCH         = 0x200, /* copy on read alone, no data */
     BDRV_REQ_MASK             = 0x3ff,
 } BdrvRequestFlags;
 

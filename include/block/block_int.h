@@ -666,6 +666,10 @@ void bdrv_format_default_perms(BlockDriverState *bs, BdrvChild *c,
  * Read @bytes at @offset of @child into @qiov, or write.  0 or -errno.
  * bytes == qiov->size.  Past the end of a file: reads are zeroes, writes
  * extend it.  co-only.
+ *
+ * A read with BDRV_REQ_COPY_ON_READ, which needs WRITE_UNCHANGED of the edge,
+ * first writes to the node what it has from its backing in the range; with
+ * BDRV_REQ_PREFETCH it ends there, and @qiov may be NULL.
  */
 int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
                                 unsigned int bytes, QEMUIOVector *qiov,

@@ -40,6 +40,12 @@ int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
     if (ret < 0 || bytes == 0) {
         return ret;
     }
+    if (flags & BDRV_REQ_COPY_ON_READ) {
+        ret = bdrv_copy_up(child, offset, bytes);
+        if (ret < 0 || (flags & BDRV_REQ_PREFETCH)) {
+            return ret;
+        }
+    }
     bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_READ);
     if (flags & BDRV_REQ_SERIALISING) {
         bdrv_mark_request_serialising(&req, bs->bl.request_alignment, false);

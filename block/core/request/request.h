@@ -5,9 +5,9 @@
  *
  * Files: limits (limits, lengths, aligned memory), tracked (requests in flight,
  * serialising), buffers, pad (unaligned requests), driver-io (the drivers'
- * callbacks, splitting), read, probe-guard (probed raw images), flush, change
- * (what all changes share), zeroes (write-zeroes, discard), write, truncate,
- * copy-range, status, sync (mixed forms).
+ * callbacks, splitting), read, copy-on-read, probe-guard (probed raw images),
+ * flush, change (what all changes share), zeroes (write-zeroes, discard),
+ * write, truncate, copy-range, status, sync (mixed forms).
  *
  * Invariants:
  *   - Everything between a begin and its end happens under an in-flight count
@@ -263,6 +263,15 @@ int coroutine_fn bdrv_change_end(BdrvChange *w, int ret);
 /* A part of a begun write becomes zero; 0 or -errno. */
 int coroutine_fn bdrv_change_to_zeroes(BdrvChange *w, int64_t offset,
                                        int64_t bytes, BdrvRequestFlags flags);
+
+/* ---- copy on read (copy-on-read.c) --------------------------------------- */
+
+/*
+ * Writes to @child's node what it has from its backing in the range, which was
+ * checked and may go on past the end.  0 or -errno; -EPERM without WRITE or
+ * WRITE_UNCHANGED.
+ */
+int coroutine_fn bdrv_copy_up(BdrvChild *child, int64_t offset, int64_t bytes);
 
 /* ---- requests as data (sync.c) ------------------------------------------ */
 
