@@ -27,12 +27,6 @@ void mem_disk_account(MemDisk *disk, MemOp op);
 /* Makes a hole that reads as zeroes; past the end it makes the disk longer. */
 void mem_disk_zero(MemDisk *disk, int64_t offset, int64_t bytes);
 
-/*
- * Whether @offset, inside the disk, is in a hole that reads as zeroes;
- * *@bytes, the length of interest, is cut to where the answer holds.
- */
-bool mem_disk_hole(const MemDisk *disk, int64_t offset, int64_t *bytes);
-
 /* Bytes of memory that its pages take, shared ones included. */
 int64_t mem_disk_allocated(const MemDisk *disk);
 

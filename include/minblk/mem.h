@@ -69,6 +69,12 @@ void mem_disk_write(MemDisk *disk, int64_t offset, const void *buf,
                     size_t bytes);
 
 /*
+ * Whether @offset, inside the disk, is in a hole that reads as zeroes;
+ * *@bytes, the length of interest, is cut to where the answer holds.
+ */
+bool mem_disk_hole(const MemDisk *disk, int64_t offset, int64_t *bytes);
+
+/*
  * With @stale, what the disk grows by from now on holds old bytes until it is
  * written, as on a block device that was used before: growth is no longer zero,
  * which the driver reports (has_zero_init).  Without, all that was not written

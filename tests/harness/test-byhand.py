@@ -29,6 +29,13 @@ BUGS = [
     ('flush-order', 'failure', 16, r'cannot be where the table says'),
 ]
 
+# The same, of the image alone that --keep has left.
+KEPT = [
+    ('lost-update', 'failure', 6, WRONG),
+    ('flush-order', 'crash', 4, r'cannot be where the table says'),
+    ('stale-bytes', 'crash', 6, WRONG),
+]
+
 
 def by_hand(harness, commands, folder):
     """What the tools say to @commands, but for the harness at their end."""
@@ -74,9 +81,47 @@ def shows(harness, driver, suite, ops, wanted):
     return 'there is no such report', told
 
 
+def keeps(harness, driver, suite, ops, wanted):
+    """Is there an image that shows the fault as the commands go on from it?"""
+    with tempfile.TemporaryDirectory() as folder:
+        _, lines = run(harness, f'bug-{driver}', suite, ops, '--keep', folder)
+        told = lines
+        for _, comments in failures(lines):
+            values = block(comments)
+            byte = re.search(r'byte (\d+) is', values['message'])
+            if '{byte}' in wanted and not byte:
+                continue
+            commands = values['commands'].split('# the image of the case\n')[1]
+            said = by_hand(harness, commands, folder)
+            told = commands.splitlines() + said.splitlines()
+            if f'# image: {values["image"]}' not in comments:
+                return 'the comments do not name it', comments
+            return (None if re.search(
+                wanted.replace('{byte}', byte[1] if byte else ''), said,
+                re.MULTILINE) else 'the image does not show it'), told
+    return 'there is no such report', told
+
+
+def keeps_hanging(harness):
+    """An image is kept of what hangs or crashes, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, lines = run(harness, 'bug-endless', 'graph', 1, '--timeout', '3',
+                       '--keep', folder)
+        good = any(block(comments).get('image') and
+                   'did not end' in block(comments)['message'] and
+                   os.path.getsize(block(comments)['image']) > 0
+                   for _, comments in failures(lines))
+    return None if good else 'there is none', lines
+
+
 def main(harness):
-    return report([(f'bug-{bug[0]}: {bug[1]}',
-                    lambda b=bug: shows(harness, *b)) for bug in BUGS])
+    tests = [(f'bug-{bug[0]}: {bug[1]}', lambda b=bug: shows(harness, *b))
+             for bug in BUGS]
+    tests += [(f'bug-{bug[0]}: {bug[1]}, the image',
+               lambda b=bug: keeps(harness, *b)) for bug in KEPT]
+    tests.append(('the image of a case that hangs',
+                  lambda: keeps_hanging(harness)))
+    return report(tests)
 
 
 if __name__ == '__main__':

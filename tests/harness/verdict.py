@@ -32,7 +32,8 @@ def failures(lines):
     return [f for f in found if f]
 
 
-KEYS = ['message', 'seed', 'depth', 'case', 'operations', 'commands']
+OPTIONAL = ['case', 'image']
+KEYS = ['message', 'seed', 'depth', 'case', 'operations', 'image', 'commands']
 
 
 def scalar(text):
@@ -59,7 +60,7 @@ def block(lines):
             key, value = re.fullmatch('  ([a-z]+):(?: (.+))?', line).groups()
             known = {None: [], '[]': [], '|': ''}
             values[key] = (known[value] if value in known else scalar(value))
-    if list(values) != [k for k in KEYS if k in values or k != 'case']:
+    if list(values) != [k for k in KEYS if k in values or k not in OPTIONAL]:
         raise ValueError(f'its keys are {list(values)}')
     return values
 

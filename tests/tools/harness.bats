@@ -72,7 +72,8 @@ Did you mean 'raw'?" ]]
 
 @test 'every option that wants a value says so' {
     local option
-    for option in --driver --seed --ops --only --image --from --timeout -o; do
+    for option in --driver --seed --ops --only --image --from --timeout \
+        --keep -o; do
         harness $option
         expect_status 2
         [[ $stderr == "minblk-harness: missing argument for option '$option'
@@ -190,6 +191,44 @@ Did you mean 'crash'?" ]]
     [[ $output == *"
 # again: $line
 "* ]]
+}
+
+@test 'a folder for images is made, and has those that fail' {
+    a_raw_image
+    printf x | dd of=r/image.content bs=1 seek=4096 conv=notrunc 2>/dev/null
+    printf y | dd of=r/image bs=1 seek=4096 conv=notrunc 2>/dev/null
+    harness --driver raw --image r --only read --keep 'new/the images'
+    expect_status 1
+    [[ $output == *"
+  image: \"new/the images/read-1.img\"
+  commands: |
+    # the image of the case
+    cp 'new/the images/read-1.img' harness.img
+    minblk-io -t writeback -f raw harness.img -c 'read -P 0x78 4096 1'
+"* ]]
+    [[ $output == *"
+# image: new/the images/read-1.img
+"* ]]
+    cmp r/image 'new/the images/read-1.img'
+    [ "$(ls 'new/the images')" = read-1.img ]
+}
+
+@test 'no failure, no image' {
+    harness --driver raw --only model --ops 10 --keep kept
+    expect_status 0
+    [ -z "$(ls kept)" ]
+}
+
+@test 'a folder that there cannot be' {
+    touch file
+    for folder in file file/folder ''; do
+        harness --driver raw --keep "$folder"
+        expect_status 2
+        expect_out ''
+        [[ $stderr == "minblk-harness: option '--keep': images cannot be kept \
+in '$folder': "*"
+Try 'minblk-harness --help' for more information" ]]
+    done
 }
 
 @test 'copies of an image instead of new ones' {

@@ -25,7 +25,7 @@
 
 typedef struct Hand {
     const Harness *h;
-    const ListCase *list;
+    const ListCase *list;       /* NULL: none */
     GString *lines;
     bool in_session;            /* the last line is one of minblk-io, open */
     bool byte;                  /* one is wrong: where, and what it should be */
@@ -99,12 +99,12 @@ static void add_read(Hand *hand, int64_t offset, int64_t bytes)
             hand->want, hand->offset - offset, offset, bytes);
 }
 
-/* How long the image is in the end. */
+/* How long the image is in the end, 0 without a list. */
 static int64_t last_length(const ListCase *list)
 {
-    int64_t length = list->length;
+    int64_t length = list ? list->length : 0;
 
-    for (guint i = 0; i < list->ops->len; i++) {
+    for (guint i = 0; list && i < list->ops->len; i++) {
         const Op *op = &g_array_index(list->ops, Op, i);
 
         length = op->kind == OP_TRUNCATE ? op->offset : length;
@@ -221,7 +221,7 @@ static void add_ops(Hand *hand, const ListTrace *trace)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 /* What is wrong with the image after it was closed. */
 static void add_looks(Hand *hand, const char *message)
@@ -263,6 +263,15 @@ char *byhand_create(const Harness *h, int64_t size, const char *more)
                            *all ? options : "", size);
 }
 
+/* The image of the case, of which a copy is worked on. */
+static void add_kept(Hand *hand, const char *message, const char *kept)
+{
+    g_autofree char *copy = byhand_copy(kept);
+
+    g_string_append_printf(hand->lines, "# the image of the case\n%s", copy);
+    add_looks(hand, message);
+}
+
 char *byhand_list(const Harness *h, const ListCase *list,
                   const ListTrace *trace, const char *message,
                   const char *kept)
@@ -282,14 +291,19 @@ char *byhand_list(const Harness *h, const ListCase *list,
     end_session(&hand);
     add_looks(&hand, message);
     if (kept) {
-        g_autofree char *copy = byhand_copy(kept);
-
-        g_string_append_printf(hand.lines, "# the image of the case\n%s",
-                               copy);
-        add_looks(&hand, message);
+        add_kept(&hand, message, kept);
     } else if (strstr(message, "power cut") || strstr(message, "durable")) {
         g_string_append(hand.lines, "# what a power cut leaves: --keep FOLDER "
                         "keeps the image\n");
     }
+    return g_string_free(hand.lines, FALSE);
+}
+
+char *byhand_image(const Harness *h, const char *message, const char *kept)
+{
+    Hand hand = { .h = h, .lines = g_string_new(NULL) };
+
+    find_byte(&hand, message);
+    add_kept(&hand, message, kept);
     return g_string_free(hand.lines, FALSE);
 }

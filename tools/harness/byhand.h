@@ -25,4 +25,7 @@ char *byhand_list(const Harness *h, const ListCase *list,
                   const ListTrace *trace, const char *message,
                   const char *kept);
 
+/* Lines that look for what @message says in @kept; g_free(). */
+char *byhand_image(const Harness *h, const char *message, const char *kept);
+
 #endif

@@ -14,7 +14,7 @@
  *   - Hangs do not add up: cases that wait for their turn when one beside them
  *     hangs are not run, and after the first hang no case has much time.
  */
-#include "harness.h"
+#include "keep.h"
 
 #include <poll.h>
 #include <sys/mman.h>
@@ -46,6 +46,7 @@ typedef struct Child {
     int output;
     int64_t deadline;           /* microseconds, g_get_monotonic_time() */
     unsigned timeout;
+    int end_signal;             /* if it is late */
 } Child;
 
 /* Appends to the message; what is too long for it is cut off. */
@@ -86,6 +87,7 @@ void case_fail(Case *c, const char *fmt, ...)
     add_message(c->result, "%s%s%s", c->where ? c->where : "",
                 c->where ? ": " : "", text);
     c->result->kind = kind_of(fmt, text);
+    keep_write();
     /* No handler of exit() is fit to run in the midst of a coroutine. */
     _exit(0);
 }
@@ -135,6 +137,7 @@ static void child_main(Case *c, CaseFn *fn, const void *opaque, int output,
 #ifndef UNDER_SANITIZER
     set_limit(RLIMIT_DATA, MAX_MEMORY);
 #endif
+    keep_begin(c->h);
     fn(c, opaque);
     c->result->status = CASE_PASS;
     /* Here sanitizers look for leaks, and change the exit status. */
@@ -156,6 +159,7 @@ static void start_child(const Harness *h, Child *child, CaseFn *fn,
         .result = result,
         .output = memfd_create("case", MFD_CLOEXEC),
         .timeout = timeout ? MIN(timeout, most) : most,
+        .end_signal = h->keeping ? SIGTERM : SIGKILL,
     };
     if (child->output < 0 || pipe2(fds, O_CLOEXEC) < 0) {
         g_error("no pipe for a case: %s", strerror(errno));
@@ -227,7 +231,7 @@ static void finish_child(Child *child, bool late)
     int status = 0;
 
     if (late) {
-        kill(child->pid, SIGKILL);
+        kill(child->pid, child->end_signal);
         hurry = true;
     }
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {

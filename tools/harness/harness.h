@@ -30,6 +30,10 @@
 #define DEFAULT_TIMEOUT 30      /* seconds */
 
 typedef struct HarnessSuite HarnessSuite;
+typedef struct Case Case;
+
+/* The body of a case; it passes when it returns and the child exits well. */
+typedef void CaseFn(Case *c, const void *opaque);
 
 /* What helps to bring a failure about again; all of it may be NULL or 0. */
 typedef struct HarnessDetail {
@@ -37,6 +41,7 @@ typedef struct HarnessDetail {
     char *what;                 /* makes this case special */
     char **operations;          /* in the words of minblk-io */
     unsigned whole;             /* so many there were before shortening */
+    char *image;                /* the file that --keep has left */
     char *commands;             /* for a shell, whole lines */
 } HarnessDetail;
 
@@ -49,12 +54,14 @@ typedef struct Harness {
     uint64_t timeout;           /* seconds that a case may take */
     const char *image_dir;      /* --image, or NULL */
     GPtrArray *images;          /* paths of its files, sorted */
+    const char *keep;           /* --keep, or NULL */
     const char *from;           /* images are copies of this file, or NULL */
     const char *reader;         /* --reader, a command line, or NULL */
     bool can_create;            /* or there is a file to copy */
     bool can_check;
 
     HarnessDetail detail;       /* of the next report */
+    const char *keeping;        /* the file for the case that runs now */
     const char *suite;          /* that runs now: begins every property */
     unsigned properties;        /* reported so far */
     unsigned failed;
@@ -118,6 +125,13 @@ void harness_detail(Harness *h, HarnessDetail detail);
  */
 char *shell_quote(const char *text);
 
+/*
+ * The next report is of @fn, which has failed with @opaque and @message: does
+ * what --keep wants.
+ */
+void harness_keep(Harness *h, CaseFn *fn, const void *opaque,
+                  const char *message);
+
 /* The first lines of the report. */
 void harness_begin(const Harness *h);
 
@@ -140,14 +154,11 @@ typedef struct CaseResult {
 } CaseResult;
 
 /* The arguments of a case, in its child. */
-typedef struct Case {
+struct Case {
     const Harness *h;
     CaseResult *result;         /* only child.c writes to it */
     const char *where;          /* begins what is said of a failure, or NULL */
-} Case;
-
-/* The body of a case; it passes when it returns and the child exits well. */
-typedef void CaseFn(Case *c, const void *opaque);
+};
 
 /*
  * In a case: it failed, or makes no sense here.  They end the child.  The kind

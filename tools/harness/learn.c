@@ -45,6 +45,9 @@ bool harness_learn(Harness *h, int64_t size, ImageFacts *facts)
     CaseStatus status = cases_run_one(h, learn, &size, facts, sizeof(*facts),
                                       &message);
 
+    if (status == CASE_FAIL) {
+        harness_keep(h, learn, &size, message);
+    }
     harness_report(h, status, message, "a new image opens");
     return status == CASE_PASS;
 }

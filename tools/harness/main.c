@@ -122,6 +122,8 @@ static const CmdOption main_options[] = {
       "two paths:\nthat of an image, and that of a file to write its content "
       "to,\nas 'qemu-img convert -f vpc -O raw'",
       cmd_set_string, MEMBER(h.reader) },
+    { 0, "keep", "FOLDER", "the image of each failure is kept there, as "
+      "SUITE-NUMBER.img", cmd_set_string, MEMBER(h.keep) },
     { 0, "timeout", "SEC", "a case that takes longer hangs (default 30)",
       main_set_number, MEMBER(h.timeout), NULL, 1, 86400 },
     { 'h', "help", NULL, "print this and exit", print_help },
@@ -208,6 +210,15 @@ static void check_create_options(const Harness *h)
     qemu_opts_free(list);
 }
 
+/* Made if it is not there; that images can be written to it is tried now. */
+static void check_keep(const char *folder)
+{
+    if (g_mkdir_with_parents(folder, 0777) < 0 || access(folder, W_OK) < 0) {
+        usage_error("option '--keep': images cannot be kept in '%s': %s",
+                    folder, strerror(errno));
+    }
+}
+
 static void read_arguments(Cmdline *line, int argc, char **argv)
 {
     Harness *h = &line->h;
@@ -231,6 +242,9 @@ static void read_arguments(Cmdline *line, int argc, char **argv)
     h->can_create = h->from || bdrv_driver_can_create(h->drv);
     h->can_check = bdrv_driver_can_check(h->drv);
     check_create_options(h);
+    if (h->keep) {
+        check_keep(h->keep);
+    }
     if (h->image_dir) {
         find_images(h, h->image_dir);
     }

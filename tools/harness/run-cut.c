@@ -7,6 +7,8 @@
  */
 #include "run.h"
 
+#include "keep.h"
+
 /* Checks the image with @fix; returns what that found and mended. */
 static BdrvCheckResult check_cut(Case *c, BlockBackend *blk, BdrvCheckMode fix)
 {
@@ -58,6 +60,7 @@ void run_verify_cut(Case *c, const char *name, const ModelCut *model,
     int corruptions, fixed;
 
     c->where = where;
+    keep_state(name);
     /* To read first, because opening to write may mend something. */
     corruptions = verify_cut(c, name, 0, model, c->h->can_check);
     if (corruptions) {
@@ -75,4 +78,5 @@ void run_verify_cut(Case *c, const char *name, const ModelCut *model,
         verify_cut(c, name, STACK_RDWR, model, false);
     }
     c->where = NULL;
+    keep_state(NULL);
 }

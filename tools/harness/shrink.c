@@ -11,6 +11,7 @@
 #include "shrink.h"
 
 #include "byhand.h"
+#include "keep.h"
 
 /* Microseconds. */
 #define TIME_OF_A_LIST (8 * G_USEC_PER_SEC)
@@ -159,17 +160,20 @@ static char *shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
         .message = g_strdup(result->message),
         .deadline = start + MIN(TIME_OF_A_LIST, TIME_OF_A_RUN - spent),
     };
+    char *kept;
 
     memcpy(&s.trace, result->data, sizeof(s.trace));
     g_array_ref(s.list.ops);
     shrink(&s);
     simplify(&s);
+    kept = keep_image(h, fn, &s.list, 0);
     harness_detail(h, (HarnessDetail) {
         .depth = s.list.depth,
         .what = g_strdup(list->what),
         .operations = ops_print(s.list.ops),
         .whole = list->ops->len,
-        .commands = byhand_list(h, &s.list, &s.trace, s.message, NULL),
+        .image = kept,
+        .commands = byhand_list(h, &s.list, &s.trace, s.message, kept),
     });
     g_array_unref(s.list.ops);
     spent += g_get_monotonic_time() - start;

@@ -10,7 +10,7 @@
  *     a suite reads its images wholly and wants them small.
  *   - A stack names its nodes after its disk, so several can be open.
  */
-#include "harness.h"
+#include "keep.h"
 
 #include "block/qdict.h"
 #include "qemu/option.h"
@@ -127,6 +127,7 @@ BlockBackend *stack_open(const Harness *h, const StackOptions *how,
     /* From the disk upwards, since each node is a value in the one above. */
     QDict *node = new_node(how, "mem", STACK_DISK, NULL, NULL);
 
+    keep_disk(how->disk);
     qdict_put_str(node, "disk", how->disk);
     if (how->volatile_cache) {
         node = new_node(how, "volatile-cache", STACK_CACHE, "file", node);

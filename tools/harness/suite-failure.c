@@ -233,6 +233,7 @@ static bool make_list(Harness *h, const ImageFacts *facts, unsigned depth,
     status = cases_run_one(h, count_operations, list, counts, sizeof(*counts),
                            &message);
     if (status != CASE_PASS) {
+        harness_keep(h, count_operations, list, message);
         harness_report(h, status, message, "nothing fails, %u at a time",
                        depth);
     }

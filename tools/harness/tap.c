@@ -11,7 +11,8 @@
  *   - A name has no "#" and no newline in it, so nothing that a driver says can
  *     pass for a directive.
  */
-#include "harness.h"
+#include "byhand.h"
+#include "keep.h"
 
 #include "qemu/error-report.h"
 
@@ -151,6 +152,10 @@ static void print_yaml(const Harness *h, const char *message)
         printf("    - ");
         print_quoted(*op);
     }
+    if (d->image) {
+        printf("  image: ");
+        print_quoted(d->image);
+    }
     printf("  commands: ");
     print_text(commands);
     printf("  ...\n");
@@ -162,6 +167,7 @@ static void clear_detail(Harness *h)
 {
     g_free(h->detail.what);
     g_strfreev(h->detail.operations);
+    g_free(h->detail.image);
     g_free(h->detail.commands);
     h->detail = (HarnessDetail) { 0 };
 }
@@ -188,6 +194,9 @@ static void print_failure(const Harness *h, const char *message)
     printf("\n");
     for (unsigned i = 0; i < count; i++) {
         printf("# %3u  %s\n", i + 1, d->operations[i]);
+    }
+    if (h->keep) {
+        printf("# image: %s\n", d->image ? d->image : "none was kept");
     }
     printf("# again: %s\n", again);
 }
@@ -260,6 +269,19 @@ int harness_finish(const Harness *h)
     return h->failed ? 1 : 0;
 }
 
+void harness_keep(Harness *h, CaseFn *fn, const void *opaque,
+                  const char *message)
+{
+    char *kept = keep_image(h, fn, opaque, 0);
+
+    if (kept) {
+        harness_detail(h, (HarnessDetail) {
+            .image = kept,
+            .commands = byhand_image(h, message, kept),
+        });
+    }
+}
+
 void harness_check(Harness *h, CaseFn *fn, const void *opaque,
                    const char *fmt, ...)
 {
@@ -267,6 +289,9 @@ void harness_check(Harness *h, CaseFn *fn, const void *opaque,
     CaseStatus status = cases_run_one(h, fn, opaque, NULL, 0, &message);
     va_list ap;
 
+    if (status == CASE_FAIL) {
+        harness_keep(h, fn, opaque, message);
+    }
     va_start(ap, fmt);
     harness_vreport(h, status, message, fmt, ap);
     va_end(ap);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The image of a case that fails, as a file; see keep.h.
+ *
+ * Invariants:
+ *   - A file is sparse where the disk has holes, and there only if it is whole.
+ *   - Only a child that is run for its image has a path, so that the handlers
+ *     of signals change nothing of how the other cases end.
+ */
+#include "keep.h"
+
+/* The disk with the state that counts. */
+#define KEPT "kept"
+
+static const char *path;
+static char *disk;              /* the name of the one opened last */
+
+/* ---- in the child ------------------------------------------------------- */
+
+void keep_disk(const char *name)
+{
+    if (path) {
+        g_free(disk);
+        disk = g_strdup(name);
+    }
+}
+
+void keep_state(const char *name)
+{
+    if (path && mem_disk_find(KEPT)) {
+        mem_disk_free(mem_disk_find(KEPT));
+    }
+    if (path && name) {
+        mem_disk_copy(mem_disk_find(name), KEPT);
+    }
+}
+
+static bool write_disk(const MemDisk *from, int fd)
+{
+    /* No memory is allocated, because a handler of a signal may be here. */
+    static uint8_t buf[64 << 10];
+    int64_t length = mem_disk_length(from), bytes;
+
+    for (int64_t at = 0; at < length; at += bytes) {
+        bytes = length - at;
+        if (mem_disk_hole(from, at, &bytes)) {
+            continue;
+        }
+        bytes = MIN(bytes, (int64_t)sizeof(buf));
+        mem_disk_read(from, at, buf, bytes);
+        if (pwrite(fd, buf, bytes, at) != bytes) {
+            return false;
+        }
+    }
+    return ftruncate(fd, length) == 0;
+}
+
+void keep_write(void)
+{
+    const MemDisk *from = path ? mem_disk_find(KEPT) : NULL;
+    int fd;
+
+    if (path && !from && disk) {
+        from = mem_disk_find(disk);
+    }
+    if (!from) {
+        return;
+    }
+    fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
+    if (fd < 0 || !write_disk(from, fd)) {
+        perror(path);
+        unlink(path);
+    }
+    close(fd);
+    /* What is kept once stays, whatever comes as the case ends. */
+    path = NULL;
+}
+
+static void end_by_signal(int number)
+{
+    /* If this hangs, too. */
+    alarm(10);
+    keep_write();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void keep_begin(const Harness *h)
+{
+    /* SIGTERM is what a child gets that hangs. */
+    static const int signals[] = {
+        SIGTERM, SIGXCPU, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+    };
+    /* A coroutine that has used up its stack has none for a handler. */
+    static uint8_t stack[256 << 10];
+    stack_t other = { .ss_sp = stack, .ss_size = sizeof(stack) };
+    struct sigaction action = {
+        .sa_handler = end_by_signal, .sa_flags = SA_ONSTACK | SA_NODEFER,
+    };
+
+    path = h->keeping;
+    if (!path) {
+        return;
+    }
+    sigaltstack(&other, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+        sigaction(signals[i], &action, NULL);
+    }
+}
+
+/* ---- in the parent ------------------------------------------------------ */
+
+char *keep_image(Harness *h, CaseFn *fn, const void *opaque, unsigned number)
+{
+    g_autofree char *which = number ? g_strdup_printf("-%u", number) : NULL;
+    g_autofree char *name = g_strdup_printf("%s-%u%s.img", h->suite,
+                                            h->properties + 1,
+                                            which ? which : "");
+    g_autofree char *file = NULL;
+    CaseResult *results;
+
+    if (!h->keep) {
+        return NULL;
+    }
+    file = g_build_filename(h->keep, name, NULL);
+    /* One of an earlier run must not pass for this one's. */
+    unlink(file);
+    h->keeping = file;
+    results = cases_run(h, fn, opaque, 0, 1, 0);
+    h->keeping = NULL;
+    cases_free(results, 1);
+    return g_file_test(file, G_FILE_TEST_EXISTS) ? g_steal_pointer(&file)
+                                                 : NULL;
+}
