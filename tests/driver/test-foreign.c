@@ -597,10 +597,10 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bdrv_init();
-    g_test_add_func("/foreign/ftable", test_ftable);
-    g_test_add_func("/foreign/ftable-status", test_ftable_status);
-    g_test_add_func("/foreign/ftable-errors", test_ftable_errors);
-    g_test_add_func("/foreign/ftable-parallel", test_ftable_parallel);
+    g_test_add_func("/foreign/ftable/data", test_ftable);
+    g_test_add_func("/foreign/ftable/status", test_ftable_status);
+    g_test_add_func("/foreign/ftable/errors", test_ftable_errors);
+    g_test_add_func("/foreign/ftable/parallel", test_ftable_parallel);
 #ifdef TEST_WITH_ZLIB
     g_test_add_func("/foreign/finflate", test_finflate);
 #endif
