@@ -247,10 +247,15 @@ static int tiny_write_new(BlockBackend *blk, uint64_t size)
     TinyMap *map = g_new0(TinyMap, 1);
     int ret;
 
+    blk_set_allow_write_beyond_eof(blk, true);
+    /* Zero at first, so that an old image is none any more. */
+    ret = blk_pwrite(blk, 0, map, BDRV_SECTOR_SIZE, 0);
+    ret = ret < 0 ? ret : blk_flush(blk);
+    ret = ret < 0 ? ret : blk_pwrite(blk, 0, map, sizeof(*map), 0);
+    ret = ret < 0 ? ret : blk_flush(blk);
     memcpy(map->magic, tiny_magic, 8);
     map->size = cpu_to_be64(size);
-    blk_set_allow_write_beyond_eof(blk, true);
-    ret = blk_pwrite(blk, 0, map, sizeof(*map), 0);
+    ret = ret < 0 ? ret : blk_pwrite(blk, 0, map, BDRV_SECTOR_SIZE, 0);
     g_free(map);
     return ret < 0 ? ret : blk_flush(blk);
 }

@@ -164,8 +164,14 @@ static int mem_create_disk(const char *name, uint64_t size, Error **errp)
         error_setg(errp, "The disk '%s' is in use", name);
         return -EBUSY;
     }
-    mem_disk_set_length(disk, 0);
-    mem_disk_set_length(disk, ROUND_UP(size, BDRV_SECTOR_SIZE));
+    size = ROUND_UP(size, BDRV_SECTOR_SIZE);
+    /* What stands for a device that was used before keeps what it holds. */
+    if (mem_disk_is_stale(disk)) {
+        size = MAX(size, (uint64_t)mem_disk_length(disk));
+    } else {
+        mem_disk_set_length(disk, 0);
+    }
+    mem_disk_set_length(disk, size);
     return 0;
 }
 

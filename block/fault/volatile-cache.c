@@ -15,7 +15,10 @@
 #include "block/block_int.h"
 #include "minblk/block-extra.h"
 #include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "qemu/cutils.h"
 #include "qemu/module.h"
+#include "qemu/option.h"
 #include "volatile-log.h"
 
 typedef struct BDRVVolatileCacheState {
@@ -25,9 +28,50 @@ typedef struct BDRVVolatileCacheState {
     void *hook_opaque;
 } BDRVVolatileCacheState;
 
+/* What nodes that are opened begin with. */
+static VolatileFlushHook *first_hook;
+static void *first_hook_opaque;
+
 static BlockDriver bdrv_volatile_cache;
 
-/* ---- open --------------------------------------------------------------- */
+static QemuOptsList volatile_cache_runtime_opts = {
+    .name = "volatile-cache",
+    .head = QTAILQ_HEAD_INITIALIZER(volatile_cache_runtime_opts.head),
+    .desc = {
+        /* The filename of `file`. */
+        { .name = "x-file", .type = QEMU_OPT_STRING },
+        { /* end of list */ }
+    },
+};
+
+/* No options: the file has those that it needs. */
+static QemuOptsList volatile_cache_create_opts = {
+    .name = "volatile-cache-create-opts",
+    .head = QTAILQ_HEAD_INITIALIZER(volatile_cache_create_opts.head),
+    .desc = { { /* end of list */ } },
+};
+
+/* ---- open, create ------------------------------------------------------- */
+
+static void volatile_cache_parse_filename(const char *filename, QDict *options,
+                                          Error **errp)
+{
+    if (!strstart(filename, "volatile-cache:", &filename)) {
+        error_setg(errp, "The name of a volatile cache is "
+                   "'volatile-cache:FILENAME'");
+        return;
+    }
+    qdict_put_str(options, "x-file", filename);
+}
+
+static int coroutine_fn volatile_cache_co_create_opts(BlockDriver *drv,
+                                                      const char *filename,
+                                                      QemuOpts *opts,
+                                                      Error **errp)
+{
+    strstart(filename, "volatile-cache:", &filename);
+    return bdrv_create_file(filename, opts, errp);
+}
 
 /*
  * FUA is not offered: it would be a flush, which the layer then sends itself.
@@ -36,10 +80,15 @@ static int volatile_cache_open(BlockDriverState *bs, QDict *options, int flags,
                                Error **errp)
 {
     BDRVVolatileCacheState *s = bs->opaque;
+    g_autoptr(QemuOpts) opts =
+        bdrv_absorb_options(&volatile_cache_runtime_opts, options, errp);
     int64_t length;
 
-    bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
-                               errp);
+    if (!opts) {
+        return -EINVAL;
+    }
+    bs->file = bdrv_open_child(qemu_opt_get(opts, "x-file"), options, "file",
+                               bs, &child_file, false, errp);
     if (!bs->file) {
         return -EINVAL;
     }
@@ -50,6 +99,8 @@ static int volatile_cache_open(BlockDriverState *bs, QDict *options, int flags,
     }
     s->log = volatile_log_new(length,
                               !bdrv_has_zero_init_truncate(bs->file->bs));
+    s->hook = first_hook;
+    s->hook_opaque = first_hook_opaque;
     bs->supported_zero_flags = (BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) &
                                bs->file->bs->supported_zero_flags;
     return 0;
@@ -232,10 +283,10 @@ static BDRVVolatileCacheState *state_of(BlockDriverState *bs)
 void volatile_cache_set_hook(BlockDriverState *bs, VolatileFlushHook *hook,
                              void *opaque)
 {
-    BDRVVolatileCacheState *s = state_of(bs);
+    BDRVVolatileCacheState *s = bs ? state_of(bs) : NULL;
 
-    s->hook = hook;
-    s->hook_opaque = opaque;
+    *(s ? &s->hook : &first_hook) = hook;
+    *(s ? &s->hook_opaque : &first_hook_opaque) = opaque;
 }
 
 VolatileLog *volatile_cache_log(BlockDriverState *bs)
@@ -245,14 +296,18 @@ VolatileLog *volatile_cache_log(BlockDriverState *bs)
 
 static BlockDriver bdrv_volatile_cache = {
     .format_name = "volatile-cache",
+    .protocol_name = "volatile-cache",
     .instance_size = sizeof(BDRVVolatileCacheState),
     .is_filter = true,
     .has_variable_length = true,
 
-    .bdrv_open = volatile_cache_open,
+    .bdrv_parse_filename = volatile_cache_parse_filename,
+    .bdrv_file_open = volatile_cache_open,
     .bdrv_close = volatile_cache_close,
     .bdrv_reopen_prepare = bdrv_reopen_unchanged,
     .bdrv_refresh_filename = volatile_cache_refresh_filename,
+    .create_opts = &volatile_cache_create_opts,
+    .bdrv_co_create_opts = volatile_cache_co_create_opts,
     .bdrv_getlength = volatile_cache_getlength,
 
     .bdrv_co_preadv = volatile_cache_co_preadv,

@@ -10,7 +10,7 @@
  * Options of the driver: `disk` (the name; without it the node has a disk of
  * its own that ends with it), `size` (bytes; makes the disk if there is none),
  * `stale` (see mem_disk_set_stale).  Names like `mem:NAME` open it, too, and
- * creating `mem:NAME` makes or empties it.
+ * creating `mem:NAME` makes or empties it (a stale one only gets longer).
  *
  * Each request lets the loop make a turn and is carried out at once then.
  * Zeroes and discards make holes of the pages that they cover.

@@ -16,6 +16,7 @@
  *   - Each request lets the loop make a turn before it does anything.
  *
  * It needs no options but `file`, and flushes whatever `cache.no-flush` says.
+ * `volatile-cache:FILENAME` opens that file, and creates it.
  * Where the child's growth is not zero (bdrv_has_zero_init_truncate), what a
  * write past the end skips reads as MEM_STALE_BYTE (minblk/mem.h).
  */
@@ -54,7 +55,8 @@ typedef struct PowerCut {
 
 /*
  * Called before a flush writes anything, once the log is complete; in a
- * coroutine, must not yield.
+ * coroutine, must not yield.  Without @bs it is set for all nodes that are
+ * opened from then on, as while an image is created by a name.
  */
 typedef void VolatileFlushHook(BlockDriverState *bs, void *opaque);
 void volatile_cache_set_hook(BlockDriverState *bs, VolatileFlushHook *hook,

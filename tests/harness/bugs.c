@@ -60,6 +60,7 @@ typedef enum Bug {
     BUG_ANY_ENTRY,          /* a block may be anywhere, twice, too */
     BUG_TWO_FAULTS,         /* with many blocks writes are lost, with few ... */
     BUG_NO_CREATION,        /* not a bug: it creates no images */
+    BUG_CREATE_ORDER,       /* the header may come before the table */
     BUG_KEPT_TABLE,         /* it never reaches the file, but is not lost as
                                long as the process lives */
     BUG__MAX,
@@ -93,6 +94,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_ANY_ENTRY] = "bug-any-entry",
     [BUG_TWO_FAULTS] = "bug-two-faults",
     [BUG_NO_CREATION] = "bug-no-creation",
+    [BUG_CREATE_ORDER] = "bug-create-order",
     [BUG_KEPT_TABLE] = "bug-kept-table",
 };
 
@@ -599,21 +601,31 @@ static int bug_has_zero_init(BlockDriverState *bs)
     return 1;
 }
 
-static int bug_write_image(BlockBackend *blk, uint64_t size,
+static int bug_write_image(BlockBackend *blk, Bug bug, uint64_t size,
                            uint32_t block_size)
 {
+    static const uint8_t zeroes[HEADER_SIZE];
     uint32_t entries = DIV_ROUND_UP(size, block_size);
     size_t bytes = HEADER_SIZE + ROUND_UP(entries * 4ULL, BDRV_SECTOR_SIZE);
     g_autofree uint8_t *buf = g_malloc0(bytes);
     BugHeader *h = (BugHeader *)buf;
-    int ret;
+    int ret = 0;
 
     memcpy(h->magic, bug_magic, 8);
     h->size = cpu_to_be64(size);
     h->block_size = cpu_to_be32(block_size);
     h->entries = cpu_to_be32(entries);
     blk_set_allow_write_beyond_eof(blk, true);
-    ret = blk_pwrite(blk, 0, buf, bytes, 0);
+    if (bug != BUG_CREATE_ORDER) {
+        /* What was there is no image any more before a new one begins. */
+        ret = blk_pwrite(blk, 0, zeroes, HEADER_SIZE, 0);
+        ret = ret < 0 ? ret : blk_flush(blk);
+        ret = ret < 0 ? ret : blk_pwrite(blk, HEADER_SIZE, buf + HEADER_SIZE,
+                                         bytes - HEADER_SIZE, 0);
+        ret = ret < 0 ? ret : blk_flush(blk);
+        bytes = ret < 0 ? 0 : HEADER_SIZE;
+    }
+    ret = ret < 0 ? ret : blk_pwrite(blk, 0, buf, bytes, 0);
     return ret < 0 ? ret : blk_flush(blk);
 }
 
@@ -663,7 +675,7 @@ static int coroutine_fn bug_co_create_opts(BlockDriver *drv,
                   BLK_PERM_ALL);
     ret = blk_insert_bs(blk, bs, errp);
     if (ret >= 0) {
-        ret = bug_write_image(blk, size, block_size);
+        ret = bug_write_image(blk, bug_of(drv), size, block_size);
         if (ret < 0) {
             error_setg_errno(errp, -ret, "Could not write the table");
         }

@@ -37,13 +37,14 @@ BUGS = [
     ('hostile-memory', 'hostile', 1, r'words of the head'),
     ('hostile-loop', 'hostile', 1, r'words of the head'),
     ('hostile-bounds', 'hostile', 1, r'words of the head'),
+    ('create-order', 'create-crash', 200, r'over an old image'),
     ('any-entry', 'damage', 1, r'the table names wrong places'),
     ('kept-table', 'turns', 12, r'sessions of processes in turn'),
 ]
 
 # What the sound driver is run with: suite, operations in a list.
 SOUND = [('model', 12), ('failure', 5), ('crash', 4), ('graph', 1),
-         ('create', 1), ('hostile', 20), ('damage', 1),
+         ('create', 1), ('create-crash', 200), ('hostile', 20), ('damage', 1),
          ('turns', 24)]
 
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')

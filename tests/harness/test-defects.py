@@ -43,6 +43,9 @@ DEFECTS = [
     ('S17: a fixed image is too short', 'vpc-defects', 'damage', 1,
      ['-o', 'subformat=fixed'], r'a part of the file is missing',
      r'before the last sector: .*does not open any more'),
+    ('S29: the footer is there before the table', 'vpc-defects',
+     'create-crash', 300, [], r'over an old image',
+     r'after a power cut .*said to be zero, but byte \d+ is 0x77'),
     ('S21: an entry over the headers', 'vpc-defects', 'damage', 1, [],
      r'the table names wrong places', r'the entry at 154\d is 0x0'),
 ]

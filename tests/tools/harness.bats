@@ -96,7 +96,7 @@ not '$bad'"
 @test 'a suite that there is not' {
     harness --driver raw --only nosuch
     expect_bad_usage "option '--only' names no suite: 'nosuch'" \
-        'Accepted values: model, read, failure, crash, graph, create, hostile, damage, turns'
+        'Accepted values: model, read, failure, crash, graph, create, create-crash, hostile, damage, turns'
     harness --driver raw --only carsh
     [[ $stderr == *"
 Did you mean 'crash'?" ]]

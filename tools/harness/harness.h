@@ -89,6 +89,7 @@ extern const HarnessSuite suite_crash;
 extern const HarnessSuite suite_graph;
 extern const HarnessSuite suite_create;
 extern const HarnessSuite suite_hostile;
+extern const HarnessSuite suite_create_crash;
 extern const HarnessSuite suite_damage;
 extern const HarnessSuite suite_turns;
 
@@ -198,6 +199,14 @@ CaseStatus cases_run_one(const Harness *h, CaseFn *fn, const void *opaque,
 void harness_check(Harness *h, CaseFn *fn, const void *opaque,
                    const char *fmt, ...) GCC_FMT_ATTR(4, 5);
 
+/*
+ * The same for a case that tries many things and tells by case_send(), as a
+ * string, which one comes now: that begins what is said of a failure, even of a
+ * crash.  @opaque is @size bytes.
+ */
+void harness_check_told(Harness *h, CaseFn *fn, const void *opaque,
+                        size_t size, const char *fmt, ...) GCC_FMT_ATTR(5, 6);
+
 /* ---- the stack; in a case ----------------------------------------------- */
 
 /* A rule of blkdebug: requests that fail with EIO. */
@@ -240,6 +249,10 @@ typedef struct StackOptions {
 MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
                       const char *more, Error **errp);
 
+/* As stack_create() with no more options, over a volatile cache. */
+MemDisk *stack_create_cached(const Harness *h, const char *name, int64_t size,
+                             Error **errp);
+
 /* Makes the disk @name hold a copy of the file @path. */
 MemDisk *stack_load(const char *name, const char *path, Error **errp);
 
@@ -264,6 +277,9 @@ MemDisk *case_image(Case *c, const char *name, const char *path, int64_t size);
 
 /* As stack_open(); a failure fails the case with "@what: " and the reason. */
 BlockBackend *case_open(Case *c, const StackOptions *how, const char *what);
+
+/* Opens the image, or NULL: refused, for which there must be a reason. */
+BlockBackend *case_try_open(Case *c, const StackOptions *how);
 
 /* The usual @what of case_open(). */
 #define NOT_OPENED "the image could not be opened"

@@ -30,6 +30,7 @@ static const HarnessSuite *const suites[] = {
     &suite_crash,
     &suite_graph,
     &suite_create,
+    &suite_create_crash,
     &suite_hostile,
     &suite_damage,
     &suite_turns,
@@ -141,7 +142,7 @@ static bool print_help(void *member, const CmdOption *option,
     cmdline_print_options(main_options);
     printf("\nSuites:\n");
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
-        printf("  %-9s %s\n", suites[i]->name, suites[i]->what);
+        printf("  %-12s %s\n", suites[i]->name, suites[i]->what);
     }
     printf("\nExample:\n  %s --driver raw --only model --ops 100\n\nDrivers:",
            error_get_progname());

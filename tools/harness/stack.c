@@ -17,19 +17,17 @@
 
 /* ---- creation ----------------------------------------------------------- */
 
-MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
-                      const char *more, Error **errp)
+/* Creates @filename, which makes the disk @name. */
+static MemDisk *create_file(const Harness *h, const char *filename,
+                            const char *name, int64_t size, const char *more,
+                            Error **errp)
 {
-    g_autofree char *filename = g_strdup_printf("mem:%s", name);
     g_autofree char *last = g_strdup_printf("size=%" PRId64, size);
-    BlockDriver *protocol = bdrv_find_protocol(filename, true, &error_abort);
+    BlockDriver *protocol = bdrv_find_protocol("mem:", true, &error_abort);
     QemuOptsList *list;
     MemDisk *disk = NULL;
     QemuOpts *opts;
 
-    if (h->from) {
-        return stack_load(name, h->from, errp);
-    }
     list = qemu_opts_append(NULL, bdrv_driver_create_opts(h->drv));
     list = qemu_opts_append(list, bdrv_driver_create_opts(protocol));
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
@@ -46,6 +44,23 @@ MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
     qemu_opts_del(opts);
     qemu_opts_free(list);
     return disk;
+}
+
+MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
+                      const char *more, Error **errp)
+{
+    g_autofree char *filename = g_strdup_printf("mem:%s", name);
+
+    return h->from ? stack_load(name, h->from, errp)
+                   : create_file(h, filename, name, size, more, errp);
+}
+
+MemDisk *stack_create_cached(const Harness *h, const char *name, int64_t size,
+                             Error **errp)
+{
+    g_autofree char *filename = g_strdup_printf("volatile-cache:mem:%s", name);
+
+    return create_file(h, filename, name, size, NULL, errp);
 }
 
 /* ---- a file's content --------------------------------------------------- */
@@ -194,5 +209,20 @@ BlockBackend *case_open(Case *c, const StackOptions *how, const char *what)
     if (!blk) {
         case_fail_err(c, err, what);
     }
+    return blk;
+}
+
+BlockBackend *case_try_open(Case *c, const StackOptions *how)
+{
+    Error *err = NULL;
+    BlockBackend *blk = stack_open(c->h, how, &err);
+
+    if (!blk && !err) {
+        case_fail(c, "it was refused without a reason");
+    }
+    if (!blk && !*error_get_pretty(err)) {
+        case_fail(c, "it was refused with an empty reason");
+    }
+    error_free(err);
     return blk;
 }

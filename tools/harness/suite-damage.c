@@ -106,20 +106,6 @@ static void choose_sectors(Damager *d, BlockBackend *blk, const MemDisk *disk)
 
 /* ---- trying ------------------------------------------------------------- */
 
-/* Opens it; NULL if that was refused with a reason. */
-static BlockBackend *open_damaged(Damager *d)
-{
-    StackOptions how = { .disk = "damaged", .flags = STACK_RDWR };
-    Error *err = NULL;
-    BlockBackend *blk = stack_open(d->c->h, &how, &err);
-
-    if (!blk && (!err || !*error_get_pretty(err))) {
-        case_fail(d->c, "it was refused without a reason");
-    }
-    error_free(err);
-    return blk;
-}
-
 /* Reads, then writes and flushes; whether the flush succeeded. */
 static bool use_damaged(Damager *d, BlockBackend *blk)
 {
@@ -171,7 +157,8 @@ static void verify_sector(Damager *d, BlockBackend *blk, const Sector *s)
 
 static void try_damaged(Damager *d, const MemDisk *disk)
 {
-    BlockBackend *blk = open_damaged(d);
+    StackOptions how = { .disk = "damaged", .flags = STACK_RDWR };
+    BlockBackend *blk = case_try_open(d->c, &how);
     int64_t length;
     bool flushed;
 
@@ -185,7 +172,7 @@ static void try_damaged(Damager *d, const MemDisk *disk)
     if (!flushed) {
         return;
     }
-    blk = open_damaged(d);
+    blk = case_try_open(d->c, &how);
     if (!blk) {
         case_fail(d->c, "it was opened and written to, and does not open any "
                   "more");
@@ -242,13 +229,9 @@ static void run_damage(Harness *h, const char *path, const char *suffix)
     for (DamageGroup i = path ? DAMAGE_NONE : DAMAGE_LOST; i < DAMAGE__MAX;
          i++) {
         DamageCase one = { path, i };
-        CaseResult *r = cases_run(h, test_damage, &one, sizeof(one), 1, 0);
-        g_autofree char *text = g_strdup_printf(
-            "%s%s%s", r->status == CASE_FAIL ? (const char *)r->data : "",
-            r->status == CASE_FAIL && *r->data ? ": " : "", r->message);
 
-        harness_report(h, r->status, text, "%s%s", groups[i], suffix);
-        cases_free(r, 1);
+        harness_check_told(h, test_damage, &one, sizeof(one), "%s%s",
+                           groups[i], suffix);
     }
 }
 

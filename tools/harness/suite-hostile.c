@@ -295,22 +295,6 @@ static bool same_content(const MemDisk *a, const MemDisk *b)
     return true;
 }
 
-/* Opens it; NULL if that was refused with a reason. */
-static BlockBackend *try_open(Case *c, const StackOptions *how)
-{
-    Error *err = NULL;
-    BlockBackend *blk = stack_open(c->h, how, &err);
-
-    if (!blk && !err) {
-        case_fail(c, "it was refused without a reason");
-    }
-    if (!blk && !*error_get_pretty(err)) {
-        case_fail(c, "it was refused with an empty reason");
-    }
-    error_free(err);
-    return blk;
-}
-
 /*
  * First to read, which must not change the file: a damaged image may be the
  * last copy of something.
@@ -319,7 +303,7 @@ static void try_damaged(Case *c, MemDisk *disk)
 {
     StackOptions how = { .disk = "damaged" };
     MemDisk *before = mem_disk_copy(disk, "before");
-    BlockBackend *blk = try_open(c, &how);
+    BlockBackend *blk = case_try_open(c, &how);
 
     if (blk) {
         read_damaged(c, blk);
@@ -330,7 +314,7 @@ static void try_damaged(Case *c, MemDisk *disk)
     }
     mem_disk_free(before);
     how.flags = STACK_RDWR;
-    blk = try_open(c, &how);
+    blk = case_try_open(c, &how);
     if (blk) {
         write_damaged(blk);
         blk_unref(blk);

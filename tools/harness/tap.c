@@ -296,3 +296,18 @@ void harness_check(Harness *h, CaseFn *fn, const void *opaque,
     harness_vreport(h, status, message, fmt, ap);
     va_end(ap);
 }
+
+void harness_check_told(Harness *h, CaseFn *fn, const void *opaque,
+                        size_t size, const char *fmt, ...)
+{
+    CaseResult *r = cases_run(h, fn, opaque, size, 1, 0);
+    const char *told = r->status == CASE_FAIL ? (const char *)r->data : "";
+    g_autofree char *text = g_strconcat(told, *told ? ": " : "", r->message,
+                                        NULL);
+    va_list ap;
+
+    va_start(ap, fmt);
+    harness_vreport(h, r->status, text, fmt, ap);
+    va_end(ap);
+    cases_free(r, 1);
+}
