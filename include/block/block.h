@@ -259,6 +259,7 @@ QemuOptsList *bdrv_driver_amend_opts(const BlockDriver *drv);  /* or NULL */
 bool bdrv_driver_can_create(const BlockDriver *drv);
 bool bdrv_driver_can_amend(const BlockDriver *drv);
 bool bdrv_driver_can_check(const BlockDriver *drv);
+bool bdrv_driver_can_compress(const BlockDriver *drv);
 
 /* ---- opening and closing ------------------------------------------------ */
 

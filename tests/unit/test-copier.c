@@ -27,6 +27,7 @@ typedef struct Fake {
     int writing, max_writing;
     int64_t last_write;
     bool unordered;
+    int64_t cluster;                /* which writes must be whole, or 0 */
     int64_t longest;
     GString *warnings;
 } Fake;
@@ -91,6 +92,10 @@ static int coroutine_fn fake_write(void *opaque, int64_t offset, int bytes,
     Fake *f = opaque;
 
     g_assert(offset >= 0 && bytes > 0 && offset + bytes <= f->size);
+    if (f->cluster) {
+        g_assert_cmpint(offset % f->cluster, ==, 0);
+        g_assert_cmpint(bytes, ==, MIN(f->cluster, f->size - offset));
+    }
     f->writes++;
     note_write(f, offset);
     qemu_co_sleep_ns(QEMU_CLOCK_REALTIME, 0);
@@ -611,6 +616,31 @@ static void check_piece(const char *kinds, int64_t offset, int64_t sparse,
     g_assert_cmpint(is_zero, ==, zero);
 }
 
+/* Also of a size that is no power of two, and longer than a piece. */
+static void test_whole_clusters(void)
+{
+    static const int64_t clusters[] = { 1024, 65536, 98304, MIB, 2 * MIB };
+
+    for (size_t i = 0; i < ARRAY_SIZE(clusters) * 2; i++) {
+        int64_t cluster = clusters[i / 2];
+        Fake *f = fake_new(7 * MIB + 1536, true);
+        CopyJob job = job_of(f);
+
+        f->cluster = job.cluster = cluster;
+        job.whole_clusters = true;
+        job.sparse = i % 2 ? 0 : COPY_SPARSE_DEFAULT;
+        /* One hole that ends in clusters, and one cluster of zeroes. */
+        make_hole(f, cluster - 512, 2 * cluster + 512);
+        memset(f->from + 2 * cluster, 0, cluster);
+        copy_all(f, &job);
+        g_assert_false(f->unordered);
+        g_assert_cmpint(f->writes, ==, (f->size + cluster - 1) / cluster -
+                                       (i % 2 ? 0 : 2));
+        g_assert_cmpint(f->zeroes, ==, 0);
+        fake_free(f);
+    }
+}
+
 static void test_pieces(void)
 {
     check_piece("d", 0, 512, 1, false);
@@ -661,6 +691,7 @@ int main(int argc, char **argv)
     g_test_add_func("/copier/interrupt-throttled",
                     test_interrupt_while_throttled);
     g_test_add_func("/copier/cluster", test_cluster);
+    g_test_add_func("/copier/whole-clusters", test_whole_clusters);
     g_test_add_func("/copier/pieces", test_pieces);
     return g_test_run();
 }

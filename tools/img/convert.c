@@ -29,7 +29,6 @@ typedef struct ConvertArgs {
     bool target_is_zero;
     bool out_of_order;
     bool copy_range;
-    bool compress;
     bool salvage;
     bool keep;                  /* --keep-partial */
     bool progress;
@@ -50,10 +49,7 @@ static bool convert_create(ConvertArgs *args, int64_t size)
         return false;
     }
     args->target.format = bdrv_driver_name(drv);
-    if (args->compress) {
-        error_report("Compression not supported for this file format");
-        error_printf("'%s' is to be a %s image\n", args->made.filename,
-                     args->target.format);
+    if (!copy_images_check_compress(&args->made, drv)) {
         return false;
     }
     task = g_strdup_printf("converting %s", args->target.format);
@@ -80,6 +76,11 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
     images->created = !args->existing;
     images->target = img_open(args->made.filename, &args->target);
     if (!images->target) {
+        return false;
+    }
+    images->compress = args->made.compress;
+    if (!copy_images_check_compress(&args->made,
+                                    bdrv_get_driver(blk_bs(images->target)))) {
         return false;
     }
     target_size = blk_getlength(images->target);
@@ -109,7 +110,6 @@ static bool convert_copy(const ConvertArgs *args, CopyImages *images)
         [COPY_WRITE] = "writing at byte",
     };
     BlockDriverState *target = blk_bs(images->target);
-    BlockDriverInfo info = { 0 };
     CopyResult result;
     CopyJob job = {
         .size = copy_images_length(images),
@@ -124,10 +124,6 @@ static bool convert_copy(const ConvertArgs *args, CopyImages *images)
         .rate = args->rate,
     };
 
-    /* So that no two requests write to one cluster. */
-    if (bdrv_get_info(target, &info) >= 0) {
-        job.cluster = info.cluster_size;
-    }
     if (!copy_images_run(images, &job, &result)) {
         if (result.step != COPY_NOTHING) {
             error_report("error while %s %" PRId64 ": %s", steps[result.step],
@@ -179,7 +175,7 @@ static void convert_check(ConvertArgs *args)
 {
     img_fail_if(args->copy_range && args->sparse >= 0,
                 "Cannot enable copy offloading when -S is used");
-    img_fail_if(args->copy_range && args->compress,
+    img_fail_if(args->copy_range && args->made.compress,
                 "Cannot enable copy offloading when -c is used");
     img_fail_if(args->target.image_opts && !args->existing,
                 "--target-image-opts requires use of -n flag");
@@ -222,6 +218,8 @@ static const CmdOption convert_options[] = {
     { 'S', NULL, "SIZE", "so many bytes of zeroes become a hole (default: 4k);"
       "\n0: the target is allocated throughout", convert_set_sparse,
       offsetof(ConvertArgs, sparse), "buffer size for sparse output" },
+    { 'c', NULL, NULL, "compress the data, if the target's format can",
+      cmd_set_true, offsetof(ConvertArgs, made.compress) },
     { 'm', NULL, "N", "coroutines that copy (1 to 16, default: 8)",
       convert_set_coroutines, offsetof(ConvertArgs, coroutines) },
     { 'W', NULL, NULL, "writes may come out of order",
@@ -236,7 +234,6 @@ static const CmdOption convert_options[] = {
       img_set_cache, offsetof(ConvertArgs, source) },
     IMG_PROGRESS(ConvertArgs, progress),
     IMG_QUIET(ConvertArgs, quiet),
-    { 'c', .set = cmd_set_true, .offset = offsetof(ConvertArgs, compress) },
     { 'l', .arg = "SNAPSHOT", .set = cmd_set_string,
       .offset = offsetof(ConvertArgs, snapshot) },
     { 0, "salvage", NULL,

@@ -99,6 +99,25 @@ static void copier_fail(Copier *c, CopyStep step, int64_t offset, int ret)
 /* ---- chunks ------------------------------------------------------------- */
 
 /*
+ * What is less than a cluster is data with the rest of it, whatever that is;
+ * pos is at the start of one.
+ */
+static void copier_align_extent(Copier *c)
+{
+    int64_t cluster = c->job->cluster;
+    int64_t end = QEMU_ALIGN_DOWN(c->extent_end, cluster);
+
+    if (c->extent_end == c->job->size) {
+        return;
+    }
+    if (c->extent_kind == COPY_DATA || end == c->pos) {
+        c->extent_kind = COPY_DATA;
+        end = MIN(QEMU_ALIGN_UP(c->extent_end, cluster), c->job->size);
+    }
+    c->extent_end = end;
+}
+
+/*
  * Finds the extent at pos.  With salvage an error narrows the range, so that no
  * more is lost than must be: down to a sector, which counts as data then.
  * False after an error.
@@ -123,6 +142,9 @@ static bool coroutine_fn copier_next_extent(Copier *c)
     c->extent_end = c->pos + (ret < 0 ? bytes : pnum);
     c->extent_kind = ret < 0 || (kind == COPY_LOST && !job->salvage)
                      ? COPY_DATA : kind;
+    if (job->whole_clusters) {
+        copier_align_extent(c);
+    }
     c->extent_zero = c->extent_kind != COPY_DATA && job->sparse > 0;
     c->extent_ret = ret;
     return true;
@@ -162,12 +184,15 @@ static void coroutine_fn copier_throttle(Copier *c, int64_t bytes)
 static Chunk copier_take_piece(Copier *c)
 {
     bool by_range = c->copy_range_works && !c->extent_zero;
-    bool whole = c->extent_zero || by_range || c->job->sparse > PIECE_MAX;
+    bool whole = c->extent_zero || by_range || c->job->whole_clusters ||
+                 c->job->sparse > PIECE_MAX;
     int64_t bytes;
 
     if (c->pos >= c->request_end) {
         /* The last request of an extent ends where the extent does. */
-        int64_t max = c->extent_zero ? ZERO_MAX : COPY_REQUEST_MAX;
+        int64_t max = c->extent_zero ? ZERO_MAX
+                      : c->job->whole_clusters ? c->job->cluster
+                                               : COPY_REQUEST_MAX;
 
         if (c->extent_end - c->pos > max && c->job->cluster > 0) {
             int64_t end = QEMU_ALIGN_DOWN(c->pos + max, c->job->cluster);
@@ -334,7 +359,9 @@ static int coroutine_fn copier_write(Worker *w)
         int64_t n = chunk->bytes - done;
         bool zero = false;
 
-        if (job->sparse > 0) {
+        if (job->whole_clusters) {
+            zero = job->sparse > 0 && buffer_is_zero(w->buf, n);
+        } else if (job->sparse > 0) {
             n = copy_piece(w->buf + done, at, n, job->sparse, &zero);
         }
         if (!zero) {
@@ -443,51 +470,4 @@ bool copy_run(const CopyJob *job, CopyResult *result)
         g_free(workers[i].errors);
     }
     return !copier_failed(&c) && !(result->interrupted && c.pos < job->size);
-}
-
-/* ---- zeroes in data ----------------------------------------------------- */
-
-/*
- * How many bytes from @at on stand in granules of one kind; the search ends
- * when it has found @enough.  Granules begin at multiples of their size in the
- * run, so the first and the last one of the buffer may be shorter.
- */
-static int64_t copier_run_of(const uint8_t *buf, int64_t offset, int64_t at,
-                             int64_t bytes, int64_t granule, bool zero,
-                             int64_t enough)
-{
-    int64_t pos = at;
-
-    while (pos < bytes && pos - at < enough) {
-        int64_t end = QEMU_ALIGN_DOWN(offset + pos, granule) + granule - offset;
-
-        end = MIN(end, bytes);
-        if (buffer_is_zero(buf + pos, end - pos) != zero) {
-            break;
-        }
-        pos = end;
-    }
-    return pos - at;
-}
-
-int64_t copy_piece(const uint8_t *buf, int64_t offset, int64_t bytes,
-                   int64_t sparse, bool *zero)
-{
-    int64_t granule = pow2floor(sparse);
-    int64_t length = copier_run_of(buf, offset, 0, bytes, granule, true, bytes);
-
-    *zero = length == bytes || length >= sparse;
-    while (!*zero && length < bytes) {
-        int64_t zeroes;
-
-        length += copier_run_of(buf, offset, length, bytes, granule, false,
-                                bytes);
-        zeroes = copier_run_of(buf, offset, length, bytes, granule, true,
-                               sparse);
-        if (zeroes >= sparse) {
-            break;
-        }
-        length += zeroes;
-    }
-    return length;
 }

@@ -7,6 +7,7 @@
  * Invariants:
  *   - A request is 2 MiB at most, and the progress moves when it is done; a
  *     request that only writes zeroes may be larger.
+ *   - With whole_clusters a write is one cluster, the run's last one shorter.
  *   - Without out_of_order, one write at a time is under way, in ascending
  *     order, whatever order the reads end in.
  *   - Each coroutine has one buffer, allocated before the first request.
@@ -52,7 +53,7 @@ typedef struct CopyLoss {
  * Source and target: offsets are bytes in the run.  Operations return 0 or
  * -errno, are called in coroutines, several at a time, and only for ranges
  * inside the run; all but status for ranges inside what one status said, or
- * with all_data for any.
+ * with all_data or whole_clusters for any.
  */
 typedef struct CopyOps {
     /*
@@ -63,6 +64,7 @@ typedef struct CopyOps {
                                int64_t *pnum, CopyKind *kind);
     int coroutine_fn (*read)(void *opaque, int64_t offset, int bytes,
                              void *buf);
+    /* @buf has room for COPY_REQUEST_MAX bytes from the request's start on. */
     int coroutine_fn (*write)(void *opaque, int64_t offset, int bytes,
                               void *buf);
     /* Makes the range read as zero; any length. */
@@ -90,6 +92,7 @@ typedef struct CopyJob {
     int64_t sparse;         /* zeroes that become a hole, bytes; 0: none */
     bool all_data;          /* so the status is not asked for */
     int64_t cluster;        /* requests end at its multiples; 0: anywhere */
+    bool whole_clusters;    /* of at most COPY_REQUEST_MAX bytes */
     int64_t rate;           /* bytes a second; 0: any */
     size_t alignment;       /* of buffers */
     bool (*interrupted)(void);  /* may be NULL */

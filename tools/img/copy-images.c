@@ -144,9 +144,25 @@ static int coroutine_fn images_write(void *opaque, int64_t offset, int bytes,
                                      void *buf)
 {
     const CopyImages *images = opaque;
-    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
+    BdrvRequestFlags flags = images->compress ? BDRV_REQ_WRITE_COMPRESSED : 0;
+    QEMUIOVector qiov;
 
-    return blk_co_pwritev(images->target, offset, bytes, &qiov, 0);
+    if (images->compress && bytes < images->cluster) {
+        /* The run ends in a cluster; the target may go on. */
+        int64_t end = MIN(offset + images->cluster,
+                          blk_getlength(images->target));
+        int rest = MAX(end - offset - bytes, 0);
+        int ret;
+
+        qemu_iovec_init_buf(&qiov, (uint8_t *)buf + bytes, rest);
+        ret = blk_co_preadv(images->target, offset + bytes, rest, &qiov, 0);
+        if (ret < 0) {
+            return ret;
+        }
+        bytes += rest;
+    }
+    qemu_iovec_init_buf(&qiov, buf, bytes);
+    return blk_co_pwritev(images->target, offset, bytes, &qiov, flags);
 }
 
 static int coroutine_fn images_write_zeroes(void *opaque, int64_t offset,
@@ -248,6 +264,18 @@ static const CopyOps images_ops = {
 
 /* ---- the target --------------------------------------------------------- */
 
+bool copy_images_check_compress(const CopyTarget *target,
+                                const BlockDriver *drv)
+{
+    if (!target->compress || bdrv_driver_can_compress(drv)) {
+        return true;
+    }
+    error_report("Compression not supported for this file format");
+    error_printf("'%s' is to be a %s image\n", target->filename,
+                 bdrv_driver_name(drv));
+    return false;
+}
+
 bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                         int64_t *size, const char *task)
 {
@@ -268,6 +296,11 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                        " bytes of the source", target->filename, *size, source);
         }
         *size = MAX(*size, (int64_t)source);
+        if (!err && target->compress &&
+            strcmp(qemu_opt_get(opts, "preallocation") ?: "off", "off") != 0) {
+            error_setg(&err, "Compression and preallocation not supported at "
+                       "the same time");
+        }
     }
     if (err || !opts || !qemu_opt_set_number(opts, "size", *size, &err)) {
         error_report_err(err);
@@ -298,6 +331,28 @@ static bool images_pad(const CopyImages *images, int64_t size)
     return ret == 0;
 }
 
+/* So that no two requests write to one cluster.  Reports. */
+static bool images_find_clusters(CopyImages *images, CopyJob *job)
+{
+    BlockDriverInfo info = { 0 };
+
+    /* Without an answer they may end anywhere. */
+    bdrv_get_info(blk_bs(images->target), &info);
+    images->compress |= info.needs_compressed_writes;
+    images->cluster = job->cluster = info.cluster_size;
+    job->whole_clusters = images->compress;
+    if (images->compress &&
+        (info.cluster_size <= 0 || info.cluster_size > COPY_REQUEST_MAX)) {
+        error_report("invalid cluster size");
+        error_printf("Compressed clusters have 1 to %d bytes, not %d\n",
+                     COPY_REQUEST_MAX, info.cluster_size);
+        return false;
+    }
+    /* It would not compress. */
+    job->use_copy_range &= !images->compress;
+    return true;
+}
+
 bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result)
 {
     job->ops = &images_ops;
@@ -306,11 +361,20 @@ bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result)
     job->interrupted = target_interrupted;
     target_fill();
     *result = (CopyResult) { .step = COPY_NOTHING };
-    if (images->created && !images_pad(images, job->size)) {
+    if (!images_find_clusters(images, job) ||
+        (images->created && !images_pad(images, job->size)) ||
+        !copy_run(job, result)) {
         return false;
     }
-    if (copy_run(job, result)) {
-        return bdrv_flush_report(blk_bs(images->target)) == 0;
+    if (images->compress) {
+        /* So that the driver knows that it has seen the last of them. */
+        int ret = blk_pwrite(images->target, 0, NULL, 0,
+                             BDRV_REQ_WRITE_COMPRESSED);
+
+        if (ret < 0) {
+            error_report("error while ending the target: %s", strerror(-ret));
+            return false;
+        }
     }
-    return false;
+    return bdrv_flush_report(blk_bs(images->target)) == 0;
 }

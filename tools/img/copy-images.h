@@ -27,6 +27,8 @@ typedef struct CopyImages {
     int64_t skip;           /* bytes of the sources in front of the run */
     BlockBackend *target;
     bool created;           /* the target is new, and zero after the sources */
+    bool compress;          /* writes are compressed; some formats need that */
+    int64_t cluster;        /* with it: bytes of the target's clusters */
     bool quiet;             /* no warnings of each range that is lost */
     /* With salvage: */
     int64_t lost_bytes;     /* that could not be read ... */
@@ -63,6 +65,7 @@ typedef struct CopyTarget {
     const char *options;        /* a comma list; NULL: none */
     const char *backing;        /* NULL: none */
     const char *backing_format; /* NULL: not given */
+    bool compress;              /* its writes will be compressed */
 } CopyTarget;
 
 /*
@@ -74,10 +77,18 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                         int64_t *size, const char *task);
 
 /*
+ * Can @drv, the target's, compress, if that is asked for?  Reports, and returns
+ * false, when it cannot.
+ */
+bool copy_images_check_compress(const CopyTarget *target,
+                                const BlockDriver *drv);
+
+/*
  * Runs @job, whose size and manner the caller has set, and puts the target on
- * the disk.  The first interrupt stops it, the second ends the process
- * (target.h).  Reports, but for errors of copying: these are in *@result, whose
- * step is COPY_NOTHING otherwise.  Returns whether all was done.
+ * the disk.  Requests end where the target's clusters do.  The first interrupt
+ * stops it, the second ends the process (target.h).  Reports, but for errors of
+ * copying: these are in *@result, whose step is COPY_NOTHING otherwise.
+ * Returns whether all was done.
  */
 bool copy_images_run(CopyImages *images, CopyJob *job, CopyResult *result);
 

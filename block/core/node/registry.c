@@ -211,6 +211,11 @@ bool bdrv_driver_is_format(const BlockDriver *drv)
     return !drv->is_filter && !bdrv_is_protocol_driver(drv);
 }
 
+bool bdrv_driver_can_compress(const BlockDriver *drv)
+{
+    return drv->bdrv_co_pwritev_compressed;
+}
+
 bool bdrv_driver_can_check(const BlockDriver *drv)
 {
     return drv->bdrv_co_check;
