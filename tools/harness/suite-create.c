@@ -7,13 +7,12 @@
  *   - What is created opens, is at least as long as was asked for, reads as
  *     zeroes where the driver says so, and takes writes up to its last byte.
  *   - What is refused is refused with a reason.
- *   - QAPI creates exactly the sizes that the options do not round.
+ *   - QAPI creates exactly the sizes that the options do not round; a driver
+ *     that the schema does not know is created through its options alone.
  */
 #include "run.h"
 
-#include "block/qdict.h"
-#include "qapi/qapi-visit-block-core.h"
-#include "qapi/qobject-input-visitor.h"
+#include "create-options.h"
 #include "qemu/option.h"
 #include "qemu/units.h"
 
@@ -113,6 +112,7 @@ typedef struct SizeCase {
     int64_t size;
     const char *more;           /* options, or NULL */
     char *name;                 /* begins what is said of it */
+    enum QemuOptType type;      /* of the option in @more */
 } SizeCase;
 
 /* The text of @err (g_free()), which creation was refused with; frees it. */
@@ -155,46 +155,6 @@ static int64_t create_by_options(Case *c, const char *name, int64_t size,
 
 /* ---- sizes by QAPI ------------------------------------------------------ */
 
-/*
- * The user's options, and where these do not say otherwise those of @more (or
- * NULL), under the schema's names; the driver and its file.  NULL with @errp
- * set if the schema does not know one of them.
- */
-static BlockdevCreateOptions *qapi_options(const Harness *h, const char *node,
-                                           int64_t size, const char *more,
-                                           Error **errp)
-{
-    QDict *dict = qdict_new();
-    g_autofree char *all = g_strconcat(more ? more : "", ",", h->create, NULL);
-    g_autofree char *bytes = g_strdup_printf("%" PRId64, size);
-    g_auto(GStrv) words = g_strsplit(all, ",", -1);
-    BlockdevCreateOptions *opts = NULL;
-    Visitor *v;
-
-    for (char **word = words; *word; word++) {
-        char *value = strchr(*word, '=');
-
-        if (!**word) {
-            continue;
-        }
-        if (value) {
-            *value++ = '\0';
-        }
-        g_strdelimit(*word, "_", '-');
-        qdict_put_str(dict, *word, value ? value : "on");
-    }
-    qdict_put_str(dict, "driver", h->driver);
-    qdict_put_str(dict, "file", node);
-    qdict_put_str(dict, "size", bytes);
-    v = qobject_input_visitor_new_flat_confused(dict, errp);
-    if (v) {
-        visit_type_BlockdevCreateOptions(v, NULL, &opts, errp);
-        visit_free(v);
-    }
-    qobject_unref(dict);
-    return opts;
-}
-
 /* A protocol node over the disk @name, which is made. */
 static BlockDriverState *new_disk_node(Case *c, const char *name)
 {
@@ -213,9 +173,31 @@ static BlockDriverState *new_disk_node(Case *c, const char *name)
     return bs;
 }
 
-/* As create_by_options(), on a protocol node over the disk "qapi". */
+/*
+ * Before anything else is tried: that the schema does not know the driver or
+ * take the user's options is no finding.
+ */
+static void need_schema(Case *c)
+{
+    g_autoptr(GString) omitted = g_string_new(NULL);
+    Error *err = NULL;
+    BlockdevCreateOptions *opts = create_qapi_options(c->h, "qapi", 0, NULL,
+                                                      true, omitted, &err);
+
+    if (!opts) {
+        case_skip(c, "the schema has no such images: %s",
+                  error_get_pretty(err));
+    }
+    qapi_free_BlockdevCreateOptions(opts);
+}
+
+/*
+ * As create_by_options(), on a protocol node over the disk "qapi".  With
+ * @words the options took @more, whatever capitals its words have.  Options
+ * that the schema does not have are appended to @omitted.
+ */
 static int64_t create_by_qapi(Case *c, int64_t size, const char *more,
-                              char **why)
+                              bool words, GString *omitted, char **why)
 {
     BlockDriverState *bs = new_disk_node(c, "qapi");
     BlockdevCreateOptions *opts;
@@ -223,17 +205,7 @@ static int64_t create_by_qapi(Case *c, int64_t size, const char *more,
     int64_t length = -1;
     int ret = -EINVAL;
 
-    /*
-     * Without @more first: that the schema does not know the user's options is
-     * no finding, that it does not know one of the driver's is.
-     */
-    opts = qapi_options(c->h, "qapi", size, NULL, &err);
-    if (!opts) {
-        case_skip(c, "the schema has no such images: %s",
-                  error_get_pretty(err));
-    }
-    qapi_free_BlockdevCreateOptions(opts);
-    opts = qapi_options(c->h, "qapi", size, more, &err);
+    opts = create_qapi_options(c->h, "qapi", size, more, words, omitted, &err);
     if (opts) {
         ret = bdrv_create_qapi(opts, &err);
         qapi_free_BlockdevCreateOptions(opts);
@@ -252,6 +224,21 @@ static int64_t create_by_qapi(Case *c, int64_t size, const char *more,
     return length;
 }
 
+/*
+ * A comment for the report.  A case that goes on to fail keeps it, too, and a
+ * property has each only once.
+ */
+static void GCC_FMT_ATTR(2, 3) note(Case *c, const char *fmt, ...)
+{
+    char text[sizeof(c->result->data)] = { 0 };
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    case_send(c, text, sizeof(text));
+}
+
 /* ---- the properties of a size ------------------------------------------- */
 
 static void size_by_options(Case *c, const void *opaque)
@@ -266,23 +253,37 @@ static void size_by_options(Case *c, const void *opaque)
     }
 }
 
+/*
+ * Options may round a size; QAPI makes that one exactly, rounds it in the same
+ * way, or refuses it.
+ */
 static void size_by_both(Case *c, const void *opaque)
 {
     const SizeCase *s = opaque;
     g_autofree char *why_options = NULL, *why_qapi = NULL;
-    int64_t qapi = create_by_qapi(c, s->size, NULL, &why_qapi);
-    int64_t options = create_by_options(c, "options", s->size, NULL,
-                                        &why_options);
+    g_autoptr(GString) omitted = g_string_new(NULL);
+    int64_t qapi, options;
+    bool rounded;
 
-    if (options != s->size && qapi >= 0) {
-        case_fail(c, "QAPI made an image of %" PRId64 " bytes; by options it "
-                  "is %" PRId64 " (%s)", qapi, options,
-                  why_options ? why_options : "rounded");
+    need_schema(c);
+    qapi = create_by_qapi(c, s->size, NULL, true, omitted, &why_qapi);
+    options = create_by_options(c, "options", s->size, NULL, &why_options);
+    rounded = options >= 0 && options != s->size;
+    if (omitted->len) {
+        note(c, "by QAPI without what the schema does not have: %s",
+             omitted->str);
     }
-    if (options == s->size && qapi != s->size) {
-        case_fail(c, "by options the image has that size, by QAPI it is %"
-                  PRId64 " (%s)", qapi, why_qapi ? why_qapi : "another size");
+    if (qapi == options || (rounded && (qapi < 0 || qapi == s->size))) {
+        return;
     }
+    /* What is left out may be what decides on the length. */
+    if (omitted->len) {
+        case_skip(c, "QAPI does not have %s", omitted->str);
+    }
+    case_fail(c, "QAPI made an image of %" PRId64 " bytes (%s); by options it "
+              "is %" PRId64 " (%s)", qapi, why_qapi ? why_qapi : "made",
+              options, why_options ? why_options
+                                   : rounded ? "rounded" : "made");
 }
 
 /* A new image of @size; a refusal fails the case with @what and the reason. */
@@ -301,19 +302,32 @@ static int64_t must_create(Case *c, const char *name, int64_t size,
 /*
  * A value that one way takes the other does too.  QAPI gets the size that the
  * options made of it, with the value or, where that is refused, without it.
+ * Options may round numbers that QAPI then refuses, and QAPI may want more than
+ * options do (the nodes of further files); so a refusal is a finding only of a
+ * switch.
  */
 static void value_by_both(Case *c, const void *opaque)
 {
     const SizeCase *s = opaque;
     g_autofree char *why_options = NULL, *why_qapi = NULL;
-    int64_t options = create_by_options(c, "options", s->size, s->more,
-                                        &why_options);
-    int64_t size = options, qapi;
+    g_autoptr(GString) omitted = g_string_new(NULL);
+    int64_t options, size, qapi;
 
+    need_schema(c);
+    options = create_by_options(c, "options", s->size, s->more, &why_options);
+    size = options;
     if (options < 0) {
         size = must_create(c, "plain", s->size, "creation was refused: ");
     }
-    qapi = create_by_qapi(c, size, s->more, &why_qapi);
+    qapi = create_by_qapi(c, size, s->more, options >= 0, omitted, &why_qapi);
+    if (omitted->len) {
+        note(c, "QAPI does not have %s", omitted->str);
+        case_skip(c, "QAPI does not have %s", omitted->str);
+    }
+    if (qapi < 0 && options >= 0 && s->type != QEMU_OPT_BOOL) {
+        note(c, "%s: by options, but not by QAPI: %s", s->name, why_qapi);
+        return;
+    }
     if (qapi != options) {
         case_fail(c, "by options the image has %" PRId64 " bytes (%s), by QAPI "
                   "%" PRId64 " (%s)", options,
@@ -329,6 +343,21 @@ static void create_over(Case *c, const void *opaque)
 
     must_create(c, "created", *size, "creation was refused: ");
     must_create(c, "created", *size, "creation was refused: ");
+}
+
+/* What the cases note, each only once where they note the same. */
+static void print_notes(const CaseResult *results, unsigned count)
+{
+    const char *last = "";
+
+    for (unsigned i = 0; i < count; i++) {
+        const char *text = (const char *)results[i].data;
+
+        if (*text && strcmp(text, last) != 0) {
+            harness_note("%s", text);
+            last = text;
+        }
+    }
 }
 
 /* Of many cases one property; each that fails is reported. */
@@ -352,6 +381,7 @@ static void check_all(Harness *h, CaseFn *fn, const SizeCase *cases,
     }
     harness_report(h, wrong->len ? CASE_FAIL : status,
                    wrong->len ? wrong->str : text, "%s", property);
+    print_notes(results, count);
     cases_free(results, count);
 }
 
@@ -379,40 +409,9 @@ static void check_sizes(Harness *h, int64_t most)
 
 /* ---- options ------------------------------------------------------------ */
 
-/* Values of an option: those that may mean something, and some that do not. */
-static GPtrArray *option_values(const QemuOptDesc *desc)
-{
-    static const char *const bools[] = { "on", "off", NULL };
-    static const char *const numbers[] = {
-        "0", "1", "511", "512", "4096", "65536", "524288", "2097152",
-        "3000000", "268435456", "4294967296", "9223372036854775807", NULL
-    };
-    static const char *const strings[] = { "", "nosuch", "0", "1.5", NULL };
-    const char *const *fixed = desc->type == QEMU_OPT_BOOL     ? bools
-                               : desc->type == QEMU_OPT_STRING ? strings
-                                                               : numbers;
-    GPtrArray *values = g_ptr_array_new_with_free_func(g_free);
-
-    for (; *fixed; fixed++) {
-        g_ptr_array_add(values, g_strdup(*fixed));
-    }
-    if (desc->type == QEMU_OPT_STRING && desc->help) {
-        /* The words of its help text are likely to be values. */
-        g_auto(GStrv) words = g_strsplit_set(desc->help, " ,;:|{}()[]<>'\"",
-                                             -1);
-
-        for (char **word = words; *word; word++) {
-            if (**word) {
-                g_ptr_array_add(values, g_strdup(*word));
-            }
-        }
-    }
-    return values;
-}
-
 static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
 {
-    g_autoptr(GPtrArray) values = option_values(desc);
+    g_autoptr(GPtrArray) values = create_option_values(desc);
     g_autofree SizeCase *cases = g_new(SizeCase, values->len);
     g_autofree char *property = g_strdup_printf("the option %s", desc->name);
     g_autofree char *both = g_strconcat(property, ", by QAPI, too", NULL);
@@ -421,7 +420,9 @@ static void check_option(Harness *h, const QemuOptDesc *desc, int64_t size)
         char *name = g_strdup_printf("%s=%s", desc->name,
                                      (char *)values->pdata[i]);
 
-        cases[i] = (SizeCase) { .size = size, .more = name, .name = name };
+        cases[i] = (SizeCase) {
+            .size = size, .more = name, .name = name, .type = desc->type,
+        };
     }
     check_all(h, size_by_options, cases, values->len, property);
     check_all(h, value_by_both, cases, values->len, both);
