@@ -60,6 +60,9 @@ typedef enum Bug {
     BUG_ANY_ENTRY,          /* a block may be anywhere, twice, too */
     BUG_TWO_FAULTS,         /* with many blocks writes are lost, with few ... */
     BUG_NO_CREATION,        /* not a bug: it creates no images */
+    BUG_GROWS,              /* not a bug: there is room in the table to grow */
+    BUG_GROW_RETRY,         /* the same, but a growth that failed succeeds the
+                               second time without doing anything */
     BUG_CREATE_ORDER,       /* the header may come before the table */
     BUG_KEPT_TABLE,         /* it never reaches the file, but is not lost as
                                long as the process lives */
@@ -94,6 +97,8 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_ANY_ENTRY] = "bug-any-entry",
     [BUG_TWO_FAULTS] = "bug-two-faults",
     [BUG_NO_CREATION] = "bug-no-creation",
+    [BUG_GROWS] = "bug-grows",
+    [BUG_GROW_RETRY] = "bug-grow-retry",
     [BUG_CREATE_ORDER] = "bug-create-order",
     [BUG_KEPT_TABLE] = "bug-kept-table",
 };
@@ -117,6 +122,7 @@ typedef struct BDRVBugState {
     uint32_t entries;
     uint32_t block_size;
     uint32_t next;              /* the place that is free */
+    uint64_t size;              /* that BUG_GROW_RETRY has tried to set */
     void *lost;
 } BDRVBugState;
 
@@ -131,6 +137,12 @@ static Bug bug_of(const BlockDriver *drv)
         bug++;
     }
     return bug;
+}
+
+/* Entries that a table has more than its disk needs. */
+static uint32_t bug_spare(Bug bug)
+{
+    return bug == BUG_GROWS || bug == BUG_GROW_RETRY ? 1024 : 0;
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -174,7 +186,8 @@ static int bug_check_header(BlockDriverState *bs, const BugHeader *h,
         good = good && bug_block_size_good(s->block_size);
     }
     if (good && s->bug != BUG_HOSTILE_BOUNDS && s->bug != BUG_HOSTILE_MEMORY) {
-        good = s->entries == bug_count_blocks(s, size) &&
+        good = s->entries >= bug_count_blocks(s, size) &&
+               s->entries <= bug_count_blocks(s, size) + bug_spare(s->bug) &&
                bug_data_start(s) <= bdrv_getlength(bs->file->bs);
     }
     if (!good) {
@@ -348,6 +361,10 @@ static int coroutine_fn bug_co_truncate(BlockDriverState *bs, int64_t offset,
         error_setg(errp, "An image gets longer within its last block only");
         return -ENOTSUP;
     }
+    if (s->bug == BUG_GROW_RETRY && s->size == size) {
+        return 0;
+    }
+    s->size = size;
     size = cpu_to_be64(size);
     ret = bdrv_pwrite_sync(bs->file, offsetof(BugHeader, size), &size,
                            sizeof(size));
@@ -605,7 +622,7 @@ static int bug_write_image(BlockBackend *blk, Bug bug, uint64_t size,
                            uint32_t block_size)
 {
     static const uint8_t zeroes[HEADER_SIZE];
-    uint32_t entries = DIV_ROUND_UP(size, block_size);
+    uint32_t entries = DIV_ROUND_UP(size, block_size) + bug_spare(bug);
     size_t bytes = HEADER_SIZE + ROUND_UP(entries * 4ULL, BDRV_SECTOR_SIZE);
     g_autofree uint8_t *buf = g_malloc0(bytes);
     BugHeader *h = (BugHeader *)buf;

@@ -256,6 +256,12 @@ MemDisk *stack_create_cached(const Harness *h, const char *name, int64_t size,
 /* Makes the disk @name hold a copy of the file @path. */
 MemDisk *stack_load(const char *name, const char *path, Error **errp);
 
+/*
+ * Writes the disk to the file @fd, which is empty; holes stay holes.  Whether
+ * that worked; else errno is set.  A handler of a signal may call it.
+ */
+bool stack_save(const MemDisk *from, int fd);
+
 /* Opens the image on a disk; NULL with @errp set. */
 BlockBackend *stack_open(const Harness *h, const StackOptions *how,
                          Error **errp);

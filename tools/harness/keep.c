@@ -35,26 +35,6 @@ void keep_state(const char *name)
     }
 }
 
-static bool write_disk(const MemDisk *from, int fd)
-{
-    /* No memory is allocated, because a handler of a signal may be here. */
-    static uint8_t buf[64 << 10];
-    int64_t length = mem_disk_length(from), bytes;
-
-    for (int64_t at = 0; at < length; at += bytes) {
-        bytes = length - at;
-        if (mem_disk_hole(from, at, &bytes)) {
-            continue;
-        }
-        bytes = MIN(bytes, (int64_t)sizeof(buf));
-        mem_disk_read(from, at, buf, bytes);
-        if (pwrite(fd, buf, bytes, at) != bytes) {
-            return false;
-        }
-    }
-    return ftruncate(fd, length) == 0;
-}
-
 void keep_write(void)
 {
     const MemDisk *from = path ? mem_disk_find(KEPT) : NULL;
@@ -67,7 +47,7 @@ void keep_write(void)
         return;
     }
     fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
-    if (fd < 0 || !write_disk(from, fd)) {
+    if (fd < 0 || !stack_save(from, fd)) {
         perror(path);
         unlink(path);
     }

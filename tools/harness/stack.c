@@ -118,6 +118,26 @@ MemDisk *stack_load(const char *name, const char *path, Error **errp)
     return disk;
 }
 
+bool stack_save(const MemDisk *from, int fd)
+{
+    /* No memory is allocated, because a handler of a signal may be here. */
+    static uint8_t buf[64 << 10];
+    int64_t length = mem_disk_length(from), bytes;
+
+    for (int64_t at = 0; at < length; at += bytes) {
+        bytes = length - at;
+        if (mem_disk_hole(from, at, &bytes)) {
+            continue;
+        }
+        bytes = MIN(bytes, (int64_t)sizeof(buf));
+        mem_disk_read(from, at, buf, bytes);
+        if (pwrite(fd, buf, bytes, at) != bytes) {
+            return false;
+        }
+    }
+    return ftruncate(fd, length) == 0;
+}
+
 /* ---- opening ------------------------------------------------------------ */
 
 /* A node of the stack over @child (or NULL), which is its option @key. */

@@ -10,6 +10,7 @@
  *     one of these two.
  */
 #include "cuts.h"
+#include "keep.h"
 #include "run.h"
 
 /* The last cluster is not whole; the old image is told by its length. */
@@ -151,6 +152,7 @@ static void test_cuts(Case *c, const void *opaque)
         MemDisk *disk = cuts_apply(&creation.cuts, i, &where);
 
         case_send(c, where, strlen(where) + 1);
+        keep_state("after");
         judge(&creation, 0);
         judge(&creation, STACK_RDWR);
         mem_disk_free(disk);

@@ -12,6 +12,7 @@
  *     the file have in the disk, too, where a driver might lose the image.
  */
 #include "damage.h"
+#include "keep.h"
 
 typedef struct DamageCase {
     const char *path;           /* of an image of --image, or NULL */
@@ -207,6 +208,7 @@ static void test_damage(Case *c, const void *opaque)
     for (int n = 0; sound_damage(&sound, dc->group, disk, n, what); n++) {
         /* Before it is tried, because that may end the case. */
         case_send(c, what->str, what->len + 1);
+        keep_state("damaged");
         try_damaged(&d, disk);
         mem_disk_free(disk);
         disk = mem_disk_copy(sound.disk, "damaged");

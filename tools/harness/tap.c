@@ -306,6 +306,9 @@ void harness_check_told(Harness *h, CaseFn *fn, const void *opaque,
                                         NULL);
     va_list ap;
 
+    if (r->status == CASE_FAIL) {
+        harness_keep(h, fn, opaque, text);
+    }
     va_start(ap, fmt);
     harness_vreport(h, r->status, text, fmt, ap);
     va_end(ap);
