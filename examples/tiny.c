@@ -220,6 +220,35 @@ static int coroutine_fn tiny_co_flush_to_os(BlockDriverState *bs)
     return MIN(ret, 0);
 }
 
+/*
+ * Only growth: what is new has no entries, and the rest of the last block was
+ * written with it, so both read as zeroes.
+ */
+static int coroutine_fn tiny_co_truncate(BlockDriverState *bs, int64_t offset,
+                                         bool exact, PreallocMode prealloc,
+                                         Error **errp)
+{
+    BDRVTinyState *s = bs->opaque;
+    uint64_t old_size = be64_to_cpu(s->map.size);
+    uint64_t size = ROUND_UP(offset, BDRV_SECTOR_SIZE);
+    int ret;
+
+    if (prealloc != PREALLOC_MODE_OFF || size < old_size ||
+        size > TINY_MAX_SIZE) {
+        error_setg(errp, "A tiny image can only grow, up to %" PRId64
+                   " bytes, and without preallocation",
+                   (int64_t)TINY_MAX_SIZE);
+        return -ENOTSUP;
+    }
+    s->map.size = cpu_to_be64(size);
+    s->dirty = true;
+    ret = tiny_co_flush_to_os(bs);
+    if (ret < 0) {
+        s->map.size = cpu_to_be64(old_size);
+    }
+    return ret;
+}
+
 static int coroutine_fn tiny_co_block_status(BlockDriverState *bs,
                                              bool want_zero, int64_t offset,
                                              int64_t bytes, int64_t *pnum,
@@ -320,8 +349,10 @@ static BlockDriver bdrv_tiny = {
     .bdrv_co_preadv = tiny_co_preadv,
     .bdrv_co_pwritev = tiny_co_pwritev,
     .bdrv_co_flush_to_os = tiny_co_flush_to_os,
+    .bdrv_co_truncate = tiny_co_truncate,
     .bdrv_co_block_status = tiny_co_block_status,
     .bdrv_has_zero_init = tiny_has_zero_init,
+    .bdrv_has_zero_init_truncate = tiny_has_zero_init,
     .bdrv_co_create_opts = tiny_co_create_opts,
     .create_opts = &tiny_create_opts,
 };

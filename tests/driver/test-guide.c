@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The driver of docs/driver-guide.md, built as a foreign driver, against a model
- * in memory: random requests, failing operations, power cuts, damaged images.
+ * in memory: random requests, failing operations, power cuts, growth, damaged
+ * images.
  *
  * The model holds, for each sector of the disk, a bit for each value that it may
  * have: those of the last flush and of all writes since.
@@ -388,6 +389,93 @@ static void test_create(void)
     mem_disk_free(mem_disk_find("t"));
 }
 
+static BlockBackend *open_to_grow(const DiskFault *fault, bool cache)
+{
+    BlockBackend *blk = open_faulty(fault, cache);
+
+    g_assert_cmpint(blk_set_perm(blk, BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE
+                                 | BLK_PERM_RESIZE, BLK_PERM_ALL, NULL), ==, 0);
+    return blk;
+}
+
+static int grow(BlockBackend *blk, int64_t size)
+{
+    return blk_truncate(blk, size, true, PREALLOC_MODE_OFF, NULL);
+}
+
+static int64_t zeroes_at_the_end(BlockBackend *blk, int64_t from)
+{
+    int64_t length = blk_getlength(blk);
+    g_autofree uint8_t *buf = g_malloc(length);
+
+    g_assert_cmpint(blk_pread(blk, 0, buf, length), ==, length);
+    for (int64_t i = from; i < length; i++) {
+        g_assert_cmpint(buf[i], ==, 0);
+    }
+    return length;
+}
+
+/* New space is zero, also in the last block of old; each step may fail. */
+static void test_growth(void)
+{
+    static const char *const kinds[] = { "write", "flush" };
+    const int64_t size = DISK_BYTES + 3 * BLOCK;
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++) {
+        const DiskFault fault = { .iotype = kinds[k], .nth = 1 };
+        MemDisk *disk = new_image();
+        BlockBackend *blk = open_to_grow(&fault, false);
+
+        g_assert_cmpint(blk_pwrite(blk, DISK_BYTES - 512, "x", 1, 0), ==, 1);
+        disk_arm(blk);
+        g_assert_cmpint(grow(blk, size - 511), ==, -EIO);
+        g_assert_cmpint(blk_getlength(blk), ==, DISK_BYTES);
+        g_assert_cmpint(blk_flush(blk), ==, 0);
+        g_assert_cmpint(disk_number(disk, 12), ==, DISK_BYTES);
+        g_assert_cmpint(grow(blk, size - 511), ==, 0);
+        g_assert_cmpint(zeroes_at_the_end(blk, DISK_BYTES - 511), ==, size);
+        g_assert_cmpint(blk_pwrite(blk, size - 1, "y", 1, 0), ==, 1);
+        g_assert_cmpint(grow(blk, size - 512), ==, -ENOTSUP);
+        g_assert_cmpint(grow(blk, 1 * GiB), ==, -ENOTSUP);
+        g_assert_cmpint(bdrv_has_zero_init_truncate(blk_bs(blk)), ==, 1);
+        blk_unref(blk);
+        blk = open_image();
+        g_assert_cmpint(blk_getlength(blk), ==, size);
+        blk_unref(blk);
+        mem_disk_free(disk);
+    }
+}
+
+/* The power fails while the disk grows: it has one of both sizes. */
+static void test_growth_cuts(void)
+{
+    for (int seed = 0; seed < 60; seed++) {
+        const DiskFault fault = { .iotype = "flush", .nth = 1,
+                                  .forever = true };
+        GRand *rand = g_rand_new_with_seed(seed);
+        MemDisk *disk = new_image(), *left;
+        BlockBackend *blk = open_to_grow(&fault, true);
+        int64_t length;
+
+        mem_disk_set_stale(disk, true);
+        g_assert_cmpint(blk_pwrite(blk, DISK_BYTES - 512, "x", 1, 0), ==, 1);
+        if (seed % 2) {
+            disk_arm(blk);
+        }
+        g_assert_cmpint(grow(blk, DISK_BYTES + BLOCK), ==, seed % 2 ? -EIO : 0);
+        left = cut_power(disk, rand);
+        blk_unref(blk);
+        blk = disk_open("left", "tiny", BDRV_O_RDWR, NULL, false,
+                        &error_abort);
+        length = zeroes_at_the_end(blk, DISK_BYTES - 511);
+        g_assert_true(length == DISK_BYTES || length == DISK_BYTES + BLOCK);
+        blk_unref(blk);
+        mem_disk_free(left);
+        mem_disk_free(disk);
+        g_rand_free(rand);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -398,6 +486,8 @@ int main(int argc, char **argv)
     g_test_add_func("/guide/failures", test_failures);
     g_test_add_func("/guide/failed-flush", test_failed_flush);
     g_test_add_func("/guide/power-cuts", test_power_cuts);
+    g_test_add_func("/guide/growth", test_growth);
+    g_test_add_func("/guide/growth-cuts", test_growth_cuts);
     g_test_add_func("/guide/damaged", test_damaged);
     g_test_add_func("/guide/create", test_create);
     return g_test_run();
