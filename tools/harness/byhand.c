@@ -3,8 +3,8 @@
  * A list that fails as lines for a shell, with minblk-img and minblk-io.
  *
  * Invariants:
- *   - The lines work in a folder of their own: they make the files IMAGE, SALT
- *     and write-N and change no other.
+ *   - The lines work in a folder of their own: they make the files IMAGE, SALT,
+ *     write-N and content and change no other.
  *   - Where these tools cannot do the same (requests that overtake each other,
  *     power cuts) a comment says so.
  */
@@ -290,6 +290,11 @@ char *byhand_list(const Harness *h, const ListCase *list,
     add_look(&hand);
     end_session(&hand);
     add_looks(&hand, message);
+    if (strstr(message, "the other reader")) {
+        g_string_append_printf(hand.lines, "%s " IMAGE " content\n", h->reader);
+        g_string_append_printf(hand.lines, "od -A d -t x1 -j %" PRId64
+                               " -N 1 content\n", hand.offset);
+    }
     if (kept) {
         add_kept(&hand, message, kept);
     } else if (strstr(message, "power cut") || strstr(message, "durable")) {

@@ -243,7 +243,11 @@ static void begin(Turns *t)
             case_fail(c, "the other reader fails with a new image");
         }
     } else {
+        static const ListTrace none;
+
         memcpy(&b, c->result->data, sizeof(b));
+        /* That is what others take it for. */
+        case_send(c, &none, sizeof(none));
         buf = read_file(c, t->content, &b.length);
     }
     t->run.model = model_new(b.length, buf, b.dirty_growth);
@@ -315,7 +319,7 @@ static void test_reader(Case *c, const void *opaque)
     Turns t = {
         .run = run_new(c, opaque, "turns"),
         .list = opaque,
-        .path = t.list->extra,
+        .path = t.list->image,
         .reader = true,
     };
 
@@ -366,7 +370,7 @@ static void check_lists(Harness *h, const ImageFacts *facts, CaseFn *fn,
         GArray *ops;
 
         lists[i] = list_case_new(h, plan, 1);
-        lists[i].extra = path;
+        lists[i].image = path;
         ops = lists[i].ops;
         for (guint at = SESSION_OPS; at < ops->len; at += SESSION_OPS) {
             g_array_index(ops, Op, at) = (Op) { .kind = OP_REOPEN };
