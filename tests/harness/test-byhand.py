@@ -27,6 +27,7 @@ BUGS = [
     ('mixed-sectors', 'model', 12, WRONG),
     ('status-zero', 'model', 12, r'^\[.*"start": 0,.*"data": false\}\]$'),
     ('flush-order', 'failure', 16, r'cannot be where the table says'),
+    ('create-option', 'create', 1, r'Not an image of this format'),
 ]
 
 # The same, of the image alone that --keep has left.
@@ -34,6 +35,7 @@ KEPT = [
     ('lost-update', 'failure', 6, WRONG),
     ('flush-order', 'crash', 4, r'cannot be where the table says'),
     ('stale-bytes', 'crash', 6, WRONG),
+    ('hostile-bounds', 'hostile', 1, r'Segmentation fault'),
 ]
 
 

@@ -167,6 +167,7 @@ Did you mean 'crash'?" ]]
   depth: 1
   operations: []
   commands: |
+    # --keep FOLDER keeps the image
     minblk-harness --driver raw --image r --only read --seed 9
   ...
 # byte 4096 is 0x79, not 0x78

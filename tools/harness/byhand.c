@@ -231,6 +231,12 @@ static void add_looks(Hand *hand, const char *message)
     begin_session(hand, NULL);
     add_look(hand);
     end_session(hand);
+    if (strstr(message, "damage")) {
+        begin_session(hand, NULL);
+        command(hand, "read 0 512");
+        command(hand, "write 0 512");
+        end_session(hand);
+    }
     if (strstr(message, "status")) {
         g_string_append_printf(hand->lines, "minblk-img map --output=json "
                                "-f %s " IMAGE "\n", driver);
@@ -304,11 +310,19 @@ char *byhand_list(const Harness *h, const ListCase *list,
     return g_string_free(hand.lines, FALSE);
 }
 
-char *byhand_image(const Harness *h, const char *message, const char *kept)
+char *byhand_image(const Harness *h, const char *message, const char *create,
+                   const char *kept)
 {
-    Hand hand = { .h = h, .lines = g_string_new(NULL) };
+    Hand hand = { .h = h, .lines = g_string_new(create) };
 
     find_byte(&hand, message);
-    add_kept(&hand, message, kept);
+    if (create) {
+        add_looks(&hand, message);
+    }
+    if (kept) {
+        add_kept(&hand, message, kept);
+    } else if (!create) {
+        g_string_append(hand.lines, "# --keep FOLDER keeps the image\n");
+    }
     return g_string_free(hand.lines, FALSE);
 }

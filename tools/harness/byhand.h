@@ -25,7 +25,12 @@ char *byhand_list(const Harness *h, const ListCase *list,
                   const ListTrace *trace, const char *message,
                   const char *kept);
 
-/* Lines that look for what @message says in @kept; g_free(). */
-char *byhand_image(const Harness *h, const char *message, const char *kept);
+/*
+ * Lines that look for what @message says in the image that the line @create
+ * makes, and in the file @kept; g_free().  Each of them may be NULL.  The words
+ * status, check and damage in @message add what tools say of these.
+ */
+char *byhand_image(const Harness *h, const char *message, const char *create,
+                   const char *kept);
 
 #endif

@@ -133,6 +133,13 @@ char *shell_quote(const char *text);
 void harness_keep(Harness *h, CaseFn *fn, const void *opaque,
                   const char *message);
 
+/*
+ * The same of the @number-th (from 1) of several cases that have failed.  The
+ * line @create (taken; or NULL) makes its image by hand.
+ */
+void harness_keep_one(Harness *h, CaseFn *fn, const void *opaque,
+                      unsigned number, const char *message, char *create);
+
 /* The first lines of the report. */
 void harness_begin(const Harness *h);
 

@@ -12,6 +12,7 @@
  */
 #include "run.h"
 
+#include "byhand.h"
 #include "create-options.h"
 #include "qemu/option.h"
 #include "qemu/units.h"
@@ -367,12 +368,15 @@ static void check_all(Harness *h, CaseFn *fn, const SizeCase *cases,
     CaseResult *results = cases_run(h, fn, cases, sizeof(*cases), count, 0);
     g_autoptr(GString) wrong = g_string_new(NULL);
     CaseStatus status = CASE_SKIP;
+    unsigned failed = 0;
     const char *text = "";
 
     for (unsigned i = 0; i < count; i++) {
         if (results[i].status == CASE_FAIL) {
             g_string_append_printf(wrong, "%s: %s\n", cases[i].name,
                                    results[i].message);
+            harness_keep_one(h, fn, &cases[i], ++failed, results[i].message,
+                             byhand_create(h, cases[i].size, cases[i].more));
         } else if (results[i].status == CASE_PASS) {
             status = CASE_PASS;
         } else {

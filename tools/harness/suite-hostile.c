@@ -18,6 +18,7 @@
 
 #include <sys/resource.h>
 
+#include "keep.h"
 #include "ops.h"
 #include "qemu/bswap.h"
 
@@ -57,6 +58,12 @@ static const uint32_t values[] = {
 #define TAIL_SECTORS   4
 #define WAYS           3
 #define SECTOR_DAMAGES ((HEAD_SECTORS + TAIL_SECTORS) * WAYS)
+
+/* What a case sends before it tries it. */
+typedef struct Announced {
+    unsigned number;
+    char what[512];
+} Announced;
 
 typedef struct HostileCase {
     const char *path;           /* of an image of --image, or NULL */
@@ -334,6 +341,17 @@ static long peak_memory(void)
     return usage.ru_maxrss;
 }
 
+/* Before it is tried, because that may end the case. */
+static void announce(Case *c, unsigned number, const char *what)
+{
+    Announced now = { .number = number };
+
+    g_strlcpy(now.what, what, sizeof(now.what));
+    case_send(c, &now, sizeof(now));
+    keep_state("damaged");
+    keep_write();
+}
+
 static void test_damage(Case *c, const void *opaque)
 {
     const HostileCase *hc = opaque;
@@ -361,8 +379,7 @@ static void test_damage(Case *c, const void *opaque)
 
         g_string_truncate(what, 0);
         if (damage(c->h, disk, hc->first + i, what)) {
-            /* Before it is tried, because that may end the case. */
-            case_send(c, what->str, what->len + 1);
+            announce(c, hc->first + i, what->str);
             try_damaged(c, disk);
         }
         mem_disk_free(disk);
@@ -370,6 +387,21 @@ static void test_damage(Case *c, const void *opaque)
             case_fail(c, "it took %ld KiB of memory", peak_memory() - start);
         }
     }
+}
+
+/* Adds it to @text, as the @number-th of the property. */
+static void report_damage(Harness *h, const char *path, const CaseResult *r,
+                          unsigned number, GString *text)
+{
+    const Announced *last = (const Announced *)r->data;
+    HostileCase one = { .path = path, .first = last->number, .count = 1 };
+
+    g_string_append_printf(text, "%s: %s\n",
+                           *last->what ? last->what : "before any damage",
+                           r->message);
+    /* The words by which it is looked at. */
+    harness_keep_one(h, test_damage, &one, number, "damage, status, check",
+                     NULL);
 }
 
 /* At most so many findings of one property are reported. */
@@ -389,12 +421,8 @@ static void check_damages(Harness *h, const char *path, const char *suffix,
     }
     results = cases_run(h, test_damage, cases, sizeof(cases[0]), batches, 0);
     for (unsigned i = 0; i < batches; i++) {
-        const CaseResult *r = &results[i];
-
-        if (r->status == CASE_FAIL && wrong++ < MAX_REPORTED) {
-            g_string_append_printf(text, "%s: %s\n",
-                                   *r->data ? (const char *)r->data
-                                            : "before any damage", r->message);
+        if (results[i].status == CASE_FAIL && wrong++ < MAX_REPORTED) {
+            report_damage(h, path, &results[i], wrong, text);
         }
     }
     if (wrong > MAX_REPORTED) {

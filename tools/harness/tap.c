@@ -269,17 +269,26 @@ int harness_finish(const Harness *h)
     return h->failed ? 1 : 0;
 }
 
+void harness_keep_one(Harness *h, CaseFn *fn, const void *opaque,
+                      unsigned number, const char *message, char *create)
+{
+    g_autofree char *kept = keep_image(h, fn, opaque, number);
+    g_autofree char *lines = byhand_image(h, message, create, kept);
+    char *before = h->detail.commands;
+
+    h->detail.commands = g_strconcat(before ? before : "", lines, NULL);
+    g_free(before);
+    g_free(create);
+    /* The first stands for all. */
+    if (!h->detail.image) {
+        h->detail.image = g_steal_pointer(&kept);
+    }
+}
+
 void harness_keep(Harness *h, CaseFn *fn, const void *opaque,
                   const char *message)
 {
-    char *kept = keep_image(h, fn, opaque, 0);
-
-    if (kept) {
-        harness_detail(h, (HarnessDetail) {
-            .image = kept,
-            .commands = byhand_image(h, message, kept),
-        });
-    }
+    harness_keep_one(h, fn, opaque, 0, message, NULL);
 }
 
 void harness_check(Harness *h, CaseFn *fn, const void *opaque,
