@@ -31,6 +31,7 @@
 #define MAX_BLOCK (1 * MiB)
 #define DEFAULT_BLOCK (64 * KiB)
 #define MANY_BLOCKS 24
+#define LOCKS 8
 #define OPT_BLOCK_SIZE "block_size"
 
 typedef enum Bug {
@@ -58,6 +59,7 @@ typedef enum Bug {
     BUG_HOSTILE_LOOP,       /* blocks of no bytes are counted ... */
     BUG_HOSTILE_BOUNDS,     /* the table is shorter than the disk ... */
     BUG_ANY_ENTRY,          /* a block may be anywhere, twice, too */
+    BUG_STALE_HEADER,       /* an old count of blocks is written last */
     BUG_TWO_FAULTS,         /* with many blocks writes are lost, with few ... */
     BUG_NO_CREATION,        /* not a bug: it creates no images */
     BUG_GROWS,              /* not a bug: there is room in the table to grow */
@@ -95,6 +97,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_HOSTILE_LOOP] = "bug-hostile-loop",
     [BUG_HOSTILE_BOUNDS] = "bug-hostile-bounds",
     [BUG_ANY_ENTRY] = "bug-any-entry",
+    [BUG_STALE_HEADER] = "bug-stale-header",
     [BUG_TWO_FAULTS] = "bug-two-faults",
     [BUG_NO_CREATION] = "bug-no-creation",
     [BUG_GROWS] = "bug-grows",
@@ -108,7 +111,8 @@ typedef struct BugHeader {
     uint64_t size;              /* of the disk, bytes */
     uint32_t block_size;
     uint32_t entries;
-    uint8_t padding[HEADER_SIZE - 24];
+    uint32_t allocated;         /* blocks; only of bug-stale-header */
+    uint8_t padding[HEADER_SIZE - 28];
 } QEMU_PACKED BugHeader;
 
 QEMU_BUILD_BUG_ON(sizeof(BugHeader) != HEADER_SIZE);
@@ -117,7 +121,7 @@ static const char bug_magic[8] = "BUGTABLE";
 
 typedef struct BDRVBugState {
     Bug bug;
-    CoMutex lock;               /* held to change any of these */
+    CoMutex locks[LOCKS];       /* the one of a block is held to allocate it */
     uint32_t *table;            /* sectors, as the CPU likes them */
     uint32_t entries;
     uint32_t block_size;
@@ -216,7 +220,7 @@ static int bug_check_table(BlockDriverState *bs, Error **errp)
         if (!s->table[i]) {
             continue;
         }
-        if (s->bug == BUG_ANY_ENTRY) {
+        if (s->bug == BUG_ANY_ENTRY || s->bug == BUG_STALE_HEADER) {
             s->next = MAX(s->next, MAX(0, place) + 1);
             continue;
         }
@@ -283,7 +287,9 @@ static int bug_open(BlockDriverState *bs, QDict *options, int flags,
     int ret;
 
     s->bug = bug_of(bs->drv);
-    qemu_co_mutex_init(&s->lock);
+    for (int i = 0; i < LOCKS; i++) {
+        qemu_co_mutex_init(&s->locks[i]);
+    }
     bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
                                errp);
     if (!bs->file) {
@@ -311,6 +317,9 @@ static int bug_open(BlockDriverState *bs, QDict *options, int flags,
     if (s->bug == BUG_KEPT_TABLE && kept_table) {
         memcpy(s->table, kept_table, s->entries * 4ULL);
         s->next = kept_table[s->entries];
+    }
+    if (s->bug == BUG_STALE_HEADER) {
+        s->next = be32_to_cpu(h.allocated);
     }
     bug_leak(bs);
     return 0;
@@ -510,16 +519,35 @@ static int coroutine_fn bug_co_allocate(BlockDriverState *bs, uint64_t offset,
     return 0;
 }
 
+/* As if the block at @pos were the last; a later one may have been faster. */
+static int coroutine_fn bug_co_write_count(BlockDriverState *bs, int64_t pos)
+{
+    BDRVBugState *s = bs->opaque;
+    uint32_t count = (pos - bug_data_start(s)) / s->block_size + 1;
+    int ret;
+
+    cpu_to_be32s(&count);
+    ret = bdrv_pwrite(bs->file, offsetof(BugHeader, allocated), &count, 4);
+    return MIN(ret, 0);
+}
+
+/* One for all blocks, but for a driver that allocates several at a time. */
+static CoMutex *bug_lock(BDRVBugState *s, uint32_t index)
+{
+    return s->bug == BUG_RACE ? NULL
+           : &s->locks[s->bug == BUG_STALE_HEADER ? index % LOCKS : 0];
+}
+
 static int coroutine_fn bug_co_write_part(BlockDriverState *bs,
                                           uint64_t offset, QEMUIOVector *qiov)
 {
     BDRVBugState *s = bs->opaque;
-    bool lock = s->bug != BUG_RACE;
+    CoMutex *lock = bug_lock(s, offset / s->block_size);
     int64_t pos;
     int ret = 0;
 
     if (lock) {
-        qemu_co_mutex_lock(&s->lock);
+        qemu_co_mutex_lock(lock);
     }
     while (*(volatile Bug *)&s->bug == BUG_ENDLESS) {
     }
@@ -528,7 +556,10 @@ static int coroutine_fn bug_co_write_part(BlockDriverState *bs,
         ret = bug_co_allocate(bs, offset, qiov);
     }
     if (lock) {
-        qemu_co_mutex_unlock(&s->lock);
+        qemu_co_mutex_unlock(lock);
+    }
+    if (!pos && ret >= 0 && s->bug == BUG_STALE_HEADER) {
+        ret = bug_co_write_count(bs, bug_find(s, offset));
     }
     if (pos && !(s->bug == BUG_TWO_FAULTS && s->next >= MANY_BLOCKS)) {
         ret = bdrv_co_pwritev(bs->file, pos, qiov->size, qiov, 0);
@@ -651,7 +682,9 @@ static bool bug_take_options(Bug bug, QemuOpts *opts, uint64_t *size,
                              uint64_t *block_size, Error **errp)
 {
     *size = qemu_opt_get_size_del(opts, BLOCK_OPT_SIZE, 0);
-    *block_size = qemu_opt_get_size_del(opts, OPT_BLOCK_SIZE, DEFAULT_BLOCK);
+    *block_size = qemu_opt_get_size_del(opts, OPT_BLOCK_SIZE,
+                                        bug == BUG_STALE_HEADER
+                                        ? MAX_BLOCK : DEFAULT_BLOCK);
     if (*size > MAX_SIZE) {
         error_setg(errp, "An image has at most %" PRId64 " bytes",
                    (int64_t)MAX_SIZE);

@@ -136,6 +136,8 @@ Did you mean 'crash'?" ]]
     [ "${lines[1]}" = '# driver raw, seed 1' ]
     [ "${lines[-1]}" = "1..$(grep -c '^ok ' <<<"$output")" ]
     [[ $output == *'ok 1 - model: a new image opens'* ]]
+    # What images of that size cannot show is told.
+    [[ $output == *'# the driver does not say what it allocates in '* ]]
 }
 
 @test 'the same seed makes the same run' {

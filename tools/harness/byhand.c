@@ -102,7 +102,7 @@ static void add_read(Hand *hand, int64_t offset, int64_t bytes)
 /* How long the image is in the end, 0 without a list. */
 static int64_t last_length(const ListCase *list)
 {
-    int64_t length = list ? list->length : 0;
+    int64_t length = list ? list->facts.length : 0;
 
     for (guint i = 0; list && i < list->ops->len; i++) {
         const Op *op = &g_array_index(list->ops, Op, i);
@@ -283,7 +283,7 @@ char *byhand_list(const Harness *h, const ListCase *list,
                   const char *kept)
 {
     g_autofree char *image = list->image ? byhand_copy(list->image)
-                             : byhand_create(h, list->length, NULL);
+                             : byhand_create(h, list->facts.size, NULL);
     Hand hand = { .h = h, .list = list, .lines = g_string_new(image) };
 
     find_byte(&hand, message);

@@ -304,16 +304,21 @@ BlockBackend *case_try_open(Case *c, const StackOptions *how);
  * end, or truncations that the driver may refuse, would be no findings.
  */
 typedef struct ImageFacts {
-    int64_t length;             /* of an image created with the size wanted */
+    int64_t size;               /* to create images with */
+    int64_t length;             /* of an image created so */
     int64_t cluster;            /* what it allocates in, or 0: unknown */
     bool truncate;              /* can it be made longer and shorter? */
 } ImageFacts;
 
 /*
- * Learns them of an image created with @size bytes; reports a property that
- * states whether one can be created, opened, read and closed.  Whether it can.
+ * Learns them, with a size of many clusters; reports a property that states
+ * whether an image can be created, opened, read and closed, and as a comment
+ * what such an image is too small for.  Whether it can.
  */
-bool harness_learn(Harness *h, int64_t size, ImageFacts *facts);
+bool harness_learn(Harness *h, ImageFacts *facts);
+
+/* Longer images are read in part, or not used. */
+#define MAX_LENGTH (256 << 20)
 
 /*
  * Prints as comments how many flushes a write that allocates costs, and one

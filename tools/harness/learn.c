@@ -2,32 +2,42 @@
 /*
  * Finds the facts of a driver's images that the suites need for their plans.
  *
- * Invariants: it is learnt in a case, too, so that a driver which crashes at
- * once is reported like any other.
+ * Invariants:
+ *   - It is learnt in a case, too, so that a driver which crashes at once is
+ *     reported like any other.
+ *   - Images have many clusters, since some faults need several that were
+ *     allocated at the same time and another one after that.
  */
 #include "harness.h"
 
+/* The last cluster is not whole, nor is its last page. */
+#define MIN_SIZE ((9 << 20) + ODD_BYTES)
+#define ODD_BYTES 1536
+#define CLUSTERS 32
+
 static void learn(Case *c, const void *opaque)
 {
-    const int64_t *size = opaque;
+    ImageFacts facts = *(const ImageFacts *)opaque;
     StackOptions how = { .disk = "learn", .flags = STACK_RDWR };
     BlockDriverInfo bdi = { 0 };
-    ImageFacts facts;
     BlockBackend *blk;
     uint8_t sector[512];
 
-    case_create(c, how.disk, *size);
+    case_create(c, how.disk, facts.size);
     blk = case_open(c, &how, NOT_OPENED);
-    memset(&facts, 0, sizeof(facts));
     facts.length = blk_getlength(blk);
     if (facts.length < 512) {
         case_fail(c, "the length of the image is %" PRId64, facts.length);
+    }
+    if (c->h->from && facts.length > MAX_LENGTH) {
+        case_skip(c, "the image is %" PRId64 " bytes long, and suites work on "
+                  "copies in memory", facts.length);
     }
     if (blk_pread(blk, facts.length - 512, sector, 512) < 0) {
         case_fail(c, "the image could not be read");
     }
     if (bdrv_get_info(blk_bs(blk), &bdi) >= 0) {
-        facts.cluster = bdi.cluster_size;
+        facts.cluster = MAX(bdi.cluster_size, 0);
     }
     /* Back to the old length, because that is what the lists begin with. */
     facts.truncate = blk_truncate(blk, facts.length + 65536, true,
@@ -39,15 +49,62 @@ static void learn(Case *c, const void *opaque)
     case_send(c, &facts, sizeof(facts));
 }
 
-bool harness_learn(Harness *h, int64_t size, ImageFacts *facts)
+/* Of an image of clusters of that many bytes. */
+static int64_t good_size(int64_t cluster)
+{
+    int64_t wanted = MAX(MIN_SIZE, CLUSTERS * cluster + ODD_BYTES);
+
+    if (cluster > MAX_LENGTH / 2) {
+        return MAX_LENGTH;
+    }
+    return wanted <= MAX_LENGTH
+           ? wanted : QEMU_ALIGN_DOWN(MAX_LENGTH, cluster) - cluster +
+                      ODD_BYTES;
+}
+
+/* Says what such images cannot show; once in a run. */
+static void note_limits(const ImageFacts *facts)
+{
+    static bool done;
+    int64_t clusters = facts->cluster
+                       ? DIV_ROUND_UP(facts->length, facts->cluster) : 0;
+
+    if (done) {
+        return;
+    }
+    done = true;
+    if (!facts->cluster) {
+        harness_note("the driver does not say what it allocates in "
+                     "(bdrv_get_info, cluster_size): faults that take many "
+                     "clusters\nof more than %" PRId64 " KiB were not looked "
+                     "for", facts->length / CLUSTERS / 1024);
+    } else if (clusters < CLUSTERS) {
+        harness_note("images have %" PRId64 " clusters of %" PRId64 " bytes: "
+                     "faults that take more were not looked for", clusters,
+                     facts->cluster);
+    }
+}
+
+bool harness_learn(Harness *h, ImageFacts *facts)
 {
     g_autofree char *message = NULL;
-    CaseStatus status = cases_run_one(h, learn, &size, facts, sizeof(*facts),
-                                      &message);
+    CaseStatus status;
+    int64_t size = MIN_SIZE;
 
+    /* A longer image may have larger clusters: it is looked at, too. */
+    do {
+        *facts = (ImageFacts) { .size = size };
+        g_free(message);
+        status = cases_run_one(h, learn, facts, facts, sizeof(*facts),
+                               &message);
+        size = good_size(facts->cluster);
+    } while (status == CASE_PASS && !h->from && size > facts->size);
     if (status == CASE_FAIL) {
-        harness_keep(h, learn, &size, message);
+        harness_keep(h, learn, facts, message);
     }
     harness_report(h, status, message, "a new image opens");
+    if (status == CASE_PASS) {
+        note_limits(facts);
+    }
     return status == CASE_PASS;
 }

@@ -2,19 +2,29 @@
 /*
  * Lists of operations; see ops.h.
  *
- * Invariants: most requests meet near a few hot places (both ends, the borders
- * of clusters), where drivers have their special cases; the others lie
- * anywhere, aligned or not.
+ * Invariants:
+ *   - Most requests meet near a few hot places (both ends, the borders of
+ *     clusters), where drivers have their special cases; the others lie
+ *     anywhere, aligned or not.
+ *   - A long list reaches further in each of its phases, which begin with a
+ *     reopening, so that several clusters are allocated at a time by a driver
+ *     that knows only what the file said.
  */
 #include "ops.h"
 
 /* Both ends, two borders of clusters, three places anywhere. */
 #define HOT_PLACES 7
 
+/* Operations of a phase; phases of a list, at most. */
+#define PHASE_OPS  50
+#define MAX_PHASES 8
+
 typedef struct Maker {
     Rng rng;
     const OpsPlan *plan;
     int64_t length;             /* now */
+    unsigned phases;
+    unsigned phase;             /* from 1 on */
     int64_t hot[HOT_PLACES];
 } Maker;
 
@@ -40,6 +50,29 @@ static bool chance(Maker *m, unsigned percent)
 
 /* ---- making ------------------------------------------------------------- */
 
+/* The end of what this phase reaches. */
+static int64_t phase_end(const Maker *m)
+{
+    return MAX(1, m->length * m->phase / m->phases);
+}
+
+static void begin_phase(Maker *m)
+{
+    const ImageFacts *facts = &m->plan->facts;
+    int64_t cluster = facts->cluster > 0 ? facts->cluster : 64 << 10;
+    int64_t end;
+
+    m->phase++;
+    end = phase_end(m);
+    m->hot[0] = 0;
+    m->hot[1] = end;
+    for (int i = 2; i < HOT_PLACES; i++) {
+        int64_t border = rng_below(&m->rng, MAX(1, end / cluster)) * cluster;
+
+        m->hot[i] = i % 2 ? border : (int64_t)rng_below(&m->rng, end);
+    }
+}
+
 static void choose_range(Maker *m, Op *op)
 {
     unsigned dice = rng_below(&m->rng, 100);
@@ -58,7 +91,7 @@ static void choose_range(Maker *m, Op *op)
         at += rng_below(&m->rng, 8192);
         at -= rng_below(&m->rng, 2) ? op->bytes / 2 + 4096 : op->bytes;
     } else {
-        at = rng_below(&m->rng, m->length);
+        at = rng_below(&m->rng, phase_end(m));
     }
     op->offset = CLAMP(at, 0, m->length - 1);
     /* As guests do it; drivers take other paths for what is aligned. */
@@ -120,23 +153,22 @@ static Op make_op(Maker *m)
 GArray *ops_new(const OpsPlan *plan)
 {
     GArray *ops = g_array_sized_new(FALSE, FALSE, sizeof(Op), plan->count);
-    int64_t length = plan->facts.length;
-    int64_t cluster = plan->facts.cluster > 0 ? plan->facts.cluster : 64 << 10;
-    int64_t borders = MAX(1, length / cluster);
+    unsigned phases = plan->reopen ? plan->count / PHASE_OPS : 1;
     Maker m = {
         .rng.state = plan->seed,
         .plan = plan,
-        .length = length,
-        .hot = { 0, length },
+        .length = plan->facts.length,
+        .phases = CLAMP(phases, 1, MAX_PHASES),
     };
 
-    for (int i = 2; i < HOT_PLACES; i++) {
-        m.hot[i] = i % 2 ? (int64_t)rng_below(&m.rng, borders) * cluster
-                         : (int64_t)rng_below(&m.rng, length);
-    }
+    begin_phase(&m);
     for (unsigned i = 0; i < plan->count; i++) {
         Op op = make_op(&m);
 
+        if (i >= (uint64_t)plan->count * m.phase / m.phases) {
+            begin_phase(&m);
+            op = (Op) { .kind = OP_REOPEN, .pieces = 1 };
+        }
         g_array_append_val(ops, op);
     }
     return ops;

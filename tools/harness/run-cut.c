@@ -24,29 +24,30 @@ static BdrvCheckResult check_cut(Case *c, BlockBackend *blk, BdrvCheckMode fix)
 }
 
 /*
- * The image opens with @flags, and its length and bytes are what @model allows.
- * With @check returns how many corruptions it has, otherwise 0.
+ * The image opens with @flags, and its length and @parts are what @model
+ * allows.  With @check returns how many corruptions it has, otherwise 0.
  */
 static int verify_cut(Case *c, const char *name, int flags,
-                      const ModelCut *model, bool check)
+                      const ModelCut *model, const Parts *parts, bool check)
 {
     StackOptions how = { .disk = name, .flags = flags };
     BlockBackend *blk = case_open(c, &how, NOT_OPENED);
     int64_t length = blk_getlength(blk);
     g_autoptr(GString) why = g_string_new("");
-    g_autofree uint8_t *buf = NULL;
+    g_autofree uint8_t *buf = g_malloc(MAX_PART);
     int corruptions, ret;
 
     if (!model_cut_check_length(model, length, why)) {
         case_fail(c, "%s", why->str);
     }
-    buf = g_malloc(length);
-    ret = run_read(blk, 0, buf, length);
-    if (ret < 0) {
-        case_fail(c, "the image could not be read: %s", strerror(-ret));
-    }
-    if (!model_cut_check(model, 0, length, buf, why)) {
-        case_fail(c, "%s", why->str);
+    for (int64_t at = 0, n; (n = parts_next(parts, length, &at)); at += n) {
+        ret = run_read(blk, at, buf, n);
+        if (ret < 0) {
+            case_fail(c, "the image could not be read: %s", strerror(-ret));
+        }
+        if (!model_cut_check(model, at, n, buf, why)) {
+            case_fail(c, "%s", why->str);
+        }
     }
     corruptions = check ? check_cut(c, blk, 0).corruptions : 0;
     blk_unref(blk);
@@ -54,7 +55,7 @@ static int verify_cut(Case *c, const char *name, int flags,
 }
 
 void run_verify_cut(Case *c, const char *name, const ModelCut *model,
-                    bool write, const char *where)
+                    const Parts *parts, bool write, const char *where)
 {
     StackOptions how = { .disk = name, .flags = STACK_RDWR | BDRV_O_CHECK };
     int corruptions, fixed;
@@ -62,20 +63,20 @@ void run_verify_cut(Case *c, const char *name, const ModelCut *model,
     c->where = where;
     keep_state(name);
     /* To read first, because opening to write may mend something. */
-    corruptions = verify_cut(c, name, 0, model, c->h->can_check);
+    corruptions = verify_cut(c, name, 0, model, parts, c->h->can_check);
     if (corruptions) {
         BlockBackend *blk = case_open(c, &how, NOT_OPENED);
 
         fixed = check_cut(c, blk, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS)
                 .corruptions_fixed;
         blk_unref(blk);
-        if (verify_cut(c, name, 0, model, true)) {
+        if (verify_cut(c, name, 0, model, parts, true)) {
             case_fail(c, "of %d corruptions %d were repaired", corruptions,
                       fixed);
         }
     }
     if (write) {
-        verify_cut(c, name, STACK_RDWR, model, false);
+        verify_cut(c, name, STACK_RDWR, model, parts, false);
     }
     c->where = NULL;
     keep_state(NULL);

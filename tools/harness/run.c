@@ -46,6 +46,7 @@ Run run_new(Case *c, const ListCase *list, const char *name)
 void run_finish(Run *run)
 {
     g_clear_pointer(&run->model, model_free);
+    g_clear_pointer(&run->parts, g_free);
     mem_disk_free(mem_disk_find(run->how.disk));
 }
 
@@ -74,21 +75,27 @@ int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes)
     return 0;
 }
 
-uint8_t *run_read_all(Run *run)
+static void read_or_fail(Run *run, int64_t offset, uint8_t *buf, int64_t bytes)
 {
-    int64_t length = blk_getlength(run->blk);
-    uint8_t *buf = g_malloc(length + 1);    /* not NULL, however short it is */
     int ret;
 
-    memset(buf, RUBBISH, length);
-    ret = run_read(run->blk, 0, buf, length);
+    memset(buf, RUBBISH, bytes);
+    ret = run_read(run->blk, offset, buf, bytes);
     /* The failure that was injected may be met only here. */
     if (ret < 0 && run->on_error != RUN_ERRORS_FAIL) {
-        ret = run_read(run->blk, 0, buf, length);
+        ret = run_read(run->blk, offset, buf, bytes);
     }
     if (ret < 0) {
         case_fail(run->c, "the image could not be read: %s", strerror(-ret));
     }
+}
+
+uint8_t *run_read_all(Run *run)
+{
+    int64_t length = blk_getlength(run->blk);
+    uint8_t *buf = g_malloc(length + 1);    /* not NULL, however short it is */
+
+    read_or_fail(run, 0, buf, length);
     return buf;
 }
 
@@ -122,9 +129,11 @@ void run_adopt(Run *run)
     if (length <= 0) {
         case_fail(run->c, "the length of the image is %" PRId64, length);
     }
-    buf = run_read_all(run);
-    if (zero) {
-        case_check_zero(run->c, 0, buf, length);
+    buf = zero ? g_malloc(MAX_PART) : run_read_all(run);
+    for (int64_t at = 0, n; zero &&
+         (n = parts_next(run->parts, length, &at)); at += n) {
+        read_or_fail(run, at, buf, n);
+        case_check_zero(run->c, at, buf, n);
     }
     run->model = model_new(length, zero ? NULL : buf,
                            !bdrv_has_zero_init_truncate(bs));
@@ -350,13 +359,16 @@ void run_verify(Run *run)
 {
     int64_t length = model_length(run->model);
     g_autoptr(GString) why = g_string_new("");
-    g_autofree uint8_t *buf = NULL;
+    g_autofree uint8_t *buf = g_malloc(MAX_PART);
 
     case_check_length(run->c, run->blk, length);
-    buf = run_read_all(run);
-    if (!model_check_read(run->model, model_now(run->model), 0, length, buf,
-                          why)) {
-        case_fail(run->c, "%s", why->str);
+    for (int64_t at = 0, n; (n = parts_next(run->parts, length, &at));
+         at += n) {
+        read_or_fail(run, at, buf, n);
+        if (!model_check_read(run->model, model_now(run->model), at, n, buf,
+                              why)) {
+            case_fail(run->c, "%s", why->str);
+        }
     }
 }
 

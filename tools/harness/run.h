@@ -15,6 +15,20 @@ typedef enum RunErrors {
     RUN_ERRORS_STOP,            /* the list ends here */
 } RunErrors;
 
+/* Places of an image. */
+typedef struct Parts Parts;
+
+/* What @list touches, its surroundings, and a sample by its seed.  g_free(). */
+Parts *parts_new(const ListCase *list);
+
+#define MAX_PART (1 << 20)
+
+/*
+ * Moves *@at on to the next place of @parts (or of all, if that is NULL) that
+ * lies within the first @length bytes; its length, MAX_PART at most, or 0.
+ */
+int64_t parts_next(const Parts *parts, int64_t length, int64_t *at);
+
 typedef struct Run {
     Case *c;
     StackOptions how;           /* changed between closing and opening */
@@ -22,6 +36,7 @@ typedef struct Run {
     unsigned first;             /* the number of the first one, mostly 0 */
     unsigned depth;             /* requests in flight, at most */
     RunErrors on_error;
+    Parts *parts;               /* that are read to verify; NULL: all; owned */
 
     BlockBackend *blk;          /* while it is open */
     Model *model;
@@ -62,7 +77,7 @@ void run_ops(Run *run);
  */
 void run_flush(Run *run);
 
-/* The length and every byte are what the model allows. */
+/* The length and each byte of the parts are what the model allows. */
 void run_verify(Run *run);
 
 /*
@@ -76,13 +91,13 @@ void run_verify_check(Run *run);
 
 /*
  * The image on the disk @name is one that a power cut may leave, seen from the
- * moment of @model: it opens to be read, its length and bytes are what the
+ * moment of @model: it opens to be read, its length and @parts are what the
  * model allows, its check finds no corruption or repairs all, and then, with
  * @write, it opens to be written to.  The message of a failure begins with
  * @where.
  */
 void run_verify_cut(Case *c, const char *name, const ModelCut *model,
-                    bool write, const char *where);
+                    const Parts *parts, bool write, const char *where);
 
 /* Reads @bytes at @offset of @blk, in pieces of a MiB; 0 or -errno. */
 int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes);

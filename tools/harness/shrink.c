@@ -91,7 +91,7 @@ static bool try_parts(Shrinker *s, guint part, guint *from)
         /*
          * A removed operation may have been the one that made the image longer.
          */
-        ops_clip(list->ops, list->length);
+        ops_clip(list->ops, list->facts.length);
     }
     found = try_lists(s, lists, count);
     *from += found * part;
@@ -185,7 +185,7 @@ ListCase list_case_new(const Harness *h, OpsPlan plan, unsigned depth)
     plan.count = h->ops ? h->ops : plan.count;
     return (ListCase) {
         .ops = ops_new(&plan),
-        .length = plan.facts.length,
+        .facts = plan.facts,
         .depth = depth,
         .seed = plan.seed,
     };

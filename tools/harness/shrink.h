@@ -11,7 +11,7 @@
 /* The opaque of the cases. */
 typedef struct ListCase {
     GArray *ops;                /* Op; owned */
-    int64_t length;             /* of the image that it begins with, bytes */
+    ImageFacts facts;           /* of the image that it begins with */
     unsigned depth;             /* requests in flight, at most */
     uint64_t seed;              /* for what else is to be chosen */
     char *what;                 /* makes this case special, or NULL; owned */

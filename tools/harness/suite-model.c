@@ -8,9 +8,6 @@
  */
 #include "run.h"
 
-/* Several blocks of most formats; the last one is not whole. */
-#define IMAGE_SIZE ((9 << 20) + 1536)
-
 /* Operations in a list, and lists of each depth, unless --ops says so. */
 #define LIST_OPS 400
 #define LISTS    5
@@ -19,7 +16,7 @@ static void run_and_verify(Case *c, const ListCase *list, bool status)
 {
     Run run = run_new(c, list, "model");
 
-    case_create(c, run.how.disk, IMAGE_SIZE);
+    case_create(c, run.how.disk, list->facts.size);
     run_open(&run);
     run_adopt(&run);
     run_ops(&run);
@@ -57,12 +54,13 @@ static void test_requests_status(Case *c, const void *opaque)
  */
 static void test_odd_length(Case *c, const void *opaque)
 {
+    const int64_t *size = opaque;
     StackOptions how = { .disk = "odd", .flags = STACK_RDWR };
     BlockBackend *blk;
     int64_t length, asked;
     int ret;
 
-    case_create(c, how.disk, IMAGE_SIZE);
+    case_create(c, how.disk, *size);
     blk = case_open(c, &how, NOT_OPENED);
     length = blk_getlength(blk);
     asked = length + 700;
@@ -112,7 +110,7 @@ static void run_model(Harness *h)
     static const unsigned depths[] = { 1, 4, 16, 64 };
     ImageFacts facts;
 
-    if (!harness_learn(h, IMAGE_SIZE, &facts)) {
+    if (!harness_learn(h, &facts)) {
         return;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(depths); i++) {
@@ -123,7 +121,7 @@ static void run_model(Harness *h)
     }
     check_lists(h, &facts, test_requests_status, 3,
                 "the block status is true");
-    harness_check(h, test_odd_length, NULL,
+    harness_check(h, test_odd_length, &facts.size,
                   "a new length that is not a multiple of 512");
 }
 

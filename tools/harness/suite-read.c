@@ -10,9 +10,6 @@
  */
 #include "run.h"
 
-/* Longer images are not read wholly: content and copies are in memory. */
-#define MAX_LENGTH (256 << 20)
-
 #define LIST_OPS   150
 #define MAX_BYTES  (256 << 10)
 #define SOME_READS 200

@@ -20,11 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define IMAGE_SIZE ((9 << 20) + 1536)
 #define MAX_BYTES  (256 << 10)
-
-/* Images that others have made are read wholly, if they are not longer. */
-#define MAX_LENGTH (256 << 20)
 
 /* Operations of a list, of a session, and lists. */
 #define LIST_OPS    32
@@ -142,7 +138,8 @@ static void first_session(Turns *t)
     Run *run = &t->run;
     Case *c = run->c;
 
-    case_image(c, run->how.disk, t->path, IMAGE_SIZE);
+    case_image(c, run->how.disk, t->path,
+               t->list ? t->list->facts.size : 0);
     if (!t->reader) {
         g_autofree uint8_t *buf = NULL;
         Beginning b = { 0 };
@@ -427,7 +424,7 @@ static void check_turns(Harness *h, const char *path, const char *suffix)
     ImageFacts facts;
 
     if (!path) {
-        if (!harness_learn(h, IMAGE_SIZE, &facts)) {
+        if (!harness_learn(h, &facts)) {
             return;
         }
         check_lists(h, &facts, test_turns, NULL,
