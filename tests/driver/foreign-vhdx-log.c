@@ -55,31 +55,50 @@ int vhdx_replay_log(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
     return ret == 0 ? bdrv_flush(bs->file->bs) : ret;
 }
 
+/* An update has failed half way: the table is to be as it is in memory. */
+static int coroutine_fn vhdx_roll_back(BlockDriverState *bs, BDRVVHDXState *s)
+{
+    uint64_t sector[64];
+    int ret;
+
+    for (int i = 0; i < 64; i++) {
+        sector[i] =
+            cpu_to_le64(s->table[(s->pending - s->table_offset) / 8 + i]);
+    }
+    ret = bdrv_pwrite_sync(bs->file, s->pending, sector, 512);
+    if (ret == 0) {
+        ret = vhdx_log_clear(bs);
+    }
+    if (ret == 0) {
+        s->pending = 0;
+    }
+    return ret;
+}
+
 int coroutine_fn vhdx_log_write(BlockDriverState *bs, BDRVVHDXState *s,
                                 uint64_t target, const void *sector)
 {
     VHDXLogEntry e = { .magic = "loge", .target = target };
-    int ret;
+    int ret = s->pending ? vhdx_roll_back(bs, s) : 0;
 
-    if (s->broken) {
-        return -EIO;
-    }
     memcpy(e.data, sector, 512);
     vhdx_log_entry_le_export(&e);
-    ret = bdrv_flush(bs->file->bs);
     if (ret == 0) {
-        ret = bdrv_pwrite_sync(bs->file, VHDX_LOG_OFFSET, &e, sizeof(e));
+        ret = bdrv_flush(bs->file->bs);
     }
     if (ret < 0) {
         return ret;
     }
-    /* From here on only a replay knows what the table holds. */
-    s->broken = true;
+    s->pending = target;
+    ret = bdrv_pwrite_sync(bs->file, VHDX_LOG_OFFSET, &e, sizeof(e));
+    if (ret < 0) {
+        return ret;
+    }
     BLKDBG_EVENT(bs->file, BLKDBG_L2_UPDATE);
     ret = bdrv_pwrite_sync(bs->file, target, sector, 512);
     if (ret < 0) {
         return ret;
     }
-    s->broken = false;
-    return vhdx_log_clear(bs);
+    s->pending = 0;
+    return MIN(vhdx_log_clear(bs), 0);
 }

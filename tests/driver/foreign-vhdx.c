@@ -62,9 +62,10 @@ static int vhdx_read_table(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
 {
     size_t size = ROUND_UP(8ULL * s->header.entries + 1, 512);
     int64_t length = bdrv_getlength(bs->file->bs);
+    int64_t start = ROUND_UP(s->table_offset + size, 4096);
     int ret;
 
-    s->end = ROUND_UP(s->table_offset + size, 4096);
+    s->end = start;
     if (length < s->table_offset + size) {
         error_setg(errp, "The table is longer than the file");
         return -EINVAL;
@@ -79,9 +80,10 @@ static int vhdx_read_table(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
         if (!s->table[i]) {
             continue;
         }
-        if (s->table[i] > length / 512 ||
+        if (s->table[i] > length / 512 || s->table[i] * 512 < start ||
+            (s->table[i] * 512 - start) % s->header.block_size ||
             s->table[i] * 512 + s->header.block_size > length) {
-            error_setg(errp, "Block %" PRIu32 " ends after the file", i);
+            error_setg(errp, "Block %" PRIu32 " is in a wrong place", i);
             ret = -EINVAL;
             break;
         }
@@ -322,6 +324,9 @@ static int coroutine_fn vhdx_write_image(BlockBackend *blk,
         ret = blk_pwrite(blk, VHDX_LOG_OFFSET + log_size, table, size, 0);
     }
     if (ret >= 0) {
+        ret = blk_flush(blk);
+    }
+    if (ret >= 0) {
         ret = blk_pwrite(blk, 0, &out, sizeof(out), 0);
     }
     if (ret < 0) {
@@ -365,7 +370,10 @@ static int coroutine_fn vhdx_co_create(BlockdevCreateOptions *opts,
     if (!o->has_subformat) {
         o->subformat = BLOCKDEV_VHDX_SUBFORMAT_DYNAMIC;
     }
-    o->size = ROUND_UP(o->size, 512);
+    if (o->size % 512) {
+        error_setg(errp, "Image size must be a multiple of 512 bytes");
+        return -EINVAL;
+    }
 
     bs = bdrv_open_blockdev_ref(o->file, errp);
     if (bs == NULL) {
@@ -433,6 +441,7 @@ static int coroutine_fn vhdx_co_create_opts(BlockDriver *drv,
         ret = -EINVAL;
         goto fail;
     }
+    create_options->u.vhdx.size = ROUND_UP(create_options->u.vhdx.size, 512);
     ret = vhdx_co_create(create_options, errp);
 
 fail:

@@ -53,7 +53,7 @@ typedef struct BDRVVHDXState {
     uint64_t *table;
     uint64_t end;               /* where the next block goes */
     bool replayed;
-    bool broken;                /* the log has to be replayed */
+    uint64_t pending;           /* where an update failed half way, or 0 */
     Error *migration_blocker;
 } BDRVVHDXState;
 

@@ -99,7 +99,7 @@ static void test_vhdx_requests(void)
            &error_abort);
     random_requests("{'driver': 'vhdx', " FILE_D "}", 400 * 1024);
     free_disk();
-    create("{'driver': 'vhdx', " FILE_D ", 'size': '100000', "
+    create("{'driver': 'vhdx', " FILE_D ", 'size': '100352', "
            "'subformat': 'fixed', 'log-size': '8k', 'block-state-zero': true}",
            &error_abort);
     random_requests("{'driver': 'vhdx', " FILE_D "}", 100352);
