@@ -191,7 +191,7 @@ static void add_ops(Hand *hand, const ListTrace *trace)
     const ListCase *list = hand->list;
     const StackFault *fault = list->fault.iotype ? &list->fault : NULL;
     guint end = list->ops->len;
-    unsigned n = 0;
+    unsigned count = MIN(trace->count, G_N_ELEMENTS(trace->failed)), n = 0;
 
     if (trace->not_opened) {
         g_string_append(hand->lines, "# opening fails\n");
@@ -206,7 +206,7 @@ static void add_ops(Hand *hand, const ListTrace *trace)
             command(hand, "aio_flush");
         }
         add_op(hand, i);
-        if (n == trace->count || trace->failed[n] != i) {
+        if (n == count || trace->failed[n] != i) {
             continue;
         }
         n++;

@@ -414,13 +414,14 @@ static void test_leaks_refused(Case *c, const void *opaque)
 static const struct {
     CaseFn *fn;
     const char *what;
+    unsigned depth;             /* 0: one */
 } properties[] = {
     { test_children, "the children of an open image" },
     { test_two_writers, "a second writer is refused" },
-    { test_drain, "a drained section with requests in flight" },
-    { test_reopen, "read-only and back" },
-    { test_reopen_busy, "reopening with requests in flight" },
-    { test_close, "closing with requests in flight" },
+    { test_drain, "a drained section with requests in flight", REQUESTS },
+    { test_reopen, "read-only and back", REQUESTS },
+    { test_reopen_busy, "reopening with requests in flight", REQUESTS },
+    { test_close, "closing with requests in flight", REQUESTS },
     { test_leaks, "open, use and close lose nothing" },
     { test_leaks_refused, "opening what is cut short loses nothing" },
 };
@@ -428,6 +429,7 @@ static const struct {
 static void run_graph(Harness *h, const char *path, const char *suffix)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(properties); i++) {
+        harness_detail(h, (HarnessDetail) { .depth = properties[i].depth });
         harness_check(h, properties[i].fn, path, "%s%s", properties[i].what,
                       suffix);
     }
