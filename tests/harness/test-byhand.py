@@ -8,6 +8,7 @@ HARNESS is the program with the drivers of bugs.c linked in; minblk-img and
 minblk-io with these lie beside it.  The commands of each report are run by sh in
 an empty folder, then once more with the sound driver.  Prints TAP.
 """
+import json
 import os
 import re
 import subprocess
@@ -16,92 +17,104 @@ import tempfile
 
 from verdict import block, failures, report, run
 
-# Driver, suite, operations in a list, and what the tools must say.  One byte is
-# compared, so that it is the one of the message.
-WRONG = r'^Pattern verification failed at offset {byte}, 1 bytes$'
+
+def wrong(message, said):
+    """Whether the byte of the message is the one that is wrong."""
+    byte = re.search(r'byte (\d+) is', message)
+    return byte and re.search(
+        fr'^Pattern verification failed at offset {byte[1]}, 1 bytes$', said,
+        re.MULTILINE)
+
+
+def untrue(message, said):
+    """Whether the map says that what was written is zero."""
+    offset = int(re.search(r'not zero.* bytes at (\d+)', message)[1])
+    extents = json.loads(said[said.index('[{'):])
+    return any(e['zero'] for e in extents
+               if e['start'] <= offset < e['start'] + e['length'])
+
+
+def says(text):
+    return lambda message, said: text in said
+
+
+# Driver, suite, operations in a list, and whether the tools show it.
 BUGS = [
-    ('lost-update', 'failure', 6, WRONG),
-    ('stale-entry', 'failure', 6, WRONG),
-    ('ignored-error', 'failure', 16, WRONG),
-    ('wrong-piece', 'model', 12, WRONG),
-    ('mixed-sectors', 'model', 12, WRONG),
-    ('status-zero', 'model', 12, r'^\[.*"start": 0,.*"data": false\}\]$'),
-    ('flush-order', 'failure', 16, r'cannot be where the table says'),
-    ('create-option', 'create', 1, r'Not an image of this format'),
+    ('lost-update', 'failure', 6, wrong),
+    ('stale-entry', 'failure', 6, wrong),
+    ('ignored-error', 'failure', 40, wrong),
+    ('wrong-piece', 'model', 12, wrong),
+    ('mixed-sectors', 'model', 12, wrong),
+    ('status-zero', 'model', 12, untrue),
+    ('flush-order', 'failure', 16, says('cannot be where the table says')),
+    ('create-option', 'create', 1, says('Not an image of this format')),
 ]
 
 # The same, of the image alone that --keep has left.
 KEPT = [
-    ('lost-update', 'failure', 6, WRONG),
-    ('flush-order', 'crash', 4, r'cannot be where the table says'),
-    ('stale-bytes', 'crash', 6, WRONG),
-    ('hostile-bounds', 'hostile', 1, r'Segmentation fault'),
+    ('lost-update', 'failure', 6, wrong),
+    ('flush-order', 'crash', 4, says('cannot be where the table says')),
+    ('stale-bytes', 'crash', 6, wrong),
+    ('hostile-bounds', 'hostile', 1, says('Segmentation fault')),
 ]
 
 
-def by_hand(harness, commands, folder):
+def by_hand(harness, commands):
     """What the tools say to @commands, but for the harness at their end."""
     tools = os.path.dirname(os.path.abspath(harness))
     environment = dict(os.environ, PATH=f'{tools}:{os.environ["PATH"]}')
     lines = commands.splitlines()
     if not lines[-1].startswith(os.path.basename(harness)):
         return 'the last line does not run the harness'
-    return subprocess.run(['sh', '-c', '\n'.join(lines[:-1])], cwd=folder,
-                          env=environment, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True,
-                          check=False).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(['sh', '-c', '\n'.join(lines[:-1])], cwd=folder,
+                              env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True,
+                              check=False).stdout
 
 
-def shows(harness, driver, suite, ops, wanted):
-    """Is there a report of which the commands show the fault?"""
-    _, lines = run(harness, f'bug-{driver}', suite, ops)
-    told = lines
+def candidates(harness, driver, suite, ops, shown, *more):
+    """The reports that say what @shown looks for: blocks, and comments."""
+    _, lines = run(harness, f'bug-{driver}', suite, ops, *more)
     for _, comments in failures(lines):
         values = block(comments)
-        byte = re.search(r'byte (\d+) is', values['message'])
-        if '{byte}' in wanted and not byte:
-            continue
-        pattern = wanted.replace('{byte}', byte[1] if byte else '')
+        if shown is not wrong or 'byte ' in values['message']:
+            yield values, comments
+
+
+def shows(harness, driver, suite, ops, shown):
+    """Do the commands show the fault, and not with the sound driver?"""
+    told = []
+    for values, _ in candidates(harness, driver, suite, ops, shown):
         commands = values['commands']
         # Its data are wrong only where sectors differ.
         if driver == 'mixed-sectors' and 'write -s ' not in commands:
             return 'no file is written', commands.splitlines()
-        with tempfile.TemporaryDirectory() as folder:
-            said = by_hand(harness, commands, folder)
+        said = by_hand(harness, commands)
         told = commands.splitlines() + said.splitlines()
-        if not re.search(pattern, said, re.MULTILINE):
+        if not shown(values['message'], said):
             return 'the commands do not show it', told
-        with tempfile.TemporaryDirectory() as folder:
-            said = by_hand(harness,
-                           commands.replace(f'bug-{driver}', 'bug-none'),
-                           folder)
+        said = by_hand(harness, commands.replace(f'bug-{driver}', 'bug-none'))
         # That a write failed is no fault: the case would try it again.
-        if (re.search(pattern, said, re.MULTILINE) and
-                'write failed' not in said):
-            return 'they show it with the sound driver, too', told
-        return None, told
+        return ('they show it with the sound driver, too'
+                if shown(values['message'], said) and
+                'write failed' not in said else None), told
     return 'there is no such report', told
 
 
-def keeps(harness, driver, suite, ops, wanted):
+def keeps(harness, driver, suite, ops, shown):
     """Is there an image that shows the fault as the commands go on from it?"""
     with tempfile.TemporaryDirectory() as folder:
-        _, lines = run(harness, f'bug-{driver}', suite, ops, '--keep', folder)
-        told = lines
-        for _, comments in failures(lines):
-            values = block(comments)
-            byte = re.search(r'byte (\d+) is', values['message'])
-            if '{byte}' in wanted and not byte:
-                continue
-            commands = values['commands'].split('# the image of the case\n')[1]
-            said = by_hand(harness, commands, folder)
-            told = commands.splitlines() + said.splitlines()
+        for values, comments in candidates(harness, driver, suite, ops, shown,
+                                           '--keep', folder):
             if f'# image: {values["image"]}' not in comments:
                 return 'the comments do not name it', comments
-            return (None if re.search(
-                wanted.replace('{byte}', byte[1] if byte else ''), said,
-                re.MULTILINE) else 'the image does not show it'), told
-    return 'there is no such report', told
+            commands = values['commands'].split('# the image of the case\n')[1]
+            said = by_hand(harness, commands)
+            return (None if shown(values['message'], said)
+                    else 'the image does not show it'), (
+                        commands.splitlines() + said.splitlines())
+    return 'there is no such report', []
 
 
 def keeps_hanging(harness):
