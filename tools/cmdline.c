@@ -82,6 +82,17 @@ void cmdline_init(const char *argv0, int usage_status)
     error_init(argv0);
 }
 
+static bool cmd_permit_backing(BlockDriverState *parent, const char *filename,
+                               void *opaque, Error **errp)
+{
+    return true;
+}
+
+void cmdline_open_backing(void)
+{
+    bdrv_set_implicit_open_policy(cmd_permit_backing, NULL);
+}
+
 void cmdline_begin_commands(void)
 {
     cmd_usage_status = 0;

@@ -21,6 +21,12 @@
 void cmdline_init(const char *argv0, int usage_status);
 
 /*
+ * Images may name others, as their backing: these are opened, too, from now on,
+ * as users of qemu-img expect.  Not called, they are refused.
+ */
+void cmdline_open_backing(void);
+
+/*
  * The command line has been read; what is read from here on are commands of a
  * session, whose bad usage does not end the process.
  */

@@ -91,6 +91,16 @@ char *bdrv_hint_format(const char *name);
  */
 char *bdrv_hint_node_format(BlockDriverState *bs);
 
+/*
+ * What the image of @bs itself says about its backing image, borrowed: its name
+ * and its format, each "" if it says nothing; and that name as seen from here,
+ * to be freed with g_free(), NULL with @errp set if the image has no place that
+ * a relative one could begin at.  Plain.
+ */
+const char *bdrv_backing_name(const BlockDriverState *bs);
+const char *bdrv_backing_format(const BlockDriverState *bs);
+char *bdrv_backing_path(BlockDriverState *bs, Error **errp);
+
 /* ---- for drivers --------------------------------------------------------- */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuOpts, qemu_opts_del)

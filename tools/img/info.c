@@ -4,7 +4,7 @@
  *
  * Invariants:
  *   - The image is opened read-only and nothing of it is read but what opening
- *     reads.
+ *     reads; a backing image is not opened unless the chain is asked for.
  *   - Members of the JSON object stand in the schema's order.
  */
 #include "qemu/osdep.h"
@@ -30,6 +30,8 @@ static ImageInfo *info_query(BlockDriverState *bs, Error **errp)
     Error *err = NULL;
     BlockDriverInfo bdi = { 0 };
     BlockDriverState *backing = bdrv_backing_bs(bs);
+    const char *name = bdrv_backing_name(bs);
+    const char *format = bdrv_backing_format(bs);
     ImageInfo *info;
     int64_t size = bdrv_getlength(bs);
 
@@ -51,10 +53,14 @@ static ImageInfo *info_query(BlockDriverState *bs, Error **errp)
         info->has_dirty_flag = true;
         info->dirty_flag = bdi.is_dirty;
     }
-    if (backing) {
+    if (name[0]) {
+        info->backing_filename = g_strdup(name);
+        info->full_backing_filename = bdrv_backing_path(bs, NULL);
+    } else if (backing) {
         info->backing_filename = g_strdup(bdrv_get_filename(backing));
         info->full_backing_filename = g_strdup(info->backing_filename);
     }
+    info->backing_filename_format = format[0] ? g_strdup(format) : NULL;
     info->format_specific = bdrv_get_specific_info(bs, &err);
     if (err) {
         error_propagate(errp, err);
@@ -135,7 +141,15 @@ static void info_print_human(ImageInfo *info)
         printf("cleanly shut down: no\n");
     }
     if (info->backing_filename) {
-        printf("backing file: %s\n", info->backing_filename);
+        printf("backing file: %s", info->backing_filename);
+        if (g_strcmp0(info->full_backing_filename, info->backing_filename)) {
+            printf(" (actual path: %s)", info->full_backing_filename ?:
+                                         "cannot be told");
+        }
+        printf("\n");
+    }
+    if (info->backing_filename_format) {
+        printf("backing file format: %s\n", info->backing_filename_format);
     }
     if (info->format_specific) {
         QDict *dict = qobject_to(QDict, img_to_qobject(ImageInfo, info));
@@ -193,6 +207,7 @@ static int info_run(int argc, char **argv)
     BlockDriverState *bs;
 
     img_read_options(&args, argc, argv);
+    args.how.flags = args.chain ? 0 : BDRV_O_NO_BACKING;
     blk = img_open_operand(&args.how, argc, argv);
     bs = blk_bs(blk);
     do {

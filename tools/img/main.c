@@ -86,6 +86,7 @@ int main(int argc, char **argv)
 
     cmdline_init(argc > 0 ? argv[0] : "minblk-img", IMG_USAGE_STATUS);
     bdrv_init();
+    cmdline_open_backing();
 
     if (argc < 2) {
         cmdline_error("Missing operand: COMMAND\n", "Not enough arguments");

@@ -128,6 +128,7 @@ int main(int argc, char **argv)
 
     cmdline_init(argv[0], 1);
     bdrv_init();
+    cmdline_open_backing();
     cmdline_read(":", main_options, &line, argc, argv);
     if (optind < argc - 1) {
         cmdline_error(NULL, "unexpected argument '%s'", argv[optind + 1]);

@@ -15,8 +15,9 @@
  *   - The options that describe a child are gone from the parent's when the
  *     call returns, whether it succeeded or not.
  *   - What an image's own bytes name is opened through bdrv_open_implicit()
- *     only: without a policy nothing is opened, and a name is never taken as
- *     json: or as that of another protocol.  Each thread has its own policy.
+ *     only: without a policy nothing is opened, a name is never taken as json:
+ *     or as that of another protocol, and a chain of such names ends.  Each
+ *     thread has its own policy.
  *   - Opening holds the graph lock.
  */
 #include "qemu/osdep.h"
@@ -62,6 +63,9 @@ BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
 
 /* ---- what an image names ------------------------------------------------ */
 
+/* So many images may be named by each other. */
+#define BDRV_CHAIN_MAX 200
+
 /*
  * A backing file name or a parent locator is written by whoever wrote the
  * image, a guest perhaps.  Opening it may disclose any file that the user can
@@ -83,6 +87,7 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
                                      int flags, Error **errp)
 {
     QDict *options;
+    int depth = 0;
 
     if (!gate.policy) {
         error_setg(errp,
@@ -92,6 +97,15 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
         return NULL;
     }
     if (!gate.policy(parent, filename, gate.opaque, errp)) {
+        return NULL;
+    }
+    for (BlockDriverState *bs = parent; bs; bs = bs->inherits_from) {
+        depth++;
+    }
+    if (depth > BDRV_CHAIN_MAX) {
+        error_setg(errp, "Image '%s' refers to '%s', the end of a chain of "
+                   "more than %d images; one may refer to itself",
+                   parent->filename, filename, BDRV_CHAIN_MAX);
         return NULL;
     }
     options = qdict_new();
@@ -115,15 +129,17 @@ static bool open_is_alone(QDict *options)
     return (value && qobject_type(value) == QTYPE_QNULL) || (name && !name[0]);
 }
 
-/* Relative to the image, wherever the program runs. */
+/* Of a chain the message says so once. */
 static BlockDriverState *open_named_backing(BlockDriverState *bs, Error **errp)
 {
-    g_autofree char *path = path_combine(bs->filename, bs->auto_backing_file);
+    static const char what[] = "Could not open backing file: ";
+    g_autofree char *path = bdrv_backing_path(bs, errp);
     const char *format = bs->backing_format[0] ? bs->backing_format : NULL;
-    BlockDriverState *backing = bdrv_open_implicit(bs, path, format, 0, errp);
+    BlockDriverState *backing =
+        path ? bdrv_open_implicit(bs, path, format, 0, errp) : NULL;
 
-    if (!backing) {
-        error_prepend(errp, "Could not open backing file: ");
+    if (!backing && !g_str_has_prefix(error_get_pretty(*errp), what)) {
+        error_prepend(errp, "%s", what);
     }
     return backing;
 }

@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "block/core/node/node.h"
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qstring.h"
@@ -82,6 +83,19 @@ char *bdrv_dirname(BlockDriverState *bs, Error **errp)
     error_setg(errp, "Cannot generate a base directory for %s nodes",
                bs->drv->format_name);
     return NULL;
+}
+
+/* Relative to the image, wherever the program runs. */
+char *bdrv_backing_path(BlockDriverState *bs, Error **errp)
+{
+    const char *name = bs->auto_backing_file;
+    g_autofree char *dir = NULL;
+
+    if (path_is_absolute(name) || path_has_protocol(name)) {
+        return g_strdup(name);
+    }
+    dir = bdrv_dirname(bs, errp);
+    return dir ? path_combine(dir, name) : NULL;
 }
 
 /* ---- json: names -------------------------------------------------------- */
@@ -158,7 +172,9 @@ static bool append_strong_options(QDict *d, BlockDriverState *bs, bool before)
 static bool backing_is_default(BlockDriverState *bs)
 {
     if (!bs->backing) {
-        return !bs->auto_backing_file[0];
+        return !bs->auto_backing_file[0] ||
+               ((bs->open_flags & BDRV_O_NO_BACKING) &&
+                !qdict_haskey(bs->explicit_options, "backing"));
     }
     return bs->auto_backing_file[0] &&
            !qdict_haskey(bs->explicit_options, "backing") &&

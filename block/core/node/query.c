@@ -48,6 +48,16 @@ BlockDriverState *bdrv_file_bs(BlockDriverState *bs)
     return bs->file ? bs->file->bs : NULL;
 }
 
+const char *bdrv_backing_name(const BlockDriverState *bs)
+{
+    return bs->auto_backing_file;
+}
+
+const char *bdrv_backing_format(const BlockDriverState *bs)
+{
+    return bs->backing_format;
+}
+
 bool bdrv_is_read_only(BlockDriverState *bs)
 {
     return bs->read_only;
