@@ -204,6 +204,12 @@ QemuOpts *img_parse_create(QemuOptsList *list, BlockDriver *drv,
                            const char *backing_format, Error **errp);
 
 /*
+ * Do @opts name a backing image without its format, though @list has an option
+ * for that?  It is not to be guessed from bytes that a guest has written.
+ */
+bool img_lacks_backing_format(const QemuOptsList *list, QemuOpts *opts);
+
+/*
  * Prints the options that creating @filename (or NULL) as @format takes.
  * Reports; 0 or 1, an exit status.
  */

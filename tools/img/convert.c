@@ -67,6 +67,7 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
 {
     int64_t size = copy_images_length(images);
     int64_t target_size;
+    BlockDriverState *backing;
 
     target_begin(args->made.filename, args->target.image_opts, args->keep,
                  args->target.format);
@@ -84,6 +85,10 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
         return false;
     }
     target_size = blk_getlength(images->target);
+    /* As with qemu-img, where -B says what the sources' own is. */
+    backing = bdrv_backing_bs(blk_bs(images->target));
+    images->backing_length = backing && images->created
+                             ? MAX(bdrv_getlength(backing), 0) : 0;
     /* With -n it can be of any size. */
     if (target_size < 0) {
         error_report("unable to get output image length: %s",

@@ -100,9 +100,21 @@ static int coroutine_fn images_status(void *opaque, int64_t offset,
     const CopyImages *images = opaque;
     int64_t at, left;
     BlockBackend *blk = source_at(images, offset, &at, &left);
+    BlockDriverState *base = bdrv_backing_bs(blk_bs(blk));
     int ret;
 
     bytes = MIN(bytes, left);
+    if (base && offset < images->backing_length) {
+        /* Beyond the target's backing there would be zeroes. */
+        bytes = MIN(bytes, images->backing_length - offset);
+        ret = bdrv_block_status_above(blk_bs(blk), base, at, bytes, pnum, NULL,
+                                      NULL);
+        if (ret >= 0 && *pnum > 0 && !(ret & BDRV_BLOCK_ALLOCATED)) {
+            *kind = COPY_SHARED;
+            return 0;
+        }
+        bytes = ret >= 0 && *pnum > 0 ? *pnum : bytes;
+    }
     ret = bdrv_block_status_above(blk_bs(blk), NULL, at, bytes, pnum, NULL,
                                   NULL);
     if (ret < 0) {
@@ -296,6 +308,10 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                        " bytes of the source", target->filename, *size, source);
         }
         *size = MAX(*size, (int64_t)source);
+        if (!err && img_lacks_backing_format(list, opts)) {
+            error_setg(&err,
+                       "Use of backing file requires explicit backing format");
+        }
         if (!err && target->compress &&
             strcmp(qemu_opt_get(opts, "preallocation") ?: "off", "off") != 0) {
             error_setg(&err, "Compression and preallocation not supported at "

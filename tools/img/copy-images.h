@@ -27,6 +27,8 @@ typedef struct CopyImages {
     int64_t skip;           /* bytes of the sources in front of the run */
     BlockBackend *target;
     bool created;           /* the target is new, and zero after the sources */
+    int64_t backing_length; /* where the target's backing image holds what the
+                             * sources have from theirs, bytes; 0: none */
     bool compress;          /* writes are compressed; some formats need that */
     int64_t cluster;        /* with it: bytes of the target's clusters */
     bool quiet;             /* no warnings of each range that is lost */

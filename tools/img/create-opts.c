@@ -85,6 +85,12 @@ QemuOpts *img_parse_create(QemuOptsList *list, BlockDriver *drv,
     return g_steal_pointer(&opts);
 }
 
+bool img_lacks_backing_format(const QemuOptsList *list, QemuOpts *opts)
+{
+    return qemu_opt_get(opts, "backing_file") &&
+           !qemu_opt_get(opts, "backing_fmt") && list_has(list, "backing_fmt");
+}
+
 int img_print_create_help(const char *filename, const char *format)
 {
     Error *err = NULL;

@@ -24,33 +24,67 @@ typedef struct CreateArgs {
     bool keep;                      /* --keep-partial */
 } CreateArgs;
 
-/* Makes sure that the size is there, once: without one the backing image's. */
-static bool create_set_size(QemuOpts *opts, const CreateArgs *args,
-                            Error **errp)
+/*
+ * Is the backing image there, and its format named?  Then *@size is its length,
+ * if it was opened.
+ */
+static bool create_check_backing(const QemuOptsList *list, QemuOpts *opts,
+                                 const CreateArgs *args, int64_t *size,
+                                 Error **errp)
 {
     ERRP_GUARD();
-    int64_t size = args->size;
+    const char *name = qemu_opt_get(opts, "backing_file");
+    ImgOpen how = { .format = qemu_opt_get(opts, "backing_fmt") };
+    g_autofree char *path = name ? path_combine(args->filename, name) : NULL;
+    g_autoptr(BlockBackend) blk = NULL;
+
+    if (!name) {
+        return true;
+    }
+    if (!name[0]) {
+        error_setg(errp, "Expected backing file name, got empty string");
+        return false;
+    }
+    if (strcmp(path, args->filename) == 0) {
+        error_setg(errp, "Error: Trying to create an image with the same "
+                   "filename as the backing file");
+        return false;
+    }
+    if (!args->unsafe) {
+        blk = img_try_open(path, &how, errp);
+        if (!blk) {
+            error_append_hint(errp, "Could not open backing image.\n");
+            return false;
+        }
+        *size = blk_getlength(blk);
+        if (*size < 0) {
+            error_setg_errno(errp, -*size, "Could not get size of '%s'", path);
+            return false;
+        }
+    }
+    if (img_lacks_backing_format(list, opts)) {
+        error_setg(errp, "Backing file specified without backing format");
+        if (blk) {
+            error_append_hint(errp, "Detected format of %s.\n",
+                              bdrv_get_format_name(blk_bs(blk)));
+        }
+        return false;
+    }
+    return true;
+}
+
+/* Makes sure that the size is there, once: without one the backing image's. */
+static bool create_set_size(QemuOpts *opts, const CreateArgs *args,
+                            int64_t backing_size, Error **errp)
+{
+    ERRP_GUARD();
+    int64_t size = args->size < 0 ? backing_size : args->size;
 
     if (qemu_opt_find(opts, "size")) {
-        if (size >= 0) {
+        if (args->size >= 0) {
             error_setg(errp, "The image size must be specified only once");
         }
-        return size < 0;
-    }
-    if (size < 0 && args->backing && !args->unsafe) {
-        g_autofree char *path = path_combine(args->filename, args->backing);
-        ImgOpen how = { .format = args->backing_format };
-        g_autoptr(BlockBackend) blk = img_try_open(path, &how, errp);
-
-        if (!blk) {
-            error_prepend(errp, "Could not open backing file: ");
-            return false;
-        }
-        size = blk_getlength(blk);
-        if (size < 0) {
-            error_setg_errno(errp, -size, "Could not get size of '%s'", path);
-            return false;
-        }
+        return args->size < 0;
     }
     if (size < 0) {
         error_setg(errp, "Image creation needs a size parameter");
@@ -68,14 +102,16 @@ static bool create(const CreateArgs *args, Error **errp)
         drv ? img_create_list(drv, args->filename, errp) : NULL;
     g_autoptr(QemuOpts) opts = NULL;
     Error *err = NULL;
-    int64_t asked;
+    int64_t asked, backing_size = -1;
     int ret;
 
     if (list) {
         opts = img_parse_create(list, drv, args->options, args->backing,
                                 args->backing_format, errp);
     }
-    if (!opts || !create_set_size(opts, args, errp)) {
+    if (!opts || !create_check_backing(list, opts, args, &backing_size,
+                                       errp) ||
+        !create_set_size(opts, args, backing_size, errp)) {
         return false;
     }
     target_begin(args->filename, false, args->keep, bdrv_driver_name(drv));
