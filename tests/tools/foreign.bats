@@ -190,3 +190,277 @@ stored_at()
     io -f raw -c 'write -c 0 64k' r
     expect_lines 'write failed: Operation not supported'
 }
+
+# ---- backing images ---------------------------------------------------------
+
+# make_chain: base.fx, 3s in its first MiB, and top.fx over it.
+make_chain()
+{
+    img create -q -f fextents base.fx 2560k
+    io -c 'write -P 3 0 1M' base.fx
+    quietly "$MINBLK_IMG" create -q -f fextents -b base.fx -F fextents top.fx
+}
+
+@test 'create -b: the size and the name of the backing image' {
+    make_chain
+    mkdir sub
+    img create -f fextents -b ../base.fx -F fextents sub/top.fx
+    expect_status 0
+    expect_out "Formatting 'sub/top.fx', fmt=fextents size=2621440 \
+backing_file=../base.fx backing_fmt=fextents"
+    img info sub/top.fx
+    [[ $output == 'image: sub/top.fx'$'\n'* ]]
+    [[ $output == *'
+backing file: ../base.fx (actual path: sub/../base.fx)
+backing file format: fextents
+'* ]]
+    img info --output=json sub/top.fx
+    [[ $output == *'"backing-filename-format": "fextents",'* ]]
+    [[ $output == *'"full-backing-filename": "sub/../base.fx",'* ]]
+    [[ $output == *'"backing-filename": "../base.fx",'* ]]
+    # Of a chain each image has its own part.
+    img info --backing-chain top.fx
+    [ "$(grep '^image: ' <<<"$output")" = 'image: top.fx
+image: base.fx' ]
+}
+
+@test 'create -b: what is refused, as by qemu-img' {
+    make_chain
+    truncate -s 1M raw
+    img create -f fextents -b base.fx x.fx
+    expect_failure 1 'x.fx: Backing file specified without backing format'
+    [[ $stderr == *'Detected format of fextents.' ]]
+    img create -u -f fextents -b nosuch x.fx 1M
+    expect_failure 1 'x.fx: Backing file specified without backing format'
+    img create -f fextents -b nosuch -F fextents x.fx 1M
+    expect_failure 1 "x.fx: Could not open 'nosuch': No such file or directory"
+    [[ $stderr == *'Could not open backing image.' ]]
+    img create -u -f fextents -b nosuch -F fextents x.fx
+    expect_failure 1 'x.fx: Image creation needs a size parameter'
+    img create -f fextents -b '' x.fx 1M
+    expect_failure 1 'x.fx: Expected backing file name, got empty string'
+    img create -f fextents -b base.fx -F fextents base.fx
+    expect_failure 1 'base.fx: Error: Trying to create an image with the same '\
+'filename as the backing file'
+    for drv in raw vhdx parallels; do
+        img create -f $drv -b base.fx -F fextents x.fx
+        expect_failure 1 "x.fx: Backing file not supported for file format \
+'$drv'"
+    done
+    [ ! -e x.fx ]
+    img create -q -f fextents -b raw -F raw x.fx
+    expect_failure 1 'x.fx: backing_file must be a fextents image'
+}
+
+@test 'reads, writes and the map go through a backing image' {
+    make_chain
+    io -c 'write -P 5 64k 100' -c 'read -P 5 64k 100' -c 'read -P 3 65636 900k' \
+        -c 'read -P 0 1M 1536k' top.fx
+    expect_status 0
+    img map --output=json top.fx
+    expect_out '[{ "start": 0, "length": 65536, "depth": 1, "present": true, "zero": false, "data": true, "offset": 1024},
+{ "start": 65536, "length": 65536, "depth": 0, "present": true, "zero": false, "data": true, "offset": 1024},
+{ "start": 131072, "length": 917504, "depth": 1, "present": true, "zero": false, "data": true, "offset": 132096},
+{ "start": 1048576, "length": 1572864, "depth": 1, "present": false, "zero": true, "data": false}]'
+    quietly "$MINBLK_IMG" convert -O raw top.fx disk
+    expect_same top.fx
+    # By options it is another one, or none.
+    io --image-opts -c 'read -P 0 128k 64k' \
+        'driver=fextents,file.filename=top.fx,backing='
+    expect_status 0
+}
+
+@test 'convert -B: what the source has from its backing stays there' {
+    make_chain
+    io -c 'write -P 5 64k 100' top.fx
+    quietly "$MINBLK_IMG" convert -O raw top.fx disk
+    for options in '' '-c -o subformat=stream' '-S 0' '-m 1 -W'; do
+        quietly "$MINBLK_IMG" convert $options -O fextents -B base.fx \
+            -F fextents top.fx new.fx
+        expect_same new.fx
+        [[ "$("$MINBLK_IMG" check new.fx)" == *$'\n''1/40 = '* ]]
+    done
+    # A source that has none is copied, zeroes too.
+    quietly "$MINBLK_IMG" convert -f raw -O fextents -B base.fx -F fextents \
+        disk new.fx
+    expect_same new.fx
+    # So is what a shorter backing image does not have.
+    img create -q -f fextents short.fx 192k
+    io -c 'write -P 3 0 192k' short.fx
+    quietly "$MINBLK_IMG" convert -O fextents -B short.fx -F fextents top.fx \
+        new.fx
+    expect_same new.fx
+    img convert -O fextents -B base.fx top.fx x.fx
+    expect_failure 1 'Use of backing file requires explicit backing format'
+    [ ! -e x.fx ]
+}
+
+@test 'a backing image that is not there' {
+    make_chain
+    rm base.fx
+    img info top.fx
+    expect_status 0
+    for command in 'map top.fx' 'info --backing-chain top.fx' \
+        'check top.fx' 'convert -O raw top.fx x'; do
+        img $command
+        expect_failure 1 "Could not open 'top.fx': Could not open backing \
+file: Could not open 'base.fx': No such file or directory"
+    done
+    [ ! -e x ]
+}
+
+@test 'an image that is its own backing image' {
+    make_chain
+    sed -i 's/base.fx/top.fx/' top.fx
+    img info top.fx
+    expect_status 0
+    img map top.fx
+    expect_failure 1 "Could not open 'top.fx': Could not open backing file: \
+Image 'top.fx' refers to 'top.fx', the end of a chain of more than 200 images; \
+one may refer to itself"
+}
+
+# ---- copy on read -----------------------------------------------------------
+
+@test 'a filter that copies on read fills the image over its backing' {
+    make_chain
+    io --image-opts -c 'read -P 3 70000 100' -c 'read -P 0 1M 64k' \
+        -c 'write -P 7 512k 64k' -c 'read -P 7 512k 64k' -c length \
+        driver=fcor,file.driver=fextents,file.file.filename=top.fx
+    expect_status 0
+    [ "$(stored_at top.fx | tr -d '\n')" != '' ]
+    img map --output=json top.fx
+    [ "$(grep -c '"depth": 0' <<<"$output")" -eq 3 ]
+    io -c 'read -P 3 0 512k' -c 'read -P 7 512k 64k' -c 'read -P 3 576k 448k' \
+        -c 'read -P 0 1M 1536k' top.fx
+    expect_status 0
+    img check top.fx
+    expect_status 0
+}
+
+@test 'a filter that copies on read: the other commands' {
+    make_chain
+    opts=driver=fcor,file.driver=fextents,file.file.filename=top.fx
+    # It writes, so it cannot be read-only, as with qemu-img.
+    for command in info map check; do
+        img $command --image-opts $opts
+        expect_failure 1 "Could not open '$opts': Block node is read-only"
+    done
+    truncate -s 2560k disk
+    quietly "$MINBLK_IMG" convert -n --target-image-opts -f raw disk $opts
+    expect_same top.fx
+}
+
+@test 'minblk-io -C copies on read' {
+    make_chain
+    io -C -c 'read -P 3 0 4k' top.fx
+    expect_status 0
+    [ "$("$MINBLK_IMG" check top.fx | sed -n 's/^\([0-9]*\)\/.*/\1/p')" = 1 ]
+}
+
+# ---- chunks, and a trailer --------------------------------------------------
+
+# make_chunks FILE KIND: three chunks, zlib, zeroes and KIND, of disk.
+make_chunks()
+{
+    python3 - "$1" "$2" <<'END'
+import os, struct, sys, zlib
+a, c = os.urandom(1024) * 100, os.urandom(3584)
+disk = a + bytes(51200) + c
+table, data = b'', b''
+for kind, sector, n, packed in ((3, 0, 200, zlib.compress(a)),
+                                (2, 200, 100, b''),
+                                (int(sys.argv[2]), 300, 7, c)):
+    table += struct.pack('>IQQQQ', kind, sector, n, len(data), len(packed))
+    data += packed
+data += bytes(-len(data) % 512)
+table += bytes(-len(table) % 512)
+trailer = struct.pack('>8sQI', b'fchunks!', len(data), 3)
+open(sys.argv[1], 'wb').write(data + table + trailer.ljust(512, b'\0'))
+open('disk', 'wb').write(disk)
+END
+}
+
+@test 'a read-only format, found by the name of the file' {
+    make_chunks a.fchunks 1
+    expect_size=$(size_of disk)
+    img info a.fchunks
+    [[ $output == *"file format: fchunks
+virtual size: 154 KiB ($expect_size bytes)"* ]]
+    img compare -f raw disk a.fchunks
+    expect_out 'Images are identical.'
+    img map --output=json a.fchunks
+    expect_out '[{ "start": 0, "length": 157184, "depth": 0, "present": true, "zero": false, "data": true}]'
+    img check a.fchunks
+    expect_status 63
+    for target in 'fextents -c -o subformat=stream' fextents vhdx parallels; do
+        quietly "$MINBLK_IMG" convert -O $target a.fchunks new
+        img compare -f raw -F ${target%% *} disk new
+        expect_out 'Images are identical.'
+        rm new*
+    done
+    io -r -c 'read 102300 200' -c length a.fchunks
+    expect_status 0
+    # Nothing can be written.
+    io -c 'write 0 512' a.fchunks
+    expect_err "minblk-io: can't open device a.fchunks: Image is read-only"
+    img convert -O fchunks disk b.fchunks
+    expect_failure 1 "Format driver 'fchunks' does not support image creation"
+    img convert -n -O fchunks disk a.fchunks
+    expect_failure 1 "Could not open 'a.fchunks': Image is read-only"
+    # By another name it has to be named.
+    cp a.fchunks other
+    img info -f fchunks other
+    expect_status 0
+    img info other
+    [[ $output == *'file format: raw'* ]]
+}
+
+@test 'a read-only format: chunks that only a module could read' {
+    make_chunks a.fchunks 4
+    img convert -O raw a.fchunks b
+    expect_status 1
+    expect_err 'minblk-img: warning: Chunks of kind 4 cannot be read
+minblk-img: error while reading at byte 0: Input/output error'
+}
+
+# ---- formats in sectors -----------------------------------------------------
+
+@test 'formats with forms of their own: to and from each other' {
+    make_disk disk
+    quietly "$MINBLK_IMG" convert -f raw -O fextents -o extent_size=1M disk from
+    for from in fextents vhdx parallels; do
+        quietly "$MINBLK_IMG" convert -f raw -O $from disk from
+        for to in 'fextents -c -o subformat=stream' 'fextents -W' vhdx \
+            parallels raw; do
+            quietly "$MINBLK_IMG" convert -f $from -O $to from to
+            img compare -f $from -F ${to%% *} from to
+            expect_out 'Images are identical.'
+        done
+    done
+    img measure -O vhdx from
+    expect_failure 1 "Block driver 'vhdx' does not support size measurement"
+    img convert --keep-partial -n -f raw -O vhdx disk nosuch
+    expect_status 1
+}
+
+@test 'an interrupted target of another format opens as no image' {
+    make_disk disk
+    for format in fextents vhdx parallels; do
+        "$MINBLK_IMG" convert -r 100k --keep-partial -f raw -O $format disk to \
+            2>err &
+        begins $! to
+        kill $!
+        wait $! || true
+        [[ "$(cat err)" == *"the target 'to' is incomplete" ]]
+        [ -e to ]
+        img info -f $format to
+        expect_status 1
+        "$MINBLK_IMG" convert -r 100k -f raw -O $format disk new 2>err &
+        begins $! new
+        kill $!
+        wait $! || true
+        [ ! -e new ]
+        rm -f to* new*
+    done
+}

@@ -145,7 +145,8 @@ static bool coroutine_fn copier_next_extent(Copier *c)
     if (job->whole_clusters) {
         copier_align_extent(c);
     }
-    c->extent_zero = c->extent_kind != COPY_DATA && job->sparse > 0;
+    c->extent_zero = job->sparse > 0 && (c->extent_kind == COPY_ZERO ||
+                                         c->extent_kind == COPY_LOST);
     c->extent_ret = ret;
     return true;
 }
@@ -157,7 +158,8 @@ static void coroutine_fn copier_add_up(void *opaque)
 
     while (c->pos < c->job->size && !copier_stopped(c) &&
            copier_next_extent(c)) {
-        c->total += c->extent_zero ? 0 : c->extent_end - c->pos;
+        c->total += c->extent_zero || c->extent_kind == COPY_SHARED
+                    ? 0 : c->extent_end - c->pos;
         c->pos = c->extent_end;
     }
     /* With both at 0 the first chunk asks for its extent again. */
@@ -223,8 +225,9 @@ static bool coroutine_fn copier_next_chunk(Copier *c, Chunk *chunk)
         if (c->pos >= c->extent_end && !copier_next_extent(c)) {
             break;
         }
-        if (c->extent_zero && c->extent_kind == COPY_ZERO &&
-            c->job->target_zero) {
+        if (c->extent_kind == COPY_SHARED ||
+            (c->extent_zero && c->extent_kind == COPY_ZERO &&
+             c->job->target_zero)) {
             c->pos = c->extent_end;
             continue;
         }

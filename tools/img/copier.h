@@ -38,6 +38,7 @@ typedef enum CopyKind {
     COPY_DATA,
     COPY_ZERO,
     COPY_LOST,                  /* no sector of it can be read */
+    COPY_SHARED,                /* the target has it already */
 } CopyKind;
 
 /* What cannot be read, with salvage. */

@@ -28,6 +28,7 @@ static bool target_open;        /* a worker may write to it */
 static bool target_touched;     /* it may have changed */
 static bool target_keep;
 static bool target_is_raw;
+static bool target_is_vhd;      /* neither: it may have further files */
 static bool target_grows;       /* only what is past its old end is new */
 static int target_fd;           /* of one that grows */
 static bool target_made;        /* by this run: target_before is that file */
@@ -73,8 +74,9 @@ static void target_lift_limit(void)
 }
 
 /*
- * Takes away what a VHD is known by, so that a part is not taken for a disk.
- * Returns whether that could be done.
+ * Takes away what an image is known by, so that a part is not taken for a disk:
+ * its head, which of a fixed VHD is the guest's, and its end.  Returns whether
+ * that could be done.
  */
 static bool target_spoil(void)
 {
@@ -89,7 +91,8 @@ static bool target_spoil(void)
     }
     /* A copy of the footer may be about to be written before the header. */
     if (length > 0 && pread(fd, start, sizeof(start), 0) >= 0 &&
-        ((memcmp(start, "conectix", 8) && memcmp(start + 512, "cxsparse", 8)) ||
+        ((target_is_vhd && memcmp(start, "conectix", 8) &&
+          memcmp(start + 512, "cxsparse", 8)) ||
          pwrite(fd, zero, MIN(length, HEADERS), 0) > 0)) {
         good = ftruncate(fd, MAX(length - FOOTER, 0)) == 0 &&
                fdatasync(fd) == 0;
@@ -116,7 +119,8 @@ static bool target_is_unchanged(void)
         !S_ISREG(now.st_mode)) {
         return !target_touched;
     }
-    return now.st_ino == target_before.st_ino &&
+    return !(target_touched && !target_is_raw && !target_is_vhd) &&
+           now.st_ino == target_before.st_ino &&
            now.st_size == target_before.st_size &&
            now.st_mtim.tv_sec == target_before.st_mtim.tv_sec &&
            now.st_mtim.tv_nsec == target_before.st_mtim.tv_nsec;
@@ -247,6 +251,8 @@ void target_begin(const char *filename, bool options, bool keep,
     line_shortened = g_strdup_printf("'%s' gets its old size back\n", filename);
     target_keep = keep;
     target_is_raw = g_strcmp0(format, "raw") == 0;
+    target_is_vhd = g_strcmp0(format, "vpc") == 0 ||
+                    g_strcmp0(format, "vhd") == 0;
     if (!options &&
         (strstart(filename, "file:", &filename) ||
          !path_has_protocol(filename))) {
