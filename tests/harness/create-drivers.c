@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Drivers under names that the schema knows, for what the harness makes of
- * creation by QAPI: a header of 512 bytes with the size of the disk, then its
- * bytes.
+ * creation by QAPI: a header of 512 bytes with the size of the disk and whether
+ * writes must be compressed, then its bytes.
  *
  * Invariants:
  *   - "parallels" and "vhdx" are sound: what their options round, QAPI refuses.
  *     parallels has an option that the schema does not have; the words of
- *     vhdx's are taken in all capitals.
+ *     vhdx's are taken in all capitals, and its fixed images want compressed
+ *     writes (of which there are none here).
  *   - "vdi" is not: QAPI makes images shorter than was asked for.
  */
 #include "qemu/osdep.h"
@@ -27,6 +28,7 @@ static const char make_magic[8] = "MADEIMG";
 
 typedef struct BDRVMakeState {
     int64_t size;
+    bool compressed;
 } BDRVMakeState;
 
 static int make_open(BlockDriverState *bs, QDict *options, int flags,
@@ -43,6 +45,7 @@ static int make_open(BlockDriverState *bs, QDict *options, int flags,
     }
     ret = bdrv_pread(bs->file, 0, header, HEADER_SIZE);
     s->size = ldq_be_p(header + 8);
+    s->compressed = header[16];
     if (ret < 0 || memcmp(header, make_magic, 8) || s->size % 512 ||
         s->size < 0 || s->size > bdrv_getlength(bs->file->bs) - HEADER_SIZE) {
         error_setg(errp, "Not an image of this format");
@@ -63,13 +66,24 @@ static int coroutine_fn make_co_pwritev(BlockDriverState *bs, uint64_t offset,
                                         uint64_t bytes, QEMUIOVector *qiov,
                                         int flags)
 {
-    return bdrv_co_pwritev(bs->file, HEADER_SIZE + offset, bytes, qiov, 0);
+    BDRVMakeState *s = bs->opaque;
+
+    return s->compressed ? -ENOTSUP
+           : bdrv_co_pwritev(bs->file, HEADER_SIZE + offset, bytes, qiov, 0);
+}
+
+static int make_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
+{
+    BDRVMakeState *s = bs->opaque;
+
+    bdi->needs_compressed_writes = s->compressed;
+    return 0;
 }
 
 /* ---- creation ----------------------------------------------------------- */
 
 static int coroutine_fn make_image(BlockdevRef *file, uint64_t size,
-                                   Error **errp)
+                                   bool compressed, Error **errp)
 {
     uint8_t header[HEADER_SIZE] = { 0 };
     BlockDriverState *bs;
@@ -95,6 +109,7 @@ static int coroutine_fn make_image(BlockdevRef *file, uint64_t size,
     blk_set_allow_write_beyond_eof(blk, true);
     memcpy(header, make_magic, 8);
     stq_be_p(header + 8, size);
+    header[16] = compressed;
     /* Shorter first, so that a new image has nothing of an old one. */
     ret = blk_truncate(blk, 0, false, PREALLOC_MODE_OFF, errp);
     if (ret >= 0) {
@@ -119,9 +134,12 @@ static int coroutine_fn make_co_create(BlockdevCreateOptions *opts,
     switch (opts->driver) {
     case BLOCKDEV_DRIVER_VDI:
         return make_image(opts->u.vdi.file,
-                          QEMU_ALIGN_DOWN(opts->u.vdi.size, 64 * KiB), errp);
+                          QEMU_ALIGN_DOWN(opts->u.vdi.size, 64 * KiB), false,
+                          errp);
     case BLOCKDEV_DRIVER_VHDX:
-        return make_image(opts->u.vhdx.file, opts->u.vhdx.size, errp);
+        return make_image(opts->u.vhdx.file, opts->u.vhdx.size,
+                          opts->u.vhdx.subformat ==
+                          BLOCKDEV_VHDX_SUBFORMAT_FIXED, errp);
     default:
         cluster = opts->u.parallels.has_cluster_size
                   ? opts->u.parallels.cluster_size : MIN_CLUSTER;
@@ -130,7 +148,7 @@ static int coroutine_fn make_co_create(BlockdevCreateOptions *opts,
             return -EINVAL;
         }
         return make_image(opts->u.parallels.file, opts->u.parallels.size,
-                          errp);
+                          false, errp);
     }
 }
 
@@ -163,7 +181,8 @@ static int coroutine_fn make_co_create_opts(BlockDriver *drv, const char *name,
         return -EIO;
     }
     ref.u.reference = (char *)bdrv_get_node_name(bs);
-    ret = make_image(&ref, ROUND_UP(size, 512), errp);
+    ret = make_image(&ref, ROUND_UP(size, 512),
+                     word && !g_ascii_strcasecmp(word, "fixed"), errp);
     bdrv_unref(bs);
     return ret;
 }
@@ -217,6 +236,7 @@ static void make_init(void)
         drv->bdrv_child_perm = bdrv_format_default_perms;
         drv->bdrv_co_preadv = make_co_preadv;
         drv->bdrv_co_pwritev = make_co_pwritev;
+        drv->bdrv_get_info = make_get_info;
         drv->bdrv_co_create = make_co_create;
         drv->bdrv_co_create_opts = make_co_create_opts;
         drv->bdrv_has_zero_init = bdrv_has_zero_init_1;

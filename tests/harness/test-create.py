@@ -60,6 +60,9 @@ def main(harness):
             harness, 'vhdx',
             'ok 5 - create: the option subformat, by QAPI, too',
             '-o', 'subformat=FIXED')),
+        ('images that take compressed writes only', lambda: sound(
+            harness, 'vhdx',
+            '# an image that takes compressed writes only is not written to')),
         ('QAPI makes images shorter', lambda: finds_shorter(harness)),
     ])
 
