@@ -40,15 +40,18 @@ BUGS = [
     ('hostile-memory', 'hostile', 1, r'words of the head'),
     ('hostile-loop', 'hostile', 1, r'words of the head'),
     ('hostile-bounds', 'hostile', 1, r'words of the head'),
+    ('grow-retry', 'failure', 40, r'a write fails once'),
     ('create-order', 'create-crash', 200, r'over an old image'),
     ('any-entry', 'damage', 1, r'the table names wrong places'),
     ('kept-table', 'turns', 12, r'sessions of processes in turn'),
 ]
 
-# What the sound driver is run with: suite, operations in a list.
-SOUND = [('model', 12), ('failure', 5), ('crash', 4), ('graph', 1),
-         ('create', 1), ('create-crash', 200), ('hostile', 20), ('damage', 1),
-         ('turns', 24)]
+# What the sound drivers are run with: suite, operations in a list.
+SOUND = [('none', 'model', 12), ('none', 'failure', 5), ('none', 'crash', 4),
+         ('none', 'graph', 1), ('none', 'create', 1),
+         ('none', 'create-crash', 200), ('none', 'hostile', 20),
+         ('none', 'damage', 1), ('none', 'turns', 24), ('grows', 'model', 40),
+         ('grows', 'failure', 12), ('grows', 'crash', 20)]
 
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
 
@@ -142,8 +145,8 @@ def creates_nothing(harness):
     return None if good else 'it is not skipped', lines
 
 
-def finds_nothing(harness, suite, ops):
-    status, lines = run(harness, 'bug-none', suite, ops)
+def finds_nothing(harness, driver, suite, ops):
+    status, lines = run(harness, 'bug-' + driver, suite, ops)
     if status:
         return f'the harness exits with {status}', lines
     return None if any(l.startswith('ok ') for l in lines) else 'nothing', lines
@@ -154,9 +157,9 @@ def main(harness):
               lambda b=(f'bug-{driver}', suite, ops, wanted):
               find_bug(harness, *b))
              for driver, suite, ops, wanted in BUGS]
-    tests += [(f'bug-none: {suite} finds nothing',
-               lambda s=(suite, ops): finds_nothing(harness, *s))
-              for suite, ops in SOUND]
+    tests += [(f'bug-{rest[0]}: {rest[1]} finds nothing',
+               lambda s=rest: finds_nothing(harness, *s))
+              for rest in SOUND]
     tests.append(('a seed brings a failure about again',
                   lambda: reproduces(harness)))
     tests.append(('a list is shortened for the same failure',

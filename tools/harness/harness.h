@@ -308,6 +308,7 @@ typedef struct ImageFacts {
     int64_t length;             /* of an image created so */
     int64_t cluster;            /* what it allocates in, or 0: unknown */
     bool truncate;              /* can it be made longer and shorter? */
+    bool grow;                  /* can it be made longer only? */
 } ImageFacts;
 
 /*

@@ -39,11 +39,12 @@ static void learn(Case *c, const void *opaque)
     if (bdrv_get_info(blk_bs(blk), &bdi) >= 0) {
         facts.cluster = MAX(bdi.cluster_size, 0);
     }
+    facts.grow = blk_truncate(blk, facts.length + 65536, true,
+                              PREALLOC_MODE_OFF, NULL) >= 0;
     /* Back to the old length, because that is what the lists begin with. */
-    facts.truncate = blk_truncate(blk, facts.length + 65536, true,
-                                  PREALLOC_MODE_OFF, NULL) >= 0 &&
-                     blk_truncate(blk, facts.length, true,
-                                  PREALLOC_MODE_OFF, NULL) >= 0;
+    facts.truncate = facts.grow && blk_truncate(blk, facts.length, true,
+                                                PREALLOC_MODE_OFF, NULL) >= 0;
+    facts.grow = facts.grow && !facts.truncate;
     blk_unref(blk);
     mem_disk_free(mem_disk_find(how.disk));
     case_send(c, &facts, sizeof(facts));

@@ -114,6 +114,10 @@ static OpKind choose_kind(Maker *m)
 {
     unsigned dice = rng_below(&m->rng, 1000);
 
+    /* More of them, since all go one way; the dice of some zeroes. */
+    if (m->plan->facts.grow && dice >= 760 && dice < 850) {
+        return OP_TRUNCATE;
+    }
     if (dice < 20) {
         return m->plan->facts.truncate ? OP_TRUNCATE : OP_WRITE;
     }
@@ -138,6 +142,11 @@ static Op make_op(Maker *m)
         int64_t align = chance(m, 50) ? 512 : 64 << 10;
         int64_t length = first / 2 + rng_below(&m->rng, MAX(1, first));
 
+        if (m->plan->facts.grow) {
+            /* By what it can grow by, as far as that is known. */
+            length = m->length + (1 + length % 4) * 65536;
+            align = 1;
+        }
         m->length = op.offset = MAX(512, QEMU_ALIGN_DOWN(length, align));
     } else if (op.kind != OP_FLUSH && op.kind != OP_REOPEN) {
         choose_range(m, &op);
