@@ -63,8 +63,8 @@ typedef enum Bug {
     BUG_TWO_FAULTS,         /* with many blocks writes are lost, with few ... */
     BUG_NO_CREATION,        /* not a bug: it creates no images */
     BUG_GROWS,              /* not a bug: there is room in the table to grow */
-    BUG_GROW_RETRY,         /* the same, but a growth that failed succeeds the
-                               second time without doing anything */
+    BUG_GROW_RETRY,         /* the same, but after a growth that failed none
+                               reaches the file */
     BUG_CREATE_ORDER,       /* the header may come before the table */
     BUG_KEPT_TABLE,         /* it never reaches the file, but is not lost as
                                long as the process lives */
@@ -126,7 +126,7 @@ typedef struct BDRVBugState {
     uint32_t entries;
     uint32_t block_size;
     uint32_t next;              /* the place that is free */
-    uint64_t size;              /* that BUG_GROW_RETRY has tried to set */
+    bool stuck;                 /* a growth has failed */
     void *lost;
 } BDRVBugState;
 
@@ -370,14 +370,14 @@ static int coroutine_fn bug_co_truncate(BlockDriverState *bs, int64_t offset,
         error_setg(errp, "An image gets longer within its last block only");
         return -ENOTSUP;
     }
-    if (s->bug == BUG_GROW_RETRY && s->size == size) {
+    if (s->bug == BUG_GROW_RETRY && s->stuck) {
         return 0;
     }
-    s->size = size;
     size = cpu_to_be64(size);
     ret = bdrv_pwrite_sync(bs->file, offsetof(BugHeader, size), &size,
                            sizeof(size));
     if (ret < 0) {
+        s->stuck = true;
         error_setg_errno(errp, -ret, "Could not write the header");
     }
     return ret;

@@ -112,4 +112,10 @@ void case_check_length(Case *c, BlockBackend *blk, int64_t length);
 void case_check_zero(Case *c, int64_t offset, const uint8_t *buf,
                      int64_t bytes);
 
+/*
+ * A case of the image at the path @opaque: sends its length, an int64_t, if a
+ * copy can be written to, and skips what is too long or too short for a list.
+ */
+void image_learn_length(Case *c, const void *opaque);
+
 #endif

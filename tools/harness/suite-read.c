@@ -122,8 +122,7 @@ static void test_parts(Case *c, const void *opaque)
 
 /* ---- writing to it ------------------------------------------------------ */
 
-/* Can it be written to, and how long is it?  Sends the length. */
-static void learn_length(Case *c, const void *opaque)
+void image_learn_length(Case *c, const void *opaque)
 {
     StackOptions how = { .disk = "image", .flags = STACK_RDWR };
     Error *err = NULL;
@@ -176,8 +175,9 @@ static void check_writes(Harness *h, const char *path, const char *name)
         .max_bytes = MAX_BYTES,
     };
     g_autofree char *message = NULL;
-    CaseStatus status = cases_run_one(h, learn_length, path, &plan.facts.length,
-                                      sizeof(int64_t), &message);
+    CaseStatus status = cases_run_one(h, image_learn_length, path,
+                                      &plan.facts.length, sizeof(int64_t),
+                                      &message);
 
     if (status == CASE_PASS) {
         ListCase list = list_case_new(h, plan, 4);

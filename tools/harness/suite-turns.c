@@ -25,7 +25,7 @@
 /* Operations of a list, of a session, and lists. */
 #define LIST_OPS    32
 #define SESSION_OPS 6
-#define LISTS       4
+#define LISTS       3
 
 typedef struct Turns {
     Run run;                    /* the list of its session is a part */
@@ -36,9 +36,10 @@ typedef struct Turns {
     bool reader;                /* that says what is right, not the driver */
 } Turns;
 
-/* What a new image is like. */
+/* What a new image is like; if it is all zero there is no content. */
 typedef struct Beginning {
     int64_t length;
+    bool zero;
     bool dirty_growth;
 } Beginning;
 
@@ -63,27 +64,19 @@ static void save_disk(Case *c, const MemDisk *disk, int fd)
     }
 }
 
-/* All of the file @fd, which is *@length bytes long; g_free(). */
-static uint8_t *read_file(Case *c, int fd, int64_t *length)
+/* All of the file @fd; skips what is too long. */
+static GMappedFile *map_file(Case *c, int fd)
 {
-    struct stat st = { 0 };
-    uint8_t *buf;
+    GMappedFile *file = g_mapped_file_new_from_fd(fd, FALSE, NULL);
 
-    if (fstat(fd, &st) < 0 || st.st_size > MAX_LENGTH) {
-        case_skip(c, "the image is %" PRId64 " bytes long",
-                  (int64_t)st.st_size);
+    if (!file) {
+        case_fail(c, "a file in memory cannot be read");
     }
-    *length = st.st_size;
-    buf = g_malloc(st.st_size + 1);     /* not NULL, however short it is */
-    for (int64_t at = 0; at < st.st_size;) {
-        ssize_t n = pread(fd, buf + at, st.st_size - at, at);
-
-        if (n <= 0) {
-            case_fail(c, "a file in memory cannot be read");
-        }
-        at += n;
+    if (g_mapped_file_get_length(file) > MAX_LENGTH) {
+        case_skip(c, "the image is %zu bytes long",
+                  g_mapped_file_get_length(file));
     }
-    return buf;
+    return file;
 }
 
 /* ---- sessions ----------------------------------------------------------- */
@@ -141,17 +134,20 @@ static void first_session(Turns *t)
     case_image(c, run->how.disk, t->path,
                t->list ? t->list->facts.size : 0);
     if (!t->reader) {
-        g_autofree uint8_t *buf = NULL;
         Beginning b = { 0 };
 
         run_open(run);
         run_adopt(run);
         b.length = model_length(run->model);
+        b.zero = !c->h->from && bdrv_has_zero_init(blk_bs(run->blk));
         b.dirty_growth = !bdrv_has_zero_init_truncate(blk_bs(run->blk));
-        buf = run_read_all(run);
-        if (pwrite(t->content, buf, b.length, 0) != b.length) {
-            case_fail(c, "a file in memory cannot be written: %s",
-                      strerror(errno));
+        if (!b.zero) {
+            g_autofree uint8_t *buf = run_read_all(run);
+
+            if (pwrite(t->content, buf, b.length, 0) != b.length) {
+                case_fail(c, "a file in memory cannot be written: %s",
+                          strerror(errno));
+            }
         }
         run_close(run);
         case_send(c, &b, sizeof(b));
@@ -181,10 +177,10 @@ static void later_session(Turns *t)
 /* ---- the other reader --------------------------------------------------- */
 
 /*
- * What --reader reads in the image (g_free()), or NULL if it fails; what it
- * prints follows the message of a failure.
+ * What --reader reads in the image, or NULL if it fails; what it prints follows
+ * the message of a failure.
  */
-static uint8_t *read_by_other(Turns *t, int64_t *length)
+static GMappedFile *read_by_other(Turns *t)
 {
     Case *c = t->run.c;
     g_autofree char *command = NULL;
@@ -194,7 +190,7 @@ static uint8_t *read_by_other(Turns *t, int64_t *length)
     }
     command = g_strdup_printf("%s /dev/fd/%d /dev/fd/%d", c->h->reader,
                               t->image, t->content);
-    return system(command) ? NULL : read_file(c, t->content, length);
+    return system(command) ? NULL : map_file(c, t->content);
 }
 
 static void verify_by_other(Turns *t)
@@ -202,22 +198,25 @@ static void verify_by_other(Turns *t)
     const Model *model = t->run.model;
     Case *c = t->run.c;
     g_autoptr(GString) why = g_string_new("the other reader: ");
+    g_autoptr(GMappedFile) content = read_by_other(t);
     int64_t length;
-    g_autofree uint8_t *buf = read_by_other(t, &length);
 
     if (c->h->keeping) {
         load_image(t);
         keep_state(t->run.how.disk);
         mem_disk_free(mem_disk_find(t->run.how.disk));
     }
-    if (!buf) {
+    if (!content) {
         case_fail(c, "the other reader fails");
     }
+    length = g_mapped_file_get_length(content);
     if (length != model_length(model)) {
         case_fail(c, "the other reader: the image is %" PRId64 " bytes long, "
                   "not %" PRId64, length, model_length(model));
     }
-    if (!model_check_read(model, model_now(model), 0, length, buf, why)) {
+    if (!model_check_read(model, model_now(model), 0, length,
+                          (uint8_t *)g_mapped_file_get_contents(content),
+                          why)) {
         case_fail(c, "%s", why->str);
     }
 }
@@ -227,27 +226,31 @@ static void verify_by_other(Turns *t)
 /* The model begins with what the driver, or the other reader, reads. */
 static void begin(Turns *t)
 {
+    static const ListTrace none;
     Case *c = t->run.c;
     Beginning b = { 0 };
-    g_autofree uint8_t *buf = NULL;
+    g_autoptr(GMappedFile) content = NULL;
 
+    t->image = new_file(c, "image");
+    t->content = new_file(c, "content");
     in_process(t, first_session, "the first session");
+    memcpy(&b, c->result->data, sizeof(b));
+    /* That is what others take it for. */
+    case_send(c, &none, sizeof(none));
     if (t->reader) {
-        buf = read_by_other(t, &b.length);
-        if (!buf && t->path) {
+        content = read_by_other(t);
+        if (!content && t->path) {
             case_skip(c, "the other reader does not read it");
-        } else if (!buf) {
+        } else if (!content) {
             case_fail(c, "the other reader fails with a new image");
         }
-    } else {
-        static const ListTrace none;
-
-        memcpy(&b, c->result->data, sizeof(b));
-        /* That is what others take it for. */
-        case_send(c, &none, sizeof(none));
-        buf = read_file(c, t->content, &b.length);
+        b.length = g_mapped_file_get_length(content);
+    } else if (!b.zero) {
+        content = map_file(c, t->content);
     }
-    t->run.model = model_new(b.length, buf, b.dirty_growth);
+    t->run.model = model_new(
+        b.length, content ? (uint8_t *)g_mapped_file_get_contents(content)
+                          : NULL, b.dirty_growth);
 }
 
 /* A session with the operations from @first to before @end. */
@@ -282,14 +285,12 @@ static void run_session(Turns *t, guint first, guint end, unsigned number)
 
 static void run_turns(Turns *t)
 {
-    Case *c = t->run.c;
     const GArray *ops = t->list->ops;
     unsigned sessions = 1;
     guint first = 0;
 
-    t->image = new_file(c, "image");
-    t->content = new_file(c, "content");
     begin(t);
+    t->run.parts = parts_new(t->list);
     for (guint i = 0; i < ops->len; i++) {
         if (g_array_index(ops, Op, i).kind == OP_REOPEN) {
             run_session(t, first, i, ++sessions);
@@ -298,9 +299,11 @@ static void run_turns(Turns *t)
     }
     run_session(t, first, ops->len, ++sessions);
     if (!t->reader) {
-        /* Which only reads. */
+        /* Which only reads, but all. */
+        g_clear_pointer(&t->run.parts, g_free);
         run_session(t, 0, 0, ++sessions);
     }
+    g_free(t->run.parts);
     model_free(t->run.model);
 }
 
@@ -332,8 +335,6 @@ static void compare_readers(Case *c, const void *opaque)
     Turns t = { .run = run_new(c, &none, "turns"), .path = opaque,
                 .reader = true };
 
-    t.image = new_file(c, "image");
-    t.content = new_file(c, "content");
     begin(&t);
     load_image(&t);
     t.run.how.flags = 0;
@@ -377,28 +378,6 @@ static void check_lists(Harness *h, const ImageFacts *facts, CaseFn *fn,
     lists_check(h, fn, lists, LISTS, "%s", property);
 }
 
-/* How long is the image, if it can be written to?  Sends that. */
-static void learn_length(Case *c, const void *opaque)
-{
-    StackOptions how = { .disk = "image", .flags = STACK_RDWR };
-    Error *err = NULL;
-    BlockBackend *blk;
-    int64_t length;
-
-    case_image(c, how.disk, opaque, 0);
-    blk = stack_open(c->h, &how, &err);
-    if (!blk) {
-        case_skip(c, "it cannot be written to: %s", error_get_pretty(err));
-    }
-    length = blk_getlength(blk);
-    blk_unref(blk);
-    mem_disk_free(mem_disk_find(how.disk));
-    if (length < 512 || length > MAX_LENGTH) {
-        case_skip(c, "the image is %" PRId64 " bytes long", length);
-    }
-    case_send(c, &length, sizeof(length));
-}
-
 static void check_image(Harness *h, const char *path, const char *suffix)
 {
     g_autofree char *property = g_strconcat("another reader sees what is "
@@ -410,7 +389,7 @@ static void check_image(Harness *h, const char *path, const char *suffix)
 
     harness_check(h, compare_readers, path, "another reader reads the same%s",
                   suffix);
-    status = cases_run_one(h, learn_length, path, &facts.length,
+    status = cases_run_one(h, image_learn_length, path, &facts.length,
                            sizeof(facts.length), &message);
     if (status == CASE_PASS) {
         check_lists(h, &facts, test_reader, path, property);
