@@ -543,6 +543,11 @@ part_convert()
     same convert -C -S 4k r x
     same convert -c r x
     same convert -c -O vpc r x
+    same convert -c -O raw -o preallocation=full r x
+    same convert -c -C r x
+    same convert -c -O null-co r x
+    same convert -c -n -f raw -O raw r target
+    same convert -c -n --target-image-opts r driver=raw,file.filename=target
     same convert --salvage r x
     same_file x
     same convert --salvage -C r x

@@ -6,6 +6,7 @@
 # MINBLK_IO are built with tests/driver/foreign-*.c.
 
 load helpers
+load faults
 
 # make_disk FILE: 2930 KiB: five clusters of 64 KiB of data, zeroes, and some
 # data in the last, which is not whole.
@@ -130,6 +131,9 @@ stored_at()
         img convert -c -o preallocation=full -O raw disk c.fx
         expect_failure 1 'Compression not supported for this file format'
     done
+    img convert -c -O fextents -o preallocation=full disk c.fx
+    expect_failure 1 'Compression and preallocation not supported at the same '\
+'time'
     [ ! -e c.fx ]
     truncate -s 4M there
     img convert -c -n -O raw disk there
@@ -159,6 +163,29 @@ stored_at()
     [[ $stderr =~ ^'minblk-img: error while writing at byte '[0-9]+': No space' ]]
     [[ $stderr == *"The file is 'd/c.fx'"* ]]
     [[ $names != *d/c.fx* ]]
+}
+
+@test 'convert -c: each system call of the target fails' {
+    make_disk disk
+    prepare() { rm -f c*.fx; }
+    left_over() { [ ! -e c.fx ]; }
+    verify() { expect_same c.fx; }
+    tried=0
+    for call in 'write ENOSPC' 'ftruncate ENOSPC' 'open EIO'; do
+        each_fault $call "$MINBLK_IMG" convert -c -f raw -O fextents \
+            -o subformat=stream disk c.fx
+    done
+    [ $tried -gt 30 ]
+    # Each of the files says so when it could not be flushed.
+    n=0
+    until [ $n -gt 0 ] && [ ! -e .hit ]; do
+        n=$((n + 1))
+        prepare
+        faulty fdatasync:$n:EIO "$MINBLK_IMG" convert -c -f raw -O fextents \
+            -o subformat=stream disk c.fx
+        keeps_promise 'Input/output error'
+    done
+    [ $n -gt 5 ]
 }
 
 @test 'dd into several files' {
