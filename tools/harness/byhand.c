@@ -185,8 +185,11 @@ static void add_op(Hand *hand, guint i)
     command(hand, "%s", text);
 }
 
-/* The list, with what failed tried again where the case has done that. */
-static void add_ops(Hand *hand, const ListTrace *trace)
+/*
+ * The list, with what failed tried again where the case has done that, and
+ * without the last flush if the power is @cut.
+ */
+static void add_ops(Hand *hand, const ListTrace *trace, bool cut)
 {
     const ListCase *list = hand->list;
     const StackFault *fault = list->fault.iotype ? &list->fault : NULL;
@@ -205,7 +208,9 @@ static void add_ops(Hand *hand, const ListTrace *trace)
         if (i == end && list->depth > 1) {
             command(hand, "aio_flush");
         }
-        add_op(hand, i);
+        if (i < end || !cut) {
+            add_op(hand, i);
+        }
         if (n == count || trace->failed[n] != i) {
             continue;
         }
@@ -254,11 +259,26 @@ char *byhand_copy(const char *path)
     return g_strdup_printf("cp %s " IMAGE "\n", file);
 }
 
-char *byhand_create(const Harness *h, int64_t size, const char *more)
+/* @more and the user's options, but for a size, which only the suites choose. */
+static char *list_options(const Harness *h, const char *more)
 {
     g_autofree char *all = g_strjoin(more && h->create ? "," : "",
                                      more ? more : "",
                                      h->create ? h->create : "", NULL);
+    g_auto(GStrv) words = g_strsplit(all, ",", -1);
+    GString *list = g_string_new("");
+
+    for (char **word = words; *word; word++) {
+        if (!g_str_has_prefix(*word, "size=")) {
+            g_string_append_printf(list, "%s%s", list->len ? "," : "", *word);
+        }
+    }
+    return g_string_free(list, FALSE);
+}
+
+char *byhand_create(const Harness *h, int64_t size, const char *more)
+{
+    g_autofree char *all = list_options(h, more);
     g_autofree char *options = shell_quote(all);
 
     if (h->from) {
@@ -285,6 +305,8 @@ char *byhand_list(const Harness *h, const ListCase *list,
     g_autofree char *image = list->image ? byhand_copy(list->image)
                              : byhand_create(h, list->facts.size, NULL);
     Hand hand = { .h = h, .list = list, .lines = g_string_new(image) };
+    /* What is there then need not be what is there if no write is lost. */
+    bool cut = strstr(message, "power cut");
 
     find_byte(&hand, message);
     make_salt(&hand);
@@ -292,10 +314,16 @@ char *byhand_list(const Harness *h, const ListCase *list,
         g_string_append(hand.lines, "# requests may overtake each other in "
                         "another order than in the case\n");
     }
-    add_ops(&hand, trace);
-    add_look(&hand);
+    add_ops(&hand, trace, cut);
+    if (cut) {
+        command(&hand, "sigraise 9");
+    } else {
+        add_look(&hand);
+    }
     end_session(&hand);
-    add_looks(&hand, message);
+    if (!cut) {
+        add_looks(&hand, message);
+    }
     if (strstr(message, "the other reader")) {
         g_string_append_printf(hand.lines, "%s " IMAGE " content\n", h->reader);
         g_string_append_printf(hand.lines, "od -A d -t x1 -j %" PRId64
@@ -303,9 +331,9 @@ char *byhand_list(const Harness *h, const ListCase *list,
     }
     if (kept) {
         add_kept(&hand, message, kept);
-    } else if (strstr(message, "power cut") || strstr(message, "durable")) {
-        g_string_append(hand.lines, "# what a power cut leaves: --keep FOLDER "
-                        "keeps the image\n");
+    } else if (cut) {
+        g_string_append(hand.lines, "# all writes have arrived now; --keep "
+                        "FOLDER keeps what a power cut leaves\n");
     }
     return g_string_free(hand.lines, FALSE);
 }
