@@ -73,6 +73,9 @@ static int64_t learn_cluster(Case *c, const char *path)
     } else if (!blk) {
         case_fail_err(c, err, NOT_OPENED);
     }
+    if (stack_has_more_files()) {
+        case_skip(c, SEVERAL_FILES);
+    }
     bdrv_get_info(blk_bs(blk), &bdi);
     blk_unref(blk);
     return bdi.cluster_size >= 4096 ? bdi.cluster_size : DEFAULT_CLUSTER;

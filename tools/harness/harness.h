@@ -294,6 +294,12 @@ BlockBackend *case_open(Case *c, const StackOptions *how, const char *what);
 /* Opens the image, or NULL: refused, for which there must be a reason. */
 BlockBackend *case_try_open(Case *c, const StackOptions *how);
 
+/* Does the one image that is open consist of several files? */
+bool stack_has_more_files(void);
+
+/* Why a suite that looks at the disk cannot judge such an image. */
+#define SEVERAL_FILES "the image has several files; the harness holds but one"
+
 /* The usual @what of case_open(). */
 #define NOT_OPENED "the image could not be opened"
 
@@ -309,6 +315,7 @@ typedef struct ImageFacts {
     int64_t cluster;            /* what it allocates in, or 0: unknown */
     bool truncate;              /* can it be made longer and shorter? */
     bool grow;                  /* can it be made longer only? */
+    bool more_files;            /* has it more files than one? */
 } ImageFacts;
 
 /*
@@ -317,6 +324,9 @@ typedef struct ImageFacts {
  * what such an image is too small for.  Whether it can.
  */
 bool harness_learn(Harness *h, ImageFacts *facts);
+
+/* The same for a suite that needs all of an image in one file, or is skipped. */
+bool harness_learn_file(Harness *h, ImageFacts *facts);
 
 /* Longer images are read in part, or not used. */
 #define MAX_LENGTH (256 << 20)

@@ -39,6 +39,7 @@ static void learn(Case *c, const void *opaque)
     if (bdrv_get_info(blk_bs(blk), &bdi) >= 0) {
         facts.cluster = MAX(bdi.cluster_size, 0);
     }
+    facts.more_files = stack_has_more_files();
     facts.grow = blk_truncate(blk, facts.length + 65536, true,
                               PREALLOC_MODE_OFF, NULL) >= 0;
     /* Back to the old length, because that is what the lists begin with. */
@@ -108,4 +109,15 @@ bool harness_learn(Harness *h, ImageFacts *facts)
         note_limits(facts);
     }
     return status == CASE_PASS;
+}
+
+bool harness_learn_file(Harness *h, ImageFacts *facts)
+{
+    if (!harness_learn(h, facts)) {
+        return false;
+    }
+    if (facts->more_files) {
+        harness_report(h, CASE_SKIP, SEVERAL_FILES, "what is in the file");
+    }
+    return !facts->more_files;
 }

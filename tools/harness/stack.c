@@ -197,6 +197,19 @@ BlockDriverState *stack_node(const StackOptions *how, const char *what)
     return bdrv_find_node(name);
 }
 
+bool stack_has_more_files(void)
+{
+    unsigned files = 0;
+
+    for (BlockDriverState *bs = bdrv_next_node(NULL); bs;
+         bs = bdrv_next_node(bs)) {
+        const char *name = bdrv_get_format_name(bs);
+
+        files += strcmp(name, "mem") == 0 || strcmp(name, "file") == 0;
+    }
+    return files > 1;
+}
+
 /* ---- for cases ---------------------------------------------------------- */
 
 void case_create(Case *c, const char *name, int64_t size)

@@ -136,7 +136,7 @@ static void run_crash(Harness *h)
 {
     ImageFacts facts;
 
-    if (!harness_learn(h, &facts)) {
+    if (!harness_learn_file(h, &facts)) {
         return;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(plans); i++) {

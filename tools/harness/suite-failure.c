@@ -247,7 +247,7 @@ static void run_failure(Harness *h)
     ImageFacts facts;
     bool good = true;
 
-    if (!harness_learn(h, &facts)) {
+    if (!harness_learn_file(h, &facts)) {
         return;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(depths); i++) {

@@ -403,7 +403,7 @@ static void check_turns(Harness *h, const char *path, const char *suffix)
     ImageFacts facts;
 
     if (!path) {
-        if (!harness_learn(h, &facts)) {
+        if (!harness_learn_file(h, &facts)) {
             return;
         }
         check_lists(h, &facts, test_turns, NULL,
