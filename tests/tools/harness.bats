@@ -46,7 +46,7 @@ a_raw_image()
 
 @test 'a protocol or a filter is no format' {
     local driver
-    for driver in file mem null-co delay volatile-cache blkdebug blkverify; do
+    for driver in file mem delay volatile-cache blkdebug blkverify; do
         harness --driver $driver
         expect_bad_usage "option '--driver' names no format: '$driver' is a \
 filter or a protocol, which has no images of its own"
