@@ -132,6 +132,13 @@ def hangs_do_not_add_up(harness):
     return None if good else f'times: {late}', lines
 
 
+def says_why_it_hangs(harness):
+    """Who waits uses no CPU time, and is found out all the same."""
+    _, lines = run(harness, 'bug-forgotten', 'graph', 1)
+    good = any(re.search(r'the case hangs: it waits', l) for l in lines)
+    return None if good else 'nothing hangs', lines
+
+
 def keeps_the_kind(harness):
     """A shorter list that fails in another way is not taken."""
     _, lines = run(harness, 'bug-two-faults', 'model', 100)
@@ -162,6 +169,8 @@ def main(harness):
               for rest in SOUND]
     tests.append(('a seed brings a failure about again',
                   lambda: reproduces(harness)))
+    tests.append(('bug-forgotten: hangs, and uses no CPU time',
+                  lambda: says_why_it_hangs(harness)))
     tests.append(('a list is shortened for the same failure',
                   lambda: keeps_the_kind(harness)))
     tests.append(('a driver that creates no images',

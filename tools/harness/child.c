@@ -10,11 +10,15 @@
  *     that the end of the pipe is the end of the child.
  *   - A case passes only when its process exits with 0 after it.
  *   - What it prints goes to a file in memory that is quoted when it fails.
- *   - No child outlives its deadline, nor its parent.
+ *   - A child is ended when it has used up its CPU time, or when it waits for
+ *     an event that does not come.  However long anything takes, on a machine
+ *     that has other things to do, speaks against no driver.
+ *   - No child outlives its parent.
  *   - Hangs do not add up: cases that wait for their turn when one beside them
  *     hangs are not run, and after the first hang no case has much time.
  */
 #include "keep.h"
+#include "process.h"
 
 #include <poll.h>
 #include <sys/mman.h>
@@ -23,9 +27,8 @@
 #include <sys/wait.h>
 
 /*
- * Children at a time, since their time is measured by the clock; and the
- * memory of each, so that a driver which believes a damaged table fails to
- * allocate it.
+ * Children at a time; and the memory of each, so that a driver which believes a
+ * damaged table fails to allocate it.
  */
 #define MAX_CHILDREN 4
 #define MAX_MEMORY   (1024u << 20)
@@ -33,19 +36,34 @@
 /* So much of what a child has printed is quoted. */
 #define MAX_QUOTE    2000
 
-/* The part of a case's time that is left to it after one has hung. */
+/*
+ * Children are looked at once in so many milliseconds at most.  One hangs that
+ * waited so many times in a row, with next to no CPU time (nanoseconds) used
+ * between; fewer times after another one has hung.
+ */
+#define LOOK_MS     1000
+#define HANG_LOOKS  20
+#define HURRY_LOOKS 4
+#define IDLE_NS     1000000
+
+/* The part of a case's CPU time that is left to it after one has hung. */
 #define HURRY 15
 
 /* A case has hung, in this suite or an earlier one. */
 static bool hurry;
+
+/* Microseconds that hanging cases waited; when children were looked at last. */
+static int64_t hung;
+static int64_t looked;
 
 typedef struct Child {
     CaseResult *result;         /* NULL: the place is free */
     pid_t pid;
     int fd;
     int output;
-    int64_t deadline;           /* microseconds, g_get_monotonic_time() */
-    unsigned timeout;
+    unsigned timeout;           /* seconds of CPU time */
+    int64_t cpu;                /* nanoseconds of it that were used */
+    unsigned waited;            /* looks since it did something */
     int end_signal;             /* if it is late */
 } Child;
 
@@ -177,8 +195,6 @@ static void start_child(const Harness *h, Child *child, CaseFn *fn,
     /* Before the next fork: a child that inherits it would keep it open. */
     close(fds[1]);
     child->fd = fds[0];
-    child->deadline = g_get_monotonic_time() +
-                      child->timeout * G_USEC_PER_SEC;
 }
 
 /*
@@ -208,8 +224,11 @@ static char *describe_end(const Child *child, int status, bool late)
 {
     const CaseResult *r = child->result;
 
+    if (late && child->waited) {
+        return g_strdup("hangs: it waits, and uses no CPU time");
+    }
     if (late) {
-        return g_strdup_printf("did not end within %u seconds",
+        return g_strdup_printf("did not end within %u seconds of CPU time",
                                child->timeout);
     }
     if (WIFSIGNALED(status)) {
@@ -250,30 +269,49 @@ static void finish_child(Child *child, bool late)
     child->result = NULL;
 }
 
+/* Has it used up its CPU time, or does it hang? */
+static bool is_late(Child *child)
+{
+    int64_t cpu = 0;
+    bool waits = process_waits(child->pid, &cpu);
+    unsigned most = hurry ? HURRY_LOOKS : HANG_LOOKS;
+
+    waits = waits && cpu - child->cpu < IDLE_NS;
+    child->waited = waits ? child->waited + 1 : 0;
+    child->cpu = cpu;
+    if (child->waited >= most) {
+        hung += child->waited * LOOK_MS * INT64_C(1000);
+        return true;
+    }
+    if (cpu < child->timeout * INT64_C(1000000000)) {
+        return false;
+    }
+    child->waited = 0;
+    return true;
+}
+
 /* Waits until one of @children ends or is late; whether one was late. */
 static bool wait_children(Child *children, unsigned count)
 {
-    bool late = false;
     struct pollfd fds[MAX_CHILDREN];
-    int64_t now = g_get_monotonic_time();
-    int64_t next = INT64_MAX;
+    bool late = false, look;
+    int64_t now;
 
     for (unsigned i = 0; i < count; i++) {
         fds[i] = (struct pollfd) {
             .fd = children[i].result ? children[i].fd : -1,
             .events = POLLIN,
         };
-        if (children[i].result) {
-            next = MIN(next, children[i].deadline);
-        }
     }
-    /* A millisecond more, because the deadline must lie in the past then. */
-    if (poll(fds, count, MAX(0, (next - now) / 1000 + 1)) < 0) {
+    if (poll(fds, count, LOOK_MS) < 0) {
         return false;
     }
     now = g_get_monotonic_time();
+    look = now - looked >= LOOK_MS * 1000;
+    looked = look ? now : looked;
     for (unsigned i = 0; i < count; i++) {
-        bool overdue = now >= children[i].deadline;
+        bool overdue = children[i].result && look && !fds[i].revents &&
+                       is_late(&children[i]);
 
         if (children[i].result && (overdue || fds[i].revents)) {
             finish_child(&children[i], overdue);
@@ -281,6 +319,15 @@ static bool wait_children(Child *children, unsigned count)
         }
     }
     return late;
+}
+
+int64_t cases_cost(void)
+{
+    struct rusage used;
+
+    getrusage(RUSAGE_CHILDREN, &used);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * G_USEC_PER_SEC +
+           used.ru_utime.tv_usec + used.ru_stime.tv_usec + hung;
 }
 
 CaseResult *cases_run(const Harness *h, CaseFn *fn, const void *opaques,

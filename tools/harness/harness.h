@@ -51,7 +51,7 @@ typedef struct Harness {
     char *create;               /* -o, joined by commas, or NULL */
     uint64_t seed;
     uint64_t ops;               /* of a list; 0: as the suite likes */
-    uint64_t timeout;           /* seconds that a case may take */
+    uint64_t timeout;           /* seconds of CPU time that a case may use */
     const char *image_dir;      /* --image, or NULL */
     GPtrArray *images;          /* paths of its files, sorted */
     const char *keep;           /* --keep, or NULL */
@@ -188,12 +188,18 @@ void case_send(Case *c, const void *data, size_t bytes);
 /*
  * Runs @fn once for each of @count opaques, which are @size bytes each and lie
  * next to each other, several at a time, none for longer than @timeout seconds
- * (0: the run's).  When one hangs, those that have not begun are skipped: they
+ * of CPU time (0: the run's).  When one hangs, those that have not begun are skipped: they
  * are of one property.  Returns as many results; cases_free().
  */
 CaseResult *cases_run(const Harness *h, CaseFn *fn, const void *opaques,
                       size_t size, unsigned count, unsigned timeout);
 void cases_free(CaseResult *results, unsigned count);
+
+/*
+ * Microseconds that all cases have cost so far: CPU time, and what those waited
+ * that hang.
+ */
+int64_t cases_cost(void);
 
 /*
  * Runs one case.  If it passes, copies the @bytes that it has sent to @answer.

@@ -5,19 +5,20 @@
  * Invariants:
  *   - A list gets shorter only if what is left of it still fails in a child,
  *     and in the same way: another fault of the driver would hide this one.
- *   - Shortening takes a bounded time, for one list and in one run, because a
- *     driver with a bug is likely to break many properties.
+ *   - Shortening has a bounded cost, for one list and in one run, because a
+ *     driver with a bug is likely to break many properties.  It is no time of
+ *     the clock: a machine with other things to do makes the same lists.
  */
 #include "shrink.h"
 
 #include "byhand.h"
 #include "keep.h"
 
-/* Microseconds. */
-#define TIME_OF_A_LIST (8 * G_USEC_PER_SEC)
-#define TIME_OF_A_RUN  (32 * G_USEC_PER_SEC)
+/* Microseconds, of cases_cost(). */
+#define COST_OF_A_LIST (8 * G_USEC_PER_SEC)
+#define COST_OF_A_RUN  (32 * G_USEC_PER_SEC)
 
-/* Seconds that a shortened list may take; longer is a failure, too. */
+/* Seconds of CPU time that a shortened list may use; more is another failure. */
 #define CASE_SECONDS 4
 
 /* Shortened lists that are tried at a time. */
@@ -30,7 +31,7 @@ typedef struct Shrinker {
     unsigned kind;              /* of its failure */
     char *message;
     ListTrace trace;
-    int64_t deadline;
+    int64_t limit;              /* of cases_cost() */
 } Shrinker;
 
 /* The list as it is now, with operations of its own. */
@@ -129,7 +130,7 @@ static void shrink(Shrinker *s)
         guint from = 0;
 
         while (from < s->list.ops->len) {
-            if (g_get_monotonic_time() > s->deadline) {
+            if (cases_cost() > s->limit) {
                 return;
             }
             shorter |= try_parts(s, part, &from);
@@ -151,14 +152,14 @@ static char *shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
                             const CaseResult *result)
 {
     static int64_t spent;
-    int64_t start = g_get_monotonic_time();
+    int64_t start = cases_cost();
     Shrinker s = {
         .h = h,
         .fn = fn,
         .list = *list,
         .kind = result->kind,
         .message = g_strdup(result->message),
-        .deadline = start + MIN(TIME_OF_A_LIST, TIME_OF_A_RUN - spent),
+        .limit = start + MIN(COST_OF_A_LIST, COST_OF_A_RUN - spent),
     };
     char *kept;
 
@@ -176,7 +177,7 @@ static char *shrink_failure(Harness *h, CaseFn *fn, const ListCase *list,
         .commands = byhand_list(h, &s.list, &s.trace, s.message, kept),
     });
     g_array_unref(s.list.ops);
-    spent += g_get_monotonic_time() - start;
+    spent += cases_cost() - start;
     return s.message;
 }
 
