@@ -18,7 +18,7 @@
 #define COST_OF_A_LIST (8 * G_USEC_PER_SEC)
 #define COST_OF_A_RUN  (32 * G_USEC_PER_SEC)
 
-/* Seconds of CPU time that a shortened list may use; more is another failure. */
+/* Seconds of CPU time that a shortened list may use, or it fails otherwise. */
 #define CASE_SECONDS 4
 
 /* Shortened lists that are tried at a time. */
