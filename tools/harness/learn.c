@@ -14,6 +14,7 @@
 #define MIN_SIZE ((9 << 20) + ODD_BYTES)
 #define ODD_BYTES 1536
 #define CLUSTERS 32
+#define GROWTH   (64 << 20)
 
 static void learn(Case *c, const void *opaque)
 {
@@ -45,7 +46,10 @@ static void learn(Case *c, const void *opaque)
     /* Back to the old length, because that is what the lists begin with. */
     facts.truncate = facts.grow && blk_truncate(blk, facts.length, true,
                                                 PREALLOC_MODE_OFF, NULL) >= 0;
-    facts.grow = facts.grow && !facts.truncate;
+    /* As far as lists do; some drivers grow within the last cluster only. */
+    facts.grow = facts.grow && !facts.truncate &&
+                 blk_truncate(blk, facts.length + GROWTH, true,
+                              PREALLOC_MODE_OFF, NULL) >= 0;
     blk_unref(blk);
     mem_disk_free(mem_disk_find(how.disk));
     case_send(c, &facts, sizeof(facts));
