@@ -172,11 +172,12 @@ GArray *ops_new(const OpsPlan *plan)
 
     begin_phase(&m);
     for (unsigned i = 0; i < plan->count; i++) {
-        Op op = make_op(&m);
+        Op op = { .kind = OP_REOPEN, .pieces = 1 };
 
         if (i >= (uint64_t)plan->count * m.phase / m.phases) {
             begin_phase(&m);
-            op = (Op) { .kind = OP_REOPEN, .pieces = 1 };
+        } else {
+            op = make_op(&m);
         }
         g_array_append_val(ops, op);
     }
