@@ -116,6 +116,11 @@ void case_fail_err(Case *c, Error *err, const char *what)
                                      : "no reason was given");
 }
 
+void case_note(Case *c, const char *text)
+{
+    add_message(c->result, "%s", text);
+}
+
 void case_skip(Case *c, const char *fmt, ...)
 {
     va_list ap;

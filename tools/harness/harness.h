@@ -156,7 +156,10 @@ typedef struct CaseResult {
     CaseStatus status;
     /* Of a failure: equal for two that say the same of other places. */
     unsigned kind;
-    /* Why it failed or was skipped; else empty.  Unused pages cost nothing. */
+    /*
+     * Why it failed or was skipped, or what case_note() was told; else empty.
+     * Unused pages cost nothing.
+     */
     char message[65536];
     uint8_t data[1024];         /* what case_send() sent last; else zeroes */
 } CaseResult;
@@ -175,6 +178,9 @@ struct Case {
  */
 void case_fail(Case *c, const char *fmt, ...) GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
 void case_skip(Case *c, const char *fmt, ...) GCC_FMT_ATTR(2, 3) QEMU_NORETURN;
+
+/* In a case that is going to pass: a comment for its property. */
+void case_note(Case *c, const char *text);
 
 /* In a case: fails with "@what: " and the text of @err, if there is one. */
 void case_fail_err(Case *c, Error *err, const char *what) QEMU_NORETURN;

@@ -2,82 +2,194 @@
 /*
  * Is an image what a power cut may have left?
  *
- * Invariants: what is repaired is looked at again; a repair must not change
- * what the image may read as.
+ * Invariants:
+ *   - It is opened to be written to, because only then a log is replayed and a
+ *     mark is taken back that says that the image was in use.
+ *   - Data is compared first, and again after a repair: what is lost is told
+ *     whatever the check says.
  */
 #include "run.h"
 
-#include "keep.h"
+#include "qemu/cutils.h"
 
-/* Checks the image with @fix; returns what that found and mended. */
-static BdrvCheckResult check_cut(Case *c, BlockBackend *blk, BdrvCheckMode fix)
+/* The first place of @parts that @blk reads otherwise is appended to @why. */
+static bool read_as_cut(BlockBackend *blk, const ModelCut *model,
+                        const Parts *parts, GString *why)
 {
-    BdrvCheckResult result = { 0 };
-    int ret = bdrv_check(blk_bs(blk), &result, fix);
-
-    if (ret < 0 || result.check_errors) {
-        case_fail(c, "the %s did not come to its end: %s",
-                  fix ? "repair" : "check",
-                  ret < 0 ? strerror(-ret) : "it met errors");
-    }
-    return result;
-}
-
-/*
- * The image opens with @flags, and its length and @parts are what @model
- * allows.  With @check returns how many corruptions it has, otherwise 0.
- */
-static int verify_cut(Case *c, const char *name, int flags,
-                      const ModelCut *model, const Parts *parts, bool check)
-{
-    StackOptions how = { .disk = name, .flags = flags };
-    BlockBackend *blk = case_open(c, &how, NOT_OPENED);
     int64_t length = blk_getlength(blk);
-    g_autoptr(GString) why = g_string_new("");
     g_autofree uint8_t *buf = g_malloc(MAX_PART);
-    int corruptions, ret;
 
     if (!model_cut_check_length(model, length, why)) {
-        case_fail(c, "%s", why->str);
+        return false;
     }
     for (int64_t at = 0, n; (n = parts_next(parts, length, &at)); at += n) {
-        ret = run_read(blk, at, buf, n);
+        int ret = run_read(blk, at, buf, n);
+
         if (ret < 0) {
-            case_fail(c, "the image could not be read: %s", strerror(-ret));
+            g_string_append_printf(why, "the image could not be read: %s",
+                                   strerror(-ret));
+            return false;
         }
         if (!model_cut_check(model, at, n, buf, why)) {
-            case_fail(c, "%s", why->str);
+            return false;
         }
     }
-    corruptions = check ? check_cut(c, blk, 0).corruptions : 0;
-    blk_unref(blk);
-    return corruptions;
+    return true;
 }
 
-void run_verify_cut(Case *c, const char *name, const ModelCut *model,
-                    const Parts *parts, bool write, const char *where)
+/* ---- check and repair --------------------------------------------------- */
+
+/* What is wrong with the check's end, or NULL; g_free(). */
+static char *check(BlockBackend *blk, BdrvCheckMode fix, BdrvCheckResult *result)
 {
-    StackOptions how = { .disk = name, .flags = STACK_RDWR | BDRV_O_CHECK };
-    int corruptions, fixed;
+    int ret = bdrv_check(blk_bs(blk), result, fix);
+
+    if (fix && ret == -ENOTSUP) {
+        return g_strdup("the driver cannot repair");
+    }
+    if (ret < 0 || result->check_errors) {
+        return g_strdup_printf("the %s did not come to its end: %s",
+                               fix ? "repair" : "check",
+                               ret < 0 ? strerror(-ret) : "it met errors");
+    }
+    return NULL;
+}
+
+/* Repairs all that can be; what is wrong then, or NULL; g_free(). */
+static char *repair(Case *c, const StackOptions *how, BdrvCheckResult *result)
+{
+    StackOptions checking = *how;
+    BlockBackend *blk;
+    char *problem;
+
+    checking.flags |= BDRV_O_CHECK;
+    blk = case_open(c, &checking, NOT_OPENED " to be repaired");
+    problem = check(blk, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS, result);
+    blk_unref(blk);
+    return problem;
+}
+
+/* Checks *@blk, opened as @how says, and repairs it if need be; see above. */
+static char *check_and_repair(Case *c, const StackOptions *how,
+                              BlockBackend **blk)
+{
+    BdrvCheckResult found = { 0 }, mended = { 0 }, left = { 0 };
+    g_autofree char *problem = check(*blk, 0, &found);
+    int n = found.corruptions;
+
+    if (problem || !n) {
+        return g_steal_pointer(&problem);
+    }
+    blk_unref(*blk);
+    problem = repair(c, how, &mended);
+    *blk = case_open(c, how, NOT_OPENED " after the repair");
+    if (problem) {
+        return g_strdup_printf("the check found %d corruption%s, and %s", n,
+                               n == 1 ? "" : "s", problem);
+    }
+    problem = check(*blk, 0, &left);
+    if (!problem && left.corruptions) {
+        problem = g_strdup_printf("the check found %d corruption%s, and the "
+                                  "driver cannot repair %d of them", n,
+                                  n == 1 ? "" : "s", left.corruptions);
+    }
+    return g_steal_pointer(&problem);
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+/* With a repair, where the driver wants one first: *@repaired then. */
+static BlockBackend *open_cut(Case *c, const StackOptions *how, bool *repaired)
+{
+    BdrvCheckResult result = { 0 };
+    g_autofree char *problem = NULL;
+    Error *err = NULL;
+    BlockBackend *blk = stack_open(c->h, how, &err);
+
+    if (blk) {
+        return blk;
+    }
+    if (!c->h->can_check || !err) {
+        case_fail_err(c, err, NOT_OPENED);
+    }
+    problem = repair(c, how, &result);
+    if (problem) {
+        case_fail(c, NOT_OPENED ": %s, and %s", error_get_pretty(err), problem);
+    }
+    error_free(err);
+    *repaired = true;
+    return case_open(c, how, NOT_OPENED " after a repair");
+}
+
+char *run_verify_cut(Case *c, const char *name, const ModelCut *model,
+                     const Parts *parts, const char *where, bool *repaired)
+{
+    StackOptions how = { .disk = name, .flags = STACK_RDWR };
+    g_autoptr(GString) why = g_string_new("");
+    char *finding = NULL;
+    BlockBackend *blk;
+    bool good;
 
     c->where = where;
-    keep_state(name);
-    /* To read first, because opening to write may mend something. */
-    corruptions = verify_cut(c, name, 0, model, parts, c->h->can_check);
-    if (corruptions) {
-        BlockBackend *blk = case_open(c, &how, NOT_OPENED);
-
-        fixed = check_cut(c, blk, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS)
-                .corruptions_fixed;
-        blk_unref(blk);
-        if (verify_cut(c, name, 0, model, parts, true)) {
-            case_fail(c, "of %d corruptions %d were repaired", corruptions,
-                      fixed);
-        }
+    blk = open_cut(c, &how, repaired);
+    good = read_as_cut(blk, model, parts, why);
+    if (c->h->can_check) {
+        finding = check_and_repair(c, &how, &blk);
+        good = good && read_as_cut(blk, model, parts, why);
     }
-    if (write) {
-        verify_cut(c, name, STACK_RDWR, model, parts, false);
+    blk_unref(blk);
+    if (!good) {
+        case_fail(c, "%s%s%s", why->str, finding ? "\n" : "",
+                  finding ? finding : "");
     }
     c->where = NULL;
-    keep_state(NULL);
+    return finding;
+}
+
+/* ---- read-only ---------------------------------------------------------- */
+
+/* The layer says no more than that where the driver gives no reason. */
+static bool has_reason(Error *err)
+{
+    const char *text = err ? error_get_pretty(err) : "Could not open '";
+
+    return !strstart(text, "Could not open '", NULL) &&
+           !strstart(text, "Could not open image", NULL);
+}
+
+BlockBackend *run_open_read_only(Case *c, const char *name, char **refusal)
+{
+    StackOptions how = { .disk = name };
+    g_autoptr(Error) err = NULL;
+    BlockBackend *blk = stack_open(c->h, &how, &err);
+
+    if (blk) {
+        return blk;
+    }
+    if (!has_reason(err)) {
+        case_fail(c, "it cannot be opened read-only, and the driver gives no "
+                  "reason");
+    }
+    how.flags = STACK_RDWR;
+    blk_unref(case_open(c, &how, "it could be opened neither read-only nor to "
+                        "be written to"));
+    g_free(*refusal);
+    *refusal = g_strdup(error_get_pretty(err));
+    return NULL;
+}
+
+void run_verify_cut_read_only(Case *c, const char *name, const ModelCut *model,
+                              const Parts *parts, const char *where,
+                              char **refusal)
+{
+    g_autoptr(GString) why = g_string_new("");
+    BlockBackend *blk;
+
+    c->where = where;
+    blk = run_open_read_only(c, name, refusal);
+    if (blk && !read_as_cut(blk, model, parts, why)) {
+        case_fail(c, "%s", why->str);
+    }
+    blk_unref(blk);
+    c->where = NULL;
 }

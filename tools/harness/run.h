@@ -91,13 +91,25 @@ void run_verify_check(Run *run);
 
 /*
  * The image on the disk @name is one that a power cut may leave, seen from the
- * moment of @model: it opens to be read, its length and @parts are what the
- * model allows, its check finds no corruption or repairs all, and then, with
- * @write, it opens to be written to.  The message of a failure begins with
- * @where.
+ * moment of @model: it opens to be written to (*@repaired: after a repair), its
+ * length and @parts are what the model allows, also after a repair.  Returns
+ * what is wrong with it for the check of the driver, which is no loss of data,
+ * or NULL; g_free().  The message of a failure begins with @where.
  */
-void run_verify_cut(Case *c, const char *name, const ModelCut *model,
-                    const Parts *parts, bool write, const char *where);
+char *run_verify_cut(Case *c, const char *name, const ModelCut *model,
+                     const Parts *parts, const char *where, bool *repaired);
+
+/*
+ * The same of what is read when it is opened read-only.  The driver may refuse
+ * that with a reason, which replaces *@refusal (g_free()), if the image opens
+ * to be written to then.
+ */
+void run_verify_cut_read_only(Case *c, const char *name, const ModelCut *model,
+                              const Parts *parts, const char *where,
+                              char **refusal);
+
+/* Opens the image read-only, or NULL, with *@refusal as above. */
+BlockBackend *run_open_read_only(Case *c, const char *name, char **refusal);
 
 /* Reads @bytes at @offset of @blk, in pieces of a MiB; 0 or -errno. */
 int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes);

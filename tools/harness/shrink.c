@@ -218,6 +218,12 @@ void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
     harness_vreport(h, results[which].status,
                     message ? message : results[which].message, fmt, ap);
     va_end(ap);
+    for (unsigned i = 0; results[which].status == CASE_PASS && i < count; i++) {
+        if (*results[i].message) {
+            harness_note("%s", results[i].message);
+            break;
+        }
+    }
     cases_free(results, count);
     for (unsigned i = 0; i < count; i++) {
         list_case_clear(&cases[i]);

@@ -24,6 +24,7 @@ typedef struct CrashPlan {
     unsigned depth;
     unsigned states;            /* that a case tries at most */
     bool stale;                 /* old bytes past the end of the disk */
+    bool read_only;             /* what is seen without the right to write */
 } CrashPlan;
 
 static const CrashPlan plans[] = {
@@ -31,12 +32,19 @@ static const CrashPlan plans[] = {
     { "long lists, one at a time", 60, 7, 1, 120, false },
     { "long lists, 8 at a time", 80, 7, 8, 120, false },
     { "a disk with old bytes past its end", 12, 14, 4, 80, true },
+    { "opened read-only", 40, 7, 4, 60, false, true },
 };
 
 /* The objects of a case. */
 typedef struct Crash {
     Run run;
+    const CrashPlan *plan;
     Cuts cuts;
+    /* Of the first state that the check of the driver finds fault with. */
+    guint first;
+    char *finding;
+    bool repaired;              /* some state was, before it could be opened */
+    char *refusal;              /* to open read-only, with that reason */
 } Crash;
 
 /* The volatile cache calls it before a flush. */
@@ -49,10 +57,32 @@ static void note_moment(BlockDriverState *bs, void *opaque)
 
 /* ---- trying ------------------------------------------------------------- */
 
+/* What a check finds is kept, because other states may have lost data. */
+static void try_state(Crash *crash, guint i, const ModelCut *model)
+{
+    Case *c = crash->run.c;
+    const Parts *parts = i % WHOLE ? crash->run.parts : NULL;
+    g_autofree char *where = NULL;
+    g_autofree char *finding = NULL;
+    MemDisk *disk = cuts_apply(&crash->cuts, i, &where);
+
+    if (crash->plan->read_only) {
+        run_verify_cut_read_only(c, "after", model, parts, where,
+                                 &crash->refusal);
+    } else {
+        finding = run_verify_cut(c, "after", model, parts, where,
+                                 &crash->repaired);
+    }
+    mem_disk_free(disk);
+    if (finding && !crash->finding) {
+        crash->finding = g_steal_pointer(&finding);
+        crash->first = i;
+    }
+}
+
 /* The states are sorted, so that each moment's model is made once. */
 static void try_states(Crash *crash)
 {
-    Case *c = crash->run.c;
     const Moment *moment = NULL;
     ModelCut *model = NULL;
 
@@ -60,20 +90,37 @@ static void try_states(Crash *crash)
         const CutState *state = &g_array_index(crash->cuts.states, CutState, i);
         const Moment *now = &g_array_index(crash->cuts.moments, Moment,
                                            state->moment);
-        g_autofree char *where = NULL;
-        MemDisk *disk = cuts_apply(&crash->cuts, i, &where);
 
         if (now != moment) {
             g_clear_pointer(&model, model_cut_free);
             moment = now;
             model = model_cut_new(crash->run.model, moment->time);
         }
-        /* Half of them are opened to be written to, for the sake of time. */
-        run_verify_cut(c, "after", model,
-                       i % WHOLE ? crash->run.parts : NULL, i % 2, where);
-        mem_disk_free(disk);
+        try_state(crash, i, model);
     }
     g_clear_pointer(&model, model_cut_free);
+}
+
+/* No data is lost; what else is to be said of the states? */
+static void conclude(Crash *crash)
+{
+    Case *c = crash->run.c;
+
+    if (crash->finding) {
+        g_autofree char *where = NULL;
+
+        /* The disk is there again to be kept. */
+        cuts_apply(&crash->cuts, crash->first, &where);
+        c->where = where;
+        case_fail(c, "%s", crash->finding);
+    }
+    if (crash->refusal) {
+        case_skip(c, "the driver refuses: %s", crash->refusal);
+    }
+    if (crash->repaired) {
+        case_note(c, "after some power cuts the driver opens an image for "
+                  "writing only when it was repaired (check -r)");
+    }
 }
 
 static void test_crash(Case *c, const void *opaque)
@@ -82,6 +129,7 @@ static void test_crash(Case *c, const void *opaque)
     const CrashPlan *plan = list->extra;
     Crash crash = {
         .run = run_new(c, list, "crash"),
+        .plan = plan,
         .cuts = cuts_new(c, "crash", list->seed),
     };
     Run *run = &crash.run;
@@ -106,7 +154,9 @@ static void test_crash(Case *c, const void *opaque)
     cuts_choose(&crash.cuts, c->h->ops ? CLAMP(c->h->ops, 8, 2000)
                                        : plan->states);
     try_states(&crash);
+    conclude(&crash);
     cuts_clear(&crash.cuts);
+    g_free(crash.refusal);
     run_finish(run);
 }
 

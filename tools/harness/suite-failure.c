@@ -122,6 +122,19 @@ static void open_failing(Run *run, const StackFault *fault)
     run_open(run);
 }
 
+static void verify_disk(Run *run, const char *name, const ModelCut *cut,
+                        const char *where)
+{
+    bool repaired = false;
+    g_autofree char *finding = run_verify_cut(run->c, name, cut, run->parts,
+                                              where, &repaired);
+
+    if (finding) {
+        run->c->where = where;
+        case_fail(run->c, "%s", finding);
+    }
+}
+
 /*
  * Checks that the data that a power cut would leave now is there.  Of a disk
  * that was broken until now (@broken) only that is sure, whatever closing the
@@ -132,13 +145,11 @@ static void verify_durable(Run *run, bool broken)
     ModelCut *cut = model_cut_new(run->model, model_now(run->model));
     MemDisk *copy = mem_disk_copy(mem_disk_find(run->how.disk), "durable");
 
-    run_verify_cut(run->c, "durable", cut, run->parts, false,
-                   "what is durable after the failure");
+    verify_disk(run, "durable", cut, "what is durable after the failure");
     mem_disk_free(copy);
     if (broken) {
         run_close(run);
-        run_verify_cut(run->c, run->how.disk, cut, run->parts, false,
-                       "the image after the failure");
+        verify_disk(run, run->how.disk, cut, "the image after the failure");
     }
     model_cut_free(cut);
 }

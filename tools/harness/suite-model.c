@@ -27,8 +27,7 @@ static void run_and_verify(Case *c, const ListCase *list, bool status)
     run_verify_check(&run);
     run_close(&run);
 
-    /* Only what the file holds is left now, and nothing can mend it. */
-    run.how.flags = 0;
+    /* Only what the file holds is left now. */
     run_open(&run);
     run_verify(&run);
     if (status) {
@@ -46,6 +45,28 @@ static void test_requests(Case *c, const void *opaque)
 static void test_requests_status(Case *c, const void *opaque)
 {
     run_and_verify(c, opaque, true);
+}
+
+/* What was closed reads the same without the right to write. */
+static void test_read_only(Case *c, const void *opaque)
+{
+    const ListCase *list = opaque;
+    Run run = run_new(c, list, "model");
+    char *refusal = NULL;
+
+    case_create(c, run.how.disk, list->facts.size);
+    run_open(&run);
+    run_adopt(&run);
+    run_ops(&run);
+    run_close(&run);
+    run.blk = run_open_read_only(c, run.how.disk, &refusal);
+    if (!run.blk) {
+        case_skip(c, "the driver refuses: %s", refusal);
+    }
+    run_verify(&run);
+    run_verify_status(&run);
+    run_close(&run);
+    run_finish(&run);
 }
 
 /*
@@ -121,6 +142,7 @@ static void run_model(Harness *h)
     }
     check_lists(h, &facts, test_requests_status, 3,
                 "the block status is true");
+    check_lists(h, &facts, test_read_only, 2, "an image opens read-only");
     harness_check(h, test_odd_length, &facts.size,
                   "a new length that is not a multiple of 512");
 }
