@@ -39,6 +39,10 @@ BUGS = [
     ('hostile-bounds', 'hostile', 1, r'words of the head'),
     ('grow-retry', 'failure', 40, r'a write fails once'),
     ('create-order', 'create-crash', 200, r'over an old image'),
+    ('log-unread', 'crash', 12, r'opened read-only'),
+    ('log-silent', 'crash', 12, r'opened read-only'),
+    ('unrepaired', 'crash', 12, r'long lists, one at a time'),
+    ('lossy', 'crash', 12, r'old bytes past its end'),
     ('any-entry', 'damage', 1, r'the table names wrong places'),
     ('kept-table', 'turns', 12, r'sessions of processes in turn'),
 ]
@@ -49,6 +53,11 @@ SOUND = [('none', 'model', 12), ('none', 'failure', 5), ('none', 'crash', 4),
          ('none', 'create-crash', 200), ('none', 'hostile', 20),
          ('none', 'damage', 1), ('none', 'turns', 24), ('grows', 'model', 40),
          ('grows', 'failure', 12), ('grows', 'crash', 20)]
+SOUND += [(driver, suite, ops) for driver in ('log', 'in-use')
+          for suite, ops in (('model', 30), ('failure', 12), ('crash', 20),
+                             ('graph', 1), ('create', 1),
+                             ('create-crash', 50), ('hostile', 20),
+                             ('damage', 1), ('turns', 12))]
 
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
 
@@ -137,6 +146,30 @@ def many_clusters(harness):
     return (None if found == {'4', '16', '64'} else f'only at {found}', lines)
 
 
+def says_what_is_lost(harness):
+    """What the check finds hides no loss of data, and is told beside it."""
+    for driver, first in (('bug-unrepaired', r'power cut.* the check found'),
+                          ('bug-lossy', r'power cut.* byte \d+ is')):
+        _, lines = run(harness, driver, 'crash', 12)
+        told = [c for name, c in failures(lines) if 'old bytes' in name]
+        text = '\n'.join(told[0] if told else [])
+        if not (re.search('# after a ' + first, text) and
+                'and the driver cannot repair' in text):
+            return f'{driver}: something else is told', lines
+    return None, []
+
+
+def takes_a_refusal(harness):
+    """A reason not to open read-only, or without a repair, is no failure."""
+    for driver, told in (
+            ('bug-log', r'^ok .*read-only # SKIP the driver refuses: The log'),
+            ('bug-in-use', r'^# after some power cuts .* repaired')):
+        _, lines = run(harness, driver, 'crash', 12)
+        if not any(re.search(told, line) for line in lines):
+            return f'{driver}: it is not told', lines
+    return None, []
+
+
 def says_why_it_hangs(harness):
     """Who waits uses no CPU time, and is found out all the same."""
     _, lines = run(harness, 'bug-forgotten', 'graph', 1)
@@ -176,6 +209,10 @@ def main(harness):
                   lambda: reproduces(harness)))
     tests.append(('bug-stale-header: found at depths 4 to 64',
                   lambda: many_clusters(harness)))
+    tests.append(('what the check finds hides no loss of data',
+                  lambda: says_what_is_lost(harness)))
+    tests.append(('reasons to refuse an image are told',
+                  lambda: takes_a_refusal(harness)))
     tests.append(('bug-forgotten: hangs, and uses no CPU time',
                   lambda: says_why_it_hangs(harness)))
     tests.append(('a list is shortened for the same failure',

@@ -105,6 +105,7 @@ void case_fail(Case *c, const char *fmt, ...)
     add_message(c->result, "%s%s%s", c->where ? c->where : "",
                 c->where ? ": " : "", text);
     c->result->kind = kind_of(fmt, text);
+    c->result->minor = c->minor;
     keep_write();
     /* No handler of exit() is fit to run in the midst of a coroutine. */
     _exit(0);

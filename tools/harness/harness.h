@@ -156,6 +156,7 @@ typedef struct CaseResult {
     CaseStatus status;
     /* Of a failure: equal for two that say the same of other places. */
     unsigned kind;
+    bool minor;                 /* it is one, but no data is lost */
     /*
      * Why it failed or was skipped, or what case_note() was told; else empty.
      * Unused pages cost nothing.
@@ -169,6 +170,7 @@ struct Case {
     const Harness *h;
     CaseResult *result;         /* only child.c writes to it */
     const char *where;          /* begins what is said of a failure, or NULL */
+    bool minor;                 /* if it fails now, no data is lost */
 };
 
 /*

@@ -63,7 +63,10 @@ static char *repair(Case *c, const StackOptions *how, BdrvCheckResult *result)
     char *problem;
 
     checking.flags |= BDRV_O_CHECK;
-    blk = case_open(c, &checking, NOT_OPENED " to be repaired");
+    blk = stack_open(c->h, &checking, NULL);
+    if (!blk) {
+        return g_strdup("it cannot be opened to be repaired, either");
+    }
     problem = check(blk, BDRV_FIX_LEAKS | BDRV_FIX_ERRORS, result);
     blk_unref(blk);
     return problem;

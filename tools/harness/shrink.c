@@ -198,18 +198,23 @@ void list_case_clear(ListCase *list)
     g_free(list->what);
 }
 
+/* How much a result says of a property. */
+static int weight(const CaseResult *r)
+{
+    return r->status == CASE_FAIL ? 4 - r->minor
+           : r->status == CASE_SKIP ? 2 : *r->message != '\0';
+}
+
 void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
                  const char *fmt, ...)
 {
     CaseResult *results = cases_run(h, fn, cases, sizeof(*cases), count, 0);
     g_autofree char *message = NULL;
-    unsigned which = 0;         /* the first that fails, or any skipped one */
+    unsigned which = 0;         /* the first of those that say most */
     va_list ap;
 
-    for (unsigned i = 0; i < count && results[which].status != CASE_FAIL; i++) {
-        if (results[i].status != CASE_PASS) {
-            which = i;
-        }
+    for (unsigned i = 1; i < count; i++) {
+        which = weight(&results[i]) > weight(&results[which]) ? i : which;
     }
     if (results[which].status == CASE_FAIL) {
         message = shrink_failure(h, fn, &cases[which], &results[which]);
@@ -218,11 +223,8 @@ void lists_check(Harness *h, CaseFn *fn, ListCase *cases, unsigned count,
     harness_vreport(h, results[which].status,
                     message ? message : results[which].message, fmt, ap);
     va_end(ap);
-    for (unsigned i = 0; results[which].status == CASE_PASS && i < count; i++) {
-        if (*results[i].message) {
-            harness_note("%s", results[i].message);
-            break;
-        }
+    if (results[which].status == CASE_PASS && *results[which].message) {
+        harness_note("%s", results[which].message);
     }
     cases_free(results, count);
     for (unsigned i = 0; i < count; i++) {

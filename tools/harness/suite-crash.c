@@ -112,6 +112,7 @@ static void conclude(Crash *crash)
         /* The disk is there again to be kept. */
         cuts_apply(&crash->cuts, crash->first, &where);
         c->where = where;
+        c->minor = true;
         case_fail(c, "%s", crash->finding);
     }
     if (crash->refusal) {

@@ -131,6 +131,7 @@ static void verify_disk(Run *run, const char *name, const ModelCut *cut,
 
     if (finding) {
         run->c->where = where;
+        run->c->minor = true;
         case_fail(run->c, "%s", finding);
     }
 }
