@@ -259,7 +259,7 @@ char *byhand_copy(const char *path)
     return g_strdup_printf("cp %s " IMAGE "\n", file);
 }
 
-/* @more and the user's options, but for a size, which only the suites choose. */
+/* @more and the user's options, but for a size, which the suites choose. */
 static char *list_options(const Harness *h, const char *more)
 {
     g_autofree char *all = g_strjoin(more && h->create ? "," : "",

@@ -196,8 +196,8 @@ void case_send(Case *c, const void *data, size_t bytes);
 /*
  * Runs @fn once for each of @count opaques, which are @size bytes each and lie
  * next to each other, several at a time, none for longer than @timeout seconds
- * of CPU time (0: the run's).  When one hangs, those that have not begun are skipped: they
- * are of one property.  Returns as many results; cases_free().
+ * of CPU time (0: the run's).  When one hangs, those that have not begun are
+ * skipped: they are of one property.  Returns as many results; cases_free().
  */
 CaseResult *cases_run(const Harness *h, CaseFn *fn, const void *opaques,
                       size_t size, unsigned count, unsigned timeout);
@@ -339,7 +339,7 @@ typedef struct ImageFacts {
  */
 bool harness_learn(Harness *h, ImageFacts *facts);
 
-/* The same for a suite that needs all of an image in one file, or is skipped. */
+/* The same for a suite that needs an image in one file, or is skipped. */
 bool harness_learn_file(Harness *h, ImageFacts *facts);
 
 /* Longer images are read in part, or not used. */

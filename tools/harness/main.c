@@ -125,7 +125,8 @@ static const CmdOption main_options[] = {
       cmd_set_string, MEMBER(h.reader) },
     { 0, "keep", "FOLDER", "the image of each failure is kept there, as "
       "SUITE-NUMBER.img", cmd_set_string, MEMBER(h.keep) },
-    { 0, "timeout", "SEC", "seconds of CPU time that a case may use (default 30);\none that waits for 20 seconds and uses none hangs",
+    { 0, "timeout", "SEC", "seconds of CPU time that a case may use (default "
+      "30);\none that waits for 20 seconds and uses none hangs",
       main_set_number, MEMBER(h.timeout), NULL, 1, 86400 },
     { 'h', "help", NULL, "print this and exit", print_help },
     { 'V', "version", NULL, "print the version and exit", print_version },

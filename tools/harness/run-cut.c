@@ -40,7 +40,8 @@ static bool read_as_cut(BlockBackend *blk, const ModelCut *model,
 /* ---- check and repair --------------------------------------------------- */
 
 /* What is wrong with the check's end, or NULL; g_free(). */
-static char *check(BlockBackend *blk, BdrvCheckMode fix, BdrvCheckResult *result)
+static char *check(BlockBackend *blk, BdrvCheckMode fix,
+                   BdrvCheckResult *result)
 {
     int ret = bdrv_check(blk_bs(blk), result, fix);
 
