@@ -259,16 +259,21 @@ static void test_compressed_end(void)
     fake_close(d);
 }
 
-/* A filter has no callback, but hands the flag on. */
+/* A filter has no callback, but hands the flag on, and the request whole. */
 static void test_compressed_flag(void)
 {
     FakeDisk *d = fake_format_new(64 * KIB);
 
-    d->write_flags = BDRV_REQ_WRITE_COMPRESSED;
+    d->write_flags = BDRV_REQ_WRITE_COMPRESSED | BDRV_REQ_FUA;
     fake_open(d, BDRV_O_RDWR);
-    g_assert_cmpint(run_write(d, 0, 512, BDRV_REQ_WRITE_COMPRESSED), ==, 0);
+    d->bs->bl.max_transfer = 4 * KIB;
+    g_assert_cmpint(run_write(d, 0, 64 * KIB, BDRV_REQ_WRITE_COMPRESSED |
+                              BDRV_REQ_FUA), ==, 0);
+    g_assert_cmpint(fake_count(d, FAKE_WRITE), ==, 1);
+    g_assert_cmpint(fake_call(d, FAKE_WRITE, 0)->bytes, ==, 64 * KIB);
     g_assert_cmpint(fake_call(d, FAKE_WRITE, 0)->flags, ==,
                     BDRV_REQ_WRITE_COMPRESSED);
+    g_assert_cmpint(fake_count(d, FAKE_FLUSH_DISK), ==, 1);
     fake_close(d);
 }
 

@@ -250,17 +250,26 @@ int coroutine_fn bdrv_driver_read(BlockDriverState *bs, int64_t offset,
     return MIN(ret, 0);
 }
 
-/* Whole, because no two pieces of a cluster can be compressed apart. */
+/*
+ * Whole, because no two pieces of a cluster can be compressed apart; also by
+ * filters, which hand the request on with its flag.
+ */
 static int coroutine_fn driver_write_compressed(BlockDriverState *bs,
                                                 int64_t offset, int64_t bytes,
                                                 QEMUIOVector *qiov,
                                                 size_t qiov_offset)
 {
+    BlockDriver *drv = bs->drv;
     IovSpace slice;
-    int ret;
+    int ret = -ENOTSUP;
 
     iov_space_init_slice(&slice, qiov, qiov_offset, bytes);
-    ret = bs->drv->bdrv_co_pwritev_compressed(bs, offset, bytes, &slice.qiov);
+    if (drv->bdrv_co_pwritev_compressed) {
+        ret = drv->bdrv_co_pwritev_compressed(bs, offset, bytes, &slice.qiov);
+    } else if (drv->bdrv_co_pwritev) {
+        ret = drv->bdrv_co_pwritev(bs, offset, bytes, &slice.qiov,
+                                   BDRV_REQ_WRITE_COMPRESSED);
+    }
     iov_space_destroy(&slice);
     return MIN(ret, 0);
 }
@@ -273,8 +282,7 @@ int coroutine_fn bdrv_driver_write(BlockDriverState *bs, int64_t offset,
     BdrvRequestFlags taken = bdrv_driver_write_flags(bs, flags);
     int ret;
 
-    if ((flags & BDRV_REQ_WRITE_COMPRESSED) &&
-        drv->bdrv_co_pwritev_compressed) {
+    if (flags & BDRV_REQ_WRITE_COMPRESSED) {
         return driver_write_compressed(bs, offset, bytes, qiov, qiov_offset);
     }
     if (!driver_takes(bs, offset, bytes, qiov, qiov_offset)) {

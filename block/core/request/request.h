@@ -185,17 +185,15 @@ int coroutine_fn bdrv_driver_write(BlockDriverState *bs, int64_t offset,
                                    size_t qiov_offset, BdrvRequestFlags flags);
 
 /*
- * Those of @flags that the driver sees and cares for itself: none where it gets
- * the data to compress them.  Plain.
+ * Those of @flags that the driver cares for itself: none where it gets the data
+ * to compress them.  Plain.
  */
 static inline BdrvRequestFlags bdrv_driver_write_flags(
     const BlockDriverState *bs, BdrvRequestFlags flags)
 {
-    if ((flags & BDRV_REQ_WRITE_COMPRESSED) &&
-        bs->drv->bdrv_co_pwritev_compressed) {
-        return 0;
-    }
-    return flags & bs->supported_write_flags;
+    return flags & BDRV_REQ_WRITE_COMPRESSED
+               ? 0
+               : flags & bs->supported_write_flags;
 }
 
 /*
