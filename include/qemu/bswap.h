@@ -68,7 +68,7 @@ BSWAP_FAMILY_(le, 64, BSWAP_HOST_BE_)
 
 /*
  * Loads and stores at any address: ldX_ORDER_p(ptr) and stX_ORDER_p(ptr, v)
- * where X is l (32 bits) or q (64 bits).  All are unsigned.
+ * where X is w (16 bits; lduw), l (32) or q (64).  All are unsigned.
  */
 #define BSWAP_MEMORY_(order, width, ld, st)                               \
 static inline uint##width##_t ld##_##order##_p(const void *ptr)           \
@@ -85,9 +85,12 @@ static inline void st##_##order##_p(void *ptr, uint##width##_t v)         \
     memcpy(ptr, &v, sizeof(v));                                           \
 }
 
+BSWAP_MEMORY_(be, 16, lduw, stw)
 BSWAP_MEMORY_(be, 32, ldl, stl)
 BSWAP_MEMORY_(be, 64, ldq, stq)
+BSWAP_MEMORY_(le, 16, lduw, stw)
 BSWAP_MEMORY_(le, 32, ldl, stl)
+BSWAP_MEMORY_(le, 64, ldq, stq)
 
 #undef BSWAP_FAMILY_
 #undef BSWAP_MEMORY_

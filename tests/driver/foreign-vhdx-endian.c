@@ -36,11 +36,13 @@ void vhdx_log_entry_le_import(VHDXLogEntry *e)
 {
     le32_to_cpus(&e->checksum);
     le64_to_cpus(&e->target);
+    le64_to_cpus(&e->file_size);
 }
 
 void vhdx_log_entry_le_export(VHDXLogEntry *e)
 {
     cpu_to_le64s(&e->target);
+    cpu_to_le64s(&e->file_size);
     stl_le_p(&e->checksum, vhdx_checksum(e, sizeof(*e), 4));
 }
 

@@ -47,6 +47,14 @@ int vhdx_replay_log(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
                           "qemu-img check -r all '%s'\n", bs->filename);
         return -EPERM;
     }
+    /* A cut may have lost the new length. */
+    if (bdrv_getlength(bs->file->bs) < le64_to_cpu(e->file_size)) {
+        ret = bdrv_truncate(bs->file, le64_to_cpu(e->file_size), false,
+                            PREALLOC_MODE_OFF, errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
     ret = bdrv_pwrite_sync(bs->file, le64_to_cpu(e->target), e->data, 512);
     if (ret == 0) {
         ret = vhdx_log_clear(bs);
@@ -81,6 +89,7 @@ int coroutine_fn vhdx_log_write(BlockDriverState *bs, BDRVVHDXState *s,
     VHDXLogEntry e = { .magic = "loge", .target = target };
     int ret = s->pending ? vhdx_roll_back(bs, s) : 0;
 
+    e.file_size = s->end + s->header.block_size;
     memcpy(e.data, sector, 512);
     vhdx_log_entry_le_export(&e);
     if (ret == 0) {

@@ -39,7 +39,8 @@ typedef struct VHDXLogEntry {
     char magic[4];              /* "loge", or zeroes: there is none */
     uint32_t checksum;          /* of all 1024 bytes, with this field 0 */
     uint64_t target;            /* where in the file the data belong */
-    uint8_t padding[496];
+    uint64_t file_size;         /* bytes that the file has at least */
+    uint8_t padding[488];
     uint8_t data[512];
 } QEMU_PACKED VHDXLogEntry;
 

@@ -5,6 +5,8 @@
  */
 #include "qemu/osdep.h"
 #include "fmt-driver.h"
+#include "qapi/qmp/qjson.h"
+#include "qapi/qmp/qstring.h"
 #include "qemu/module.h"
 
 /* A filter over an image of any format. */
@@ -444,6 +446,117 @@ static void test_paths(void)
     assert_combined("mem:c", "d", "mem:d");
 }
 
+static void assert_backing(const char *backed, const char *backing,
+                           const char *expect)
+{
+    g_autofree char *path = bdrv_get_full_backing_filename_from_filename(
+        backed, backing, &error_abort);
+
+    g_assert_cmpstr(path, ==, expect);
+}
+
+static void test_backing_names(void)
+{
+    Error *err = NULL;
+
+    assert_backing("a/b", "c", "a/c");
+    assert_backing("b", "c", "c");
+    assert_backing("b", "/c", "/c");
+    assert_backing("b", "", NULL);
+    assert_backing("mem:a/b", "c", "mem:a/c");
+    assert_backing("json:{}", "/c", "/c");
+    assert_backing("json:{}", "mem:c", "mem:c");
+    g_assert_null(bdrv_get_full_backing_filename_from_filename("json:{}", "c",
+                                                               &err));
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "Cannot use relative backing file names for 'json:{}'");
+    error_free_or_abort(&err);
+    g_assert_null(bdrv_get_full_backing_filename_from_filename("", "c", NULL));
+}
+
+static void assert_dirname(const char *json, const char *expect)
+{
+    BlockDriverState *bs = open_ok(NULL, json, 0);
+    g_autofree char *dirname = bdrv_dirname(bs, &error_abort);
+
+    g_assert_cmpstr(dirname, ==, expect);
+    close_all(bs);
+}
+
+static char *dirname_of_driver(BlockDriverState *bs, Error **errp)
+{
+    if (bs->read_only) {
+        error_setg(errp, "No folder");
+        return NULL;
+    }
+    return g_strdup("/else/");
+}
+
+static void test_dirname(void)
+{
+    BlockDriverState *bs;
+    Error *err = NULL;
+    char *dirname;
+
+    setup();
+    mem_file("/a/b/x", 4096);
+    assert_dirname("{'driver': 'mem', 'filename': '/a/b/x'}", "/a/b/");
+    assert_dirname("{'driver': 'mem', 'filename': 'x'}", "");
+    /* Of a format it is that of its file, whatever else was given. */
+    assert_dirname("{'driver': 'fmt', 'take': 1, 'file.driver': 'fmt', "
+                   "'file.file.driver': 'mem', "
+                   "'file.file.filename': '/a/b/x'}", "/a/b/");
+
+    bdrv_fmt.bdrv_dirname = dirname_of_driver;
+    bs = open_ok("mem:x", "{'driver': 'fmt'}", BDRV_O_RDWR);
+    dirname = bdrv_dirname(bs, &error_abort);
+    g_assert_cmpstr(dirname, ==, "/else/");
+    g_free(dirname);
+    close_all(bs);
+    bs = open_ok("mem:x", "{'driver': 'fmt'}", 0);
+    g_assert_null(bdrv_dirname(bs, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "No folder");
+    error_free_or_abort(&err);
+    close_all(bs);
+    bdrv_fmt.bdrv_dirname = NULL;
+}
+
+/* A list of children, and whether the backing has to be among them. */
+static void gather_list(BlockDriverState *bs, QDict *target,
+                        bool backing_overridden)
+{
+    QList *list = qlist_new();
+
+    qlist_append(list, qobject_ref(bs->file->bs->full_open_options));
+    qdict_put(target, "extents", list);
+    qdict_put_bool(target, "overridden", backing_overridden);
+}
+
+static void test_gather(void)
+{
+    BlockDriverState *bs;
+    g_autoptr(QString) json = NULL;
+
+    setup();
+    bdrv_fmt.bdrv_gather_child_options = gather_list;
+    assert_filename("{'driver': 'fmt', 'file.driver': 'mem', "
+                    "'file.filename': 'x'}", "x");
+    bs = open_ok("mem:x", "{'driver': 'fmt'}", 0);
+    json = qobject_to_json(QOBJECT(bs->full_open_options));
+    g_assert_cmpstr(qstring_get_str(json), ==,
+                    "{\"driver\": \"fmt\", \"extents\": [{\"driver\": "
+                    "\"mem\", \"filename\": \"x\"}], "
+                    "\"overridden\": false}");
+    close_all(bs);
+    assert_filename("{'driver': 'fmt', 'file.driver': 'mem', "
+                    "'file.filename': 'x', 'backing': {'driver': 'mem', "
+                    "'filename': 'x'}}",
+                    "json:{\"driver\": \"fmt\", \"extents\": [{\"driver\": "
+                    "\"mem\", \"filename\": \"x\"}], "
+                    "\"overridden\": true}");
+    bdrv_fmt.bdrv_gather_child_options = NULL;
+}
+
 /* ---- contexts ----------------------------------------------------------- */
 
 static void coroutine_fn open_in_co(void *opaque)
@@ -532,6 +645,9 @@ int main(int argc, char **argv)
     g_test_add_func("/open/node-names", test_node_names);
     g_test_add_func("/open/json", test_json_names);
     g_test_add_func("/open/refresh-filename", test_refresh_filename);
+    g_test_add_func("/open/backing-names", test_backing_names);
+    g_test_add_func("/open/dirname", test_dirname);
+    g_test_add_func("/open/gather-children", test_gather);
     g_test_add_func("/open/inherit", test_inherit);
     g_test_add_func("/open/auto-read-only", test_auto_read_only);
     g_test_add_func("/open/own-options", test_own_options);

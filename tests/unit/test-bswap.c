@@ -76,6 +76,9 @@ static void test_memory(void)
         g_assert_cmphex(ldl_be_p(buf + i + 4), ==, 0x050607f8);
         g_assert_cmphex(ldl_le_p(buf + i + 4), ==, 0xf8070605);
         g_assert_cmphex(ldq_be_p(buf + i), ==, UINT64_C(0x01020304050607f8));
+        g_assert_cmphex(ldq_le_p(buf + i), ==, UINT64_C(0xf807060504030201));
+        g_assert_cmphex(lduw_be_p(buf + i + 6), ==, 0x07f8);
+        g_assert_cmphex(lduw_le_p(buf + i + 6), ==, 0xf807);
 
         memset(buf + i, 0, 8);
         stq_be_p(buf + i, UINT64_C(0x01020304050607f8));
@@ -83,6 +86,13 @@ static void test_memory(void)
         memset(buf + i, 0, 8);
         stl_be_p(buf + i, 0x01020304);
         stl_le_p(buf + i + 4, 0xf8070605);
+        g_assert_cmpmem(buf + i, 8, bytes, 8);
+        memset(buf + i, 0, 8);
+        stq_le_p(buf + i, UINT64_C(0xf807060504030201));
+        g_assert_cmpmem(buf + i, 8, bytes, 8);
+        stw_be_p(buf + i, 0xaabb);
+        stw_le_p(buf + i, 0x0201);
+        stw_be_p(buf + i + 6, 0x07f8);
         g_assert_cmpmem(buf + i, 8, bytes, 8);
         g_assert_cmphex(buf[i + 8], ==, 0xee);
     }

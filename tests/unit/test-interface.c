@@ -64,7 +64,11 @@ TYPE(le64_to_cpus, void (uint64_t *));
 TYPE(cpu_to_le16s, void (uint16_t *));
 TYPE(cpu_to_le32s, void (uint32_t *));
 TYPE(cpu_to_le64s, void (uint64_t *));
+TYPE(lduw_le_p, uint16_t (const void *));
 TYPE(ldl_le_p, uint32_t (const void *));
+TYPE(ldq_le_p, uint64_t (const void *));
+TYPE(stw_le_p, void (void *, uint16_t));
+TYPE(stq_le_p, void (void *, uint64_t));
 TYPE(stl_le_p, void (void *, uint32_t));
 
 TYPE(crc32c, uint32_t (uint32_t, const uint8_t *, unsigned int));
