@@ -126,7 +126,7 @@ class Types:
             owner = owner.base
         for member in definition.all_members():
             out += comment(docs[member.name], '    ')
-            if self.schema.has_flag(member):
+            if member.optional:
                 out += '    bool has_%s;\n' % member.c
             out += '    %s;\n' % declare(
                 self.member_type(member.type, member.list), member.c)

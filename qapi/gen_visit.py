@@ -97,11 +97,6 @@ static bool visit_{0}_members(Visitor *v, {0} *obj,
     Error **errp)
 {{
 '''.format(definition.name)
-        flags = [m for m in definition.all_members()
-                 if m.optional and not self.schema.has_flag(m)]
-        for member in flags:
-            out += '    bool has_%s = obj->%s;\n' % (member.c, member.c)
-        out += '\n' if flags else ''
         for member in definition.all_members():
             out += self.member(member)
         if definition.branches:
@@ -110,12 +105,12 @@ static bool visit_{0}_members(Visitor *v, {0} *obj,
 
     def member(self, member):
         condition = ''
-        if member.optional:
-            flag = 'has_' + member.c
-            if self.schema.has_flag(member):
-                flag = 'obj->' + flag
-            condition = 'visit_optional(v, "%s", &%s) &&\n        ' % (
-                member.name, flag)
+        if member.optional and self.schema.is_nullable(member):
+            condition = 'visit_nullable(v, "%s", obj->%s, &obj->has_%s) ' \
+                '&&\n        ' % (member.name, member.c, member.c)
+        elif member.optional:
+            condition = 'visit_optional(v, "%s", &obj->has_%s) &&\n' \
+                '        ' % (member.name, member.c)
         return '    if (%s!%s) {\n        return false;\n    }\n' % (
             condition, self.call(member.type, '"%s"' % member.name,
                                  '&obj->' + member.c, member.list))

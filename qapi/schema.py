@@ -348,7 +348,7 @@ class Schema:
                 raise SchemaError(member.where,
                                   "unknown type '%s'" % member.type)
             names = {member.c}
-            if self.has_flag(member):
+            if member.optional:
                 names.add('has_' + member.c)
             if names & seen:
                 raise SchemaError(definition.where, "'%s' has two members '%s'"
@@ -396,10 +396,9 @@ class Schema:
         return BUILTINS.get(type_name, '').endswith('*') or \
             self.is_kind(type_name, 'struct', 'union', 'alternate')
 
-    def has_flag(self, member):
-        """True if a has_ flag says whether the member is there."""
-        return member.optional and (member.list or
-                                    not self.is_pointer(member.type))
+    def is_nullable(self, member):
+        """True if NULL says that an optional member is not there."""
+        return not member.list and self.is_pointer(member.type)
 
     def qtype(self, type_name):
         """The QType by which an alternate knows a branch, or None."""

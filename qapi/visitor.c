@@ -119,6 +119,12 @@ bool visit_optional(Visitor *v, const char *name, bool *present)
     return *present;
 }
 
+bool visit_nullable(Visitor *v, const char *name, const void *value,
+                    bool *present)
+{
+    return visit_is_input(v) ? visit_optional(v, name, present) : value != NULL;
+}
+
 bool visit_type_enum(Visitor *v, const char *name, int *obj,
                      const QEnumLookup *lookup, Error **errp)
 {

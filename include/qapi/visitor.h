@@ -84,6 +84,14 @@ void visit_wrong_type(Visitor *v, const char *name, const char *expected,
  */
 bool visit_optional(Visitor *v, const char *name, bool *present);
 
+/*
+ * The same for a member that is a pointer, now @value: an output visitor visits
+ * it if it is not NULL, whatever *present says, as its owner may have set
+ * either.
+ */
+bool visit_nullable(Visitor *v, const char *name, const void *value,
+                    bool *present);
+
 /* Visit an enumeration's value by its name in the table. */
 bool visit_type_enum(Visitor *v, const char *name, int *obj,
                      const QEnumLookup *lookup, Error **errp);

@@ -92,6 +92,27 @@ static void test_scalars(void)
                   "{\"i\": 9223372036854775807}");
 }
 
+/*
+ * Of a member that is a pointer input sets the flag, too, and output ignores
+ * it, since whoever fills the object may set either.
+ */
+static void test_nullable(void)
+{
+    Scalars *scalars = get_scalars("{'str': 'a'}", false, &error_abort);
+    Lists *lists = get_lists("{'id': 'a', 'next': {'id': 'b'}}", true,
+                             &error_abort);
+
+    g_assert_true(scalars->has_str);
+    g_assert_false(scalars->has_null);
+    g_assert_true(lists->has_next);
+    g_assert_false(lists->next->has_next);
+    qapi_free_Lists(lists);
+
+    scalars->has_str = false;
+    scalars->has_null = true;
+    check_scalars(scalars, "{\"str\": \"a\"}");
+}
+
 /* JSON text reaches int64_t only; the upper half comes as a QNum. */
 static void test_large_uint64(void)
 {
@@ -375,6 +396,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/visitor/scalars", test_scalars);
+    g_test_add_func("/visitor/nullable", test_nullable);
     g_test_add_func("/visitor/large-uint64", test_large_uint64);
     g_test_add_func("/visitor/keyval", test_keyval);
     g_test_add_func("/visitor/bad-scalars", test_bad_scalars);

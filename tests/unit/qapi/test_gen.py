@@ -191,7 +191,7 @@ class Output(unittest.TestCase):
         header = generate(schema.Schema('s.json', text), 's.json',
                           't')['qapi-types-t.h']
         self.assertEqual(re.findall(r'bool (\w+);', header),
-                         ['has_a', 'has_c'])
+                         ['has_a', 'has_b', 'has_c'])
 
 
 class Samples(unittest.TestCase):
