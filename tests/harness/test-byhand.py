@@ -46,6 +46,7 @@ BUGS = [
     ('wrong-piece', 'model', 12, wrong),
     ('mixed-sectors', 'model', 12, wrong),
     ('status-zero', 'model', 12, untrue),
+    ('odd-length', 'model', 12, says('Not an image of this format')),
     ('flush-order', 'failure', 16, says('cannot be where the table says')),
     ('create-option', 'create', 1, says('Not an image of this format')),
 ]

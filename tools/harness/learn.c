@@ -8,7 +8,7 @@
  *   - Images have many clusters, since some faults need several that were
  *     allocated at the same time and another one after that.
  */
-#include "harness.h"
+#include "byhand.h"
 
 /* The last cluster is not whole, nor is its last page. */
 #define MIN_SIZE ((9 << 20) + ODD_BYTES)
@@ -106,7 +106,8 @@ bool harness_learn(Harness *h, ImageFacts *facts)
         size = good_size(facts->cluster);
     } while (status == CASE_PASS && !h->from && size > facts->size);
     if (status == CASE_FAIL) {
-        harness_keep(h, learn, facts, message);
+        harness_keep_one(h, learn, facts, 0, message,
+                         byhand_create(h, facts->size, NULL));
     }
     harness_report(h, status, message, "a new image opens");
     if (status == CASE_PASS) {
