@@ -254,3 +254,22 @@ Try 'minblk-harness --help' for more information" ]]
     harness --driver raw --from r/image -o preallocation=off
     expect_bad_usage "option '-o' makes no sense with '--from'"
 }
+
+@test 'another reader: one that reads the same, and one that does not' {
+    a_raw_image
+    harness --driver raw --only turns --ops 6 --image r \
+        --reader "$MINBLK_IMG convert -f raw -O raw"
+    expect_status 0
+    [[ $output == *"
+ok 3 - turns: another reader sees what sessions write
+ok 4 - turns: another reader reads the same: image
+ok 5 - turns: another reader sees what is written, and nothing else: image
+"* ]]
+    harness --driver raw --only turns --ops 6 --reader 'head -c 1000'
+    expect_status 1
+    [[ $output == *'the other reader: the image is 0 bytes long, not 9438720'* ]]
+    harness --driver raw --only turns --ops 6 --image r --reader false
+    expect_status 1
+    [[ $output == *'the other reader fails with a new image'* ]]
+    [[ $output == *": image # SKIP the other reader does not read it"* ]]
+}

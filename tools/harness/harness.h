@@ -312,7 +312,7 @@ BlockBackend *case_try_open(Case *c, const StackOptions *how);
 bool stack_has_more_files(void);
 
 /* Why a suite that looks at the disk cannot judge such an image. */
-#define SEVERAL_FILES "the image has several files; the harness holds but one"
+#define SEVERAL_FILES "the image has more files than the harness holds"
 
 /* The usual @what of case_open(). */
 #define NOT_OPENED "the image could not be opened"

@@ -31,6 +31,7 @@ typedef struct Turns {
     Run run;                    /* the list of its session is a part */
     const ListCase *list;
     const char *path;           /* of the image to be copied, or NULL */
+    int64_t length;             /* as the driver has it; 0: unknown */
     int image;                  /* file descriptors: the image, ... */
     int content;                /* ... what it reads as */
     bool reader;                /* that says what is right, not the driver */
@@ -105,13 +106,9 @@ static void in_process(Turns *t, void (*fn)(Turns *t), const char *name)
     if (*c->result->message) {
         _exit(0);
     }
-    if (WIFSIGNALED(status)) {
-        case_fail(c, "%s: the process was killed by signal %d (%s)", name,
-                  WTERMSIG(status), strsignal(WTERMSIG(status)));
-    }
-    if (WEXITSTATUS(status)) {
-        case_fail(c, "%s: the process exited with status %d", name,
-                  WEXITSTATUS(status));
+    if (status) {
+        case_fail(c, "%s: the process died: %s", name, WIFSIGNALED(status)
+                  ? strsignal(WTERMSIG(status)) : "it exited by itself");
     }
 }
 
@@ -193,6 +190,17 @@ static GMappedFile *read_by_other(Turns *t)
     return system(command) ? NULL : map_file(c, t->content);
 }
 
+static int64_t check_length(Case *c, GMappedFile *content, int64_t wanted)
+{
+    int64_t length = g_mapped_file_get_length(content);
+
+    if (length != wanted) {
+        case_fail(c, "the other reader: the image is %" PRId64 " bytes long, "
+                  "not %" PRId64, length, wanted);
+    }
+    return length;
+}
+
 static void verify_by_other(Turns *t)
 {
     const Model *model = t->run.model;
@@ -209,11 +217,7 @@ static void verify_by_other(Turns *t)
     if (!content) {
         case_fail(c, "the other reader fails");
     }
-    length = g_mapped_file_get_length(content);
-    if (length != model_length(model)) {
-        case_fail(c, "the other reader: the image is %" PRId64 " bytes long, "
-                  "not %" PRId64, length, model_length(model));
-    }
+    length = check_length(c, content, model_length(model));
     if (!model_check_read(model, model_now(model), 0, length,
                           (uint8_t *)g_mapped_file_get_contents(content),
                           why)) {
@@ -244,7 +248,8 @@ static void begin(Turns *t)
         } else if (!content) {
             case_fail(c, "the other reader fails with a new image");
         }
-        b.length = g_mapped_file_get_length(content);
+        b.length = t->length ? check_length(c, content, t->length)
+                             : (int64_t)g_mapped_file_get_length(content);
     } else if (!b.zero) {
         content = map_file(c, t->content);
     }
@@ -309,18 +314,13 @@ static void run_turns(Turns *t)
 
 static void test_turns(Case *c, const void *opaque)
 {
-    Turns t = { .run = run_new(c, opaque, "turns"), .list = opaque };
-
-    run_turns(&t);
-}
-
-static void test_reader(Case *c, const void *opaque)
-{
+    const ListCase *list = opaque;
     Turns t = {
-        .run = run_new(c, opaque, "turns"),
-        .list = opaque,
-        .path = t.list->image,
-        .reader = true,
+        .run = run_new(c, list, "turns"),
+        .list = list,
+        .path = list->image,
+        .length = list->facts.length,
+        .reader = list->extra,
     };
 
     run_turns(&t);
@@ -353,8 +353,9 @@ static void compare_readers(Case *c, const void *opaque)
 }
 
 /* One at a time: then the order of the requests is known to another process. */
-static void check_lists(Harness *h, const ImageFacts *facts, CaseFn *fn,
-                        const char *path, const char *property)
+static void check_lists(Harness *h, const ImageFacts *facts,
+                        const char *reader, const char *path,
+                        const char *property)
 {
     ListCase lists[LISTS];
 
@@ -369,13 +370,14 @@ static void check_lists(Harness *h, const ImageFacts *facts, CaseFn *fn,
 
         lists[i] = list_case_new(h, plan, 1);
         lists[i].image = path;
+        lists[i].extra = reader;
         ops = lists[i].ops;
         for (guint at = SESSION_OPS; at < ops->len; at += SESSION_OPS) {
             g_array_index(ops, Op, at) = (Op) { .kind = OP_REOPEN };
         }
         ops_clip(ops, facts->length);
     }
-    lists_check(h, fn, lists, LISTS, "%s", property);
+    lists_check(h, test_turns, lists, LISTS, "%s", property);
 }
 
 static void check_image(Harness *h, const char *path, const char *suffix)
@@ -392,7 +394,7 @@ static void check_image(Harness *h, const char *path, const char *suffix)
     status = cases_run_one(h, image_learn_length, path, &facts.length,
                            sizeof(facts.length), &message);
     if (status == CASE_PASS) {
-        check_lists(h, &facts, test_reader, path, property);
+        check_lists(h, &facts, h->reader, path, property);
     } else {
         harness_report(h, status, message, "%s", property);
     }
@@ -406,7 +408,7 @@ static void check_turns(Harness *h, const char *path, const char *suffix)
         if (!harness_learn_file(h, &facts)) {
             return;
         }
-        check_lists(h, &facts, test_turns, NULL,
+        check_lists(h, &facts, NULL, NULL,
                     "sessions of processes in turn");
     }
     if (!h->reader) {
@@ -415,7 +417,7 @@ static void check_turns(Harness *h, const char *path, const char *suffix)
     } else if (path) {
         check_image(h, path, suffix);
     } else {
-        check_lists(h, &facts, test_reader, NULL,
+        check_lists(h, &facts, h->reader, NULL,
                     "another reader sees what sessions write");
     }
 }
