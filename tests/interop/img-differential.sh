@@ -546,6 +546,10 @@ part_convert()
     same convert -c -O raw -o preallocation=full r x
     same convert -c -C r x
     same convert -c -O null-co r x
+    same convert -c -O raw -o nosuch=1 r x
+    same convert -c -O raw -B base -F raw r x
+    same convert -c -O raw -o preallocation=nosuch r x
+    same convert -c -O raw -o size=1 r x
     same convert -c -n -f raw -O raw r target
     same convert -c -n --target-image-opts r driver=raw,file.filename=target
     same convert --salvage r x

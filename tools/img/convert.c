@@ -49,9 +49,6 @@ static bool convert_create(ConvertArgs *args, int64_t size)
         return false;
     }
     args->target.format = bdrv_driver_name(drv);
-    if (!copy_images_check_compress(&args->made, drv)) {
-        return false;
-    }
     task = g_strdup_printf("converting %s", args->target.format);
     if (!copy_images_create(&args->made, drv, &size, task)) {
         return false;

@@ -300,7 +300,17 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
         opts = img_parse_create(list, drv, target->options, target->backing,
                                 target->backing_format, &err);
     }
-    if (opts) {
+    if (opts && img_lacks_backing_format(list, opts)) {
+        error_setg(&err,
+                   "Use of backing file requires explicit backing format");
+    } else if (opts && !copy_images_check_compress(target, drv)) {
+        return false;
+    } else if (opts && target->compress &&
+               strcmp(qemu_opt_get(opts, "preallocation") ?: "off",
+                      "off") != 0) {
+        error_setg(&err, "Compression and preallocation not supported at the "
+                   "same time");
+    } else if (opts) {
         *size = MIN(qemu_opt_get_size(opts, "size", source), INT64_MAX);
         /* Of the last sector of a source the user may count less. */
         if (ROUND_UP((uint64_t)*size, BDRV_SECTOR_SIZE) < source) {
@@ -308,15 +318,6 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                        " bytes of the source", target->filename, *size, source);
         }
         *size = MAX(*size, (int64_t)source);
-        if (!err && img_lacks_backing_format(list, opts)) {
-            error_setg(&err,
-                       "Use of backing file requires explicit backing format");
-        }
-        if (!err && target->compress &&
-            strcmp(qemu_opt_get(opts, "preallocation") ?: "off", "off") != 0) {
-            error_setg(&err, "Compression and preallocation not supported at "
-                       "the same time");
-        }
     }
     if (err || !opts || !qemu_opt_set_number(opts, "size", *size, &err)) {
         error_report_err(err);
