@@ -291,6 +291,13 @@ image: base.fx' ]
 { "start": 1048576, "length": 1572864, "depth": 1, "present": false, "zero": true, "data": false}]'
     quietly "$MINBLK_IMG" convert -O raw top.fx disk
     expect_same top.fx
+    # Relative to the image, whatever it is read through.
+    mkdir sub
+    quietly "$MINBLK_IMG" create -q -f fextents -b ../base.fx -F fextents \
+        sub/top.fx
+    io --image-opts -c 'read -P 3 0 1M' \
+        driver=fextents,file.driver=blkdebug,file.image.filename=sub/top.fx
+    expect_status 0
     # By options it is another one, or none.
     io --image-opts -c 'read -P 0 128k 64k' \
         'driver=fextents,file.filename=top.fx,backing='
@@ -490,4 +497,17 @@ minblk-img: error while reading at byte 0: Input/output error'
         [ ! -e new ]
         rm -f to* new*
     done
+}
+
+@test 'the harness: what it does not hold, or may not write to, is no fault' {
+    say "$MINBLK_HARNESS" --seed 3 --ops 12 --driver fextents
+    expect_status 0
+    [[ $output != *'not ok'* && $output == *'SKIP the image has several files'* ]]
+    make_chunks a.fchunks 1
+    mkdir r
+    mv a.fchunks r
+    mv disk r/a.fchunks.content
+    say "$MINBLK_HARNESS" --seed 3 --ops 12 --driver fchunks --image r
+    expect_status 0
+    [[ $output != *'not ok'* && $output == *'read: a.fchunks reads the same'* ]]
 }

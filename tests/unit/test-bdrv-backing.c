@@ -114,6 +114,7 @@ static void test_image_names_backing(void)
     seen.names_backing = "base";
     bs = open_ok("dir/x", "{'driver': 'fmt'}", BDRV_O_NO_BACKING);
     g_assert_null(bs->backing);
+    g_assert_cmpstr(bdrv_get_filename(bs), ==, "dir/x");
     close_all(bs);
     seen.names_backing = "base";
     bs = open_ok("dir/x", "{'driver': 'fmt', 'backing': null}", 0);
