@@ -314,6 +314,9 @@ bool stack_has_more_files(void);
 /* Why a suite that looks at the disk cannot judge such an image. */
 #define SEVERAL_FILES "the image has more files than the harness holds"
 
+/* Why there are no lists for it. */
+#define COMPRESSED_ONLY "such images take compressed writes of whole clusters"
+
 /* The usual @what of case_open(). */
 #define NOT_OPENED "the image could not be opened"
 

@@ -40,6 +40,9 @@ static void learn(Case *c, const void *opaque)
     if (bdrv_get_info(blk_bs(blk), &bdi) >= 0) {
         facts.cluster = MAX(bdi.cluster_size, 0);
     }
+    if (bdi.needs_compressed_writes) {
+        case_skip(c, COMPRESSED_ONLY);
+    }
     facts.more_files = stack_has_more_files();
     facts.grow = blk_truncate(blk, facts.length + 65536, true,
                               PREALLOC_MODE_OFF, NULL) >= 0;
