@@ -266,6 +266,25 @@ static coroutine_fn int parallels_co_flush_to_os(BlockDriverState *bs)
 
 /* ---- checking ----------------------------------------------------------- */
 
+/*
+ * @used has a bit for each place of a cluster in the file, which has @length
+ * sectors.
+ */
+static bool bat_entry_is_right(BDRVParallelsState *s, uint32_t index,
+                               int64_t length, unsigned long *used)
+{
+    int64_t off = le32_to_cpu(s->bat_bitmap[index]);
+    unsigned long place = (off - s->data_off) / s->tracks;
+
+    if (off < s->data_off || (off - s->data_off) % s->tracks ||
+        off + s->tracks > length ||
+        find_next_bit(used, place + 1, place) == place) {
+        return false;
+    }
+    bitmap_set(used, place, 1);
+    return true;
+}
+
 static int parallels_update_header(BlockDriverState *bs)
 {
     BDRVParallelsState *s = bs->opaque;
@@ -283,12 +302,14 @@ static int coroutine_fn parallels_co_check(BlockDriverState *bs,
     BDRVParallelsState *s = bs->opaque;
     int64_t size = bdrv_getlength(bs->file->bs);
     int64_t end = s->data_end << BDRV_SECTOR_BITS;
+    g_autofree unsigned long *used = NULL;
     int ret = 0;
 
     if (size < 0) {
         res->check_errors++;
         return size;
     }
+    used = bitmap_new(size / 512 / s->tracks + 1);
     if (s->header_unclean) {
         fprintf(stderr, "%s image was not closed correctly\n",
                 fix & BDRV_FIX_ERRORS ? "Repairing" : "ERROR");
@@ -300,15 +321,16 @@ static int coroutine_fn parallels_co_check(BlockDriverState *bs,
     }
     res->bfi.total_clusters = s->bat_size;
     for (uint32_t i = 0; i < s->bat_size; i++) {
-        int64_t at = (int64_t)le32_to_cpu(s->bat_bitmap[i]) * 512;
-
-        if (at && at + s->tracks * 512LL > size) {
+        if (!s->bat_bitmap[i]) {
+            continue;
+        }
+        if (!bat_entry_is_right(s, i, size / 512, used)) {
             res->corruptions++;
             if (fix & BDRV_FIX_ERRORS) {
                 parallels_set_bat_entry(s, i, 0);
                 res->corruptions_fixed++;
             }
-        } else if (at) {
+        } else {
             res->bfi.allocated_clusters++;
         }
     }
@@ -523,20 +545,34 @@ static int parallels_read_bat(BlockDriverState *bs, int64_t length,
                               Error **errp)
 {
     BDRVParallelsState *s = bs->opaque;
+    g_autofree unsigned long *used = bitmap_new(length / s->tracks + 1);
 
     s->bat_bitmap = (uint32_t *)(s->header + 1);
-    s->data_end = le32_to_cpu(s->header->data_off);
+    s->data_off = le32_to_cpu(s->header->data_off);
+    s->data_end = s->data_off;
+    if (s->data_off < s->header_size / 512 || s->data_off > length) {
+        error_setg(errp, "The data begin in a wrong place");
+        return -EINVAL;
+    }
     for (uint32_t i = 0; i < s->bat_size; i++) {
         int64_t off = le32_to_cpu(s->bat_bitmap[i]);
 
-        if (off >= s->data_end) {
+        if (!off) {
+            continue;
+        }
+        if (!bat_entry_is_right(s, i, length, used)) {
+            if (!(bs->open_flags & BDRV_O_CHECK)) {
+                error_setg(errp, "Cluster %" PRIu32 " is in a wrong place", i);
+                return -EINVAL;
+            }
+        } else if (off >= s->data_end) {
             s->data_end = off + s->tracks;
         }
     }
-    if (s->data_end > length && !(bs->open_flags & BDRV_O_CHECK)) {
-        error_setg(errp, "Parallels image ends at sector %" PRId64 ", its file "
-                   "at %" PRId64, s->data_end, length);
-        return -EINVAL;
+    if (!(bs->open_flags & BDRV_O_CHECK)) {
+        /* What no entry names may hold old data. */
+        s->data_end = s->data_off +
+                      DIV_ROUND_UP(length - s->data_off, s->tracks) * s->tracks;
     }
     return 0;
 }

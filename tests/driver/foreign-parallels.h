@@ -36,6 +36,7 @@ typedef struct BDRVParallelsState {
     unsigned int bat_dirty_block;
     unsigned int bat_size;
     unsigned int tracks;
+    int64_t data_off;           /* sector of the first cluster */
     int64_t data_end;           /* sectors that clusters take, from 0 on */
     uint64_t prealloc_size;     /* sectors */
     ParallelsPreallocMode prealloc_mode;

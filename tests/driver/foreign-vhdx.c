@@ -9,6 +9,7 @@
 #include "sysemu/block-backend.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
+#include "qemu/bitmap.h"
 #include "qemu/crc32c.h"
 #include "qemu/bswap.h"
 #include "qemu/error-report.h"
@@ -63,9 +64,11 @@ static int vhdx_read_table(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
     size_t size = ROUND_UP(8ULL * s->header.entries + 1, 512);
     int64_t length = bdrv_getlength(bs->file->bs);
     int64_t start = ROUND_UP(s->table_offset + size, 4096);
+    g_autofree unsigned long *used = NULL;
     int ret;
 
-    s->end = start;
+    /* After all that is there: what no entry names may hold old data. */
+    s->end = start + ROUND_UP(MAX(length - start, 0), s->header.block_size);
     if (length < s->table_offset + size) {
         error_setg(errp, "The table is longer than the file");
         return -EINVAL;
@@ -74,20 +77,25 @@ static int vhdx_read_table(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
     if (!s->table) {
         return -ENOMEM;
     }
+    used = bitmap_new(length / s->header.block_size + 1);
     ret = bdrv_pread(bs->file, s->table_offset, s->table, size);
     for (uint32_t i = 0; ret >= 0 && i < s->header.entries; i++) {
+        unsigned long place;
+
         le64_to_cpus(&s->table[i]);
         if (!s->table[i]) {
             continue;
         }
+        place = (s->table[i] * 512 - start) / s->header.block_size;
         if (s->table[i] > length / 512 || s->table[i] * 512 < start ||
             (s->table[i] * 512 - start) % s->header.block_size ||
-            s->table[i] * 512 + s->header.block_size > length) {
+            s->table[i] * 512 + s->header.block_size > length ||
+            find_next_bit(used, place + 1, place) == place) {
             error_setg(errp, "Block %" PRIu32 " is in a wrong place", i);
             ret = -EINVAL;
             break;
         }
-        s->end = MAX(s->end, s->table[i] * 512 + s->header.block_size);
+        bitmap_set(used, place, 1);
     }
     return ret;
 }
