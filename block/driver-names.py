@@ -35,7 +35,7 @@ def main():
         for name in names(path):
             if name in taken:
                 sys.exit(f"{path}: the driver '{name}' is in {taken[name]}, "
-                         'too; ' + ('leave ours out by -Ddrivers='
+                         'too; ' + ('leave ours out by -Ddrivers=, or rename yours'
                                     if name in ours else 'give one of them'))
             taken[name] = path
 
