@@ -32,7 +32,7 @@ from collections import defaultdict, namedtuple
 FOLDERS = ('block', 'util', 'qapi', 'include', 'tools')
 UNIQUE = 'block/'       # no two files below share a static name at all
 
-MAX_CODE = 38000
+MAX_CODE = 39000
 MAX_FILE = 500
 MAX_FUNCTION = 60
 MAX_COLUMNS = 80
