@@ -121,7 +121,7 @@ static const CmdOption main_options[] = {
       cmd_set_string, MEMBER(h.image_dir) },
     { 0, "reader", "COMMAND", "another program that reads such images, given "
       "two paths:\nthat of an image, and that of a file to write its content "
-      "to,\nas 'qemu-img convert -f vpc -O raw'",
+      "to,\nas 'minblk-img convert -f vpc -O raw'",
       cmd_set_string, MEMBER(h.reader) },
     { 0, "keep", "FOLDER", "the image of each failure is kept there, as "
       "SUITE-NUMBER.img", cmd_set_string, MEMBER(h.keep) },

@@ -82,8 +82,11 @@ static GMappedFile *map_file(Case *c, int fd)
 
 /* ---- sessions ----------------------------------------------------------- */
 
-/* Runs @fn in a process of its own; what fails there has failed here. */
-static void in_process(Turns *t, void (*fn)(Turns *t), const char *name)
+/*
+ * Runs @fn in a process of its own, which ends when this one does; what fails
+ * there has failed here.  Whether it ended well, or with @name the case fails.
+ */
+static bool in_process(Turns *t, void (*fn)(Turns *t), const char *name)
 {
     Case *c = t->run.c;
     int status = 0;
@@ -106,10 +109,11 @@ static void in_process(Turns *t, void (*fn)(Turns *t), const char *name)
     if (*c->result->message) {
         _exit(0);
     }
-    if (status) {
+    if (status && name) {
         case_fail(c, "%s: the process died: %s", name, WIFSIGNALED(status)
                   ? strsignal(WTERMSIG(status)) : "it exited by itself");
     }
+    return status == 0;
 }
 
 static void load_image(Turns *t)
@@ -173,21 +177,28 @@ static void later_session(Turns *t)
 
 /* ---- the other reader --------------------------------------------------- */
 
+/* Becomes the program of --reader. */
+static void exec_reader(Turns *t)
+{
+    g_autofree char *command =
+        g_strdup_printf("exec %s /dev/fd/%d /dev/fd/%d", t->run.c->h->reader,
+                        t->image, t->content);
+
+    execl("/bin/sh", "sh", "-c", command, NULL);
+    _exit(127);
+}
+
 /*
  * What --reader reads in the image, or NULL if it fails; what it prints follows
  * the message of a failure.
  */
 static GMappedFile *read_by_other(Turns *t)
 {
-    Case *c = t->run.c;
-    g_autofree char *command = NULL;
-
     if (ftruncate(t->content, 0) < 0) {
-        case_fail(c, "a file in memory: %s", strerror(errno));
+        case_fail(t->run.c, "a file in memory: %s", strerror(errno));
     }
-    command = g_strdup_printf("%s /dev/fd/%d /dev/fd/%d", c->h->reader,
-                              t->image, t->content);
-    return system(command) ? NULL : map_file(c, t->content);
+    return in_process(t, exec_reader, NULL) ? map_file(t->run.c, t->content)
+                                            : NULL;
 }
 
 static int64_t check_length(Case *c, GMappedFile *content, int64_t wanted)
