@@ -243,6 +243,21 @@ Try 'minblk-harness --help' for more information" ]]
     cmp r/image r/image.content
 }
 
+@test 'an image that is longer than memory' {
+    mkdir long
+    truncate -s 127G long/image
+    printf x | dd of=long/image bs=1 seek=70000000000 conv=notrunc 2>/dev/null
+    harness --driver raw --image long --only read --only graph --only hostile \
+        --ops 8
+    expect_status 0
+    [[ $output == *'ok 2 - read: image reads the same in parts'$'\n'* ]]
+    [[ $output == *'ok 3 - read: image has a true block status'$'\n'* ]]
+    [[ $output == *'# SKIP the image is 136365211648 bytes long, and '* ]]
+    harness --driver raw --from long/image --only model
+    expect_status 0
+    [[ $output == *'# SKIP the image is 136365211648 bytes long, and '* ]]
+}
+
 @test 'an image to copy that there is not' {
     harness --driver raw --from nosuch --only model
     expect_status 1
