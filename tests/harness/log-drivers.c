@@ -37,6 +37,7 @@
 typedef enum Kind {
     KIND_LOG,
     KIND_LOG_UNREAD,        /* read-only, the log is not looked at */
+    KIND_LOG_LOST,          /* each second record is not replayed */
     KIND_LOG_SILENT,        /* read-only opening fails without a reason */
     KIND_IN_USE,
     KIND_UNREPAIRED,        /* the mark is a corruption, and no repair mends it */
@@ -47,6 +48,7 @@ typedef enum Kind {
 static const char *const log_names[KIND__MAX] = {
     [KIND_LOG] = "bug-log",
     [KIND_LOG_UNREAD] = "bug-log-unread",
+    [KIND_LOG_LOST] = "bug-log-lost",
     [KIND_LOG_SILENT] = "bug-log-silent",
     [KIND_IN_USE] = "bug-in-use",
     [KIND_UNREPAIRED] = "bug-unrepaired",
@@ -186,6 +188,9 @@ static int log_replay(BlockDriverState *bs)
         ret = bdrv_pread(bs->file, LOG_OFFSET + i * SECTOR, &r, sizeof(r));
         if (ret < 0) {
             return ret;
+        }
+        if (s->kind == KIND_LOG_LOST && i % 2) {
+            continue;
         }
         index = be32_to_cpu(r.index);
         if (be32_to_cpu(r.magic) == RECORD_MAGIC && index < s->entries &&

@@ -40,6 +40,7 @@ BUGS = [
     ('grow-retry', 'failure', 40, r'a write fails once'),
     ('create-order', 'create-crash', 200, r'over an old image'),
     ('log-unread', 'crash', 12, r'opened read-only'),
+    ('log-lost', 'crash', 12, r'long lists, one at a time'),
     ('log-silent', 'crash', 12, r'opened read-only'),
     ('unrepaired', 'crash', 12, r'long lists, one at a time'),
     ('lossy', 'crash', 12, r'old bytes past its end'),

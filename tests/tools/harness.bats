@@ -207,6 +207,7 @@ Did you mean 'crash'?" ]]
   commands: |
     # the image of the case
     cp 'new/the images/read-1.img' harness.img
+    minblk-io -r -f raw harness.img -c 'read -P 0x78 4096 1'
     minblk-io -t writeback -f raw harness.img -c 'read -P 0x78 4096 1'
 "* ]]
     [[ $output == *"

@@ -35,6 +35,12 @@ typedef struct Hand {
 
 /* ---- sessions ----------------------------------------------------------- */
 
+static void end_session(Hand *hand)
+{
+    g_string_append(hand->lines, hand->in_session ? "\n" : "");
+    hand->in_session = false;
+}
+
 /*
  * Begins a line of minblk-io, with the node as stack_open() makes it, but over
  * a file; with @fault, the requests of blkdebug's rule fail.
@@ -43,6 +49,7 @@ static void begin_session(Hand *hand, const StackFault *fault)
 {
     const char *driver = hand->h->driver;
 
+    end_session(hand);
     hand->in_session = true;
     g_string_append(hand->lines, "minblk-io -t writeback");
     if (fault) {
@@ -67,12 +74,6 @@ static void GCC_FMT_ATTR(2, 3) command(Hand *hand, const char *fmt, ...)
     va_end(ap);
     quoted = shell_quote(text);
     g_string_append_printf(hand->lines, " -c %s", quoted);
-}
-
-static void end_session(Hand *hand)
-{
-    g_string_append(hand->lines, hand->in_session ? "\n" : "");
-    hand->in_session = false;
 }
 
 /* ---- what is wrong ------------------------------------------------------ */
@@ -171,7 +172,6 @@ static void add_op(Hand *hand, guint i)
         command(hand, "aio_flush");
     }
     if (op.kind == OP_REOPEN) {
-        end_session(hand);
         begin_session(hand, NULL);
         return;
     }
@@ -200,7 +200,6 @@ static void add_ops(Hand *hand, const ListTrace *trace, bool cut)
         g_string_append(hand->lines, "# opening fails\n");
         begin_session(hand, fault);
         command(hand, "quit");
-        end_session(hand);
         fault = NULL;
     }
     begin_session(hand, fault);
@@ -294,7 +293,10 @@ static void add_kept(Hand *hand, const char *message, const char *kept)
 {
     g_autofree char *copy = byhand_copy(kept);
 
-    g_string_append_printf(hand->lines, "# the image of the case\n%s", copy);
+    g_string_append_printf(hand->lines, "# the image of the case\n%s"
+                           "minblk-io -r -f %s " IMAGE, copy, hand->h->driver);
+    hand->in_session = true;
+    add_look(hand);
     add_looks(hand, message);
 }
 

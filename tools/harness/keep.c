@@ -9,8 +9,9 @@
  */
 #include "keep.h"
 
-/* The disk with the state that counts. */
-#define KEPT "kept"
+/* The disks with the state that counts, and with one that has passed. */
+#define KEPT  "kept"
+#define FOUND "found"
 
 static const char *path;
 static char *disk;              /* the name of the one opened last */
@@ -25,23 +26,39 @@ void keep_disk(const char *name)
     }
 }
 
+static void copy_disk(const char *from, const char *to)
+{
+    if (mem_disk_find(to)) {
+        mem_disk_free(mem_disk_find(to));
+    }
+    mem_disk_copy(mem_disk_find(from), to);
+}
+
 void keep_state(const char *name)
 {
-    if (path && mem_disk_find(KEPT)) {
-        mem_disk_free(mem_disk_find(KEPT));
+    if (path) {
+        copy_disk(name, KEPT);
     }
-    if (path && name) {
-        mem_disk_copy(mem_disk_find(name), KEPT);
+}
+
+void keep_pass(bool finding)
+{
+    if (path && finding && !mem_disk_find(FOUND)) {
+        copy_disk(KEPT, FOUND);
+    }
+    if (path) {
+        mem_disk_free(mem_disk_find(KEPT));
     }
 }
 
 void keep_write(void)
 {
-    const MemDisk *from = path ? mem_disk_find(KEPT) : NULL;
+    const char *const names[] = { KEPT, FOUND, disk };
+    const MemDisk *from = NULL;
     int fd;
 
-    if (path && !from && disk) {
-        from = mem_disk_find(disk);
+    for (int i = 0; path && !from && i < 3 && names[i]; i++) {
+        from = mem_disk_find(names[i]);
     }
     if (!from) {
         return;

@@ -26,9 +26,15 @@ void keep_disk(const char *name);
 
 /*
  * In a child: the disk @name as it is now is what counts, whatever is opened or
- * changed from here on; NULL: that no longer holds.
+ * changed from here on.
  */
 void keep_state(const char *name);
+
+/*
+ * In a child: that state has passed.  With @finding the case fails with it all
+ * the same, unless a later one is worse.
+ */
+void keep_pass(bool finding);
 
 /* In a child: writes the file; may be called in a handler of a signal. */
 void keep_write(void);

@@ -10,6 +10,7 @@
  */
 #include "run.h"
 
+#include "keep.h"
 #include "qemu/cutils.h"
 
 /* The first place of @parts that @blk reads otherwise is appended to @why. */
@@ -135,6 +136,7 @@ char *run_verify_cut(Case *c, const char *name, const ModelCut *model,
     bool good;
 
     c->where = where;
+    keep_state(name);
     blk = open_cut(c, &how, repaired);
     good = read_as_cut(blk, model, parts, why);
     if (c->h->can_check) {
@@ -146,6 +148,7 @@ char *run_verify_cut(Case *c, const char *name, const ModelCut *model,
         case_fail(c, "%s%s%s", why->str, finding ? "\n" : "",
                   finding ? finding : "");
     }
+    keep_pass(finding);
     c->where = NULL;
     return finding;
 }
@@ -190,10 +193,12 @@ void run_verify_cut_read_only(Case *c, const char *name, const ModelCut *model,
     BlockBackend *blk;
 
     c->where = where;
+    keep_state(name);
     blk = run_open_read_only(c, name, refusal);
     if (blk && !read_as_cut(blk, model, parts, why)) {
         case_fail(c, "%s", why->str);
     }
     blk_unref(blk);
+    keep_pass(false);
     c->where = NULL;
 }
