@@ -258,34 +258,28 @@ char *byhand_copy(const char *path)
     return g_strdup_printf("cp %s " IMAGE "\n", file);
 }
 
-/* @more and the user's options, but for a size, which the suites choose. */
-static char *list_options(const Harness *h, const char *more)
+char *byhand_create(const Harness *h, int64_t size, const char *more)
 {
     g_autofree char *all = g_strjoin(more && h->create ? "," : "",
                                      more ? more : "",
                                      h->create ? h->create : "", NULL);
     g_auto(GStrv) words = g_strsplit(all, ",", -1);
-    GString *list = g_string_new("");
+    g_autoptr(GString) list = g_string_new("");
+    g_autofree char *options = NULL;
 
+    if (h->from) {
+        return byhand_copy(h->from);
+    }
+    /* Of sizes only that counts which the suite chooses. */
     for (char **word = words; *word; word++) {
         if (!g_str_has_prefix(*word, "size=")) {
             g_string_append_printf(list, "%s%s", list->len ? "," : "", *word);
         }
     }
-    return g_string_free(list, FALSE);
-}
-
-char *byhand_create(const Harness *h, int64_t size, const char *more)
-{
-    g_autofree char *all = list_options(h, more);
-    g_autofree char *options = shell_quote(all);
-
-    if (h->from) {
-        return byhand_copy(h->from);
-    }
+    options = shell_quote(list->str);
     return g_strdup_printf("minblk-img create -q -f %s%s%s " IMAGE " %" PRId64
-                           "\n", h->driver, *all ? " -o " : "",
-                           *all ? options : "", size);
+                           "\n", h->driver, list->len ? " -o " : "",
+                           list->len ? options : "", size);
 }
 
 /* The image of the case, of which a copy is worked on. */

@@ -26,6 +26,7 @@
 static BlockBackend *open_to_write(Case *c, const char *path,
                                    StackOptions *how)
 {
+    BlockDriverInfo bdi = { 0 };
     Error *err = NULL;
     BlockBackend *blk;
 
@@ -42,6 +43,10 @@ static BlockBackend *open_to_write(Case *c, const char *path,
     }
     if (blk_getlength(blk) < REQUESTS * BYTES) {
         case_skip(c, "the image is too short");
+    }
+    bdrv_get_info(blk_bs(blk), &bdi);
+    if (bdi.needs_compressed_writes) {
+        case_skip(c, COMPRESSED_ONLY);
     }
     return blk;
 }

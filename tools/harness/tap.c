@@ -196,9 +196,9 @@ static void print_failure(const Harness *h, const char *message)
         printf("# %3u  %s\n", i + 1, d->operations[i]);
     }
     if (h->keep) {
-        printf("# image: %s\n", d->image ? d->image : "none was kept");
+        harness_note("image: %s", d->image ? d->image : "none was kept");
     }
-    printf("# again: %s\n", again);
+    harness_note("again: %s", again);
 }
 
 void harness_vreport(Harness *h, CaseStatus status, const char *text,
