@@ -42,8 +42,8 @@ def skips_unknown(harness):
 def skips_flights(harness):
     """The suite graph writes to images as they cannot be written to."""
     status, lines = run(harness, 'vhdx', 'graph', 1, '-o', 'subformat=FIXED')
-    good = not status and any(line.endswith(
-        '# SKIP such images take compressed writes of whole clusters') for line in lines)
+    why = '# SKIP such images take compressed writes of whole clusters'
+    good = not status and any(line.endswith(why) for line in lines)
     return None if good else f'the harness exits with {status}', lines
 
 
