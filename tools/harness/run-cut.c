@@ -155,25 +155,19 @@ char *run_verify_cut(Case *c, const char *name, const ModelCut *model,
 
 /* ---- read-only ---------------------------------------------------------- */
 
-/* The layer says no more than that where the driver gives no reason. */
-static bool has_reason(Error *err)
-{
-    const char *text = err ? error_get_pretty(err) : "Could not open '";
-
-    return !strstart(text, "Could not open '", NULL) &&
-           !strstart(text, "Could not open image", NULL);
-}
-
 BlockBackend *run_open_read_only(Case *c, const char *name, char **refusal)
 {
     StackOptions how = { .disk = name };
     g_autoptr(Error) err = NULL;
     BlockBackend *blk = stack_open(c->h, &how, &err);
+    const char *reason = err ? error_get_pretty(err) : "";
 
     if (blk) {
         return blk;
     }
-    if (!has_reason(err)) {
+    /* The layer says no more than that where the driver gives no reason. */
+    if (!*reason || strstart(reason, "Could not open '", NULL) ||
+        strstart(reason, "Could not open image", NULL)) {
         case_fail(c, "it cannot be opened read-only, and the driver gives no "
                   "reason");
     }
@@ -181,7 +175,7 @@ BlockBackend *run_open_read_only(Case *c, const char *name, char **refusal)
     blk_unref(case_open(c, &how, "it could be opened neither read-only nor to "
                         "be written to"));
     g_free(*refusal);
-    *refusal = g_strdup(error_get_pretty(err));
+    *refusal = g_strdup(reason);
     return NULL;
 }
 

@@ -86,28 +86,14 @@ static void verify_piece(Run *run, const Extent *e, int64_t from, int64_t bytes)
 }
 
 /*
- * All of the extent; of one that is too long, or has no data in a long image,
- * where there may be as many as the image has clusters, a sample with its ends.
+ * Asks for the status from @offset on; how much it is of.  Checks it with all
+ * of the extent; with a sample of one that is too long, or has no data in a
+ * long image, where there may be as many as the image has clusters.
  */
-static void verify_pieces(Run *run, const Extent *e, bool long_image)
-{
-    bool too_long = e->bytes > MAX_LENGTH;
-    bool sample = too_long || (long_image && !(e->status & BDRV_BLOCK_DATA));
-    int64_t step = too_long ? e->bytes / SAMPLE_PIECES
-                   : sample ? MAX(e->bytes / 2, SAMPLE_BYTES) : MAX_PART;
-    int64_t piece = sample ? SAMPLE_BYTES : MAX_PART;
-
-    for (int64_t at = 0; at < e->bytes; at += step) {
-        verify_piece(run, e, at, MIN(piece, e->bytes - at));
-    }
-    piece = MIN(piece, e->bytes);
-    verify_piece(run, e, e->bytes - piece, piece);
-}
-
-/* Asks for the status from @offset on and checks it; how much it is of. */
 static int64_t verify_from(Run *run, int64_t offset, int64_t length)
 {
     Extent e = { .offset = offset };
+    int64_t piece = MAX_PART, step = MAX_PART;
 
     e.status = bdrv_block_status(blk_bs(run->blk), offset, length - offset,
                                  &e.bytes, &e.map, &e.file);
@@ -118,7 +104,18 @@ static int64_t verify_from(Run *run, int64_t offset, int64_t length)
     if (e.bytes <= 0 || e.bytes > length - offset) {
         fail_extent(run, &e, "it does not lie within what was asked for");
     }
-    verify_pieces(run, &e, length > MAX_LENGTH);
+    if (e.bytes > MAX_LENGTH) {
+        piece = SAMPLE_BYTES;
+        step = e.bytes / SAMPLE_PIECES;
+    } else if (length > MAX_LENGTH && !(e.status & BDRV_BLOCK_DATA)) {
+        piece = SAMPLE_BYTES;
+        step = MAX(e.bytes / 2, SAMPLE_BYTES);
+    }
+    for (int64_t at = 0; at < e.bytes; at += step) {
+        verify_piece(run, &e, at, MIN(piece, e.bytes - at));
+    }
+    piece = MIN(piece, e.bytes);
+    verify_piece(run, &e, e.bytes - piece, piece);
     return e.bytes;
 }
 
