@@ -137,7 +137,7 @@ static int log_checkpoint(BlockDriverState *bs, bool in_use)
     uint32_t i;
     int ret = bdrv_flush(bs->file->bs);
 
-    for (i = 0; i < s->entries && ret >= 0 && log_has_log(s); i++) {
+    for (i = 0; i < s->entries && ret >= 0; i++) {
         ret = s->table[i] ? log_write_entry(bs, i, s->table[i]) : 0;
     }
     ret = ret < 0 ? ret : bdrv_flush(bs->file->bs);

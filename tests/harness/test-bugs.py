@@ -59,6 +59,8 @@ SOUND += [(driver, suite, ops) for driver in ('log', 'in-use')
                              ('graph', 1), ('create', 1),
                              ('create-crash', 50), ('hostile', 20),
                              ('damage', 1), ('turns', 12))]
+# A failure that meets closing leaves the mark.
+SOUND += [('in-use', 'failure', 60)]
 
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
 

@@ -103,8 +103,8 @@ static char *check_and_repair(Case *c, const StackOptions *how,
 
 /* ---- opening ------------------------------------------------------------ */
 
-/* With a repair, where the driver wants one first: *@repaired then. */
-static BlockBackend *open_cut(Case *c, const StackOptions *how, bool *repaired)
+BlockBackend *run_open_repaired(Case *c, const StackOptions *how,
+                                bool *repaired)
 {
     BdrvCheckResult result = { 0 };
     g_autofree char *problem = NULL;
@@ -137,7 +137,7 @@ char *run_verify_cut(Case *c, const char *name, const ModelCut *model,
 
     c->where = where;
     keep_state(name);
-    blk = open_cut(c, &how, repaired);
+    blk = run_open_repaired(c, &how, repaired);
     good = read_as_cut(blk, model, parts, why);
     if (c->h->can_check) {
         finding = check_and_repair(c, &how, &blk);

@@ -90,6 +90,13 @@ void run_verify_status(Run *run);
 void run_verify_check(Run *run);
 
 /*
+ * Opens an image that was not closed well; with a repair, if the driver refuses
+ * it with a reason, and *@repaired then.  A failure fails the case.
+ */
+BlockBackend *run_open_repaired(Case *c, const StackOptions *how,
+                                bool *repaired);
+
+/*
  * The image on the disk @name is one that a power cut may leave, seen from the
  * moment of @model: it opens to be written to (*@repaired: after a repair), its
  * length and @parts are what the model allows, also after a repair.  Returns

@@ -94,6 +94,14 @@ static void count_operations(Case *c, const void *opaque)
 
 /* ---- failing ------------------------------------------------------------ */
 
+/* The failure may have been the end of opening, or of closing. */
+static void reopen(Run *run)
+{
+    bool repaired;
+
+    run->blk = run_open_repaired(run->c, &run->how, &repaired);
+}
+
 /*
  * Opens the image, in a second attempt if the first one failed cleanly: with a
  * reason, and without a node that would keep the file from being opened.
@@ -119,7 +127,7 @@ static void open_failing(Run *run, const StackFault *fault)
     case_send(run->c, &run->trace, sizeof(run->trace));
     /* Without the fault: a new node would count from the beginning again. */
     run->how.fault = NULL;
-    run_open(run);
+    reopen(run);
 }
 
 static void verify_disk(Run *run, const char *name, const ModelCut *cut,
@@ -172,7 +180,7 @@ static void test_fault(Case *c, const void *opaque)
         verify_durable(&run, false);
         run_close(&run);
         run.how.fault = NULL;
-        run_open(&run);
+        reopen(&run);
         run_verify(&run);
         run_verify_check(&run);
         run_close(&run);
