@@ -2,7 +2,8 @@
 /*
  * Formats that a power cut leaves in use, for the harness to judge: "bug-log"
  * has a log that must be replayed, "bug-in-use" a mark that a repair takes
- * back; both are sound.  The others have one deliberate bug each.
+ * back, "bug-moving" overwrites no block; these are sound.  The others have one
+ * deliberate bug each.
  *
  * The file: a header of 512 bytes; a log of 512 bytes a record; the table, of
  * each block of the disk its place among the blocks, from 1 on, big-endian, 0
@@ -40,6 +41,7 @@ typedef enum Kind {
     KIND_LOG_LOST,          /* each second record is not replayed */
     KIND_LOG_SILENT,        /* read-only opening fails without a reason */
     KIND_IN_USE,
+    KIND_MOVING,            /* sound, too: each write takes a new place */
     KIND_UNREPAIRED,        /* the mark is a corruption, and no repair mends it */
     KIND_LOSSY,             /* the same, and the table comes before the data */
     KIND__MAX,
@@ -51,6 +53,7 @@ static const char *const log_names[KIND__MAX] = {
     [KIND_LOG_LOST] = "bug-log-lost",
     [KIND_LOG_SILENT] = "bug-log-silent",
     [KIND_IN_USE] = "bug-in-use",
+    [KIND_MOVING] = "bug-moving",
     [KIND_UNREPAIRED] = "bug-unrepaired",
     [KIND_LOSSY] = "bug-lossy",
 };
@@ -355,7 +358,7 @@ static int coroutine_fn log_co_check(BlockDriverState *bs,
     if (!s->was_in_use || log_has_log(s)) {
         return 0;
     }
-    if (fix && s->kind != KIND_IN_USE) {
+    if (fix && s->kind >= KIND_UNREPAIRED) {
         return -ENOTSUP;
     }
     result->corruptions++;
@@ -385,16 +388,22 @@ static int coroutine_fn log_co_read_block(BlockDriverState *bs, uint64_t offset,
                           qiov->size, qiov, 0);
 }
 
-/* The block at @place, with zeroes around the data. */
+/* The block at @place, around the data what it held elsewhere, or zeroes. */
 static int coroutine_fn log_co_write_data(BlockDriverState *bs, uint32_t place,
                                           uint64_t offset, QEMUIOVector *qiov)
 {
+    BDRVLogState *s = bs->opaque;
     g_autofree uint8_t *buf = g_malloc0(BLOCK);
-    int ret;
+    uint32_t old = s->table[offset / BLOCK];
+    int ret = 0;
 
+    if (old) {
+        ret = bdrv_pread(bs->file, log_block_offset(s, old), buf, BLOCK);
+    }
     qemu_iovec_to_buf(qiov, 0, buf + offset % BLOCK, qiov->size);
-    ret = bdrv_pwrite(bs->file, log_block_offset(bs->opaque, place), buf,
-                      BLOCK);
+    if (ret >= 0) {
+        ret = bdrv_pwrite(bs->file, log_block_offset(s, place), buf, BLOCK);
+    }
     return MIN(ret, 0);
 }
 
@@ -457,7 +466,7 @@ static int coroutine_fn log_co_write_block(BlockDriverState *bs,
         ret = log_write_header(bs, true);
         s->in_use = ret >= 0;
     }
-    place = s->table[offset / BLOCK];
+    place = s->kind == KIND_MOVING ? 0 : s->table[offset / BLOCK];
     if (!place && ret >= 0) {
         ret = log_co_allocate(bs, offset, qiov);
     }

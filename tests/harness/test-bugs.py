@@ -61,6 +61,7 @@ SOUND += [(driver, suite, ops) for driver in ('log', 'in-use')
                              ('damage', 1), ('turns', 12))]
 # A failure that meets closing leaves the mark.
 SOUND += [('in-use', 'failure', 60)]
+SOUND += [('moving', 'crash', 12), ('moving', 'graph', 1)]
 
 LIST = re.compile(r'^# seed (\d+), depth \d+.*, (\d+) operations of (\d+):')
 
