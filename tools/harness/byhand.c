@@ -253,7 +253,9 @@ static void add_looks(Hand *hand, const char *message)
 
 char *byhand_copy(const char *path)
 {
-    g_autofree char *file = shell_quote(path);
+    /* The lines are for another folder than the one that @path is of. */
+    g_autofree char *whole = g_canonicalize_filename(path, NULL);
+    g_autofree char *file = shell_quote(whole);
 
     return g_strdup_printf("cp %s " IMAGE "\n", file);
 }
