@@ -221,6 +221,15 @@ static void check_keep(const char *folder)
     }
 }
 
+/* It is a user's mistake, and nothing of the driver's, if it is not there. */
+static void check_from(const char *path)
+{
+    if (access(path, R_OK) < 0) {
+        usage_error("option '--from': Could not open '%s': %s", path,
+                    strerror(errno));
+    }
+}
+
 static void read_arguments(Cmdline *line, int argc, char **argv)
 {
     Harness *h = &line->h;
@@ -244,6 +253,9 @@ static void read_arguments(Cmdline *line, int argc, char **argv)
     h->can_create = h->from || bdrv_driver_can_create(h->drv);
     h->can_check = bdrv_driver_can_check(h->drv);
     check_create_options(h);
+    if (h->from) {
+        check_from(h->from);
+    }
     if (h->keep) {
         check_keep(h->keep);
     }
