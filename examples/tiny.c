@@ -230,7 +230,7 @@ static int coroutine_fn tiny_co_truncate(BlockDriverState *bs, int64_t offset,
 {
     BDRVTinyState *s = bs->opaque;
     uint64_t old_size = be64_to_cpu(s->map.size);
-    uint64_t size = ROUND_UP(offset, BDRV_SECTOR_SIZE);
+    uint64_t size = ROUND_UP((uint64_t)offset, BDRV_SECTOR_SIZE);
     int ret;
 
     if (prealloc != PREALLOC_MODE_OFF || size < old_size ||
