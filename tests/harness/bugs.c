@@ -51,6 +51,7 @@ typedef enum Bug {
     BUG_LEAK_NODE,
     BUG_LEAK_COROUTINE,
     BUG_ENDLESS,            /* writes do not end */
+    BUG_POLLING,            /* they look at times for what does not come */
     BUG_FORGOTTEN,          /* nor here, but wait for nothing */
     BUG_NO_DRAIN,           /* writes go on after they have ended */
     BUG_SHARED_FILE,        /* a second writer is welcome */
@@ -90,6 +91,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_LEAK_NODE] = "bug-leak-node",
     [BUG_LEAK_COROUTINE] = "bug-leak-coroutine",
     [BUG_ENDLESS] = "bug-endless",
+    [BUG_POLLING] = "bug-polling",
     [BUG_FORGOTTEN] = "bug-forgotten",
     [BUG_NO_DRAIN] = "bug-no-drain",
     [BUG_SHARED_FILE] = "bug-shared-file",
@@ -552,6 +554,9 @@ static int coroutine_fn bug_co_write_part(BlockDriverState *bs,
         qemu_co_mutex_lock(lock);
     }
     while (*(volatile Bug *)&s->bug == BUG_ENDLESS) {
+    }
+    while (s->bug == BUG_POLLING) {
+        g_usleep(1000);
     }
     if (s->bug == BUG_FORGOTTEN) {
         qemu_coroutine_yield();

@@ -39,12 +39,13 @@
 /*
  * Children are looked at once in so many milliseconds at most.  One hangs that
  * waited so many times in a row, with next to no CPU time (nanoseconds) used
- * between; fewer times after another one has hung.
+ * between, as a driver does that wakes up again and again to look for what does
+ * not come; fewer times after another one has hung.
  */
 #define LOOK_MS     1000
 #define HANG_LOOKS  20
 #define HURRY_LOOKS 4
-#define IDLE_NS     1000000
+#define IDLE_NS     20000000
 
 /* The part of a case's CPU time that is left to it after one has hung. */
 #define HURRY 15
@@ -231,7 +232,7 @@ static char *describe_end(const Child *child, int status, bool late)
     const CaseResult *r = child->result;
 
     if (late && child->waited) {
-        return g_strdup("hangs: it waits, and uses no CPU time");
+        return g_strdup("hangs: it waits, and uses next to no CPU time");
     }
     if (late) {
         return g_strdup_printf("did not end within %u seconds of CPU time",
