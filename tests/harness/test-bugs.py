@@ -46,6 +46,7 @@ BUGS = [
     ('lossy', 'crash', 12, r'old bytes past its end'),
     ('any-entry', 'damage', 1, r'the table names wrong places'),
     ('kept-table', 'turns', 12, r'sessions of processes in turn'),
+    ('endless', 'turns', 12, r'sessions of processes in turn'),
 ]
 
 # What the sound drivers are run with: suite, operations in a list.
