@@ -64,11 +64,15 @@ void keep_write(void)
         return;
     }
     fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
-    if (fd < 0 || !stack_save(from, fd)) {
+    if (fd < 0) {
         perror(path);
-        unlink(path);
+    } else {
+        if (!stack_save(from, fd)) {
+            perror(path);
+            unlink(path);
+        }
+        close(fd);
     }
-    close(fd);
     /* What is kept once stays, whatever comes as the case ends. */
     path = NULL;
 }
