@@ -57,10 +57,10 @@ void keep_write(void)
     const MemDisk *from = NULL;
     int fd;
 
-    for (int i = 0; path && !from && i < 3 && names[i]; i++) {
+    for (int i = 0; !from && i < 3 && names[i]; i++) {
         from = mem_disk_find(names[i]);
     }
-    if (!from) {
+    if (!path || !from) {
         return;
     }
     fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);

@@ -36,8 +36,10 @@ int64_t copy_piece(const uint8_t *buf, int64_t offset, int64_t bytes,
                    int64_t sparse, bool *zero)
 {
     int64_t granule = pow2floor(sparse);
-    int64_t length = piece_run_of(buf, offset, 0, bytes, granule, true, bytes);
+    int64_t length;
 
+    assert(granule > 0);
+    length = piece_run_of(buf, offset, 0, bytes, granule, true, bytes);
     *zero = length == bytes || length >= sparse;
     while (!*zero && length < bytes) {
         int64_t zeroes;

@@ -87,7 +87,7 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
                                      int flags, Error **errp)
 {
     QDict *options;
-    int depth = 0;
+    int depth = 1;
 
     if (!gate.policy) {
         error_setg(errp,
@@ -99,7 +99,8 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
     if (!gate.policy(parent, filename, gate.opaque, errp)) {
         return NULL;
     }
-    for (BlockDriverState *bs = parent; bs; bs = bs->inherits_from) {
+    for (BlockDriverState *bs = parent->inherits_from; bs;
+         bs = bs->inherits_from) {
         depth++;
     }
     if (depth > BDRV_CHAIN_MAX) {

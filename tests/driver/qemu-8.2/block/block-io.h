@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The names and forms of QEMU 8.2 for what a format driver calls and is called
- * by, made of those of QEMU 5.0: a driver for 8.2 compiles here with this folder
- * before include/.  It has what foreign-table-8.2.c needs, a row of
+ * by, made of those of QEMU 5.0: a driver for 8.2 compiles here with this
+ * folder before include/.  It has what foreign-table-8.2.c needs, a row of
  * docs/porting.md each; a driver that needs more adds it in the same way.
  *
  * A driver's table is of a type of its own here, because its callbacks have
@@ -31,7 +31,7 @@ static inline int q_pread(BdrvChild *child, int64_t offset, int64_t bytes,
 {
     return MIN(bdrv_pread(child, offset, buf, bytes), 0);
 }
-#define bdrv_pread q_pread
+#define bdrv_pread    q_pread
 #define bdrv_co_pread q_pread
 
 static inline int q_pwrite_sync(BdrvChild *child, int64_t offset, int64_t bytes,
@@ -39,7 +39,7 @@ static inline int q_pwrite_sync(BdrvChild *child, int64_t offset, int64_t bytes,
 {
     return bdrv_pwrite_sync(child, offset, buf, bytes);
 }
-#define bdrv_pwrite_sync q_pwrite_sync
+#define bdrv_pwrite_sync    q_pwrite_sync
 #define bdrv_co_pwrite_sync q_pwrite_sync
 
 static inline int q_blk_pwrite(BlockBackend *blk, int64_t offset, int64_t bytes,
@@ -47,7 +47,7 @@ static inline int q_blk_pwrite(BlockBackend *blk, int64_t offset, int64_t bytes,
 {
     return MIN(blk_pwrite(blk, offset, buf, bytes, flags), 0);
 }
-#define blk_pwrite q_blk_pwrite
+#define blk_pwrite    q_blk_pwrite
 #define blk_co_pwrite q_blk_pwrite
 
 #define bdrv_co_truncate(child, offset, exact, prealloc, flags, errp)          \
@@ -57,12 +57,12 @@ static inline int q_blk_pwrite(BlockBackend *blk, int64_t offset, int64_t bytes,
 
 /* ---- in coroutines: names of their own ---------------------------------- */
 
-#define bdrv_co_getlength bdrv_getlength
-#define bdrv_co_create_file bdrv_create_file
-#define bdrv_co_open bdrv_open
+#define bdrv_co_getlength         bdrv_getlength
+#define bdrv_co_create_file       bdrv_create_file
+#define bdrv_co_open              bdrv_open
 #define bdrv_co_open_blockdev_ref bdrv_open_blockdev_ref
-#define bdrv_co_unref bdrv_unref
-#define blk_co_unref blk_unref
+#define bdrv_co_unref             bdrv_unref
+#define blk_co_unref              blk_unref
 
 static inline BlockBackend *blk_co_new_with_bs(BlockDriverState *bs,
                                                uint64_t perm, uint64_t shared,
@@ -85,8 +85,8 @@ static inline int bdrv_open_file_child(const char *filename, QDict *options,
                                        const char *key, BlockDriverState *bs,
                                        Error **errp)
 {
-    bs->file = bdrv_open_child(filename, options, key, bs, &child_file, false,
-                               errp);
+    bs->file =
+        bdrv_open_child(filename, options, key, bs, &child_file, false, errp);
     return bs->file ? 0 : -EINVAL;
 }
 
@@ -139,19 +139,27 @@ typedef struct Qemu82Driver {
                             const BdrvChildRole *role, BlockReopenQueue *queue,
                             uint64_t perm, uint64_t shared, uint64_t *nperm,
                             uint64_t *nshared);
-    int (*bdrv_co_create)(BlockdevCreateOptions *opts, Error **errp);
-    int (*bdrv_co_create_opts)(struct Qemu82Driver *drv, const char *filename,
-                               QemuOpts *opts, Error **errp);
-    int (*bdrv_co_preadv)(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                          QEMUIOVector *qiov, BdrvRequestFlags flags);
-    int (*bdrv_co_pwritev)(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                           QEMUIOVector *qiov, BdrvRequestFlags flags);
-    int (*bdrv_co_block_status)(BlockDriverState *bs, bool want_zero,
-                                int64_t offset, int64_t bytes, int64_t *pnum,
-                                int64_t *map, BlockDriverState **file);
-    int (*bdrv_co_check)(BlockDriverState *bs, BdrvCheckResult *result,
-                         BdrvCheckMode fix);
-    int (*bdrv_co_get_info)(BlockDriverState *bs, BlockDriverInfo *bdi);
+    int coroutine_fn (*bdrv_co_create)(BlockdevCreateOptions *opts,
+                                       Error **errp);
+    int coroutine_fn (*bdrv_co_create_opts)(struct Qemu82Driver *drv,
+                                            const char *filename,
+                                            QemuOpts *opts, Error **errp);
+    int coroutine_fn (*bdrv_co_preadv)(BlockDriverState *bs, int64_t offset,
+                                       int64_t bytes, QEMUIOVector *qiov,
+                                       BdrvRequestFlags flags);
+    int coroutine_fn (*bdrv_co_pwritev)(BlockDriverState *bs, int64_t offset,
+                                        int64_t bytes, QEMUIOVector *qiov,
+                                        BdrvRequestFlags flags);
+    int coroutine_fn (*bdrv_co_block_status)(BlockDriverState *bs,
+                                             bool want_zero, int64_t offset,
+                                             int64_t bytes, int64_t *pnum,
+                                             int64_t *map,
+                                             BlockDriverState **file);
+    int coroutine_fn (*bdrv_co_check)(BlockDriverState *bs,
+                                      BdrvCheckResult *result,
+                                      BdrvCheckMode fix);
+    int coroutine_fn (*bdrv_co_get_info)(BlockDriverState *bs,
+                                         BlockDriverInfo *bdi);
     int (*bdrv_has_zero_init)(BlockDriverState *bs);
     QemuOptsList *create_opts;
     const char *const *strong_runtime_opts;
@@ -162,20 +170,22 @@ static inline Qemu82Driver *q_driver(BlockDriver *drv)
     return container_of(drv, Qemu82Driver, drv);
 }
 
-static int q_co_preadv(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
-                       QEMUIOVector *qiov, int flags)
+static int coroutine_fn q_co_preadv(BlockDriverState *bs, uint64_t offset,
+                                    uint64_t bytes, QEMUIOVector *qiov,
+                                    int flags)
 {
     return q_driver(bs->drv)->bdrv_co_preadv(bs, offset, bytes, qiov, flags);
 }
 
-static int q_co_pwritev(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
-                        QEMUIOVector *qiov, int flags)
+static int coroutine_fn q_co_pwritev(BlockDriverState *bs, uint64_t offset,
+                                     uint64_t bytes, QEMUIOVector *qiov,
+                                     int flags)
 {
     return q_driver(bs->drv)->bdrv_co_pwritev(bs, offset, bytes, qiov, flags);
 }
 
-static int q_co_create_opts(BlockDriver *drv, const char *filename,
-                            QemuOpts *opts, Error **errp)
+static int coroutine_fn q_co_create_opts(BlockDriver *drv, const char *filename,
+                                         QemuOpts *opts, Error **errp)
 {
     return q_driver(drv)->bdrv_co_create_opts(q_driver(drv), filename, opts,
                                               errp);
@@ -185,13 +195,14 @@ static int q_co_create_opts(BlockDriver *drv, const char *filename,
 static int q_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
 {
     bdi->unallocated_blocks_are_zero = true;
+    /* check-coroutines: off, this driver does no I/O there. */
     return q_driver(bs->drv)->bdrv_co_get_info(bs, bdi);
 }
 
 static inline void q_register(Qemu82Driver *d)
 {
     assert(d->is_format);
-    d->drv = (BlockDriver) {
+    d->drv = (BlockDriver){
         .format_name = d->format_name,
         .instance_size = d->instance_size,
         .bdrv_probe = d->bdrv_probe,
@@ -213,6 +224,6 @@ static inline void q_register(Qemu82Driver *d)
     bdrv_register(&d->drv);
 }
 #define bdrv_register q_register
-#define BlockDriver Qemu82Driver
+#define BlockDriver   Qemu82Driver
 
 #endif
