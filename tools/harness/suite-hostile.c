@@ -281,6 +281,14 @@ static void write_damaged(BlockBackend *blk)
     blk_flush(blk);
 }
 
+/* Requests that may have changed the disk. */
+static unsigned count_changes(const MemDisk *disk)
+{
+    return mem_disk_count(disk, MEM_WRITE) + mem_disk_count(disk, MEM_ZERO) +
+           mem_disk_count(disk, MEM_DISCARD) +
+           mem_disk_count(disk, MEM_TRUNCATE);
+}
+
 /* Piece by piece, so that comparing takes no memory a driver is blamed for. */
 static bool same_content(const MemDisk *a, const MemDisk *b)
 {
@@ -317,13 +325,15 @@ static void try_damaged(Case *c, MemDisk *disk)
 {
     StackOptions how = { .disk = "damaged" };
     MemDisk *before = mem_disk_copy(disk, "before");
+    unsigned changes = count_changes(disk);
     BlockBackend *blk = case_try_open(c, &how);
 
     if (blk) {
         read_damaged(c, blk);
         blk_unref(blk);
     }
-    if (!same_content(before, disk)) {
+    /* Most files are not written to at all, and comparing takes time. */
+    if (count_changes(disk) != changes && !same_content(before, disk)) {
         case_fail(c, "opening it to read changed the file");
     }
     mem_disk_free(before);
