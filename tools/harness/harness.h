@@ -345,6 +345,12 @@ bool harness_learn(Harness *h, ImageFacts *facts);
 /* The same for a suite that needs an image in one file, or is skipped. */
 bool harness_learn_file(Harness *h, ImageFacts *facts);
 
+/*
+ * Fewer than @n cases where clusters are large, so that a run ends in the same
+ * time; at least one.
+ */
+unsigned facts_cases(const ImageFacts *facts, unsigned n);
+
 /* Longer images are read in part, or not used. */
 #define MAX_LENGTH (256 << 20)
 

@@ -16,6 +16,9 @@
 #define CLUSTERS 32
 #define GROWTH   (64 << 20)
 
+/* Of larger ones fewer cases are tried, as they take longer. */
+#define QUICK_CLUSTER (2 << 20)
+
 static void learn(Case *c, const void *opaque)
 {
     ImageFacts facts = *(const ImageFacts *)opaque;
@@ -71,6 +74,11 @@ static int64_t good_size(int64_t cluster)
                       ODD_BYTES;
 }
 
+unsigned facts_cases(const ImageFacts *facts, unsigned n)
+{
+    return MAX(1, n / MAX(1, facts->cluster / QUICK_CLUSTER));
+}
+
 /* Says what such images cannot show; once in a run. */
 static void note_limits(const ImageFacts *facts)
 {
@@ -91,6 +99,10 @@ static void note_limits(const ImageFacts *facts)
         harness_note("images have %" PRId64 " clusters of %" PRId64 " bytes: "
                      "faults that take more were not looked for", clusters,
                      facts->cluster);
+    }
+    if (facts_cases(facts, 100) < 100) {
+        harness_note("clusters are large: the suites failure, crash and turns "
+                     "try %u %% of their cases", facts_cases(facts, 100));
     }
 }
 

@@ -152,8 +152,9 @@ static void test_crash(Case *c, const void *opaque)
     /* The end of the list; closing the image would flush it. */
     note_moment(cache, &crash);
     run_close(run);
-    cuts_choose(&crash.cuts, c->h->ops ? CLAMP(c->h->ops, 8, 2000)
-                                       : plan->states);
+    cuts_choose(&crash.cuts,
+                c->h->ops ? CLAMP(c->h->ops, 8, 2000)
+                          : facts_cases(&list->facts, plan->states));
     try_states(&crash);
     conclude(&crash);
     cuts_clear(&crash.cuts);

@@ -211,7 +211,7 @@ static void check_kind(Harness *h, const FaultKind *kind, const ListCase *lists,
 {
     g_autoptr(GArray) cases = g_array_new(FALSE, FALSE, sizeof(ListCase));
     const char *rest = once ? "fails once" : "and all that follow it fail";
-    unsigned most = h->ops ? h->ops : MAX_PLACES;
+    unsigned most = h->ops ? h->ops : facts_cases(&lists->facts, MAX_PLACES);
 
     for (size_t n = 0; n < G_N_ELEMENTS(depths); n++) {
         unsigned opened = counts[n].opened[kind->op];

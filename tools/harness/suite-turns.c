@@ -369,8 +369,9 @@ static void check_lists(Harness *h, const ImageFacts *facts,
                         const char *property)
 {
     ListCase lists[LISTS];
+    unsigned count = facts_cases(facts, LISTS);
 
-    for (unsigned i = 0; i < LISTS; i++) {
+    for (unsigned i = 0; i < count; i++) {
         OpsPlan plan = {
             .facts = *facts,
             .seed = harness_seed(h, "turns", i),
@@ -388,7 +389,7 @@ static void check_lists(Harness *h, const ImageFacts *facts,
         }
         ops_clip(ops, facts->length);
     }
-    lists_check(h, test_turns, lists, LISTS, "%s", property);
+    lists_check(h, test_turns, lists, count, "%s", property);
 }
 
 static void check_image(Harness *h, const char *path, const char *suffix)
