@@ -123,6 +123,9 @@ Did you mean 'crash'?" ]]
     expect_err ''
     [[ $output == 'Usage: minblk-harness --driver NAME '* ]]
     [[ $output == *'  crash '* ]]
+    # Those that --driver takes: no protocol, no filter.
+    [[ ${lines[-1]} == 'Drivers:'*' raw'* ]]
+    [[ ${lines[-1]} != *' file'* && ${lines[-1]} != *' blkdebug'* ]]
     harness --version
     expect_status 0
     [[ $output == 'minblk-harness version '* ]]

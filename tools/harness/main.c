@@ -133,6 +133,14 @@ static const CmdOption main_options[] = {
     CMD_END
 };
 
+/* Not the protocols and filters, which --driver refuses. */
+static void print_driver(void *opaque, const char *name)
+{
+    if (bdrv_driver_is_format(bdrv_find_format(name))) {
+        printf(" %s", name);
+    }
+}
+
 static bool print_help(void *member, const CmdOption *option,
                        const char *value)
 {
@@ -147,7 +155,8 @@ static bool print_help(void *member, const CmdOption *option,
     }
     printf("\nExample:\n  %s --driver raw --only model --ops 100\n\nDrivers:",
            error_get_progname());
-    cmdline_print_formats();
+    bdrv_iterate_format(print_driver, NULL);
+    printf("\n");
     exit(cmdline_finish_output(0, true));
 }
 
