@@ -60,6 +60,7 @@ typedef enum Bug {
     BUG_HOSTILE_MEMORY,     /* a table is as long as the file says ... */
     BUG_HOSTILE_LOOP,       /* blocks of no bytes are counted ... */
     BUG_HOSTILE_BOUNDS,     /* the table is shorter than the disk ... */
+    BUG_GUESSED_HEAD,       /* a lost header is taken for the usual one */
     BUG_ANY_ENTRY,          /* a block may be anywhere, twice, too */
     BUG_STALE_HEADER,       /* an old count of blocks is written last */
     BUG_TWO_FAULTS,         /* with many blocks writes are lost, with few ... */
@@ -100,6 +101,7 @@ static const char *const bug_names[BUG__MAX] = {
     [BUG_HOSTILE_MEMORY] = "bug-hostile-memory",
     [BUG_HOSTILE_LOOP] = "bug-hostile-loop",
     [BUG_HOSTILE_BOUNDS] = "bug-hostile-bounds",
+    [BUG_GUESSED_HEAD] = "bug-guessed-head",
     [BUG_ANY_ENTRY] = "bug-any-entry",
     [BUG_STALE_HEADER] = "bug-stale-header",
     [BUG_TWO_FAULTS] = "bug-two-faults",
@@ -187,6 +189,12 @@ static int bug_check_header(BlockDriverState *bs, const BugHeader *h,
 
     s->block_size = be32_to_cpu(h->block_size);
     s->entries = be32_to_cpu(h->entries);
+    if (s->bug == BUG_GUESSED_HEAD && !h->magic[0]) {
+        good = true;
+        s->block_size = DEFAULT_BLOCK;
+        size = 1 << 20;
+        s->entries = bug_count_blocks(s, size);
+    }
     if (s->bug != BUG_HOSTILE_BOUNDS) {
         good = good && size <= MAX_SIZE;
     }

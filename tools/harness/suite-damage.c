@@ -32,6 +32,7 @@ typedef struct Sector {
 typedef struct Damager {
     Case *c;
     int64_t cluster;
+    int64_t length;             /* of the sound image; or -1: may be another */
     GArray *sectors;            /* Sector */
 } Damager;
 
@@ -167,6 +168,10 @@ static void try_damaged(Damager *d, const MemDisk *disk)
         return;
     }
     length = blk_getlength(blk);
+    if (d->length >= 0 && length != d->length) {
+        case_fail(d->c, "it is opened for writing, %" PRId64 " bytes long, not "
+                  "%" PRId64, length, d->length);
+    }
     choose_sectors(d, blk, disk);
     flushed = use_damaged(d, blk);
     blk_unref(blk);
@@ -192,10 +197,17 @@ static void test_damage(Case *c, const void *opaque)
 {
     const DamageCase *dc = opaque;
     SoundImage sound = sound_new(c, dc->path);
-    Damager d = { .c = c, .cluster = sound.cluster };
+    StackOptions how = { .disk = "sound" };
+    BlockBackend *blk = case_open(c, &how, NOT_OPENED);
+    Damager d = { .c = c, .cluster = sound.cluster, .length = -1 };
     g_autoptr(GString) what = g_string_new(NULL);
     MemDisk *disk;
 
+    /* Lost sectors make no file, and so no disk, longer or shorter. */
+    if (dc->group == DAMAGE_LOST) {
+        d.length = blk_getlength(blk);
+    }
+    blk_unref(blk);
     if (dc->group == DAMAGE_ENTRIES) {
         sound_find_entries(&sound);
     }
