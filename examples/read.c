@@ -11,7 +11,7 @@
 int main(int argc, char **argv)
 {
     static char buf[64 * 1024];
-    QDict *options = qdict_new();
+    QDict *options;
     int64_t offset, length;
     BlockBackend *blk;
     int ret = 0;
@@ -21,6 +21,7 @@ int main(int argc, char **argv)
         return 1;
     }
     bdrv_init();
+    options = qdict_new();
     qdict_put_str(options, "driver", argv[1]);
     blk = blk_new_open(argv[2], NULL, options, 0, &error_fatal);
     length = blk_getlength(blk);
