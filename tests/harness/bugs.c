@@ -564,6 +564,7 @@ static int coroutine_fn bug_co_write_part(BlockDriverState *bs,
     while (*(volatile Bug *)&s->bug == BUG_ENDLESS) {
     }
     while (s->bug == BUG_POLLING) {
+        /* check-coroutines: off, that it polls is its defect. */
         g_usleep(1000);
     }
     if (s->bug == BUG_FORGOTTEN) {
