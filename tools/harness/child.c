@@ -45,7 +45,7 @@
 #define LOOK_MS     1000
 #define HANG_LOOKS  20
 #define HURRY_LOOKS 4
-#define IDLE_NS     20000000
+#define IDLE_NS     100000000
 
 /* The part of a case's CPU time that is left to it after one has hung. */
 #define HURRY 15
