@@ -145,7 +145,8 @@ BlockdevCreateOptions *create_qapi_options(const Harness *h, const char *node,
     BlockdevCreateOptions *opts;
     char on[] = "on";
 
-    qdict_put_str(base, "driver", h->driver);
+    /* The schema does not know the other name that one of ours has. */
+    qdict_put_str(base, "driver", bdrv_driver_name(h->drv));
     qdict_put_str(base, "file", node);
     qdict_put_str(base, "size", bytes);
     dict = qdict_clone_shallow(base);
