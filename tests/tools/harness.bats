@@ -117,6 +117,16 @@ Did you mean 'crash'?" ]]
     [[ $stderr == "minblk-harness: option '-o': "*nosuch* ]]
 }
 
+@test 'values of options that the driver refuses' {
+    needs vpc
+    harness --driver vpc -o block_size=3M
+    expect_status 2
+    expect_out ''
+    [[ $stderr == "minblk-harness: option '-o': Invalid block size 3145728, "* ]]
+    harness --driver vpc -o block_size=1M --only model --ops 2
+    expect_status 0
+}
+
 @test 'help and version' {
     harness --help
     expect_status 0
@@ -272,6 +282,14 @@ or directory"
     a_raw_image
     harness --driver raw --from r/image -o preallocation=off
     expect_bad_usage "option '-o' makes no sense with '--from'"
+}
+
+@test 'another reader that there is not' {
+    local bad
+    for bad in nosuch './nosuch -x' ''; do
+        harness --driver raw --reader "$bad"
+        expect_bad_usage "option '--reader': there is no program for '$bad'"
+    done
 }
 
 @test 'another reader: one that reads the same, and one that does not' {

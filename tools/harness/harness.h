@@ -346,6 +346,12 @@ bool harness_learn(Harness *h, ImageFacts *facts);
 bool harness_learn_file(Harness *h, ImageFacts *facts);
 
 /*
+ * The driver's reason to refuse the options of -o, though without them it
+ * creates an image; or NULL.  g_free().
+ */
+char *harness_refused_options(const Harness *h);
+
+/*
  * Fewer than @n cases where clusters are large, so that a run ends in the same
  * time; at least one.
  */

@@ -13,6 +13,7 @@
 /* The last cluster is not whole, nor is its last page. */
 #define MIN_SIZE ((9 << 20) + ODD_BYTES)
 #define ODD_BYTES 1536
+#define SOME_SIZE (16 << 20)
 #define CLUSTERS 32
 #define GROWTH   (64 << 20)
 
@@ -129,6 +130,28 @@ bool harness_learn(Harness *h, ImageFacts *facts)
         note_limits(facts);
     }
     return status == CASE_PASS;
+}
+
+static void try_options(Case *c, const void *opaque)
+{
+    Harness without = *c->h;
+    Error *err = NULL;
+
+    without.create = NULL;
+    if (stack_create(&without, "without", SOME_SIZE, NULL, NULL) &&
+        !stack_create(c->h, "with", SOME_SIZE, NULL, &err) && err) {
+        case_skip(c, "%s", error_get_pretty(err));
+    }
+}
+
+char *harness_refused_options(const Harness *h)
+{
+    char *message;
+
+    if (cases_run_one(h, try_options, NULL, NULL, 0, &message) != CASE_SKIP) {
+        g_clear_pointer(&message, g_free);
+    }
+    return message;
 }
 
 bool harness_learn_file(Harness *h, ImageFacts *facts)

@@ -200,6 +200,7 @@ static void check_create_options(const Harness *h)
     QemuOptsList *list;
     QemuOpts *opts;
     Error *err = NULL;
+    char *reason;
 
     if (!h->create) {
         return;
@@ -219,6 +220,23 @@ static void check_create_options(const Harness *h)
     }
     qemu_opts_del(opts);
     qemu_opts_free(list);
+    reason = harness_refused_options(h);
+    if (reason) {
+        usage_error("option '-o': %s", reason);
+    }
+}
+
+/* The shell is asked, because it runs the command. */
+static void check_reader(const char *command)
+{
+    g_autofree char *script = g_strdup_printf("set -- %s\n"
+                                              "command -v -- \"$1\" >/dev/null",
+                                              command);
+
+    if (system(script) != 0) {
+        usage_error("option '--reader': there is no program for '%s'",
+                    command);
+    }
 }
 
 /* Made if it is not there; that images can be written to it is tried now. */
@@ -267,6 +285,9 @@ static void read_arguments(Cmdline *line, int argc, char **argv)
     }
     if (h->keep) {
         check_keep(h->keep);
+    }
+    if (h->reader) {
+        check_reader(h->reader);
     }
     if (h->image_dir) {
         find_images(h, h->image_dir);
