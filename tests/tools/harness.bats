@@ -127,6 +127,29 @@ Did you mean 'crash'?" ]]
     expect_status 0
 }
 
+@test 'images that the driver refuses' {
+    needs vpc
+    mkdir r
+    "$MINBLK_IMG" create -q -f vpc r/image 1M
+    head -c 1000 /dev/zero >r/none
+    harness --driver vpc --image r --only read --only damage
+    expect_status 0
+    [[ $output == *"
+ok 1 - read: none opens # SKIP the driver refuses it: "* ]]
+    [[ $output == *"
+ok 3 - read: image reads the same in parts
+"* ]]
+    # No other property is about it.
+    [ "$(grep -c none <<<"$output")" = 1 ]
+    # What it holds is known, so it is to be read.
+    touch r/none.content
+    harness --driver vpc --image r --only read
+    expect_status 1
+    [[ $output == *"
+not ok 1 - read: none opens
+"* ]]
+}
+
 @test 'help and version' {
     harness --help
     expect_status 0

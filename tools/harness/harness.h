@@ -346,6 +346,15 @@ bool harness_learn(Harness *h, ImageFacts *facts);
 bool harness_learn_file(Harness *h, ImageFacts *facts);
 
 /*
+ * Takes those from @images that the driver refuses with a reason, and reports
+ * each: skipped, or where NAME.content says what it holds, a failure.
+ */
+void harness_open_images(Harness *h);
+
+/* Why a suite has none. */
+#define NO_IMAGES "there is no --image that opens"
+
+/*
  * The driver's reason to refuse the options of -o, though without them it
  * creates an image; or NULL.  g_free().
  */

@@ -305,7 +305,7 @@ static void run_suite(Harness *h, const HarnessSuite *suite)
     } else if (!h->can_create && !suite->on_images) {
         reason = "the driver creates no images";
     } else if (!h->can_create && h->images->len == 0) {
-        reason = "the driver creates no images and there is no --image";
+        reason = "the driver creates no images, and " NO_IMAGES;
     }
     h->suite = suite->name;
     if (reason) {
@@ -357,6 +357,7 @@ int main(int argc, char **argv)
     bdrv_init();
     read_arguments(&line, argc, argv);
     harness_begin(h);
+    harness_open_images(h);
     for (size_t i = 0; i < G_N_ELEMENTS(suites); i++) {
         if (line.only->len == 0 ||
             g_ptr_array_find(line.only, suites[i], NULL)) {

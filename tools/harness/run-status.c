@@ -71,7 +71,7 @@ static void verify_piece(Run *run, const Extent *e, int64_t from, int64_t bytes)
     piece.offset += from;
     piece.map += from;
     piece.bytes = bytes;
-    if (run_read(run->blk, piece.offset, buf, bytes) < 0) {
+    if (run_read_part(run, piece.offset, buf, bytes) < 0) {
         fail_extent(run, &piece, "it cannot be read");
     }
     if (e->status & BDRV_BLOCK_ZERO &&

@@ -75,12 +75,22 @@ int run_read(BlockBackend *blk, int64_t offset, uint8_t *buf, int64_t bytes)
     return 0;
 }
 
+int run_read_part(const Run *run, int64_t offset, uint8_t *buf, int64_t bytes)
+{
+    int ret = run_read(run->blk, offset, buf, bytes);
+
+    if (ret < 0 && run->damaged) {
+        case_skip(run->c, "a part of it cannot be read: %s", strerror(-ret));
+    }
+    return ret;
+}
+
 static void read_or_fail(Run *run, int64_t offset, uint8_t *buf, int64_t bytes)
 {
     int ret;
 
     memset(buf, RUBBISH, bytes);
-    ret = run_read(run->blk, offset, buf, bytes);
+    ret = run_read_part(run, offset, buf, bytes);
     /* The failure that was injected may be met only here. */
     if (ret < 0 && run->on_error != RUN_ERRORS_FAIL) {
         ret = run_read(run->blk, offset, buf, bytes);

@@ -36,6 +36,7 @@ typedef struct Run {
     unsigned first;             /* the number of the first one, mostly 0 */
     unsigned depth;             /* requests in flight, at most */
     RunErrors on_error;
+    bool damaged;               /* maybe: a part that fails to be read skips */
     Parts *parts;               /* that are read to verify; NULL: all; owned */
 
     BlockBackend *blk;          /* while it is open */
@@ -57,6 +58,12 @@ void run_close(Run *run);
 
 /* Frees the model and the disk, which nothing may have open any more. */
 void run_finish(Run *run);
+
+/*
+ * Reads [@offset, @offset + @bytes) in pieces; 0 or -errno.  Skips the case of
+ * an image that may be damaged when it fails.
+ */
+int run_read_part(const Run *run, int64_t offset, uint8_t *buf, int64_t bytes);
 
 /*
  * A model that begins with what the open image reads as, which must be zeroes
