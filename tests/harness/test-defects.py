@@ -61,6 +61,14 @@ IMAGE_DEFECTS = [
     ('S5: a write shows old bytes to another reader', 'vpc-defects', 'turns',
      8, r'and nothing else: partial\.vhd',
      r'the other reader: byte \d+ is 0xaa, not 0x00'),
+    ('S18: a geometry larger than the file', 'vpc-defects', 'damage', 1,
+     r'others have made: geometry\.vhd', r'does not open any more'),
+    ('S19: an unknown creator and no geometry', 'vpc-defects', 'read', 1,
+     r'creator\.vhd holds what it should', r'is 0 bytes long'),
+    ('S20: a checksum of the header', 'vpc-defects', 'read', 1,
+     r'header\.vhd holds what it should', r'byte \d+ is'),
+    ('S23: the table lies in a block', 'vpc-defects', 'damage', 1,
+     r'others have made: table\.vhd', r'does not open any more'),
 ]
 
 # What must hold in spite of them: driver, suite, options.
@@ -96,7 +104,43 @@ def write_image(path, blocks):
     path.with_name(path.name + '.content').write_bytes(content)
 
 
+def write_foreign(folder):
+    """
+    Images that are not to be written to as S18 to S23 would do: the names say
+    what is wrong.  None says what it holds but those that have to open, and the
+    one that cannot be opened without harm.
+    """
+    data = bytes([0x44]) * BLOCK
+    for name, creator, geometry in (('geometry', b'vpc ', (100, 4, 17)),
+                                    ('creator', b'none', (0, 0, 0))):
+        footer = bytearray(vhd.new_footer(BLOCK, vhd.FIXED))
+        footer[28:32] = creator
+        for field, value in zip(('cylinders', 'heads', 'sectors'), geometry):
+            vhd.put(footer, vhd.FOOTER, field, value)
+        vhd.seal(footer, vhd.FOOTER)
+        (folder / f'{name}.vhd').write_bytes(data + footer)
+    (folder / 'creator.vhd.content').write_bytes(data)
+    path = folder / 'header.vhd'
+    write_image(path, [(1, 0, SECTORS - 1, 0x55), (2, 0, SECTORS - 1, 0x66)])
+    image = bytearray(path.read_bytes())
+    image[512 + 32:512 + 36] = (BLOCK // 2).to_bytes(4, 'big')
+    image[512 + 28:512 + 32] = (16).to_bytes(4, 'big')
+    path.write_bytes(image)
+    # Its second sector is the table.
+    path = folder / 'table.vhd'
+    write_image(path, [(0, 0, SECTORS - 1, 0x77)])
+    image = bytearray(path.read_bytes())
+    header = image[512:1536]
+    vhd.put(header, vhd.HEADER, 'table_offset', 2048 + 2 * vhd.SECTOR)
+    vhd.seal(header, vhd.HEADER)
+    image[512:1536] = header
+    image[2048 + 1024:2048 + 1536] = image[1536:2048]
+    path.write_bytes(image)
+    path.with_name(path.name + '.content').unlink()
+
+
 def write_images(folder):
+    write_foreign(folder)
     whole = (0, SECTORS - 1)
     write_image(folder / 'full.vhd', [(3, *whole, 0x11), (0, *whole, 0x22)])
     write_image(folder / 'partial.vhd',
@@ -128,6 +172,18 @@ def full_images_hold(harness, images):
     return broken[0] if broken else None, lines
 
 
+def vpc_finds_nothing(harness, images):
+    """Ours refuses, with a reason, what it cannot read as it should be."""
+    status, lines = run(harness, 'vpc', 'read', 30, '--only', 'damage', *images)
+    if status == 2:
+        return None, lines
+    broken = [name for name, _ in failures(lines)]
+    skipped = any(re.match(r'ok .*table\.vhd reads.* # SKIP a part', line)
+                  for line in lines)
+    good = broken == ['read: header.vhd opens'] and skipped
+    return None if good else f'broken: {broken}', lines
+
+
 def flushes_are_told(harness):
     """S6 and S7, which are numbers to look at."""
     _, lines = run(harness, 'vpc-defects', 'crash', 1)
@@ -151,7 +207,9 @@ def main(harness):
                    lambda d=(driver, suite, options):
                    finds_nothing(harness, *d))
                   for driver, suite, options in SOUND]
-        tests += [('images with full bitmaps hold',
+        tests += [('vpc: read, damage finds nothing',
+                   lambda: vpc_finds_nothing(harness, images)),
+                  ('images with full bitmaps hold',
                    lambda: full_images_hold(harness, images)),
                   ('S6, S7: the flushes of writes are told',
                    lambda: flushes_are_told(harness))]
