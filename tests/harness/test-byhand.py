@@ -139,6 +139,23 @@ def keeps_hanging(harness):
     return None if good else 'there is none', lines
 
 
+def replays(harness):
+    """A log that has to be replayed is no finding, whoever has left it."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = os.path.join(folder, 'image')
+        said = by_hand(harness, '\n'.join([
+            f'minblk-img create -q -f bug-log {image} 1M',
+            f"minblk-io -f bug-log -c 'write -P 7 0 64k' -c abort {image}",
+            f"minblk-io -r -f bug-log -c 'read 0 1k' {image}",
+            os.path.basename(harness)]))
+        if 'The log has to be replayed' not in said:
+            return 'there is no log', said.splitlines()
+        status, lines = run(harness, 'bug-log', 'read', 8, '--only', 'graph',
+                            '--only', 'damage', '--only', 'hostile', '--only',
+                            'turns', '--image', folder)
+    return 'it is a finding' if status else None, lines
+
+
 def main(harness):
     tests = [(f'bug-{bug[0]}: {bug[1]}', lambda b=bug: shows(harness, *b))
              for bug in BUGS]
@@ -146,6 +163,7 @@ def main(harness):
                lambda b=bug: keeps(harness, *b)) for bug in KEPT]
     tests.append(('the image of a case that hangs',
                   lambda: keeps_hanging(harness)))
+    tests.append(('an image with a log', lambda: replays(harness)))
     return report(tests)
 
 

@@ -308,6 +308,13 @@ BlockBackend *case_open(Case *c, const StackOptions *how, const char *what);
 /* Opens the image, or NULL: refused, for which there must be a reason. */
 BlockBackend *case_try_open(Case *c, const StackOptions *how);
 
+/*
+ * Opens an image that others have made: read-only or, where the driver refuses
+ * that, to be written to.  If it refuses both, the case is skipped with its
+ * reason, or unless @may_refuse fails.
+ */
+BlockBackend *case_open_to_read(Case *c, StackOptions *how, bool may_refuse);
+
 /* Does the one image that is open consist of several files? */
 bool stack_has_more_files(void);
 

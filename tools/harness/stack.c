@@ -245,6 +245,26 @@ BlockBackend *case_open(Case *c, const StackOptions *how, const char *what)
     return blk;
 }
 
+BlockBackend *case_open_to_read(Case *c, StackOptions *how, bool may_refuse)
+{
+    Error *err = NULL;
+    BlockBackend *blk;
+
+    how->flags = 0;
+    blk = case_try_open(c, how);
+    if (!blk) {
+        /* A log, for one, may have to be replayed before anything is read. */
+        how->flags = STACK_RDWR;
+        blk = stack_open(c->h, how, &err);
+    }
+    if (!blk && err && may_refuse) {
+        case_skip(c, "the driver refuses it: %s", error_get_pretty(err));
+    } else if (!blk) {
+        case_fail_err(c, err, NOT_OPENED);
+    }
+    return blk;
+}
+
 BlockBackend *case_try_open(Case *c, const StackOptions *how)
 {
     Error *err = NULL;

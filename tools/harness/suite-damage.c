@@ -198,7 +198,7 @@ static void test_damage(Case *c, const void *opaque)
     const DamageCase *dc = opaque;
     SoundImage sound = sound_new(c, dc->path);
     StackOptions how = { .disk = "sound" };
-    BlockBackend *blk = case_open(c, &how, NOT_OPENED);
+    BlockBackend *blk = case_open_to_read(c, &how, false);
     Damager d = { .c = c, .cluster = sound.cluster, .length = -1 };
     g_autoptr(GString) what = g_string_new(NULL);
     MemDisk *disk;

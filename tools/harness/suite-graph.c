@@ -287,7 +287,7 @@ static void test_children(Case *c, const void *opaque)
     BlockBackend *blk;
 
     case_image(c, how.disk, opaque, IMAGE_SIZE);
-    blk = case_open(c, &how, NOT_OPENED);
+    blk = case_open_to_read(c, &how, false);
     if (stack_node(&how, STACK_FORMAT) != blk_bs(blk)) {
         case_fail(c, "the node is not found by its name");
     }

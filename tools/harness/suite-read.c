@@ -26,19 +26,16 @@ static Run open_copy(Case *c, const char *path, int flags)
     Run run = { .c = c, .how = { .disk = "image", .flags = flags } };
     g_autofree char *content = content_path(path);
     Error *err = NULL;
-    char *refusal = NULL;
 
     /* What it holds is not known. */
     run.damaged = access(content, F_OK) < 0;
     if (!stack_load(run.how.disk, path, &err)) {
         case_fail_err(c, err, "no copy");
     }
-    run.blk = flags ? NULL : run_open_read_only(c, run.how.disk, &refusal);
-    g_free(refusal);
-    if (!run.blk) {
-        /* A log, for one, may have to be replayed before anything is read. */
-        run.how.flags = STACK_RDWR;
+    if (flags) {
         run_open(&run);
+    } else {
+        run.blk = case_open_to_read(c, &run.how, false);
     }
     if (blk_getlength(run.blk) < 0) {
         case_fail(c, "the length of the image is %" PRId64,
@@ -82,22 +79,9 @@ static void test_opens(Case *c, const void *opaque)
 {
     StackOptions how = { .disk = "image" };
     g_autofree char *content = content_path(opaque);
-    Error *err = NULL;
-    BlockBackend *blk;
 
     case_image(c, how.disk, opaque, 0);
-    blk = case_try_open(c, &how);
-    if (!blk) {
-        /* A log, for one, may have to be replayed before anything is read. */
-        how.flags = STACK_RDWR;
-        blk = stack_open(c->h, &how, &err);
-    }
-    if (!blk && err && access(content, F_OK) < 0) {
-        case_skip(c, "the driver refuses it: %s", error_get_pretty(err));
-    } else if (!blk) {
-        case_fail_err(c, err, NOT_OPENED);
-    }
-    blk_unref(blk);
+    blk_unref(case_open_to_read(c, &how, access(content, F_OK) < 0));
     mem_disk_free(mem_disk_find(how.disk));
 }
 
