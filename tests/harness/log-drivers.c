@@ -44,6 +44,8 @@ typedef enum Kind {
     KIND_MOVING,            /* sound, too: each write takes a new place */
     KIND_UNREPAIRED,        /* the mark is a corruption, and no repair mends it */
     KIND_LOSSY,             /* the same, and the table comes before the data */
+    KIND_ACCUSED,           /* a check always finds a corruption */
+    KIND_UNWRITTEN,         /* and the table stays in memory */
     KIND__MAX,
 } Kind;
 
@@ -56,6 +58,8 @@ static const char *const log_names[KIND__MAX] = {
     [KIND_MOVING] = "bug-moving",
     [KIND_UNREPAIRED] = "bug-unrepaired",
     [KIND_LOSSY] = "bug-lossy",
+    [KIND_ACCUSED] = "bug-accused",
+    [KIND_UNWRITTEN] = "bug-unwritten",
 };
 
 static const char log_magic[8] = "LOGTABLE";
@@ -127,9 +131,13 @@ static int log_write_header(BlockDriverState *bs, bool in_use)
 
 static int log_write_entry(BlockDriverState *bs, uint32_t index, uint32_t place)
 {
+    BDRVLogState *s = bs->opaque;
     uint32_t entry = cpu_to_be32(place);
-    int ret = bdrv_pwrite(bs->file, TABLE_OFFSET + index * 4ULL, &entry, 4);
+    int ret = 0;
 
+    if (s->kind != KIND_UNWRITTEN) {
+        ret = bdrv_pwrite(bs->file, TABLE_OFFSET + index * 4ULL, &entry, 4);
+    }
     return MIN(ret, 0);
 }
 
@@ -355,7 +363,7 @@ static int coroutine_fn log_co_check(BlockDriverState *bs,
     BDRVLogState *s = bs->opaque;
     int ret = 0;
 
-    if (!s->was_in_use || log_has_log(s)) {
+    if (s->kind < KIND_ACCUSED && (!s->was_in_use || log_has_log(s))) {
         return 0;
     }
     if (fix && s->kind >= KIND_UNREPAIRED) {

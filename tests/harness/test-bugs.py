@@ -162,6 +162,15 @@ def says_what_is_lost(harness):
         if not (re.search('# after a ' + first, text) and
                 'and the driver cannot repair' in text):
             return f'{driver}: something else is told', lines
+    for driver, suite, first in (
+            ('bug-unwritten', 'model', r'byte \d+ is'),
+            ('bug-unwritten', 'turns', r'session \d+: byte \d+ is'),
+            ('bug-accused', 'model', r'the check found 1 corruption, and the '
+             'driver cannot repair')):
+        _, lines = run(harness, driver, suite, 12)
+        told = [block(c)['message'] for _, c in failures(lines)]
+        if not told or not all(re.match(first, t) for t in told):
+            return f'{driver}: {suite} tells something else', told
     return None, []
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is an image what a power cut may have left?
+ * Is an image what a power cut may have left?  And what does the check say?
  *
  * Invariants:
  *   - It is opened to be written to, because only then a log is replayed and a
@@ -74,9 +74,12 @@ static char *repair(Case *c, const StackOptions *how, BdrvCheckResult *result)
     return problem;
 }
 
-/* Checks *@blk, opened as @how says, and repairs it if need be; see above. */
+/*
+ * Checks *@blk, opened as @how says, and repairs it if need be; see above.
+ * With @sound even what can be repaired should not be there.
+ */
 static char *check_and_repair(Case *c, const StackOptions *how,
-                              BlockBackend **blk)
+                              BlockBackend **blk, bool sound)
 {
     BdrvCheckResult found = { 0 }, mended = { 0 }, left = { 0 };
     g_autofree char *problem = check(*blk, 0, &found);
@@ -88,17 +91,37 @@ static char *check_and_repair(Case *c, const StackOptions *how,
     blk_unref(*blk);
     problem = repair(c, how, &mended);
     *blk = case_open(c, how, NOT_OPENED " after the repair");
-    if (problem) {
-        return g_strdup_printf("the check found %d corruption%s, and %s", n,
-                               n == 1 ? "" : "s", problem);
+    if (!problem) {
+        problem = check(*blk, 0, &left);
     }
-    problem = check(*blk, 0, &left);
     if (!problem && left.corruptions) {
-        problem = g_strdup_printf("the check found %d corruption%s, and the "
-                                  "driver cannot repair %d of them", n,
-                                  n == 1 ? "" : "s", left.corruptions);
+        problem = g_strdup_printf("the driver cannot repair %d of them",
+                                  left.corruptions);
+    } else if (!problem && sound) {
+        problem = g_strdup("nothing had failed");
     }
-    return g_steal_pointer(&problem);
+    return problem ? g_strdup_printf("the check found %d corruption%s, and %s",
+                                     n, n == 1 ? "" : "s", problem) : NULL;
+}
+
+void run_verify_check(Run *run)
+{
+    bool sound = run->on_error == RUN_ERRORS_FAIL;
+    g_autofree char *finding = NULL;
+
+    if (!run->c->h->can_check) {
+        return;
+    }
+    keep_state(run->how.disk);
+    finding = check_and_repair(run->c, &run->how, &run->blk, sound);
+    if (finding || !sound) {
+        run_verify(run);
+    }
+    if (finding) {
+        run->c->minor = true;
+        case_fail(run->c, "%s", finding);
+    }
+    keep_pass(false);
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -140,7 +163,7 @@ char *run_verify_cut(Case *c, const char *name, const ModelCut *model,
     blk = run_open_repaired(c, &how, repaired);
     good = read_as_cut(blk, model, parts, why);
     if (c->h->can_check) {
-        finding = check_and_repair(c, &how, &blk);
+        finding = check_and_repair(c, &how, &blk, false);
         good = good && read_as_cut(blk, model, parts, why);
     }
     blk_unref(blk);

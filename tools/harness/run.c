@@ -381,21 +381,3 @@ void run_verify(Run *run)
         }
     }
 }
-
-void run_verify_check(Run *run)
-{
-    BdrvCheckResult result = { 0 };
-    int ret;
-
-    if (!run->c->h->can_check) {
-        return;
-    }
-    ret = bdrv_check(blk_bs(run->blk), &result, 0);
-    if (ret < 0) {
-        case_fail(run->c, "the check failed: %s", strerror(-ret));
-    }
-    if (result.corruptions || result.check_errors) {
-        case_fail(run->c, "the check found %d corruptions and %d errors",
-                  result.corruptions, result.check_errors);
-    }
-}

@@ -93,7 +93,11 @@ void run_verify(Run *run);
  */
 void run_verify_status(Run *run);
 
-/* bdrv_check(), where there is one, finds no corruption. */
+/*
+ * bdrv_check(), where there is one, finds no corruption, or after a failure
+ * none that a repair leaves.  The last thing to be verified, when the image has
+ * been closed and opened: it hides what comes after it, and is no loss of data.
+ */
 void run_verify_check(Run *run);
 
 /*

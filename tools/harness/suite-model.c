@@ -26,7 +26,6 @@ static void run_and_verify(Case *c, const ListCase *list, bool status)
     if (status) {
         run_verify_status(&run);
     }
-    run_verify_check(&run);
     run_close(&run);
 
     /* Only what the file holds is left now. */
@@ -35,6 +34,7 @@ static void run_and_verify(Case *c, const ListCase *list, bool status)
     if (status) {
         run_verify_status(&run);
     }
+    run_verify_check(&run);
     run_close(&run);
     run_finish(&run);
 }
