@@ -61,6 +61,7 @@ KEPT = [
     ('log-lost', 'crash', 12, wrong, 'log'),
     ('unrepaired', 'crash', 12, says('errors were found on the image')),
     ('hostile-bounds', 'hostile', 1, says('Segmentation fault')),
+    ('any-entry', 'damage', 1, wrong),
 ]
 
 

@@ -284,15 +284,30 @@ char *byhand_create(const Harness *h, int64_t size, const char *more)
                            list->len ? options : "", size);
 }
 
-/* The image of the case, of which a copy is worked on. */
+/*
+ * The image of the case, of which a copy is worked on; with the writes to it
+ * that @message has, a line each.
+ */
 static void add_kept(Hand *hand, const char *message, const char *kept)
 {
     g_autofree char *copy = byhand_copy(kept);
+    g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
 
-    g_string_append_printf(hand->lines, "# the image of the case\n%s"
-                           "minblk-io -r -f %s " IMAGE, copy, hand->h->driver);
-    hand->in_session = true;
-    add_look(hand);
+    g_string_append_printf(hand->lines, "# the image of the case\n%s", copy);
+    for (char **line = lines; *line; line++) {
+        if (g_str_has_prefix(*line, "write -P ")) {
+            if (!hand->in_session) {
+                begin_session(hand, NULL);
+            }
+            command(hand, "%s", *line);
+        }
+    }
+    if (!hand->in_session) {
+        g_string_append_printf(hand->lines, "minblk-io -r -f %s " IMAGE,
+                               hand->h->driver);
+        hand->in_session = true;
+        add_look(hand);
+    }
     add_looks(hand, message);
 }
 

@@ -34,6 +34,7 @@ typedef struct Damager {
     int64_t cluster;
     int64_t length;             /* of the sound image; or -1: may be another */
     GArray *sectors;            /* Sector */
+    GString *writes;            /* a line each, for the message */
 } Damager;
 
 static uint8_t pattern_at(int64_t offset)
@@ -90,6 +91,7 @@ static void choose_sectors(Damager *d, BlockBackend *blk, const MemDisk *disk)
     int64_t count = DIV_ROUND_UP(length, d->cluster);
 
     g_array_set_size(d->sectors, 0);
+    g_string_truncate(d->writes, 0);
     for (int64_t i = 0; i < count; i++) {
         int64_t end;
 
@@ -124,6 +126,8 @@ static bool use_damaged(Damager *d, BlockBackend *blk)
         if (s->write) {
             memset(buf, pattern_at(s->offset), 512);
             s->ret = blk_pwrite(blk, s->offset, buf, 512, 0);
+            g_string_append_printf(d->writes, "\nwrite -P 0x%02x %" PRId64
+                                   " 512", buf[0], s->offset);
         }
     }
     return blk_flush(blk) >= 0;
@@ -141,7 +145,8 @@ static void verify_sector(Damager *d, BlockBackend *blk, const Sector *s)
     ret = blk_pread(blk, s->offset, buf, 512);
     if (ret < 0) {
         case_fail(d->c, "it was written to, and the sector at %" PRId64
-                  " cannot be read any more: %s", s->offset, strerror(-ret));
+                  " cannot be read any more: %s%s", s->offset, strerror(-ret),
+                  d->writes->str);
     }
     memcpy(expected, s->before, 512);
     if (s->write) {
@@ -149,10 +154,10 @@ static void verify_sector(Damager *d, BlockBackend *blk, const Sector *s)
     }
     for (int i = 0; i < 512; i++) {
         if (buf[i] != expected[i]) {
-            case_fail(d->c, "it was written to, and byte %" PRId64 ", which "
-                      "%s, is 0x%02x, not 0x%02x", s->offset + i,
-                      s->write ? "was written" : "was not", buf[i],
-                      expected[i]);
+            case_fail(d->c, "it was written to, and byte %" PRId64 " is 0x%02x"
+                      ", not 0x%02x, and was %swritten%s", s->offset + i,
+                      buf[i], expected[i], s->write ? "" : "not ",
+                      d->writes->str);
         }
     }
 }
@@ -181,11 +186,11 @@ static void try_damaged(Damager *d, const MemDisk *disk)
     blk = case_try_open(d->c, &how);
     if (!blk) {
         case_fail(d->c, "it was opened and written to, and does not open any "
-                  "more");
+                  "more%s", d->writes->str);
     }
     if (blk_getlength(blk) != length) {
         case_fail(d->c, "it was written to, and is %" PRId64 " bytes long, not "
-                  "%" PRId64, blk_getlength(blk), length);
+                  "%" PRId64 "%s", blk_getlength(blk), length, d->writes->str);
     }
     for (guint i = 0; i < d->sectors->len; i++) {
         verify_sector(d, blk, &g_array_index(d->sectors, Sector, i));
@@ -216,6 +221,7 @@ static void test_damage(Case *c, const void *opaque)
         case_fail(c, "there is no /dev/null");
     }
     d.sectors = g_array_new(FALSE, TRUE, sizeof(Sector));
+    d.writes = g_string_new(NULL);
     disk = mem_disk_copy(sound.disk, "damaged");
     for (int n = 0; sound_damage(&sound, dc->group, disk, n, what); n++) {
         /* Before it is tried, because that may end the case. */
@@ -228,6 +234,7 @@ static void test_damage(Case *c, const void *opaque)
     }
     mem_disk_free(disk);
     g_array_unref(d.sectors);
+    g_string_free(d.writes, TRUE);
     sound_free(&sound);
 }
 
