@@ -65,7 +65,7 @@ KEPT = [
 ]
 
 
-def by_hand(harness, commands):
+def by_hand(harness, commands, end=-1):
     """What the tools say to @commands, but for the harness at their end."""
     tools = os.path.dirname(os.path.abspath(harness))
     environment = dict(os.environ, PATH=f'{tools}:{os.environ["PATH"]}')
@@ -73,7 +73,7 @@ def by_hand(harness, commands):
     if not lines[-1].startswith(os.path.basename(harness)):
         return 'the last line does not run the harness'
     with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run(['sh', '-c', '\n'.join(lines[:-1])], cwd=folder,
+        return subprocess.run(['sh', '-c', '\n'.join(lines[:end])], cwd=folder,
                               env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True,
                               check=False).stdout
@@ -128,6 +128,22 @@ def keeps(harness, driver, suite, ops, shown, sound=None):
     return 'there is no such report', []
 
 
+def runs_again(harness):
+    """The last line does the same in another folder, whatever paths it has."""
+    with tempfile.TemporaryDirectory(dir=os.getcwd()) as folder:
+        by_hand(harness, '\n'.join([
+            f'minblk-img create -q -f bug-wrong-piece {folder}/image 1M',
+            os.path.basename(harness)]))
+        near = os.path.relpath(folder)
+        for values, _ in candidates(harness, 'wrong-piece', 'model', 12, wrong,
+                                    '--from', f'{near}/image', '--image', near):
+            again = values['commands'].splitlines()[-1]
+            said = by_hand(harness, again, None)
+            return (None if f'# {values["message"]}' in said
+                    else 'it does not'), [again] + said.splitlines()
+    return 'there is no such report', []
+
+
 def keeps_hanging(harness):
     """An image is kept of what hangs or crashes, too."""
     with tempfile.TemporaryDirectory() as folder:
@@ -162,6 +178,7 @@ def main(harness):
              for bug in BUGS]
     tests += [(f'bug-{bug[0]}: {bug[1]}, the image',
                lambda b=bug: keeps(harness, *b)) for bug in KEPT]
+    tests.append(('the last line', lambda: runs_again(harness)))
     tests.append(('the image of a case that hangs',
                   lambda: keeps_hanging(harness)))
     tests.append(('an image with a log', lambda: replays(harness)))

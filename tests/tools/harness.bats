@@ -206,11 +206,11 @@ not ok 1 - read: none opens
   operations: []
   commands: |
     # --keep FOLDER keeps the image
-    minblk-harness --driver raw --image r --only read --seed 9
+    minblk-harness --driver raw --image $PWD/r --only read --seed 9
   ...
 # byte 4096 is 0x79, not 0x78
 # seed 9, depth 1
-# again: minblk-harness --driver raw --image r --only read --seed 9
+# again: minblk-harness --driver raw --image $PWD/r --only read --seed 9
 "* ]]
     # What is written goes by what the image should hold, too.
     [[ $output == *'not ok 4 - read: image keeps what is not written'* ]]
@@ -223,7 +223,8 @@ not ok 1 - read: none opens
     printf x >'a "b/image.content'
     harness --driver raw --image 'a "b' --only read
     expect_status 1
-    local line="minblk-harness --driver raw --image 'a \"b' --only read --seed 1"
+    local line="minblk-harness --driver raw --image '$PWD/a \"b' --only read \
+--seed 1"
     [[ $output == *"
     $line
   ..."* ]]

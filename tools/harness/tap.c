@@ -37,15 +37,22 @@ static void GCC_FMT_ATTR(3, 4) add_option(GString *line, const char *option,
     g_string_append_printf(line, " %s %s", option, quoted);
 }
 
-/* The command line that makes the suite that runs now do the same; g_free(). */
+/*
+ * The command line that makes the suite that runs now do the same, in whatever
+ * folder; g_free().
+ */
 static char *print_again(const Harness *h)
 {
+    g_autofree char *from = h->from ? g_canonicalize_filename(h->from, NULL)
+                                    : NULL;
+    g_autofree char *images =
+        h->image_dir ? g_canonicalize_filename(h->image_dir, NULL) : NULL;
     GString *line = g_string_new(error_get_progname());
     const struct {
         const char *option, *value;
     } words[] = {
-        { "--driver", h->driver }, { "-o", h->create }, { "--from", h->from },
-        { "--image", h->image_dir }, { "--reader", h->reader },
+        { "--driver", h->driver }, { "-o", h->create }, { "--from", from },
+        { "--image", images }, { "--reader", h->reader },
         { "--only", h->suite },
     };
 
