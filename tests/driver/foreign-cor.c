@@ -1,47 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A filter as a stranger writes it for QEMU 5.0: "fcor", which asks its file to
- * keep what a read has brought from a backing image.  It has no name of a file:
- * driver=fcor,file.driver=...
+ * A filter as a stranger writes it for QEMU 5.0: "fcor".  What is read through
+ * it stays in the image below, which so needs its backing image less and less.
+ * It has no name of a file: driver=fcor,file.driver=...
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 
-#define PERM_PASSTHROUGH (BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE | \
-                          BLK_PERM_RESIZE)
-#define PERM_UNCHANGED (BLK_PERM_ALL & ~PERM_PASSTHROUGH)
+/* Flags of requests that are the image's to keep; the filter adds none. */
+#define FCOR_WRITE_FLAGS BDRV_REQ_FUA
+#define FCOR_ZERO_FLAGS \
+    (FCOR_WRITE_FLAGS | BDRV_REQ_NO_FALLBACK | BDRV_REQ_MAY_UNMAP)
 
 static int fcor_open(BlockDriverState *bs, QDict *options, int flags,
                      Error **errp)
 {
-    bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
-                               errp);
-    if (!bs->file) {
+    BdrvChild *file = bdrv_open_child(NULL, options, "file", bs, &child_file,
+                                      false, errp);
+
+    if (!file) {
         return -EINVAL;
     }
-    bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
-        (BDRV_REQ_FUA & bs->file->bs->supported_write_flags);
-    bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
-        ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) &
-            bs->file->bs->supported_zero_flags);
+    bs->file = file;
+    bs->supported_zero_flags = FCOR_ZERO_FLAGS &
+                               file->bs->supported_zero_flags;
+    bs->supported_zero_flags |= BDRV_REQ_WRITE_UNCHANGED;
+    bs->supported_write_flags = FCOR_WRITE_FLAGS &
+                                file->bs->supported_write_flags;
+    bs->supported_write_flags |= BDRV_REQ_WRITE_UNCHANGED;
     return 0;
 }
 
-static void fcor_child_perm(BlockDriverState *bs, BdrvChild *c,
-                            const BdrvChildRole *role,
-                            BlockReopenQueue *reopen_queue,
-                            uint64_t perm, uint64_t shared,
-                            uint64_t *nperm, uint64_t *nshared)
+/* A read stores what the disk had already, as another filter may, too. */
+static void fcor_child_perm(BlockDriverState *bs, BdrvChild *child,
+                            const BdrvChildRole *role, BlockReopenQueue *queue,
+                            uint64_t perm, uint64_t shared, uint64_t *nperm,
+                            uint64_t *nshared)
 {
-    if (c == NULL) {
-        *nperm = (perm & PERM_PASSTHROUGH) | BLK_PERM_WRITE_UNCHANGED;
-        *nshared = (shared & PERM_PASSTHROUGH) | PERM_UNCHANGED;
-        return;
-    }
-    *nperm = (perm & PERM_PASSTHROUGH) | (c->perm & PERM_UNCHANGED);
-    *nshared = (shared & PERM_PASSTHROUGH) | (c->shared_perm & PERM_UNCHANGED);
+    bdrv_filter_default_perms(bs, child, role, queue, perm, shared, nperm,
+                              nshared);
+    *nperm |= BLK_PERM_WRITE_UNCHANGED;
+    *nshared |= BLK_PERM_WRITE_UNCHANGED;
 }
 
 static int64_t fcor_getlength(BlockDriverState *bs)
@@ -89,20 +90,20 @@ static void fcor_lock_medium(BlockDriverState *bs, bool locked)
 
 static BlockDriver bdrv_fcor = {
     .format_name = "fcor",
+    .is_filter = true,
+    .has_variable_length = true,
 
     .bdrv_open = fcor_open,
     .bdrv_child_perm = fcor_child_perm,
     .bdrv_getlength = fcor_getlength,
+    .bdrv_lock_medium = fcor_lock_medium,
+    .bdrv_eject = fcor_eject,
+
+    .bdrv_co_block_status = bdrv_co_block_status_from_file,
     .bdrv_co_preadv = fcor_co_preadv,
     .bdrv_co_pwritev = fcor_co_pwritev,
     .bdrv_co_pwrite_zeroes = fcor_co_pwrite_zeroes,
     .bdrv_co_pdiscard = fcor_co_pdiscard,
-    .bdrv_eject = fcor_eject,
-    .bdrv_lock_medium = fcor_lock_medium,
-    .bdrv_co_block_status = bdrv_co_block_status_from_file,
-
-    .has_variable_length = true,
-    .is_filter = true,
 };
 
 static void bdrv_fcor_init(void)
