@@ -206,12 +206,12 @@ static void test_parallels_requests(void)
     create("{'driver': 'parallels', " FILE_D ", 'size': '400K', "
            "'cluster-size': 4096}", &error_abort);
     random_requests("{'driver': 'parallels', " FILE_D ", "
-                    "'prealloc-size': '64k'}", 400 * 1024);
+                    "'grow-by': '64k'}", 400 * 1024);
     free_disk();
     create("{'driver': 'parallels', " FILE_D ", 'size': '400K', "
            "'cluster-size': 65536}", &error_abort);
     random_requests("{'driver': 'parallels', " FILE_D ", "
-                    "'prealloc-mode': 'truncate'}", 400 * 1024);
+                    "'grow-with': 'length'}", 400 * 1024);
     /* Closing gave back what was more than it needed. */
     length = mem_disk_length(mem_disk_find("d"));
     g_assert_cmpint(length, <=, 8 * 65536);
@@ -221,11 +221,11 @@ static void test_parallels_requests(void)
 static void test_parallels_options(void)
 {
     create("{'driver': 'parallels', " FILE_D ", 'size': '1M'}", &error_abort);
-    assert_open_fails("{'driver': 'parallels', " FILE_D ", 'prealloc-mode': "
-                      "'falloced'}", BDRV_O_RDWR,
-                      "invalid parameter value: falloced",
-                      "Accepted values: falloc, truncate\n"
-                      "Did you mean 'falloc'?\n");
+    assert_open_fails("{'driver': 'parallels', " FILE_D ", 'grow-with': "
+                      "'zeros'}", BDRV_O_RDWR,
+                      "invalid parameter value: zeros",
+                      "Accepted values: zeroes, length\n"
+                      "Did you mean 'zeroes'?\n");
     free_disk();
 }
 
@@ -233,8 +233,8 @@ static unsigned marked(void)
 {
     uint8_t mark[4];
 
-    mem_disk_read(mem_disk_find("d"), 32, mark, 4);
-    return ldl_le_p(mark);
+    mem_disk_read(mem_disk_find("d"), 20, mark, 4);
+    return ldl_be_p(mark);
 }
 
 /* While it is open for writing; a copy of it then is as after a cut. */
@@ -248,7 +248,7 @@ static void test_parallels_mark(void)
     create("{'driver': 'parallels', " FILE_D ", 'size': '1M', "
            "'cluster-size': 4096}", &error_abort);
     blk = open_blk("{'driver': 'parallels', " FILE_D ", "
-                   "'prealloc-size': '1M'}", BDRV_O_RDWR, &error_abort);
+                   "'grow-by': '1M'}", BDRV_O_RDWR, &error_abort);
     g_assert_cmphex(marked(), !=, 0);
     g_assert_cmpint(blk_pwrite(blk, 8192, "x", 1, 0), ==, 1);
     g_assert_cmpint(blk_flush(blk), ==, 0);
@@ -259,8 +259,8 @@ static void test_parallels_mark(void)
 
     assert_open_fails("{'driver': 'parallels', 'file': {'driver': 'mem', "
                       "'disk': 'cut'}}", BDRV_O_RDWR,
-                      "parallels: Image was not closed correctly; cannot be "
-                      "opened read/write", NULL);
+                      "The image is marked as in use; it cannot be written "
+                      "before it is repaired", NULL);
     blk = open_blk("{'driver': 'parallels', 'file': {'driver': 'mem', "
                    "'disk': 'cut'}}", BDRV_O_RDWR | BDRV_O_CHECK, &error_abort);
     g_assert_cmpint(bdrv_check(blk_bs(blk), &res,
@@ -289,11 +289,11 @@ static void test_parallels_flush(void)
                    &error_abort);
     blk_set_enable_write_cache(blk, true);
     g_assert_cmpint(blk_pwrite(blk, 0, "x", 1, 0), ==, 1);
-    mem_disk_read(mem_disk_find("d"), 64, entry, 4);
-    g_assert_cmpint(ldl_le_p(entry), ==, 0);
+    mem_disk_read(mem_disk_find("d"), 512, entry, 4);
+    g_assert_cmpint(ldl_be_p(entry), ==, 0);
     g_assert_cmpint(blk_flush(blk), ==, 0);
-    mem_disk_read(mem_disk_find("d"), 64, entry, 4);
-    g_assert_cmpint(ldl_le_p(entry), ==, 8);
+    mem_disk_read(mem_disk_find("d"), 512, entry, 4);
+    g_assert_cmpint(ldl_be_p(entry), ==, 1);
     blk_unref(blk);
     free_disk();
 }

@@ -117,7 +117,7 @@ file.inject-error.0.event=l2_update,file.inject-error.0.iotype=write"
     io -c 'write -P 5 0 4k' -c flush -c abort a.hdd
     io -c 'write 0 512' a.hdd
     expect_status 1
-    [[ $stderr == *'Image was not closed correctly; cannot be opened read/write'* ]]
+    [[ $stderr == *'The image is marked as in use; it cannot be written'* ]]
     io -r -c 'read -P 5 0 4k' a.hdd
     expect_status 0
     img check a.hdd
@@ -132,17 +132,17 @@ file.inject-error.0.event=l2_update,file.inject-error.0.iotype=write"
 
 @test 'a runtime option is an enumeration of the driver' {
     img create -q -f parallels -o cluster_size=4k a.hdd 1M
-    for mode in falloc truncate; do
+    for growth in zeroes length; do
         io -c 'write 64k 4k' --image-opts \
-            "driver=parallels,file.filename=a.hdd,prealloc-mode=$mode,prealloc-size=64k"
+            "driver=parallels,file.filename=a.hdd,grow-with=$growth,grow-by=64k"
         expect_status 0
         expect_err ''
     done
     io -c length --image-opts \
-        driver=parallels,file.filename=a.hdd,prealloc-mode=truncated
+        driver=parallels,file.filename=a.hdd,grow-with=lengths
     expect_status 1
-    [[ $stderr == *'invalid parameter value: truncated'* ]]
-    [[ $stderr == *"'truncate'"* ]]
+    [[ $stderr == *'invalid parameter value: lengths'* ]]
+    [[ $stderr == *"'length'"* ]]
 }
 
 @test 'what they cannot do is said by name' {
