@@ -144,10 +144,10 @@ def runs_again(harness):
     return 'there is no such report', []
 
 
-def keeps_hanging(harness):
+def keeps_hanging(harness, suite):
     """An image is kept of what hangs or crashes, too."""
     with tempfile.TemporaryDirectory() as folder:
-        _, lines = run(harness, 'bug-endless', 'graph', 1, '--timeout', '3',
+        _, lines = run(harness, 'bug-endless', suite, 4, '--timeout', '3',
                        '--keep', folder)
         good = any(block(comments).get('image') and
                    'did not end' in block(comments)['message'] and
@@ -179,8 +179,9 @@ def main(harness):
     tests += [(f'bug-{bug[0]}: {bug[1]}, the image',
                lambda b=bug: keeps(harness, *b)) for bug in KEPT]
     tests.append(('the last line', lambda: runs_again(harness)))
-    tests.append(('the image of a case that hangs',
-                  lambda: keeps_hanging(harness)))
+    tests += [(f'{suite}: the image of a case that hangs',
+               lambda s=suite: keeps_hanging(harness, s))
+              for suite in ('graph', 'turns')]
     tests.append(('an image with a log', lambda: replays(harness)))
     return report(tests)
 

@@ -9,12 +9,15 @@
  */
 #include "keep.h"
 
+#include <sys/wait.h>
+
 /* The disks with the state that counts, and with one that has passed. */
 #define KEPT  "kept"
 #define FOUND "found"
 
 static const char *path;
 static char *disk;              /* the name of the one opened last */
+static pid_t session;           /* a process that has it open instead, or 0 */
 
 /* ---- in the child ------------------------------------------------------- */
 
@@ -77,11 +80,23 @@ void keep_write(void)
     path = NULL;
 }
 
+void keep_session(pid_t pid)
+{
+    session = pid;
+}
+
 static void end_by_signal(int number)
 {
     /* If this hangs, too. */
     alarm(10);
-    keep_write();
+    if (session && path) {
+        kill(session, SIGTERM);
+        waitpid(session, NULL, 0);
+    }
+    /* What the session has kept is newer than what is here. */
+    if (!session || !path || access(path, F_OK) < 0) {
+        keep_write();
+    }
     signal(number, SIG_DFL);
     raise(number);
 }

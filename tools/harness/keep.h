@@ -36,6 +36,12 @@ void keep_state(const char *name);
  */
 void keep_pass(bool finding);
 
+/*
+ * In a child: the process @pid, a child of its own, has the disk open from here
+ * on (or with 0 none has), so that it is asked if a signal ends this one.
+ */
+void keep_session(pid_t pid);
+
 /* In a child: writes the file; may be called in a handler of a signal. */
 void keep_write(void);
 

@@ -104,8 +104,10 @@ static bool in_process(Turns *t, void (*fn)(Turns *t), const char *name)
         fn(t);
         _exit(0);
     }
+    keep_session(pid);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    keep_session(0);
     if (*c->result->message) {
         _exit(0);
     }
