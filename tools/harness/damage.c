@@ -10,9 +10,8 @@
 
 #include "qemu/bswap.h"
 
-/* Clusters of a new image, and how much they may be in all. */
-#define CLUSTERS   8
-#define MAX_LENGTH (256 << 20)
+/* Clusters of a new image. */
+#define CLUSTERS 8
 #define DEFAULT_CLUSTER (64 << 10)
 
 /* So much of a file is searched for entries, and so many pairs are taken. */

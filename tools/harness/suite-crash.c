@@ -41,7 +41,7 @@ typedef struct Crash {
     const CrashPlan *plan;
     Cuts cuts;
     /* Of the first state that the check of the driver finds fault with. */
-    guint first;
+    char *where;
     char *finding;
     bool repaired;              /* some state was, before it could be opened */
     char *refusal;              /* to open read-only, with that reason */
@@ -76,7 +76,7 @@ static void try_state(Crash *crash, guint i, const ModelCut *model)
     mem_disk_free(disk);
     if (finding && !crash->finding) {
         crash->finding = g_steal_pointer(&finding);
-        crash->first = i;
+        crash->where = g_steal_pointer(&where);
     }
 }
 
@@ -107,11 +107,7 @@ static void conclude(Crash *crash)
     Case *c = crash->run.c;
 
     if (crash->finding) {
-        g_autofree char *where = NULL;
-
-        /* The disk is there again to be kept. */
-        cuts_apply(&crash->cuts, crash->first, &where);
-        c->where = where;
+        c->where = crash->where;
         c->minor = true;
         case_fail(c, "%s", crash->finding);
     }
