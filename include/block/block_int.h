@@ -623,10 +623,9 @@ BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *child,
 void bdrv_unref_child(BlockDriverState *parent, BdrvChild *child);
 
 /*
- * Opens what an image's own bytes name, if the policy permits
- * (bdrv_set_implicit_open_policy()).  The only way by which a file may cause
- * another to be opened.  @format NULL: probe.  Strong reference or NULL with
- * @errp set.  Mixed.
+ * Opens the backing file that an image's own bytes name, a path of the host, if
+ * the policy permits (bdrv_set_implicit_open_policy()).  @format NULL: probe.
+ * Strong reference or NULL with @errp set.  Mixed.
  */
 BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
                                      const char *filename, const char *format,

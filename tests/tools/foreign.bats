@@ -350,8 +350,35 @@ file: Could not open 'base.fx': No such file or directory"
     expect_status 0
     img map top.fx
     expect_failure 1 "Could not open 'top.fx': Could not open backing file: \
-Image 'top.fx' refers to 'top.fx', the end of a chain of more than 200 images; \
-one may refer to itself"
+Image 'top.fx' is the end of a chain of more than 200 nodes; one may refer to \
+itself"
+}
+
+@test 'an extent is a file, whatever the image says' {
+    local json='json:{"driver":"file","filename":"secret"}'
+    head -c 512 /dev/urandom >secret
+    printf '# fextents\nsubformat flat\nextent 512 %s\n' "$json" >x.fx
+    img convert -O raw x.fx out
+    expect_failure 1 "Could not open 'x.fx': Image 'x.fx' names '$json' for its \
+'extents.0', which is no file"
+    [ ! -e out ]
+    # A name of the user's may say what it likes.
+    sed -i 's/json:.*/secret/' x.fx
+    quietly "$MINBLK_IMG" convert -O raw \
+        'json:{"driver":"fextents","file.filename":"x.fx"}' out
+    cmp secret out
+}
+
+@test 'nodes that go round in a circle end' {
+    local i opts=driver=raw
+    for i in {1..205}; do
+        opts+=",${file:=file}.driver=raw"
+        file+=.file
+    done
+    truncate -s 1M r
+    img info --image-opts "$opts,$file.filename=r"
+    expect_status 1
+    [[ $stderr == *"a chain of more than 200 nodes; one may refer to itself"* ]]
 }
 
 # ---- copy on read -----------------------------------------------------------

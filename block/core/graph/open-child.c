@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "block/core/graph/graph.h"
 #include "block/qdict.h"
+#include "minblk/block-extra.h"
 #include "qapi/error.h"
 #include "qapi/qapi-visit-block-core.h"
 #include "qapi/qobject-output-visitor.h"
@@ -23,6 +24,13 @@ BdrvChild *bdrv_open_child(const char *filename, QDict *options,
     BlockDriverState *bs;
     BdrvChild *c = NULL;
 
+    /* The name is from the image, and options would open anything anyhow. */
+    if (filename && g_str_has_prefix(filename, "json:") && parent->drv &&
+        bdrv_driver_is_format(parent->drv)) {
+        error_setg(errp, "Image '%s' names '%s' for its '%s', which is no file",
+                   parent->filename, filename, bdref_key);
+        return NULL;
+    }
     bdrv_graph_lock();
     bs = bdrv_open_child_bs(filename, options, bdref_key, parent, child_role,
                             allow_none, errp);

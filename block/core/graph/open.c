@@ -14,10 +14,11 @@
  *   - A node that is being opened cannot be found by its name.
  *   - The options that describe a child are gone from the parent's when the
  *     call returns, whether it succeeded or not.
- *   - What an image's own bytes name is opened through bdrv_open_implicit()
- *     only: without a policy nothing is opened, a name is never taken as json:
- *     or as that of another protocol, and a chain of such names ends.  Each
- *     thread has its own policy.
+ *   - What an image's own bytes name is never taken as json:.  A backing file
+ *     is opened through bdrv_open_implicit() only: without a policy none is,
+ *     and its name is never that of another protocol.  Each thread has its own
+ *     policy.  Other files that a format names come through bdrv_open_child().
+ *   - A chain of nodes ends, whoever has named them.
  *   - Opening holds the graph lock.
  */
 #include "qemu/osdep.h"
@@ -63,9 +64,6 @@ BlockDriverState *bdrv_open_child_bs(const char *filename, QDict *options,
 
 /* ---- what an image names ------------------------------------------------ */
 
-/* So many images may be named by each other. */
-#define BDRV_CHAIN_MAX 200
-
 /*
  * A backing file name or a parent locator is written by whoever wrote the
  * image, a guest perhaps.  Opening it may disclose any file that the user can
@@ -87,7 +85,6 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
                                      int flags, Error **errp)
 {
     QDict *options;
-    int depth = 1;
 
     if (!gate.policy) {
         error_setg(errp,
@@ -97,16 +94,6 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
         return NULL;
     }
     if (!gate.policy(parent, filename, gate.opaque, errp)) {
-        return NULL;
-    }
-    for (BlockDriverState *bs = parent->inherits_from; bs;
-         bs = bs->inherits_from) {
-        depth++;
-    }
-    if (depth > BDRV_CHAIN_MAX) {
-        error_setg(errp, "Image '%s' refers to '%s', the end of a chain of "
-                   "more than %d images; one may refer to itself",
-                   parent->filename, filename, BDRV_CHAIN_MAX);
         return NULL;
     }
     options = qdict_new();
@@ -178,6 +165,27 @@ static int open_backing(BlockDriverState *bs, QDict *options, Error **errp)
 }
 
 /* ---- one node ----------------------------------------------------------- */
+
+/* So many nodes may be above one, because each takes stack while it opens. */
+#define BDRV_CHAIN_MAX 200
+
+static int open_check_depth(BlockDriverState *parent, Error **errp)
+{
+    const char *name = "";
+    int depth = 0;
+
+    for (BlockDriverState *bs = parent; bs; bs = bs->inherits_from) {
+        name = *name ? name : bs->filename; /* without until its file is open */
+        depth++;
+    }
+    if (depth > BDRV_CHAIN_MAX) {
+        error_setg(errp, "Image '%s' is the end of a chain of more than %d "
+                   "nodes; one may refer to itself",
+                   *name ? name : parent->node_name, BDRV_CHAIN_MAX);
+        return -ELOOP;
+    }
+    return 0;
+}
 
 /* All from the driver's open on; @options is what it and the backing get. */
 static int open_node(BlockDriverState *bs, BlockDriver *drv, QDict *options,
@@ -282,7 +290,8 @@ static int open_described(BlockDriverState *bs, const char *filename,
                           QDict *options, int flags, BlockDriverState *parent,
                           const BdrvChildRole *role, Error **errp)
 {
-    if (bdrv_take_json_name(&filename, options, errp) < 0) {
+    if (open_check_depth(parent, errp) < 0 ||
+        bdrv_take_json_name(&filename, options, errp) < 0) {
         return -EINVAL;
     }
     bs->explicit_options = qdict_clone_shallow(options);
