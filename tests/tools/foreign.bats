@@ -343,6 +343,13 @@ file: Could not open 'base.fx': No such file or directory"
     [ ! -e x ]
 }
 
+@test 'a backing image that is named with its protocol' {
+    make_chain
+    sed -i 's/base.fx/file:base.fx/' top.fx
+    io -c 'read -P 3 0 1M' top.fx
+    expect_status 0
+}
+
 @test 'an image that is its own backing image' {
     make_chain
     sed -i 's/base.fx/top.fx/' top.fx

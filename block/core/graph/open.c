@@ -86,6 +86,7 @@ BlockDriverState *bdrv_open_implicit(BlockDriverState *parent,
 {
     QDict *options;
 
+    strstart(filename, "file:", &filename); /* names the protocol it gets */
     if (!gate.policy) {
         error_setg(errp,
                    "Image '%s' refers to '%s', and opening what an "
