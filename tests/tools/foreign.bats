@@ -426,6 +426,20 @@ itself"
     [ "$("$MINBLK_IMG" check top.fx | sed -n 's/^\([0-9]*\)\/.*/\1/p')" = 1 ]
 }
 
+@test 'minblk-io -C of an image that is not written, as with qemu-io' {
+    make_chain
+    io -C -r -c 'read 0 4k' top.fx
+    expect_status 1
+    expect_err "minblk-io: can't open device top.fx: Can't use copy-on-read on \
+read-only device"
+    io -C -c 'reopen -r' -c 'reopen -w' -c 'read -P 3 0 64k' top.fx
+    expect_status 1
+    [[ $output == 'read 65536/65536 bytes at offset 0'* ]]
+    expect_err "minblk-io: Can't use copy-on-read on read-only device"
+    io -C -s -c 'read -P 3 0 64k' top.fx
+    expect_status 0
+}
+
 # ---- chunks, and a trailer --------------------------------------------------
 
 # make_chunks FILE KIND: three chunks, zlib, zeroes and KIND, of disk.

@@ -98,7 +98,8 @@ static int coroutine_fn blk_co_call(BlockBackend *blk, BdrvCall *c)
         if (c->kind == BDRV_CALL_WRITE || c->kind == BDRV_CALL_ZERO_RANGE) {
             c->flags = blk_write_flags(blk, c->flags);
         } else if ((blk_bs(blk)->open_flags & BDRV_O_COPY_ON_READ) &&
-                   c->kind == BDRV_CALL_READ && !blk_bs(blk)->read_only) {
+                   c->kind == BDRV_CALL_READ &&
+                   (blk->perm & (BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED))) {
             c->flags |= BDRV_REQ_COPY_ON_READ;
         }
         ret = bdrv_co_call(blk_bs(blk), blk->root, c);

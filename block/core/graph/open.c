@@ -303,7 +303,7 @@ static int open_described(BlockDriverState *bs, const char *filename,
     }
     if (flags & BDRV_O_SNAPSHOT) {
         /* With a throw-away overlay the image itself is only read. */
-        flags &= ~(BDRV_O_RDWR | BDRV_O_SNAPSHOT);
+        flags &= ~(BDRV_O_RDWR | BDRV_O_SNAPSHOT | BDRV_O_COPY_ON_READ);
         qdict_put_str(options, BDRV_OPT_READ_ONLY, "on");
     }
     if (bdrv_fill_options(options, filename, &flags, errp) < 0) {

@@ -297,7 +297,7 @@ static int prepare_entry(ReopenEntry *entry, BlockReopenQueue *queue,
     if (ret < 0) {
         return ret;
     }
-    ret = bdrv_check_force_share(bs, entry->state.read_only, errp);
+    ret = bdrv_check_read_only(bs, entry->state.read_only, errp);
     if (ret < 0) {
         return ret;
     }

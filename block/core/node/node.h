@@ -109,10 +109,11 @@ int bdrv_take_common_options(BlockDriverState *bs, QDict *options,
 
 /*
  * Refuses @read_only false while @bs has force-share: it locks no other writer
- * out, and two of them destroy each other's data.  0 or -errno.
+ * out, and two of them destroy each other's data; and true while it copies on
+ * read.  0 or -errno.
  */
-int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
-                           Error **errp);
+int bdrv_check_read_only(const BlockDriverState *bs, bool read_only,
+                         Error **errp);
 
 /*
  * The option of @drv that @name may have been meant to be: whole lines, or "";

@@ -204,12 +204,16 @@ void bdrv_update_options_from_flags(QDict *options, int flags)
     }
 }
 
-int bdrv_check_force_share(const BlockDriverState *bs, bool read_only,
-                           Error **errp)
+int bdrv_check_read_only(const BlockDriverState *bs, bool read_only,
+                         Error **errp)
 {
     if (bs->force_share && !read_only) {
         error_setg(errp, BDRV_OPT_FORCE_SHARE
                    "=on can only be used with read-only images");
+        return -EINVAL;
+    }
+    if ((bs->open_flags & BDRV_O_COPY_ON_READ) && read_only) {
+        error_setg(errp, "Can't use copy-on-read on read-only device");
         return -EINVAL;
     }
     return 0;
@@ -225,7 +229,7 @@ int bdrv_take_common_options(BlockDriverState *bs, QDict *options, Error **errp)
     }
     bs->read_only = !(bs->open_flags & BDRV_O_RDWR);
     bs->force_share = qemu_opt_get_bool(opts, BDRV_OPT_FORCE_SHARE, false);
-    if (bdrv_check_force_share(bs, bs->read_only, errp) < 0) {
+    if (bdrv_check_read_only(bs, bs->read_only, errp) < 0) {
         return -EINVAL;
     }
     return bdrv_assign_node_name(bs, qemu_opt_get(opts, "node-name"), errp);
