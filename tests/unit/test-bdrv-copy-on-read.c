@@ -182,6 +182,19 @@ static void test_zeroes(void)
     g_assert_cmpint(fake_count(d, FAKE_ZERO), ==, 1);
     g_assert_true(allocated[127]);
     g_assert_false(allocated[128]);
+
+    /* Not in pieces of what the driver zeroes at a time. */
+    fake_reset(d);
+    d->bs->bl.pwrite_zeroes_alignment = 16 * KIB;
+    g_assert_cmpint(run_read(d, 64 * KIB, 8 * KIB, BDRV_REQ_COPY_ON_READ), ==,
+                    0);
+    g_assert_cmpint(run_read(d, 72 * KIB, 16 * KIB, BDRV_REQ_COPY_ON_READ), ==,
+                    0);
+    g_assert_cmpint(fake_count(d, FAKE_ZERO), ==, 0);
+    g_assert_cmpint(fake_count(d, FAKE_WRITE), ==, 2);
+    g_assert_cmpint(run_read(d, 96 * KIB, 16 * KIB, BDRV_REQ_COPY_ON_READ), ==,
+                    0);
+    g_assert_cmpint(fake_count(d, FAKE_ZERO), ==, 1);
     cow_disk_free(d, base);
 }
 

@@ -25,17 +25,20 @@ static bool copy_has_source(BlockDriverState *bs)
 }
 
 /*
- * Zeroes stay cheap.  The driver is asked itself, because zeroes.c belongs to
- * changes, which may have to read.
+ * Zeroes stay cheap where they fill what the driver zeroes at a time.  It is
+ * asked itself, because zeroes.c belongs to changes, which may have to read.
  */
 static int coroutine_fn copy_piece_up(BlockDriverState *bs, int64_t offset,
                                       QEMUIOVector *qiov)
 {
+    int64_t align = MAX(bs->bl.pwrite_zeroes_alignment,
+                        bs->bl.request_alignment);
     int bytes = qiov->size;
     int ret = -ENOTSUP;
 
     bdrv_debug_event(bs, BLKDBG_COR_WRITE);
     if (bs->drv->bdrv_co_pwrite_zeroes &&
+        offset % align == 0 && bytes % align == 0 &&
         MIN_NON_ZERO(bs->bl.max_pwrite_zeroes, bytes) == bytes &&
         buffer_is_zero(qiov->iov->iov_base, bytes)) {
         ret = bs->drv->bdrv_co_pwrite_zeroes(
