@@ -5,25 +5,28 @@
 Usage: driver-names.py OUR-FILE... -- FOREIGN-FILE...
 
 A name is what a file's `.format_name = "NAME"` says, or the macro there that
-the file defines.  Names that are made in another way are found out when the
-program starts.  Status 1, with a sentence, if two drivers have one name.
+the file defines.  Names that are made in another way, or by a macro of a
+header, are found out when the program starts.  Status 1, with a sentence, if
+two drivers have one name.
 """
 import pathlib
 import re
 import sys
 
-TOKENS = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+TOKENS = re.compile(r'''"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])'|//[^\n]*|/\*.*?\*/''',
+                    re.DOTALL)
 
 
 def names(path):
     """The names of the drivers in a C file."""
-    text = TOKENS.sub(lambda m: m[0] if m[0][0] == '"' else ' ',
+    text = TOKENS.sub(lambda m: m[0] if m[0][0] in '"\'' else ' ',
                       pathlib.Path(path).read_text(encoding='utf-8',
                                                    errors='replace'))
     macros = dict(re.findall(r'^\s*#\s*define\s+(\w+)\s+"([^"]*)"', text,
                              re.MULTILINE))
-    return [macros.get(value, value.strip('"')) for value in
-            re.findall(r'\.\s*format_name\s*=\s*("[^"]*"|\w+)', text)]
+    values = re.findall(r'\.\s*format_name\s*=\s*("[^"]*"|\w+)', text)
+    return [macros[value] if value in macros else value.strip('"')
+            for value in values if value[0] == '"' or value in macros]
 
 
 def main():
