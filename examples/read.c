@@ -14,7 +14,7 @@ int main(int argc, char **argv)
     QDict *options;
     int64_t offset, length;
     BlockBackend *blk;
-    int ret = 0;
+    int ret;
 
     if (argc != 3) {
         error_report("usage: read FORMAT IMAGE");
@@ -25,16 +25,24 @@ int main(int argc, char **argv)
     qdict_put_str(options, "driver", argv[1]);
     blk = blk_new_open(argv[2], NULL, options, 0, &error_fatal);
     length = blk_getlength(blk);
-    for (offset = 0; offset < length && ret >= 0; offset += ret) {
+    ret = MIN(length, 0);
+    for (offset = 0; offset < length; offset += ret) {
         int bytes = MIN(length - offset, (int64_t)sizeof(buf));
 
         ret = blk_pread(blk, offset, buf, bytes);
-        if (ret < 0 || fwrite(buf, 1, ret, stdout) != (size_t)ret) {
-            error_report("offset %" PRId64 ": %s", offset,
-                         strerror(ret < 0 ? -ret : errno));
+        if (ret >= 0 && fwrite(buf, 1, ret, stdout) != (size_t)ret) {
+            ret = -errno;
+        }
+        if (ret < 0) {
             break;
         }
     }
+    if (ret >= 0 && fflush(stdout)) {
+        ret = -errno;
+    }
+    if (ret < 0) {
+        error_report("offset %" PRId64 ": %s", offset, strerror(-ret));
+    }
     blk_unref(blk);
-    return offset != length || fflush(stdout);
+    return ret < 0;
 }

@@ -26,4 +26,10 @@ load helpers
     "$MINBLK_READ" raw r >/dev/full 2>.stderr || status=$?
     expect_status 1
     grep -q 'offset 0: No space left on device' .stderr
+    # So is what cannot be written at last.
+    truncate -s 512 r
+    status=0
+    "$MINBLK_READ" raw r >/dev/full 2>.stderr || status=$?
+    expect_status 1
+    grep -q 'offset 512: No space left on device' .stderr
 }
