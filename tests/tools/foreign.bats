@@ -329,6 +329,26 @@ image: base.fx' ]
     [ ! -e x.fx ]
 }
 
+@test 'convert -B of several sources: refused, as by qemu-img' {
+    make_chain
+    for options in '-B base.fx -F fextents' '-B base.fx' '-n -B base.fx' \
+        '-o backing_file=base.fx,backing_fmt=fextents'; do
+        img convert -O fextents $options top.fx top.fx x.fx
+        expect_failure 1 'Having a backing file for the target makes no sense '\
+'when concatenating multiple input images'
+        [ ! -e x.fx ]
+    done
+    # Into one that has a backing image all is copied.
+    io -c 'write -P 4 1536k 1M' base.fx
+    truncate -s 1M zeroes
+    quietly "$MINBLK_IMG" create -q -f fextents -b base.fx -F fextents x.fx
+    quietly "$MINBLK_IMG" convert -n -O fextents zeroes zeroes x.fx
+    io -c 'read -P 0 0 2M' -c 'read -P 4 2M 512k' x.fx
+    expect_status 0
+    img convert -O raw -B base.fx top.fx top.fx x
+    expect_failure 1 "Backing file not supported for file format 'raw'"
+}
+
 @test 'a backing image that is not there' {
     make_chain
     rm base.fx

@@ -68,7 +68,9 @@ static bool convert_open_target(ConvertArgs *args, CopyImages *images)
 
     target_begin(args->made.filename, args->target.image_opts, args->keep,
                  args->target.format);
-    if (!args->existing && !convert_create(args, size)) {
+    if (args->existing
+            ? !copy_images_check_backing(&args->made, args->made.backing)
+            : !convert_create(args, size)) {
         return false;
     }
     images->created = !args->existing;
@@ -269,6 +271,7 @@ static int convert_run(int argc, char **argv)
     }
     img_check_operands(argc, argv, 2, INT_MAX, "Must specify image file name");
     args.made.filename = argv[argc - 1];
+    args.made.concatenated = argc - optind > 2;
     convert_check(&args);
     images.quiet = args.quiet;
     img_progress_begin(args.progress && !args.quiet);

@@ -288,6 +288,16 @@ bool copy_images_check_compress(const CopyTarget *target,
     return false;
 }
 
+bool copy_images_check_backing(const CopyTarget *target, const char *backing)
+{
+    if (target->concatenated && backing) {
+        error_report("Having a backing file for the target makes no sense when "
+                     "concatenating multiple input images");
+        return false;
+    }
+    return true;
+}
+
 bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                         int64_t *size, const char *task)
 {
@@ -299,6 +309,10 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
     if (list) {
         opts = img_parse_create(list, drv, target->options, target->backing,
                                 target->backing_format, &err);
+    }
+    if (opts && !copy_images_check_backing(
+                    target, qemu_opt_get(opts, "backing_file"))) {
+        return false;
     }
     if (opts && img_lacks_backing_format(list, opts)) {
         error_setg(&err,

@@ -68,6 +68,7 @@ typedef struct CopyTarget {
     const char *backing;        /* NULL: none */
     const char *backing_format; /* NULL: not given */
     bool compress;              /* its writes will be compressed */
+    bool concatenated;          /* of several sources: it can have no backing */
 } CopyTarget;
 
 /*
@@ -77,6 +78,12 @@ typedef struct CopyTarget {
  */
 bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
                         int64_t *size, const char *task);
+
+/*
+ * What the sources have from their backing images would be at other offsets in
+ * that of a target of several.  Reports, and returns false, if it has @backing.
+ */
+bool copy_images_check_backing(const CopyTarget *target, const char *backing);
 
 /*
  * Can @drv, the target's, compress, if that is asked for?  Reports, and returns
