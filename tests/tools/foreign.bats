@@ -329,6 +329,22 @@ image: base.fx' ]
     [ ! -e x.fx ]
 }
 
+@test 'convert -B of a source that is longer than its own backing image' {
+    img create -q -f fextents base.fx 1000k
+    io -c 'write -P 3 0 1000k' base.fx
+    img create -q -f fextents -b base.fx -F fextents top.fx 2M
+    img create -q -f fextents longer.fx 2M
+    io -c 'write -P 3 0 1000k' -c 'write -P 4 1000k 500k' longer.fx
+    quietly "$MINBLK_IMG" convert -O raw top.fx disk
+    for options in '' '-S 0' '-m 1 -W'; do
+        quietly "$MINBLK_IMG" convert $options -O fextents -B longer.fx \
+            -F fextents top.fx new.fx
+        expect_same new.fx
+        # 1000k to 1500k, and with -S 0 to the end: zeroes of its own.
+        [[ "$("$MINBLK_IMG" check new.fx)" =~ $'\n'(9|17)'/32 = ' ]]
+    done
+}
+
 @test 'convert -B of several sources: refused, as by qemu-img' {
     make_chain
     for options in '-B base.fx -F fextents' '-B base.fx' '-n -B base.fx' \

@@ -101,12 +101,15 @@ static int coroutine_fn images_status(void *opaque, int64_t offset,
     int64_t at, left;
     BlockBackend *blk = source_at(images, offset, &at, &left);
     BlockDriverState *base = bdrv_backing_bs(blk_bs(blk));
+    int64_t shared;
     int ret;
 
     bytes = MIN(bytes, left);
-    if (base && offset < images->backing_length) {
-        /* Beyond the target's backing there would be zeroes. */
-        bytes = MIN(bytes, images->backing_length - offset);
+    /* Beyond a backing image are zeroes, where the other may hold data. */
+    shared = base ? MIN(images->backing_length - offset,
+                        bdrv_getlength(base) - at) : 0;
+    if (shared > 0) {
+        bytes = MIN(bytes, shared);
         ret = bdrv_block_status_above(blk_bs(blk), base, at, bytes, pnum, NULL,
                                       NULL);
         if (ret >= 0 && *pnum > 0 && !(ret & BDRV_BLOCK_ALLOCATED)) {
