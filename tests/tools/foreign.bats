@@ -251,6 +251,21 @@ backing file format: fextents
 image: base.fx' ]
 }
 
+@test 'create over one of its own backing images, by any name' {
+    make_chain
+    ln -s base.fx link.fx
+    sha256sum ./*.fx >before
+    for names in './base.fx base.fx' 'link.fx base.fx' 'base.fx link.fx' \
+        "$PWD/base.fx base.fx" 'top.fx base.fx'; do
+        img create -q -f fextents -b ${names% *} -F fextents ${names#* } 1M
+        expect_status 1
+        [[ $stderr == *"is the same file as"*", which this program has open" ]]
+        sha256sum --quiet -c before
+    done
+    # One that is no backing image of it is made anew.
+    quietly "$MINBLK_IMG" create -q -f fextents -b base.fx -F fextents top.fx
+}
+
 @test 'create -b: what is refused, as by qemu-img' {
     make_chain
     truncate -s 1M raw

@@ -25,18 +25,18 @@ typedef struct CreateArgs {
 } CreateArgs;
 
 /*
- * Is the backing image there, and its format named?  Then *@size is its length,
- * if it was opened.
+ * Is the backing image there, and its format named?  Then *@blk, to be released
+ * by the caller also after a failure, is the image and *@size its length, if it
+ * was opened.
  */
 static bool create_check_backing(const QemuOptsList *list, QemuOpts *opts,
-                                 const CreateArgs *args, int64_t *size,
-                                 Error **errp)
+                                 const CreateArgs *args, BlockBackend **blk,
+                                 int64_t *size, Error **errp)
 {
     ERRP_GUARD();
     const char *name = qemu_opt_get(opts, "backing_file");
     ImgOpen how = { .format = qemu_opt_get(opts, "backing_fmt") };
     g_autofree char *path = name ? path_combine(args->filename, name) : NULL;
-    g_autoptr(BlockBackend) blk = NULL;
 
     if (!name) {
         return true;
@@ -51,12 +51,12 @@ static bool create_check_backing(const QemuOptsList *list, QemuOpts *opts,
         return false;
     }
     if (!args->unsafe) {
-        blk = img_try_open(path, &how, errp);
-        if (!blk) {
+        *blk = img_try_open(path, &how, errp);
+        if (!*blk) {
             error_append_hint(errp, "Could not open backing image.\n");
             return false;
         }
-        *size = blk_getlength(blk);
+        *size = blk_getlength(*blk);
         if (*size < 0) {
             error_setg_errno(errp, -*size, "Could not get size of '%s'", path);
             return false;
@@ -64,9 +64,9 @@ static bool create_check_backing(const QemuOptsList *list, QemuOpts *opts,
     }
     if (img_lacks_backing_format(list, opts)) {
         error_setg(errp, "Backing file specified without backing format");
-        if (blk) {
+        if (*blk) {
             error_append_hint(errp, "Detected format of %s.\n",
-                              bdrv_get_format_name(blk_bs(blk)));
+                              bdrv_get_format_name(blk_bs(*blk)));
         }
         return false;
     }
@@ -101,6 +101,8 @@ static bool create(const CreateArgs *args, Error **errp)
     g_autoptr(QemuOptsList) list =
         drv ? img_create_list(drv, args->filename, errp) : NULL;
     g_autoptr(QemuOpts) opts = NULL;
+    /* Open until the end, so that the new image cannot be one of its files. */
+    g_autoptr(BlockBackend) backing = NULL;
     Error *err = NULL;
     int64_t asked, backing_size = -1;
     int ret;
@@ -109,8 +111,8 @@ static bool create(const CreateArgs *args, Error **errp)
         opts = img_parse_create(list, drv, args->options, args->backing,
                                 args->backing_format, errp);
     }
-    if (!opts || !create_check_backing(list, opts, args, &backing_size,
-                                       errp) ||
+    if (!opts || !create_check_backing(list, opts, args, &backing,
+                                       &backing_size, errp) ||
         !create_set_size(opts, args, backing_size, errp)) {
         return false;
     }
