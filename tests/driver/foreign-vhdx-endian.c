@@ -8,7 +8,7 @@
 #include "qemu/crc32c.h"
 #include "foreign-vhdx.h"
 
-void vhdx_header_le_import(VHDXHeader *h)
+void flog_head_to_cpu(FLogHead *h)
 {
     le32_to_cpus(&h->checksum);
     le32_to_cpus(&h->block_size);
@@ -19,7 +19,7 @@ void vhdx_header_le_import(VHDXHeader *h)
     h->uuid = qemu_uuid_bswap(h->uuid);
 }
 
-void vhdx_header_le_export(const VHDXHeader *h, VHDXHeader *to)
+void flog_head_to_file(const FLogHead *h, FLogHead *to)
 {
     *to = *h;
     to->block_size = cpu_to_le32(h->block_size);
@@ -29,25 +29,25 @@ void vhdx_header_le_export(const VHDXHeader *h, VHDXHeader *to)
     cpu_to_le32s(&to->fixed);
     to->uuid = qemu_uuid_bswap(h->uuid);
     to->checksum = cpu_to_le32(
-        vhdx_checksum(to, sizeof(*to), offsetof(VHDXHeader, checksum)));
+        flog_checksum(to, sizeof(*to), offsetof(FLogHead, checksum)));
 }
 
-void vhdx_log_entry_le_import(VHDXLogEntry *e)
+void flog_entry_to_cpu(FLogEntry *e)
 {
     le32_to_cpus(&e->checksum);
     le64_to_cpus(&e->target);
     le64_to_cpus(&e->file_size);
 }
 
-void vhdx_log_entry_le_export(VHDXLogEntry *e)
+void flog_entry_to_file(FLogEntry *e)
 {
     cpu_to_le64s(&e->target);
     cpu_to_le64s(&e->file_size);
-    stl_le_p(&e->checksum, vhdx_checksum(e, sizeof(*e), 4));
+    stl_le_p(&e->checksum, flog_checksum(e, sizeof(*e), 4));
 }
 
 /* With the 32 bits at @field taken as 0. */
-uint32_t vhdx_checksum(const void *buf, size_t size, size_t field)
+uint32_t flog_checksum(const void *buf, size_t size, size_t field)
 {
     g_autofree uint8_t *copy = g_memdup2(buf, size);
 

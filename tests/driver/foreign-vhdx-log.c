@@ -11,40 +11,40 @@
 #include "qemu/bswap.h"
 #include "foreign-vhdx.h"
 
-static bool vhdx_log_is_valid(const VHDXLogEntry *e, const BDRVVHDXState *s)
+static bool flog_entry_is_valid(const FLogEntry *e, const BDRVFLogState *s)
 {
-    VHDXLogEntry copy = *e;
+    FLogEntry copy = *e;
 
-    vhdx_log_entry_le_import(&copy);
-    return !memcmp(e->magic, "loge", 4) &&
-           copy.checksum == vhdx_checksum(e, sizeof(*e), 4) &&
+    flog_entry_to_cpu(&copy);
+    return !memcmp(e->magic, "redo", 4) &&
+           copy.checksum == flog_checksum(e, sizeof(*e), 4) &&
            copy.target >= s->table_offset &&
-           copy.target < s->table_offset + 8ULL * s->header.entries &&
+           copy.target < s->table_offset + 8ULL * s->head.entries &&
            QEMU_IS_ALIGNED(copy.target, 512);
 }
 
-static int vhdx_log_clear(BlockDriverState *bs)
+static int flog_clear(BlockDriverState *bs)
 {
-    return bdrv_pwrite_zeroes(bs->file, VHDX_LOG_OFFSET, 512, 0);
+    return bdrv_pwrite_zeroes(bs->file, FLOG_ENTRY_AT, 512, 0);
 }
 
-int vhdx_replay_log(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
+int flog_replay(BlockDriverState *bs, BDRVFLogState *s, Error **errp)
 {
-    g_autofree VHDXLogEntry *e = g_new(VHDXLogEntry, 1);
-    int ret = bdrv_pread(bs->file, VHDX_LOG_OFFSET, e, sizeof(*e));
+    g_autofree FLogEntry *e = g_new(FLogEntry, 1);
+    int ret = bdrv_pread(bs->file, FLOG_ENTRY_AT, e, sizeof(*e));
 
     if (ret < 0) {
         return ret;
     }
-    if (!vhdx_log_is_valid(e, s)) {
+    if (!flog_entry_is_valid(e, s)) {
         return 0;
     }
     if (bs->read_only) {
         bdrv_refresh_filename(bs);
-        error_setg(errp, "VHDX image file '%s' opened read-only, but contains "
-                   "a log that needs to be replayed", bs->filename);
-        error_append_hint(errp, "To replay the log, run:\n"
-                          "qemu-img check -r all '%s'\n", bs->filename);
+        error_setg(errp, "'%s' has a log to be replayed, and was opened "
+                   "read-only", bs->filename);
+        error_append_hint(errp, "A check that may write replays it:\n"
+                          "minblk-img check -r all '%s'\n", bs->filename);
         return -EPERM;
     }
     /* A cut may have lost the new length. */
@@ -57,14 +57,14 @@ int vhdx_replay_log(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
     }
     ret = bdrv_pwrite_sync(bs->file, le64_to_cpu(e->target), e->data, 512);
     if (ret == 0) {
-        ret = vhdx_log_clear(bs);
+        ret = flog_clear(bs);
     }
     s->replayed = ret == 0;
     return ret == 0 ? bdrv_flush(bs->file->bs) : ret;
 }
 
 /* An update has failed half way: the table is to be as it is in memory. */
-static int coroutine_fn vhdx_roll_back(BlockDriverState *bs, BDRVVHDXState *s)
+static int coroutine_fn flog_undo(BlockDriverState *bs, BDRVFLogState *s)
 {
     uint64_t sector[64];
     int ret;
@@ -75,7 +75,7 @@ static int coroutine_fn vhdx_roll_back(BlockDriverState *bs, BDRVVHDXState *s)
     }
     ret = bdrv_pwrite_sync(bs->file, s->pending, sector, 512);
     if (ret == 0) {
-        ret = vhdx_log_clear(bs);
+        ret = flog_clear(bs);
     }
     if (ret == 0) {
         s->pending = 0;
@@ -83,15 +83,15 @@ static int coroutine_fn vhdx_roll_back(BlockDriverState *bs, BDRVVHDXState *s)
     return ret;
 }
 
-int coroutine_fn vhdx_log_write(BlockDriverState *bs, BDRVVHDXState *s,
-                                uint64_t target, const void *sector)
+int coroutine_fn flog_update_table(BlockDriverState *bs, BDRVFLogState *s,
+                                   uint64_t target, const void *sector)
 {
-    VHDXLogEntry e = { .magic = "loge", .target = target };
-    int ret = s->pending ? vhdx_roll_back(bs, s) : 0;
+    FLogEntry e = { .magic = "redo", .target = target };
+    int ret = s->pending ? flog_undo(bs, s) : 0;
 
-    e.file_size = s->end + s->header.block_size;
+    e.file_size = s->end + s->head.block_size;
     memcpy(e.data, sector, 512);
-    vhdx_log_entry_le_export(&e);
+    flog_entry_to_file(&e);
     if (ret == 0) {
         ret = bdrv_flush(bs->file->bs);
     }
@@ -99,7 +99,7 @@ int coroutine_fn vhdx_log_write(BlockDriverState *bs, BDRVVHDXState *s,
         return ret;
     }
     s->pending = target;
-    ret = bdrv_pwrite_sync(bs->file, VHDX_LOG_OFFSET, &e, sizeof(e));
+    ret = bdrv_pwrite_sync(bs->file, FLOG_ENTRY_AT, &e, sizeof(e));
     if (ret < 0) {
         return ret;
     }
@@ -109,5 +109,5 @@ int coroutine_fn vhdx_log_write(BlockDriverState *bs, BDRVVHDXState *s,
         return ret;
     }
     s->pending = 0;
-    return MIN(vhdx_log_clear(bs), 0);
+    return MIN(flog_clear(bs), 0);
 }

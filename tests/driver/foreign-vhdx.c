@@ -20,55 +20,70 @@
 #include "qapi/qobject-input-visitor.h"
 #include "qapi/qapi-visit-block-core.h"
 
-#define VHDX_BLOCK_OPT_LOG_SIZE   "log_size"
-#define VHDX_BLOCK_OPT_BLOCK_SIZE "block_size"
-#define VHDX_BLOCK_OPT_ZERO       "block_state_zero"
+static QemuOptsList flog_create_opts;
 
-static QemuOptsList vhdx_create_opts;
-
-static int vhdx_probe(const uint8_t *buf, int buf_size, const char *filename)
+static int flog_probe(const uint8_t *buf, int buf_size, const char *filename)
 {
-    return buf_size >= 8 && !memcmp(buf, "vhdxtest", 8) ? 100 : 0;
+    return buf_size >= 8 && !memcmp(buf, "flogged\n", 8) ? 100 : 0;
 }
 
 /* ---- opening ------------------------------------------------------------ */
 
-static int vhdx_read_header(BlockDriverState *bs, BDRVVHDXState *s,
-                            Error **errp)
+static int flog_read_head(BlockDriverState *bs, BDRVFLogState *s, Error **errp)
 {
-    VHDXHeader *h = &s->header;
+    FLogHead *h = &s->head;
     uint32_t sum;
     int ret = bdrv_pread(bs->file, 0, h, sizeof(*h));
 
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the header");
+        error_setg_errno(errp, -ret, "Could not read the head");
         return ret;
     }
-    sum = vhdx_checksum(h, sizeof(*h), offsetof(VHDXHeader, checksum));
-    vhdx_header_le_import(h);
-    if (memcmp(h->magic, "vhdxtest", 8) || h->checksum != sum ||
-        !is_power_of_2(h->block_size) || h->block_size < 4096 ||
-        h->block_size > 256 << 20 || h->size > VHDX_MAX_SIZE ||
-        h->size % 512 || h->log_size > VHDX_MAX_LOG || h->log_size % 512 ||
-        h->log_size < VHDX_MIN_LOG ||
+    sum = flog_checksum(h, sizeof(*h), offsetof(FLogHead, checksum));
+    flog_head_to_cpu(h);
+    if (memcmp(h->magic, "flogged\n", 8) || h->checksum != sum ||
+        !is_power_of_2(h->block_size) || h->block_size < FLOG_MIN_BLOCK ||
+        h->block_size > FLOG_MAX_BLOCK || h->size > FLOG_MAX_DISK ||
+        h->size % 512 || h->log_size > FLOG_MAX_LOG || h->log_size % 512 ||
+        h->log_size < FLOG_MIN_LOG ||
         h->entries != DIV_ROUND_UP(h->size, h->block_size)) {
-        error_setg(errp, "No valid VHDX header found");
+        error_setg(errp, "The head is not valid");
         return -EINVAL;
     }
-    s->table_offset = VHDX_LOG_OFFSET + h->log_size;
+    s->table_offset = FLOG_ENTRY_AT + h->log_size;
     return 0;
 }
 
-static int vhdx_read_table(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
+/*
+ * Whether a block lies at @sector, in a file of @length bytes whose blocks begin
+ * at @start, and no other does: @used has a bit for each block's place.
+ */
+static bool flog_block_is_good(const BDRVFLogState *s, uint64_t sector,
+                               int64_t start, int64_t length,
+                               unsigned long *used)
 {
-    size_t size = ROUND_UP(8ULL * s->header.entries + 1, 512);
+    int64_t at = MIN(sector, length / 512) * 512 - start;
+    unsigned long place = at / s->head.block_size;
+
+    if (at < 0 || at % s->head.block_size ||
+        at + s->head.block_size > length - start ||
+        find_next_bit(used, place + 1, place) == place) {
+        return false;
+    }
+    bitmap_set(used, place, 1);
+    return true;
+}
+
+static int flog_read_table(BlockDriverState *bs, BDRVFLogState *s, Error **errp)
+{
+    size_t size = ROUND_UP(8ULL * s->head.entries + 1, 512);
     int64_t length = bdrv_getlength(bs->file->bs);
     int64_t start = ROUND_UP(s->table_offset + size, 4096);
     g_autofree unsigned long *used = NULL;
     int ret;
 
     /* After all that is there: what no entry names may hold old data. */
-    s->end = start + ROUND_UP(MAX(length - start, 0), s->header.block_size);
+    s->end = start + ROUND_UP(MAX(length - start, 0), s->head.block_size);
     if (length < s->table_offset + size) {
         error_setg(errp, "The table is longer than the file");
         return -EINVAL;
@@ -77,34 +92,39 @@ static int vhdx_read_table(BlockDriverState *bs, BDRVVHDXState *s, Error **errp)
     if (!s->table) {
         return -ENOMEM;
     }
-    used = bitmap_new(length / s->header.block_size + 1);
+    used = bitmap_new(length / s->head.block_size + 1);
     ret = bdrv_pread(bs->file, s->table_offset, s->table, size);
-    for (uint32_t i = 0; ret >= 0 && i < s->header.entries; i++) {
-        unsigned long place;
-
+    for (uint32_t i = 0; ret >= 0 && i < s->head.entries; i++) {
         le64_to_cpus(&s->table[i]);
-        if (!s->table[i]) {
-            continue;
-        }
-        place = (s->table[i] * 512 - start) / s->header.block_size;
-        if (s->table[i] > length / 512 || s->table[i] * 512 < start ||
-            (s->table[i] * 512 - start) % s->header.block_size ||
-            s->table[i] * 512 + s->header.block_size > length ||
-            find_next_bit(used, place + 1, place) == place) {
+        if (s->table[i] &&
+            !flog_block_is_good(s, s->table[i], start, length, used)) {
             error_setg(errp, "Block %" PRIu32 " is in a wrong place", i);
             ret = -EINVAL;
-            break;
         }
-        bitmap_set(used, place, 1);
     }
     return ret;
 }
 
-static int vhdx_open(BlockDriverState *bs, QDict *options, int flags,
+static int flog_forbid_migration(BlockDriverState *bs, BDRVFLogState *s,
+                                 Error **errp)
+{
+    Error *err = NULL;
+    int ret;
+
+    error_setg(&s->no_migration, "'%s' cannot be migrated while its log is in "
+               "use", bdrv_get_device_or_node_name(bs));
+    ret = migrate_add_blocker(s->no_migration, &err);
+    if (err) {
+        error_propagate(errp, err);
+        error_free(s->no_migration);
+    }
+    return ret;
+}
+
+static int flog_open(BlockDriverState *bs, QDict *options, int flags,
                      Error **errp)
 {
-    BDRVVHDXState *s = bs->opaque;
-    Error *local_err = NULL;
+    BDRVFLogState *s = bs->opaque;
     int ret;
 
     bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file, false,
@@ -112,55 +132,45 @@ static int vhdx_open(BlockDriverState *bs, QDict *options, int flags,
     if (!bs->file) {
         return -EINVAL;
     }
+    ret = flog_read_head(bs, s, errp);
+    if (ret >= 0) {
+        ret = flog_replay(bs, s, errp);
+    }
+    if (ret >= 0) {
+        ret = flog_read_table(bs, s, errp);
+    }
+    if (ret >= 0) {
+        ret = flog_forbid_migration(bs, s, errp);
+    }
+    if (ret < 0) {
+        qemu_vfree(s->table);
+        return ret;
+    }
     qemu_co_mutex_init(&s->lock);
-    ret = vhdx_read_header(bs, s, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = vhdx_replay_log(bs, s, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = vhdx_read_table(bs, s, errp);
-    if (ret < 0) {
-        goto fail;
-    }
-    bs->total_sectors = s->header.size >> BDRV_SECTOR_BITS;
-    error_setg(&s->migration_blocker, "The vhdx format used by node '%s' does "
-               "not support live migration", bdrv_get_device_or_node_name(bs));
-    ret = migrate_add_blocker(s->migration_blocker, &local_err);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        error_free(s->migration_blocker);
-        goto fail;
-    }
+    bs->total_sectors = s->head.size >> BDRV_SECTOR_BITS;
     return 0;
-
-fail:
-    qemu_vfree(s->table);
-    return ret;
 }
 
-static void vhdx_close(BlockDriverState *bs)
+static void flog_close(BlockDriverState *bs)
 {
-    BDRVVHDXState *s = bs->opaque;
+    BDRVFLogState *s = bs->opaque;
 
     qemu_vfree(s->table);
-    migrate_del_blocker(s->migration_blocker);
-    error_free(s->migration_blocker);
+    migrate_del_blocker(s->no_migration);
+    error_free(s->no_migration);
 }
 
-static int vhdx_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
+static int flog_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                                Error **errp)
 {
     return 0;
 }
 
-static int vhdx_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
+static int flog_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
 {
-    BDRVVHDXState *s = bs->opaque;
+    BDRVFLogState *s = bs->opaque;
 
-    bdi->cluster_size = s->header.block_size;
+    bdi->cluster_size = s->head.block_size;
     bdi->unallocated_blocks_are_zero = true;
     return 0;
 }
@@ -168,55 +178,22 @@ static int vhdx_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
 /* ---- requests ----------------------------------------------------------- */
 
 /* How many of @nb_sectors lie in the block of @sector, and where that is. */
-static int vhdx_block(BDRVVHDXState *s, int64_t sector, int nb_sectors,
-                      uint32_t *index, int64_t *offset)
+static int flog_find(BDRVFLogState *s, int64_t sector, int nb_sectors,
+                     uint32_t *index, int64_t *offset)
 {
-    int64_t in_block = sector * 512 % s->header.block_size;
+    int64_t in_block = sector * 512 % s->head.block_size;
 
-    *index = sector * 512 / s->header.block_size;
+    *index = sector * 512 / s->head.block_size;
     *offset = s->table[*index] ? s->table[*index] * 512 + in_block : -1;
-    return MIN(nb_sectors, (s->header.block_size - in_block) / 512);
-}
-
-static coroutine_fn int vhdx_co_readv(BlockDriverState *bs, int64_t sector_num,
-                                      int nb_sectors, QEMUIOVector *qiov)
-{
-    BDRVVHDXState *s = bs->opaque;
-    QEMUIOVector hd_qiov;
-    uint64_t done = 0;
-    int ret = 0;
-
-    qemu_iovec_init(&hd_qiov, qiov->niov);
-    qemu_co_mutex_lock(&s->lock);
-    while (nb_sectors > 0 && ret >= 0) {
-        uint32_t index;
-        int64_t offset;
-        int n = vhdx_block(s, sector_num, nb_sectors, &index, &offset);
-
-        if (offset < 0) {
-            qemu_iovec_memset(qiov, done, 0, n * 512);
-        } else {
-            qemu_iovec_reset(&hd_qiov);
-            qemu_iovec_concat(&hd_qiov, qiov, done, n * 512);
-            qemu_co_mutex_unlock(&s->lock);
-            ret = bdrv_co_preadv(bs->file, offset, n * 512, &hd_qiov, 0);
-            qemu_co_mutex_lock(&s->lock);
-        }
-        sector_num += n;
-        nb_sectors -= n;
-        done += n * 512;
-    }
-    qemu_co_mutex_unlock(&s->lock);
-    qemu_iovec_destroy(&hd_qiov);
-    return ret < 0 ? ret : 0;
+    return MIN(nb_sectors, (s->head.block_size - in_block) / 512);
 }
 
 /* The block is at the end of the file and reads as zeroes. */
-static int coroutine_fn vhdx_allocate(BlockDriverState *bs, uint32_t index)
+static int coroutine_fn flog_allocate(BlockDriverState *bs, uint32_t index)
 {
-    BDRVVHDXState *s = bs->opaque;
+    BDRVFLogState *s = bs->opaque;
     uint64_t sector[64];
-    int ret = bdrv_truncate(bs->file, s->end + s->header.block_size, false,
+    int ret = bdrv_truncate(bs->file, s->end + s->head.block_size, false,
                             PREALLOC_MODE_OFF, NULL);
 
     if (ret < 0) {
@@ -226,82 +203,101 @@ static int coroutine_fn vhdx_allocate(BlockDriverState *bs, uint32_t index)
         sector[i] = cpu_to_le64(s->table[(index & ~63u) + i]);
     }
     sector[index % 64] = cpu_to_le64(s->end / 512);
-    ret = vhdx_log_write(bs, s, s->table_offset + (index & ~63u) * 8, sector);
+    ret = flog_update_table(bs, s, s->table_offset + (index & ~63u) * 8,
+                            sector);
     if (ret < 0) {
         return ret;
     }
     s->table[index] = s->end / 512;
-    s->end += s->header.block_size;
+    s->end += s->head.block_size;
     return 0;
 }
 
-static coroutine_fn int vhdx_co_writev(BlockDriverState *bs, int64_t sector_num,
+/* One request after the other. */
+static int coroutine_fn flog_transfer(BlockDriverState *bs, int64_t sector,
+                                      QEMUIOVector *qiov, bool write)
+{
+    BDRVFLogState *s = bs->opaque;
+    QEMUIOVector part;
+    size_t done = 0;
+    int ret = 0;
+
+    qemu_iovec_init(&part, qiov->niov);
+    qemu_co_mutex_lock(&s->lock);
+    while (ret >= 0 && done < qiov->size) {
+        uint32_t index;
+        int64_t offset;
+        int n = 512 * flog_find(s, sector + done / 512,
+                                (qiov->size - done) / 512, &index, &offset);
+
+        if (write && offset < 0) {
+            ret = flog_allocate(bs, index);
+            continue;
+        }
+        qemu_iovec_reset(&part);
+        qemu_iovec_concat(&part, qiov, done, n);
+        if (write) {
+            ret = bdrv_co_pwritev(bs->file, offset, n, &part, 0);
+        } else if (offset < 0) {
+            qemu_iovec_memset(&part, 0, 0, n);
+        } else {
+            ret = bdrv_co_preadv(bs->file, offset, n, &part, 0);
+        }
+        done += n;
+    }
+    qemu_co_mutex_unlock(&s->lock);
+    qemu_iovec_destroy(&part);
+    return MIN(ret, 0);
+}
+
+static int coroutine_fn flog_co_readv(BlockDriverState *bs, int64_t sector_num,
+                                      int nb_sectors, QEMUIOVector *qiov)
+{
+    return flog_transfer(bs, sector_num, qiov, false);
+}
+
+static int coroutine_fn flog_co_writev(BlockDriverState *bs, int64_t sector_num,
                                        int nb_sectors, QEMUIOVector *qiov,
                                        int flags)
 {
-    BDRVVHDXState *s = bs->opaque;
-    QEMUIOVector hd_qiov;
-    uint64_t done = 0;
-    int ret = 0;
-
-    assert(!flags);
-    qemu_iovec_init(&hd_qiov, qiov->niov);
-    qemu_co_mutex_lock(&s->lock);
-    while (nb_sectors > 0 && ret >= 0) {
-        uint32_t index;
-        int64_t offset;
-        int n = vhdx_block(s, sector_num, nb_sectors, &index, &offset);
-
-        if (offset < 0) {
-            ret = vhdx_allocate(bs, index);
-            continue;
-        }
-        qemu_iovec_reset(&hd_qiov);
-        qemu_iovec_concat(&hd_qiov, qiov, done, n * 512);
-        ret = bdrv_co_pwritev(bs->file, offset, n * 512, &hd_qiov, 0);
-        sector_num += n;
-        nb_sectors -= n;
-        done += n * 512;
-    }
-    qemu_co_mutex_unlock(&s->lock);
-    qemu_iovec_destroy(&hd_qiov);
-    return ret < 0 ? ret : 0;
+    assert(flags == 0);
+    return flog_transfer(bs, sector_num, qiov, true);
 }
 
 /* What opening has replayed was wrong before. */
-static int coroutine_fn vhdx_co_check(BlockDriverState *bs,
+static int coroutine_fn flog_co_check(BlockDriverState *bs,
                                       BdrvCheckResult *result,
                                       BdrvCheckMode fix)
 {
-    BDRVVHDXState *s = bs->opaque;
+    BDRVFLogState *s = bs->opaque;
 
     if (s->replayed) {
         result->corruptions_fixed++;
     }
-    result->bfi.total_clusters = s->header.entries;
-    for (uint32_t i = 0; i < s->header.entries; i++) {
+    result->bfi.total_clusters = s->head.entries;
+    for (uint32_t i = 0; i < s->head.entries; i++) {
         result->bfi.allocated_clusters += s->table[i] != 0;
     }
     return 0;
 }
 
-static int vhdx_has_zero_init(BlockDriverState *bs)
+static int flog_has_zero_init(BlockDriverState *bs)
 {
-    BDRVVHDXState *s = bs->opaque;
+    BDRVFLogState *s = bs->opaque;
 
-    return s->header.fixed ? bdrv_has_zero_init(bs->file->bs) : 1;
+    return s->head.fixed ? bdrv_has_zero_init(bs->file->bs) : 1;
 }
 
 /* ---- creating ----------------------------------------------------------- */
 
-static int coroutine_fn vhdx_write_image(BlockBackend *blk,
-                                         BlockdevCreateOptionsVhdx *o,
-                                         uint32_t block_size, uint32_t log_size,
+static int coroutine_fn flog_write_image(BlockBackend *blk,
+                                         const BlockdevCreateOptionsVhdx *o,
                                          Error **errp)
 {
+    uint32_t block_size = o->block_size, log_size = o->log_size;
     uint32_t entries = DIV_ROUND_UP(o->size, block_size);
-    VHDXHeader h = {
-        .magic = "vhdxtest",
+    FLogHead h = {
+        .magic = "flogged\n",
         .block_size = block_size,
         .size = o->size,
         .log_size = log_size,
@@ -309,13 +305,13 @@ static int coroutine_fn vhdx_write_image(BlockBackend *blk,
         .fixed = o->subformat == BLOCKDEV_VHDX_SUBFORMAT_FIXED,
     };
     size_t size = ROUND_UP(8ULL * entries + 1, 512);
-    uint64_t start = ROUND_UP(VHDX_LOG_OFFSET + log_size + size, 4096);
+    uint64_t start = ROUND_UP(FLOG_ENTRY_AT + log_size + size, 4096);
     g_autofree uint64_t *table = g_malloc0(size);
-    VHDXHeader out;
+    FLogHead out;
     int ret;
 
     qemu_uuid_generate(&h.uuid);
-    vhdx_header_le_export(&h, &out);
+    flog_head_to_file(&h, &out);
     if (h.fixed) {
         for (uint32_t i = 0; i < entries; i++) {
             table[i] = cpu_to_le64(start / 512 +
@@ -327,9 +323,9 @@ static int coroutine_fn vhdx_write_image(BlockBackend *blk,
             return ret;
         }
     }
-    ret = blk_pwrite_zeroes(blk, VHDX_LOG_OFFSET, log_size, 0);
+    ret = blk_pwrite_zeroes(blk, FLOG_ENTRY_AT, log_size, 0);
     if (ret >= 0) {
-        ret = blk_pwrite(blk, VHDX_LOG_OFFSET + log_size, table, size, 0);
+        ret = blk_pwrite(blk, FLOG_ENTRY_AT + log_size, table, size, 0);
     }
     if (ret >= 0) {
         ret = blk_flush(blk);
@@ -344,178 +340,183 @@ static int coroutine_fn vhdx_write_image(BlockBackend *blk,
     return 0;
 }
 
-static int coroutine_fn vhdx_co_create(BlockdevCreateOptions *opts,
-                                       Error **errp)
+/* Sizes that are not given, and those of the tools that are 0. */
+static void flog_default_sizes(BlockdevCreateOptionsVhdx *o)
 {
-    BlockdevCreateOptionsVhdx *o;
-    BlockBackend *blk = NULL;
-    BlockDriverState *bs = NULL;
-    uint32_t block_size = 1 << 20, log_size = 65536;
-    int ret;
-
-    assert(opts->driver == BLOCKDEV_DRIVER_VHDX);
-    o = &opts->u.vhdx;
-    if (o->size > VHDX_MAX_SIZE) {
-        error_setg(errp, "Image size too large; max of 1TB");
-        return -EINVAL;
+    if (!o->has_block_size || o->block_size == 0) {
+        o->block_size = 1 << 20;
     }
-    if (o->has_block_size && o->block_size) {
-        block_size = MIN(o->block_size, UINT32_MAX);
-    }
-    if (!is_power_of_2(block_size) || block_size < 4096 ||
-        block_size > 256 << 20) {
-        error_setg(errp, "Block size must be a power of two");
-        return -EINVAL;
-    }
-    if (o->has_log_size) {
-        log_size = MIN(o->log_size, UINT32_MAX);
-    }
-    if (log_size < VHDX_MIN_LOG || log_size > VHDX_MAX_LOG ||
-        log_size % 512) {
-        error_setg(errp, "Log size must be 4 KB to 1 MB");
-        return -EINVAL;
+    if (!o->has_log_size) {
+        o->log_size = 65536;
     }
     if (!o->has_subformat) {
         o->subformat = BLOCKDEV_VHDX_SUBFORMAT_DYNAMIC;
     }
-    if (o->size % 512) {
-        error_setg(errp, "Image size must be a multiple of 512 bytes");
+}
+
+static bool flog_sizes_are_good(const BlockdevCreateOptionsVhdx *o,
+                                Error **errp)
+{
+    if (o->size % 512 || o->size > FLOG_MAX_DISK) {
+        error_setg(errp, "The disk must be whole sectors, at most %llu bytes",
+                   FLOG_MAX_DISK);
+    } else if (!is_power_of_2(o->block_size) ||
+               o->block_size < FLOG_MIN_BLOCK ||
+               o->block_size > FLOG_MAX_BLOCK) {
+        error_setg(errp, "A block must be a power of two, from %d to %d bytes",
+                   FLOG_MIN_BLOCK, FLOG_MAX_BLOCK);
+    } else if (o->log_size % 512 || o->log_size < FLOG_MIN_LOG ||
+               o->log_size > FLOG_MAX_LOG) {
+        error_setg(errp, "The log must be whole sectors, from %d to %d bytes",
+                   FLOG_MIN_LOG, FLOG_MAX_LOG);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static int coroutine_fn flog_co_create(BlockdevCreateOptions *opts,
+                                       Error **errp)
+{
+    BlockdevCreateOptionsVhdx *o = &opts->u.vhdx;
+    BlockDriverState *file;
+    BlockBackend *blk;
+    int ret;
+
+    assert(opts->driver == BLOCKDEV_DRIVER_VHDX);
+    flog_default_sizes(o);
+    if (!flog_sizes_are_good(o, errp)) {
         return -EINVAL;
     }
-
-    bs = bdrv_open_blockdev_ref(o->file, errp);
-    if (bs == NULL) {
+    file = bdrv_open_blockdev_ref(o->file, errp);
+    if (!file) {
         return -EIO;
     }
-    blk = blk_new(bdrv_get_aio_context(bs), BLK_PERM_WRITE | BLK_PERM_RESIZE,
-                  BLK_PERM_ALL);
-    ret = blk_insert_bs(blk, bs, errp);
-    if (ret < 0) {
-        goto out;
+    blk = blk_new(bdrv_get_aio_context(file),
+                  BLK_PERM_RESIZE | BLK_PERM_WRITE, BLK_PERM_ALL);
+    ret = blk_insert_bs(blk, file, errp);
+    if (ret >= 0) {
+        blk_set_allow_write_beyond_eof(blk, true);
+        ret = flog_write_image(blk, o, errp);
     }
-    blk_set_allow_write_beyond_eof(blk, true);
-    ret = vhdx_write_image(blk, o, block_size, log_size, errp);
-
-out:
     blk_unref(blk);
-    bdrv_unref(bs);
+    bdrv_unref(file);
     return ret;
 }
 
-static int coroutine_fn vhdx_co_create_opts(BlockDriver *drv,
+/* By the schema, on the node that @dict names. */
+static int coroutine_fn flog_create_by_schema(QDict *dict, Error **errp)
+{
+    Visitor *v = qobject_input_visitor_new_flat_confused(dict, errp);
+    BlockdevCreateOptions *opts = NULL;
+    Error *err = NULL;
+    int ret = -EINVAL;
+
+    if (!v) {
+        return ret;
+    }
+    visit_type_BlockdevCreateOptions(v, NULL, &opts, &err);
+    visit_free(v);
+    error_propagate(errp, err);
+    if (opts) {
+        opts->u.vhdx.size = ROUND_UP(opts->u.vhdx.size, 512);
+        ret = flog_co_create(opts, errp);
+    }
+    qapi_free_BlockdevCreateOptions(opts);
+    return ret;
+}
+
+static int coroutine_fn flog_co_create_opts(BlockDriver *drv,
                                             const char *filename,
                                             QemuOpts *opts, Error **errp)
 {
-    BlockdevCreateOptions *create_options = NULL;
-    QDict *qdict;
-    Visitor *v;
-    BlockDriverState *bs = NULL;
-    Error *local_err = NULL;
-    int ret;
-
-    static const QDictRenames opt_renames[] = {
-        { VHDX_BLOCK_OPT_LOG_SIZE,   "log-size" },
-        { VHDX_BLOCK_OPT_BLOCK_SIZE, "block-size" },
-        { VHDX_BLOCK_OPT_ZERO,       "block-state-zero" },
+    static const QDictRenames names[] = {
+        { "block_size", "block-size" },
+        { "block_state_zero", "block-state-zero" },
+        { "log_size", "log-size" },
         { NULL, NULL },
     };
+    QDict *dict = qemu_opts_to_qdict_filtered(opts, NULL, &flog_create_opts,
+                                              true);
+    BlockDriverState *file = NULL;
+    int ret = -EINVAL;
 
-    qdict = qemu_opts_to_qdict_filtered(opts, NULL, &vhdx_create_opts, true);
-    if (!qdict_rename_keys(qdict, opt_renames, errp)) {
-        ret = -EINVAL;
-        goto fail;
+    if (qdict_rename_keys(dict, names, errp)) {
+        ret = bdrv_create_file(filename, opts, errp);
     }
-    ret = bdrv_create_file(filename, opts, errp);
-    if (ret < 0) {
-        goto fail;
-    }
-    bs = bdrv_open(filename, NULL, NULL,
-                   BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_PROTOCOL, errp);
-    if (bs == NULL) {
+    if (ret >= 0) {
+        file = bdrv_open(filename, NULL, NULL,
+                         BDRV_O_PROTOCOL | BDRV_O_RESIZE | BDRV_O_RDWR, errp);
         ret = -EIO;
-        goto fail;
     }
-    qdict_put_str(qdict, "driver", "vhdx");
-    qdict_put_str(qdict, "file", bs->node_name);
-    v = qobject_input_visitor_new_flat_confused(qdict, errp);
-    if (!v) {
-        ret = -EINVAL;
-        goto fail;
+    if (file) {
+        qdict_put_str(dict, "file", file->node_name);
+        qdict_put_str(dict, "driver", drv->format_name);
+        ret = flog_create_by_schema(dict, errp);
     }
-    visit_type_BlockdevCreateOptions(v, NULL, &create_options, &local_err);
-    visit_free(v);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        ret = -EINVAL;
-        goto fail;
-    }
-    create_options->u.vhdx.size = ROUND_UP(create_options->u.vhdx.size, 512);
-    ret = vhdx_co_create(create_options, errp);
-
-fail:
-    qobject_unref(qdict);
-    bdrv_unref(bs);
-    qapi_free_BlockdevCreateOptions(create_options);
+    bdrv_unref(file);
+    qobject_unref(dict);
     return ret;
 }
 
-static QemuOptsList vhdx_create_opts = {
-    .name = "vhdx-create-opts",
-    .head = QTAILQ_HEAD_INITIALIZER(vhdx_create_opts.head),
+static QemuOptsList flog_create_opts = {
+    .name = "flog-create-opts",
+    .head = QTAILQ_HEAD_INITIALIZER(flog_create_opts.head),
     .desc = {
+        {
+            .name = "block_size",
+            .type = QEMU_OPT_SIZE,
+            .def_value_str = "0",
+            .help = "Bytes that are allocated at once; 0: 1 MiB"
+        },
+        {
+            .name = "block_state_zero",
+            .type = QEMU_OPT_BOOL,
+            .help = "Has no effect here"
+        },
+        {
+            .name = "log_size",
+            .type = QEMU_OPT_SIZE,
+            .def_value_str = "65536",
+            .help = "Bytes before the table"
+        },
         {
             .name = BLOCK_OPT_SIZE,
             .type = QEMU_OPT_SIZE,
-            .help = "Virtual disk size"
-        },
-        {
-            .name = VHDX_BLOCK_OPT_LOG_SIZE,
-            .type = QEMU_OPT_SIZE,
-            .def_value_str = "65536",
-            .help = "Log size; min 4 KB"
-        },
-        {
-            .name = VHDX_BLOCK_OPT_BLOCK_SIZE,
-            .type = QEMU_OPT_SIZE,
-            .def_value_str = "0",
-            .help = "Block size; 0 means 1 MB"
+            .help = "Bytes of the disk"
         },
         {
             .name = BLOCK_OPT_SUBFMT,
             .type = QEMU_OPT_STRING,
-            .help = "VHDX format type, can be either 'dynamic' or 'fixed'. "
-                    "Default is 'dynamic'."
-        },
-        {
-            .name = VHDX_BLOCK_OPT_ZERO,
-            .type = QEMU_OPT_BOOL,
-            .help = "Has no effect here"
+            .help = "dynamic (default), or fixed: all blocks are there"
         },
         { NULL }
     }
 };
 
-static BlockDriver bdrv_vhdx = {
-    .format_name            = "vhdx",
-    .instance_size          = sizeof(BDRVVHDXState),
-    .bdrv_probe             = vhdx_probe,
-    .bdrv_open              = vhdx_open,
-    .bdrv_close             = vhdx_close,
-    .bdrv_reopen_prepare    = vhdx_reopen_prepare,
-    .bdrv_child_perm        = bdrv_format_default_perms,
-    .bdrv_co_readv          = vhdx_co_readv,
-    .bdrv_co_writev         = vhdx_co_writev,
-    .bdrv_co_create         = vhdx_co_create,
-    .bdrv_co_create_opts    = vhdx_co_create_opts,
-    .bdrv_get_info          = vhdx_get_info,
-    .bdrv_co_check          = vhdx_co_check,
-    .bdrv_has_zero_init     = vhdx_has_zero_init,
-    .create_opts            = &vhdx_create_opts,
+static BlockDriver bdrv_flog = {
+    .format_name = "vhdx",
+    .instance_size = sizeof(BDRVFLogState),
+    .create_opts = &flog_create_opts,
+
+    .bdrv_probe = flog_probe,
+    .bdrv_open = flog_open,
+    .bdrv_close = flog_close,
+    .bdrv_reopen_prepare = flog_reopen_prepare,
+    .bdrv_child_perm = bdrv_format_default_perms,
+    .bdrv_get_info = flog_get_info,
+    .bdrv_has_zero_init = flog_has_zero_init,
+
+    .bdrv_co_create = flog_co_create,
+    .bdrv_co_create_opts = flog_co_create_opts,
+    .bdrv_co_readv = flog_co_readv,
+    .bdrv_co_writev = flog_co_writev,
+    .bdrv_co_check = flog_co_check,
 };
 
-static void bdrv_vhdx_init(void)
+static void bdrv_flog_init(void)
 {
-    bdrv_register(&bdrv_vhdx);
+    bdrv_register(&bdrv_flog);
 }
 
-block_init(bdrv_vhdx_init);
+block_init(bdrv_flog_init);

@@ -73,7 +73,7 @@ make_disk()
     [[ $stderr == *"Parameter 'subformat' does not accept value 'fixd'"* ]]
     img create -q -f vhdx -o block_size=5000 b.vhdx 1M
     expect_status 1
-    [[ $stderr == *'Block size must be a power of two'* ]]
+    [[ $stderr == *'A block must be a power of two'* ]]
     img create -q -f parallels -o cluster_siz=4k b.hdd 1M
     expect_status 1
     [[ $stderr == *"'cluster_size'"* ]]
@@ -103,8 +103,8 @@ file.inject-error.0.event=l2_update,file.inject-error.0.iotype=write"
     expect_status 1
     img info a.vhdx
     expect_status 1
-    [[ $stderr == *"VHDX image file 'a.vhdx' opened read-only, but contains a log that needs to be replayed"* ]]
-    [[ $stderr == *'To replay the log, run:'* ]]
+    [[ $stderr == *"'a.vhdx' has a log to be replayed, and was opened read-only"* ]]
+    [[ $stderr == *'A check that may write replays it:'* ]]
     img check -r all a.vhdx
     expect_status 0
     [[ $output == *'1 corruptions'* ]]
