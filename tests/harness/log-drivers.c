@@ -45,7 +45,7 @@ typedef enum Kind {
     KIND_UNREPAIRED,        /* the mark is a corruption, and no repair mends it */
     KIND_LOSSY,             /* the same, and the table comes before the data */
     KIND_ACCUSED,           /* a check always finds a corruption */
-    KIND_UNWRITTEN,         /* and the table stays in memory */
+    KIND_FORGETTING,        /* and the table is cleared by closing */
     KIND__MAX,
 } Kind;
 
@@ -59,7 +59,7 @@ static const char *const log_names[KIND__MAX] = {
     [KIND_UNREPAIRED] = "bug-unrepaired",
     [KIND_LOSSY] = "bug-lossy",
     [KIND_ACCUSED] = "bug-accused",
-    [KIND_UNWRITTEN] = "bug-unwritten",
+    [KIND_FORGETTING] = "bug-forgetting",
 };
 
 static const char log_magic[8] = "LOGTABLE";
@@ -131,13 +131,9 @@ static int log_write_header(BlockDriverState *bs, bool in_use)
 
 static int log_write_entry(BlockDriverState *bs, uint32_t index, uint32_t place)
 {
-    BDRVLogState *s = bs->opaque;
     uint32_t entry = cpu_to_be32(place);
-    int ret = 0;
+    int ret = bdrv_pwrite(bs->file, TABLE_OFFSET + index * 4ULL, &entry, 4);
 
-    if (s->kind != KIND_UNWRITTEN) {
-        ret = bdrv_pwrite(bs->file, TABLE_OFFSET + index * 4ULL, &entry, 4);
-    }
     return MIN(ret, 0);
 }
 
@@ -328,7 +324,13 @@ static int log_open(BlockDriverState *bs, QDict *options, int flags,
 static void log_close(BlockDriverState *bs)
 {
     BDRVLogState *s = bs->opaque;
+    uint32_t i;
 
+    for (i = 0; s->in_use && s->kind == KIND_FORGETTING && i < s->entries;
+         i++) {
+        s->table[i] = 0;
+        log_write_entry(bs, i, 0);
+    }
     /* If that fails, the image stays in use. */
     if (s->in_use) {
         log_checkpoint(bs, false);

@@ -163,8 +163,9 @@ def says_what_is_lost(harness):
                 'and the driver cannot repair' in text):
             return f'{driver}: something else is told', lines
     for driver, suite, first in (
-            ('bug-unwritten', 'model', r'byte \d+ is'),
-            ('bug-unwritten', 'turns', r'session \d+: byte \d+ is'),
+            ('bug-forgetting', 'model', r'byte \d+ is'),
+            ('bug-forgetting', 'turns', r'session \d+: byte \d+ is'),
+            ('bug-forgetting', 'failure', r'.*byte \d+ is'),
             ('bug-accused', 'model', r'the check found 1 corruption, and the '
              'driver cannot repair')):
         _, lines = run(harness, driver, suite, 12)
