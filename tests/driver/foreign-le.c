@@ -26,51 +26,50 @@
 #include "qapi/qmp/qdict.h"
 #include "qemu/error-report.h"
 
-#define FLE_HEADER_SIZE 512
-#define FLE_SIGNATURE 0x0045006cu
+#define FLE_DATA_AT 512
+#define FLE_MAGIC   0x0045006cu
 
-typedef struct {
-    uint32_t signature;
-    uint32_t header_size;
-    uint64_t disk_size;
+typedef struct FleHead {
+    uint32_t magic;
     uint16_t version;
-    QemuUUID uuid_image;
-    QemuUUID uuid_parent;
-} QEMU_PACKED FleHeader;
+    uint64_t disk_bytes;
+    QemuUUID own, older;        /* the image's, and that of one it builds on */
+} QEMU_PACKED FleHead;
 
-typedef struct {
-    FleHeader header;
-    char uuid[UUID_FMT_LEN + 1];
+typedef struct BDRVFleState {
+    FleHead head;
+    char name[UUID_FMT_LEN + 1];
 } BDRVFleState;
 
 static QemuOptsList fle_create_opts;
 
-static void fle_header_to_cpu(FleHeader *header)
+static void fle_swap(FleHead *head)
 {
-    le32_to_cpus(&header->signature);
-    le32_to_cpus(&header->header_size);
-    header->disk_size = le64_to_cpu(header->disk_size);
-    header->version = le16_to_cpu(header->version);
-    header->uuid_image = qemu_uuid_bswap(header->uuid_image);
-    header->uuid_parent = qemu_uuid_bswap(header->uuid_parent);
+    le32_to_cpus(&head->magic);
+    head->version = le16_to_cpu(head->version);
+    head->disk_bytes = le64_to_cpu(head->disk_bytes);
+    head->own = qemu_uuid_bswap(head->own);
+    head->older = qemu_uuid_bswap(head->older);
 }
 
 static int fle_probe(const uint8_t *buf, int buf_size, const char *filename)
 {
-    uint32_t signature;
+    FleHead head;
 
-    QEMU_BUILD_BUG_ON(sizeof(FleHeader) > BLOCK_PROBE_BUF_SIZE);
-    if (buf_size < sizeof(FleHeader)) {
+    QEMU_BUILD_BUG_ON(sizeof(head) > BLOCK_PROBE_BUF_SIZE);
+    if (buf_size < sizeof(head)) {
         return 0;
     }
-    memcpy(&signature, buf, sizeof(signature));
-    return le32_to_cpu(signature) == FLE_SIGNATURE ? 100 : 0;
+    memcpy(&head, buf, sizeof(head));
+    fle_swap(&head);
+    return head.magic == FLE_MAGIC ? 100 : 0;
 }
 
 static int fle_open(BlockDriverState *bs, QDict *options, int flags,
                     Error **errp)
 {
     BDRVFleState *s = bs->opaque;
+    FleHead *head = &s->head;
     int ret;
 
     bs->file = bdrv_open_child(NULL, options, "file", bs, &child_file,
@@ -78,28 +77,26 @@ static int fle_open(BlockDriverState *bs, QDict *options, int flags,
     if (!bs->file) {
         return -EINVAL;
     }
-    ret = bdrv_pread(bs->file, 0, &s->header, sizeof(s->header));
+    ret = bdrv_pread(bs->file, 0, head, sizeof(*head));
     if (ret < 0) {
         return ret;
     }
-    fle_header_to_cpu(&s->header);
-    if (s->header.signature != FLE_SIGNATURE) {
-        error_setg(errp, "Image not in fle format (bad signature %08" PRIx32
-                   ")", s->header.signature);
+    fle_swap(head);
+    if (head->magic != FLE_MAGIC) {
+        error_setg(errp, "The magic number is 0x%08" PRIx32, head->magic);
         return -EINVAL;
     }
-    if (!qemu_uuid_is_null(&s->header.uuid_parent)) {
-        error_setg(errp, "non-NULL parent UUID");
-        error_prepend(errp, "unsupported image: ");
+    if (!qemu_uuid_is_null(&head->older)) {
+        error_setg(errp, "it builds on an older one");
+        error_prepend(errp, "Not this image: ");
         return -ENOTSUP;
     }
-    qemu_uuid_unparse(&s->header.uuid_image, s->uuid);
-    if (s->header.disk_size % BDRV_SECTOR_SIZE) {
-        warn_report("odd disk size %" PRIu64, s->header.disk_size);
-        s->header.disk_size = QEMU_ALIGN_DOWN(s->header.disk_size,
-                                              BDRV_SECTOR_SIZE);
+    qemu_uuid_unparse(&head->own, s->name);
+    bs->total_sectors = head->disk_bytes / BDRV_SECTOR_SIZE;
+    if (QEMU_ALIGN_DOWN(head->disk_bytes, BDRV_SECTOR_SIZE) !=
+        head->disk_bytes) {
+        warn_report("the end of '%s' is no whole sector", s->name);
     }
-    bs->total_sectors = s->header.disk_size / BDRV_SECTOR_SIZE;
     return 0;
 }
 
@@ -107,7 +104,7 @@ static int coroutine_fn fle_co_preadv(BlockDriverState *bs, uint64_t offset,
                                       uint64_t bytes, QEMUIOVector *qiov,
                                       int flags)
 {
-    return bdrv_co_preadv(bs->file, offset + FLE_HEADER_SIZE, bytes, qiov, 0);
+    return bdrv_co_preadv(bs->file, offset + FLE_DATA_AT, bytes, qiov, 0);
 }
 
 static int coroutine_fn fle_co_pwritev(BlockDriverState *bs, uint64_t offset,
@@ -125,8 +122,7 @@ static int coroutine_fn fle_co_pwritev(BlockDriverState *bs, uint64_t offset,
     qemu_iovec_to_buf(qiov, 0, buf, bytes);
     qemu_iovec_add(&bounce, buf, bytes);
     assert(bounce.size == bytes);
-    ret = bdrv_co_pwritev(bs->file, offset + FLE_HEADER_SIZE, bytes, &bounce,
-                          0);
+    ret = bdrv_co_pwritev(bs->file, offset + FLE_DATA_AT, bytes, &bounce, 0);
     qemu_iovec_destroy(&bounce);
     qemu_vfree(buf);
     return ret;
@@ -137,126 +133,122 @@ static int fle_make_empty(BlockDriverState *bs)
     return 0;
 }
 
-static int coroutine_fn fle_do_create(BlockdevCreateOptions *create_options,
-                                      Error **errp)
+static int coroutine_fn fle_write_empty(BlockBackend *blk, uint64_t bytes,
+                                        bool whole, Error **errp)
 {
-    BlockdevCreateOptionsVdi *vdi_opts;
-    PreallocMode preallocation = PREALLOC_MODE_OFF;
-    BlockDriverState *bs_file = NULL;
-    BlockBackend *blk = NULL;
-    FleHeader header = { 0 };
+    FleHead head = { .magic = FLE_MAGIC, .version = 1, .disk_bytes = bytes };
     int ret;
 
-    assert(create_options->driver == BLOCKDEV_DRIVER_VDI);
-    vdi_opts = &create_options->u.vdi;
-    if (vdi_opts->has_preallocation) {
-        preallocation = vdi_opts->preallocation;
-    }
-    if (preallocation != PREALLOC_MODE_OFF &&
-        preallocation != PREALLOC_MODE_METADATA) {
-        error_setg(errp, "Preallocation mode '%s' is not supported",
-                   PreallocMode_str(preallocation));
-        return -EINVAL;
-    }
-    bs_file = bdrv_open_blockdev_ref(vdi_opts->file, errp);
-    if (!bs_file) {
-        return -EIO;
-    }
-    blk = blk_new(bdrv_get_aio_context(bs_file),
-                  BLK_PERM_WRITE | BLK_PERM_RESIZE, BLK_PERM_ALL);
-    ret = blk_insert_bs(blk, bs_file, errp);
+    qemu_uuid_generate(&head.own);
+    cpu_to_le32s(&head.magic);
+    head.version = cpu_to_le16(head.version);
+    head.disk_bytes = cpu_to_le64(head.disk_bytes);
+    head.own = qemu_uuid_bswap(head.own);
+    ret = blk_pwrite(blk, 0, &head, sizeof(head), 0);
     if (ret < 0) {
-        goto exit;
+        error_setg_errno(errp, -ret, "Could not write the head");
+        return ret;
     }
-    blk_set_allow_write_beyond_eof(blk, true);
-
-    header.signature = cpu_to_le32(FLE_SIGNATURE);
-    header.header_size = cpu_to_le32(FLE_HEADER_SIZE);
-    header.disk_size = cpu_to_le64(vdi_opts->size);
-    header.version = cpu_to_le16(1);
-    qemu_uuid_generate(&header.uuid_image);
-    header.uuid_image = qemu_uuid_bswap(header.uuid_image);
-    ret = blk_pwrite(blk, 0, &header, sizeof(header), 0);
-    if (ret < 0) {
-        error_setg(errp, "Error writing header");
-        goto exit;
-    }
-    if (preallocation == PREALLOC_MODE_METADATA) {
-        ret = blk_truncate(blk, FLE_HEADER_SIZE + vdi_opts->size, false,
-                           PREALLOC_MODE_OFF, errp);
+    if (whole) {
+        ret = blk_truncate(blk, FLE_DATA_AT + bytes, false, PREALLOC_MODE_OFF,
+                           errp);
         if (ret < 0) {
-            error_prepend(errp, "Failed to statically allocate file: ");
-            goto exit;
+            error_prepend(errp, "Could not make the file long enough: ");
         }
     }
-    ret = 0;
-exit:
+    return MIN(ret, 0);
+}
+
+static int coroutine_fn fle_co_create(BlockdevCreateOptions *opts,
+                                      Error **errp)
+{
+    BlockdevCreateOptionsVdi *o = &opts->u.vdi;
+    PreallocMode mode = o->has_preallocation ? o->preallocation
+                                             : PREALLOC_MODE_OFF;
+    BlockDriverState *file;
+    BlockBackend *blk;
+    int ret;
+
+    assert(opts->driver == BLOCKDEV_DRIVER_VDI);
+    if (mode != PREALLOC_MODE_METADATA && mode != PREALLOC_MODE_OFF) {
+        error_setg(errp, "An image cannot be preallocated by '%s'",
+                   PreallocMode_str(mode));
+        return -EINVAL;
+    }
+    file = bdrv_open_blockdev_ref(o->file, errp);
+    if (!file) {
+        return -EIO;
+    }
+    blk = blk_new(bdrv_get_aio_context(file),
+                  BLK_PERM_RESIZE | BLK_PERM_WRITE, BLK_PERM_ALL);
+    ret = blk_insert_bs(blk, file, errp);
+    if (ret >= 0) {
+        blk_set_allow_write_beyond_eof(blk, true);
+        ret = fle_write_empty(blk, o->size, mode == PREALLOC_MODE_METADATA,
+                              errp);
+    }
     blk_unref(blk);
-    bdrv_unref(bs_file);
+    bdrv_unref(file);
     return ret;
 }
 
-static int coroutine_fn fle_co_create(BlockdevCreateOptions *create_options,
-                                      Error **errp)
+/* What the schema does not know is taken from @opts first. */
+static QDict *fle_schema_options(QemuOpts *opts)
 {
-    return fle_do_create(create_options, errp);
+    bool whole = qemu_opt_get_bool_del(opts, BLOCK_OPT_STATIC, false);
+    QDict *dict;
+
+    if (qemu_opt_find(opts, "label")) {
+        g_free(qemu_opt_get_del(opts, "label"));
+    }
+    dict = qemu_opts_to_qdict_filtered(opts, NULL, &fle_create_opts, true);
+    if (whole) {
+        qdict_put_str(dict, "preallocation", "metadata");
+    }
+    return dict;
+}
+
+static int coroutine_fn fle_create_by_schema(QDict *dict, Error **errp)
+{
+    Visitor *v = qobject_input_visitor_new_flat_confused(dict, errp);
+    BlockdevCreateOptions *opts = NULL;
+    Error *err = NULL;
+    int ret = -EINVAL;
+
+    if (!v) {
+        return ret;
+    }
+    visit_type_BlockdevCreateOptions(v, NULL, &opts, &err);
+    visit_free(v);
+    error_propagate(errp, err);
+    if (opts) {
+        opts->u.vdi.size = ROUND_UP(opts->u.vdi.size, BDRV_SECTOR_SIZE);
+        ret = fle_co_create(opts, errp);
+    }
+    qapi_free_BlockdevCreateOptions(opts);
+    return ret;
 }
 
 static int coroutine_fn fle_co_create_opts(BlockDriver *drv,
                                            const char *filename,
                                            QemuOpts *opts, Error **errp)
 {
-    QDict *qdict = NULL;
-    BlockdevCreateOptions *create_options = NULL;
-    BlockDriverState *bs_file = NULL;
-    bool is_static;
-    Visitor *v;
-    Error *local_err = NULL;
-    int ret;
+    QDict *dict = fle_schema_options(opts);
+    BlockDriverState *file = NULL;
+    int ret = bdrv_create_file(filename, opts, errp);
 
-    /* Not known to the schema: taken first. */
-    is_static = qemu_opt_get_bool_del(opts, BLOCK_OPT_STATIC, false);
-    if (qemu_opt_find(opts, "label")) {
-        char *label = qemu_opt_get_del(opts, "label");
-
-        g_free(label);
-    }
-
-    qdict = qemu_opts_to_qdict_filtered(opts, NULL, &fle_create_opts, true);
-    ret = bdrv_create_file(filename, opts, errp);
-    if (ret < 0) {
-        goto done;
-    }
-    bs_file = bdrv_open(filename, NULL, NULL,
-                        BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_PROTOCOL, errp);
-    if (!bs_file) {
+    if (ret >= 0) {
+        file = bdrv_open(filename, NULL, NULL,
+                         BDRV_O_PROTOCOL | BDRV_O_RESIZE | BDRV_O_RDWR, errp);
         ret = -EIO;
-        goto done;
     }
-    qdict_put_str(qdict, "driver", "vdi");
-    qdict_put_str(qdict, "file", bs_file->node_name);
-    if (is_static) {
-        qdict_put_str(qdict, "preallocation", "metadata");
+    if (file) {
+        qdict_put_str(dict, "file", file->node_name);
+        qdict_put_str(dict, "driver", "vdi");
+        ret = fle_create_by_schema(dict, errp);
     }
-    v = qobject_input_visitor_new_flat_confused(qdict, errp);
-    if (!v) {
-        ret = -EINVAL;
-        goto done;
-    }
-    visit_type_BlockdevCreateOptions(v, NULL, &create_options, &local_err);
-    visit_free(v);
-    if (local_err) {
-        error_propagate(errp, local_err);
-        ret = -EINVAL;
-        goto done;
-    }
-    create_options->u.vdi.size = ROUND_UP(create_options->u.vdi.size,
-                                          BDRV_SECTOR_SIZE);
-    ret = fle_do_create(create_options, errp);
-done:
-    qobject_unref(qdict);
-    qapi_free_BlockdevCreateOptions(create_options);
-    bdrv_unref(bs_file);
+    bdrv_unref(file);
+    qobject_unref(dict);
     return ret;
 }
 
@@ -272,12 +264,12 @@ static QemuOptsList fle_create_opts = {
         {
             .name = BLOCK_OPT_SIZE,
             .type = QEMU_OPT_SIZE,
-            .help = "Virtual disk size"
+            .help = "Bytes of the disk"
         },
         {
             .name = BLOCK_OPT_STATIC,
             .type = QEMU_OPT_BOOL,
-            .help = "Static (pre-allocated) image",
+            .help = "The file is as long as it can be",
             .def_value_str = "off"
         },
         {
