@@ -56,7 +56,7 @@ static int fpass_read_options(QDict *options, BlockDriverState *bs,
         error_propagate(errp, local_err);
         ret = -EINVAL;
     } else if (size < 0) {
-        error_setg_errno(errp, -size, "Could not get image size");
+        error_setg_errno(errp, -size, "The file has no length");
         ret = size;
     } else {
         s->shift = qemu_opt_get_size(opts, "shift", 0);
@@ -69,31 +69,28 @@ static int fpass_read_options(QDict *options, BlockDriverState *bs,
     return ret;
 }
 
-static int fpass_reopen_prepare(BDRVReopenState *reopen_state,
+static int fpass_reopen_prepare(BDRVReopenState *state,
                                 BlockReopenQueue *queue, Error **errp)
 {
+    BDRVFPassState *later = g_new0(BDRVFPassState, 1);
     int ret;
 
-    assert(reopen_state != NULL);
-    assert(reopen_state->bs != NULL);
-
-    reopen_state->opaque = g_new0(BDRVFPassState, 1);
-    ret = fpass_read_options(reopen_state->options, reopen_state->bs,
-                             reopen_state->opaque, errp);
+    ret = fpass_read_options(state->options, state->bs, later, errp);
     if (ret < 0) {
-        g_free(reopen_state->opaque);
+        g_free(later);
+    } else {
+        state->opaque = later;
     }
     return ret;
 }
 
 static void fpass_reopen_commit(BDRVReopenState *state)
 {
-    BDRVFPassState *new_s = state->opaque;
-    BDRVFPassState *s = state->bs->opaque;
+    BDRVFPassState *later = state->opaque;
 
-    memcpy(s, new_s, sizeof(BDRVFPassState));
-    g_free(state->opaque);
+    *(BDRVFPassState *)state->bs->opaque = *later;
     state->opaque = NULL;
+    g_free(later);
 }
 
 static void fpass_reopen_abort(BDRVReopenState *state)
@@ -203,7 +200,7 @@ static BlockMeasureInfo *fpass_measure(QemuOpts *opts, BlockDriverState *in_bs,
     if (in_bs) {
         required = bdrv_getlength(in_bs);
         if (required < 0) {
-            error_setg_errno(errp, -required, "Unable to get image size");
+            error_setg_errno(errp, -required, "The image has no length");
             return NULL;
         }
     } else {
@@ -235,7 +232,7 @@ static int coroutine_fn fpass_co_truncate(BlockDriverState *bs, int64_t offset,
     BDRVFPassState *s = bs->opaque;
 
     if (INT64_MAX - offset < s->shift) {
-        error_setg(errp, "Disk size too large for the chosen offset");
+        error_setg(errp, "A file cannot be as long");
         return -EINVAL;
     }
     return bdrv_co_truncate(bs->file, offset + s->shift, exact, prealloc,
