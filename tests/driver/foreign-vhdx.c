@@ -55,8 +55,8 @@ static int flog_read_head(BlockDriverState *bs, BDRVFLogState *s, Error **errp)
 }
 
 /*
- * Whether a block lies at @sector, in a file of @length bytes whose blocks begin
- * at @start, and no other does: @used has a bit for each block's place.
+ * Whether a block lies at @sector, in a file of @length bytes whose blocks
+ * begin at @start, and no other does: @used has a bit for each block's place.
  */
 static bool flog_block_is_good(const BDRVFLogState *s, uint64_t sector,
                                int64_t start, int64_t length,
