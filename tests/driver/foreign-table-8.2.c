@@ -45,13 +45,13 @@ QEMU_BUILD_BUG_ON(sizeof(FTableHeader) != HEADER_SIZE);
 typedef struct BDRVFTableState {
     CoMutex lock;
     CoRwlock table_lock;
-    uint8_t header_buf[HEADER_SIZE];
+    uint8_t head[HEADER_SIZE];
     uint32_t *table;
     uint32_t table_entries;
     uint64_t table_offset;
-    uint64_t free_offset;
+    uint64_t end;               /* of the last block */
     uint32_t block_size;
-    Error *migration_blocker;
+    Error *no_migration;
 } BDRVFTableState;
 
 static QemuOptsList ftable_runtime_opts = {
@@ -91,20 +91,51 @@ static int ftable_probe(const uint8_t *buf, int buf_size, const char *filename)
 static int ftable_check_header(BDRVFTableState *s, bool ignore_checksum,
                                Error **errp)
 {
-    FTableHeader *h = (FTableHeader *)s->header_buf;
+    FTableHeader *h = (FTableHeader *)s->head;
     uint32_t checksum = be32_to_cpu(h->checksum);
 
     if (strncmp(h->magic, "ftable 1", 8)) {
-        error_setg(errp, "Image is not in ftable format");
+        error_setg(errp, "The magic is not that of ftable");
         return -EINVAL;
     }
     h->checksum = 0;
     if (!ignore_checksum &&
-        ftable_checksum(s->header_buf, HEADER_SIZE) != checksum) {
-        error_setg(errp, "Incorrect checksum %" PRIx32, checksum);
+        ftable_checksum(s->head, HEADER_SIZE) != checksum) {
+        error_setg(errp, "The checksum is not %" PRIx32, checksum);
         return -EINVAL;
     }
     h->checksum = cpu_to_be32(checksum);
+    return 0;
+}
+
+static int GRAPH_RDLOCK ftable_read_table(BlockDriverState *bs, Error **errp)
+{
+    BDRVFTableState *s = bs->opaque;
+    uint64_t bytes = s->table_entries * 4ULL;
+    uint32_t i;
+    int ret;
+
+    s->table = qemu_try_blockalign(bs->file->bs, bytes);
+    if (!s->table) {
+        error_setg(errp, "There is no memory for the table");
+        return -ENOMEM;
+    }
+    ret = bdrv_pread(bs->file, s->table_offset, bytes, s->table, 0);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the table");
+        return ret;
+    }
+    s->end = ROUND_UP(s->table_offset + bytes, HEADER_SIZE);
+    for (i = 0; i < s->table_entries; i++) {
+        be32_to_cpus(&s->table[i]);
+        if (s->table[i] != UNALLOCATED) {
+            s->end = MAX(s->end, 512ULL * s->table[i] + s->block_size);
+        }
+    }
+    if (s->end > bdrv_getlength(bs->file->bs)) {
+        error_setg(errp, "The table names a block after the end of the file");
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -112,10 +143,8 @@ static int ftable_open(BlockDriverState *bs, QDict *options, int flags,
                        Error **errp)
 {
     BDRVFTableState *s = bs->opaque;
-    FTableHeader *h = (FTableHeader *)s->header_buf;
+    FTableHeader *h = (FTableHeader *)s->head;
     QemuOpts *opts = NULL;
-    uint64_t table_size;
-    uint32_t i;
     int ret;
 
     ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
@@ -131,9 +160,9 @@ static int ftable_open(BlockDriverState *bs, QDict *options, int flags,
         goto fail;
     }
 
-    ret = bdrv_pread(bs->file, 0, HEADER_SIZE, s->header_buf, 0);
+    ret = bdrv_pread(bs->file, 0, HEADER_SIZE, s->head, 0);
     if (ret < 0) {
-        error_setg(errp, "Unable to read the header");
+        error_setg(errp, "Could not read the header");
         goto fail;
     }
     ret = ftable_check_header(s,
@@ -154,45 +183,18 @@ static int ftable_open(BlockDriverState *bs, QDict *options, int flags,
     }
     if (s->table_entries <
         DIV_ROUND_UP(bs->total_sectors * BDRV_SECTOR_SIZE, s->block_size)) {
-        error_setg(errp, "Table too small");
+        error_setg(errp, "The table has too few entries");
         ret = -EINVAL;
         goto fail;
     }
 
-    table_size = (uint64_t)s->table_entries * 4;
-    s->table = qemu_try_blockalign(bs->file->bs, table_size);
-    if (s->table == NULL) {
-        error_setg(errp, "Unable to allocate memory for the table");
-        ret = -ENOMEM;
-        goto fail;
-    }
-    ret = bdrv_pread(bs->file, s->table_offset, table_size, s->table, 0);
+    ret = ftable_read_table(bs, errp);
     if (ret < 0) {
-        error_setg(errp, "Error reading the table");
         goto fail;
     }
-
-    s->free_offset = ROUND_UP(s->table_offset + table_size, HEADER_SIZE);
-    for (i = 0; i < s->table_entries; i++) {
-        be32_to_cpus(&s->table[i]);
-        if (s->table[i] != UNALLOCATED) {
-            uint64_t next = 512ULL * s->table[i] + s->block_size;
-
-            if (next > s->free_offset) {
-                s->free_offset = next;
-            }
-        }
-    }
-    if (s->free_offset > bdrv_getlength(bs->file->bs)) {
-        error_setg(errp, "Table reaches beyond the end of the file");
-        ret = -EINVAL;
-        goto fail;
-    }
-
-    error_setg(&s->migration_blocker, "The ftable format used by node '%s' "
-               "does not support live migration",
+    error_setg(&s->no_migration, "'%s' cannot be migrated",
                bdrv_get_device_or_node_name(bs));
-    ret = migrate_add_blocker_normal(&s->migration_blocker, errp);
+    ret = migrate_add_blocker_normal(&s->no_migration, errp);
     if (ret < 0) {
         goto fail;
     }
@@ -213,7 +215,7 @@ static void ftable_close(BlockDriverState *bs)
     BDRVFTableState *s = bs->opaque;
 
     qemu_vfree(s->table);
-    migrate_del_blocker(&s->migration_blocker);
+    migrate_del_blocker(&s->no_migration);
 }
 
 static int ftable_reopen_prepare(BDRVReopenState *state,
@@ -247,11 +249,11 @@ ftable_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                  QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
     BDRVFTableState *s = bs->opaque;
-    QEMUIOVector local_qiov;
+    QEMUIOVector part;
     uint64_t done = 0;
     int ret = 0;
 
-    qemu_iovec_init(&local_qiov, qiov->niov);
+    qemu_iovec_init(&part, qiov->niov);
     while (done < bytes) {
         uint64_t n = MIN(bytes - done,
                          s->block_size - (offset + done) % s->block_size);
@@ -264,16 +266,16 @@ ftable_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
         if (pos < 0) {
             qemu_iovec_memset(qiov, done, 0, n);
         } else {
-            qemu_iovec_reset(&local_qiov);
-            qemu_iovec_concat(&local_qiov, qiov, done, n);
-            ret = bdrv_co_preadv(bs->file, pos, n, &local_qiov, 0);
+            qemu_iovec_reset(&part);
+            qemu_iovec_concat(&part, qiov, done, n);
+            ret = bdrv_co_preadv(bs->file, pos, n, &part, 0);
             if (ret < 0) {
                 break;
             }
         }
         done += n;
     }
-    qemu_iovec_destroy(&local_qiov);
+    qemu_iovec_destroy(&part);
     return ret < 0 ? ret : 0;
 }
 
@@ -284,7 +286,7 @@ ftable_alloc(BlockDriverState *bs, uint64_t offset)
     BDRVFTableState *s = bs->opaque;
     uint32_t index = offset / s->block_size;
     uint32_t entry;
-    int64_t pos = s->free_offset;
+    int64_t pos = s->end;
     int ret;
 
     ret = bdrv_co_truncate(bs->file, pos + s->block_size, false,
@@ -299,7 +301,7 @@ ftable_alloc(BlockDriverState *bs, uint64_t offset)
         return ret;
     }
     s->table[index] = pos / 512;
-    s->free_offset += s->block_size;
+    s->end += s->block_size;
     return ftable_map(s, offset);
 }
 
@@ -308,11 +310,11 @@ ftable_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
                   QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
     BDRVFTableState *s = bs->opaque;
-    QEMUIOVector local_qiov;
+    QEMUIOVector part;
     uint64_t done = 0;
     int ret = 0;
 
-    qemu_iovec_init(&local_qiov, qiov->niov);
+    qemu_iovec_init(&part, qiov->niov);
     while (done < bytes) {
         uint64_t n = MIN(bytes - done,
                          s->block_size - (offset + done) % s->block_size);
@@ -335,17 +337,17 @@ ftable_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
             break;
         }
 
-        qemu_iovec_reset(&local_qiov);
-        qemu_iovec_concat(&local_qiov, qiov, done, n);
+        qemu_iovec_reset(&part);
+        qemu_iovec_concat(&part, qiov, done, n);
         qemu_co_mutex_lock(&s->lock);
-        ret = bdrv_co_pwritev(bs->file, pos, n, &local_qiov, 0);
+        ret = bdrv_co_pwritev(bs->file, pos, n, &part, 0);
         qemu_co_mutex_unlock(&s->lock);
         if (ret < 0) {
             break;
         }
         done += n;
     }
-    qemu_iovec_destroy(&local_qiov);
+    qemu_iovec_destroy(&part);
     return ret < 0 ? ret : 0;
 }
 
@@ -387,7 +389,7 @@ ftable_co_check(BlockDriverState *bs, BdrvCheckResult *result,
             result->corruptions++;
         }
     }
-    result->image_end_offset = s->free_offset;
+    result->image_end_offset = s->end;
     return 0;
 }
 
@@ -417,7 +419,7 @@ static int coroutine_fn ftable_write_new(BlockBackend *blk, uint64_t size,
     }
     g_free(table);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not write the tables");
+        error_setg_errno(errp, -ret, "Could not write the table");
         return ret;
     }
     return blk_co_truncate(blk, HEADER_SIZE + table_size, false,
@@ -428,20 +430,19 @@ static int coroutine_fn ftable_write_new(BlockBackend *blk, uint64_t size,
 static int coroutine_fn GRAPH_UNLOCKED
 ftable_co_create(BlockdevCreateOptions *opts, Error **errp)
 {
-    BlockdevCreateOptionsVpc *ft_opts;
+    BlockdevCreateOptionsVpc *o = &opts->u.vpc;
     BlockBackend *blk = NULL;
     BlockDriverState *bs = NULL;
     int ret;
 
     assert(opts->driver == BLOCKDEV_DRIVER_VPC);
-    ft_opts = &opts->u.vpc;
-    if (ft_opts->size > 1 * TiB) {
+    if (o->size > 1 * TiB) {
         error_setg(errp, "Image is too large");
         error_append_hint(errp, "At most %d bytes are possible\n", INT_MAX);
         return -EINVAL;
     }
 
-    bs = bdrv_co_open_blockdev_ref(ft_opts->file, errp);
+    bs = bdrv_co_open_blockdev_ref(o->file, errp);
     if (bs == NULL) {
         return -EIO;
     }
@@ -452,8 +453,7 @@ ftable_co_create(BlockdevCreateOptions *opts, Error **errp)
         goto out;
     }
     blk_set_allow_write_beyond_eof(blk, true);
-    ret = ftable_write_new(blk, ROUND_UP(ft_opts->size, BDRV_SECTOR_SIZE),
-                           errp);
+    ret = ftable_write_new(blk, ROUND_UP(o->size, BDRV_SECTOR_SIZE), errp);
 out:
     blk_co_unref(blk);
     bdrv_co_unref(bs);
@@ -461,55 +461,52 @@ out:
 }
 
 static int coroutine_fn GRAPH_UNLOCKED
+ftable_create_by_schema(QDict *dict, Error **errp)
+{
+    Visitor *v = qobject_input_visitor_new_flat_confused(dict, errp);
+    BlockdevCreateOptions *opts = NULL;
+    int ret = -EINVAL;
+
+    if (!v) {
+        return ret;
+    }
+    visit_type_BlockdevCreateOptions(v, NULL, &opts, errp);
+    visit_free(v);
+    if (opts) {
+        ret = ftable_co_create(opts, errp);
+    }
+    qapi_free_BlockdevCreateOptions(opts);
+    return ret;
+}
+
+static int coroutine_fn GRAPH_UNLOCKED
 ftable_co_create_opts(BlockDriver *drv, const char *filename, QemuOpts *opts,
                       Error **errp)
 {
-    BlockdevCreateOptions *create_options = NULL;
-    QDict *qdict;
-    Visitor *v;
-    BlockDriverState *bs = NULL;
-    int ret;
-
-    static const QDictRenames opt_renames[] = {
+    static const QDictRenames names[] = {
         { "exact", "force-size" },
         { NULL, NULL },
     };
+    QDict *dict = qemu_opts_to_qdict_filtered(opts, NULL, &ftable_create_opts,
+                                              true);
+    BlockDriverState *bs = NULL;
+    int ret = -EINVAL;
 
-    qdict = qemu_opts_to_qdict_filtered(opts, NULL, &ftable_create_opts, true);
-    if (!qdict_rename_keys(qdict, opt_renames, errp)) {
-        ret = -EINVAL;
-        goto fail;
+    if (qdict_rename_keys(dict, names, errp)) {
+        ret = bdrv_co_create_file(filename, opts, errp);
     }
-
-    ret = bdrv_co_create_file(filename, opts, errp);
-    if (ret < 0) {
-        goto fail;
-    }
-    bs = bdrv_co_open(filename, NULL, NULL,
-                      BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_PROTOCOL, errp);
-    if (bs == NULL) {
+    if (ret >= 0) {
+        bs = bdrv_co_open(filename, NULL, NULL,
+                          BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_PROTOCOL, errp);
         ret = -EIO;
-        goto fail;
     }
-
-    qdict_put_str(qdict, "driver", "vpc");
-    qdict_put_str(qdict, "file", bs->node_name);
-    v = qobject_input_visitor_new_flat_confused(qdict, errp);
-    if (!v) {
-        ret = -EINVAL;
-        goto fail;
+    if (bs) {
+        qdict_put_str(dict, "driver", "vpc");
+        qdict_put_str(dict, "file", bs->node_name);
+        ret = ftable_create_by_schema(dict, errp);
     }
-    visit_type_BlockdevCreateOptions(v, NULL, &create_options, errp);
-    visit_free(v);
-    if (!create_options) {
-        ret = -EINVAL;
-        goto fail;
-    }
-    ret = ftable_co_create(create_options, errp);
-fail:
-    qobject_unref(qdict);
     bdrv_co_unref(bs);
-    qapi_free_BlockdevCreateOptions(create_options);
+    qobject_unref(dict);
     return ret;
 }
 
@@ -525,7 +522,7 @@ static QemuOptsList ftable_create_opts = {
         {
             .name = BLOCK_OPT_SIZE,
             .type = QEMU_OPT_SIZE,
-            .help = "Virtual disk size"
+            .help = "Bytes of the disk"
         },
         {
             .name = BLOCK_OPT_SUBFMT,

@@ -161,7 +161,7 @@ static void test_ftable_errors(void)
     f->data[100] ^= 1; /* in the padding */
     g_assert_null(blk_new_open("mem:t", NULL, NULL, 0, &err));
     g_assert_true(g_str_has_prefix(error_get_pretty(err),
-                                   "Incorrect checksum "));
+                                   "The checksum is not "));
     error_free_or_abort(&err);
     blk_unref(open_blk("mem:t", "{'driver': 'ftable', "
                        "'ignore_checksum': true}", 0));
