@@ -67,7 +67,7 @@ static int fextents_open_extent(BlockDriverState *bs, QDict *options,
     if (s->n_extents == MAX_EXTENTS ||
         sscanf(line, "extent %llu %255[^\n]", &bytes, name) != 2 ||
         bytes == 0 || bytes > 64 * TiB || bytes % 512) {
-        error_setg(errp, "Invalid extent line: %s", line);
+        error_setg(errp, "This line names no extent: %s", line);
         return -EINVAL;
     }
     if (path_is_absolute(name) || path_has_protocol(name)) {
@@ -194,7 +194,7 @@ static QemuOptsList fextents_create_opts = {
         {
             .name = BLOCK_OPT_SIZE,
             .type = QEMU_OPT_SIZE,
-            .help = "Virtual disk size"
+            .help = "Bytes of the disk"
         },
         {
             .name = BLOCK_OPT_SUBFMT,
@@ -204,7 +204,7 @@ static QemuOptsList fextents_create_opts = {
         {
             .name = BLOCK_OPT_BACKING_FILE,
             .type = QEMU_OPT_STRING,
-            .help = "File name of a base image"
+            .help = "Name of the backing image"
         },
         {
             .name = BLOCK_OPT_BACKING_FMT,
@@ -277,7 +277,7 @@ static int fextents_check_backing(const char *filename, const char *backing,
     int ret = 0;
 
     if (fmt && strcmp(fmt, "fextents")) {
-        error_setg(errp, "backing_file must be a fextents image");
+        error_setg(errp, "The backing image must be one of fextents");
         return -EINVAL;
     }
     full = bdrv_get_full_backing_filename_from_filename(filename, backing,
@@ -291,7 +291,7 @@ static int fextents_check_backing(const char *filename, const char *backing,
         return -ENOENT;
     }
     if (strcmp(blk_bs(blk)->drv->format_name, "fextents")) {
-        error_setg(errp, "backing_file must be a fextents image");
+        error_setg(errp, "The backing image must be one of fextents");
         ret = -EINVAL;
     }
     blk_unref(blk);
@@ -343,7 +343,7 @@ int coroutine_fn fextents_co_create_opts(BlockDriver *drv,
     subformat = subformat ? subformat : g_strdup("split");
     if (strcmp(subformat, "split") && strcmp(subformat, "flat") &&
         strcmp(subformat, "stream")) {
-        error_setg(errp, "Invalid subformat '%s'", subformat);
+        error_setg(errp, "There is no subformat '%s'", subformat);
         goto out;
     }
     if (!strcmp(subformat, "stream")) {
@@ -491,7 +491,7 @@ static ImageInfo *fextents_extent_info(BDRVFExtentsState *s, FExtent *e)
 
     bdrv_refresh_filename(e->file->bs);
     info->filename = g_strdup(e->file->bs->filename);
-    info->format = g_strdup(s->flat ? "FLAT" : "");
+    info->format = g_strdup(s->flat ? "plain" : "grains");
     info->virtual_size = e->bytes;
     info->has_compressed = s->stream;
     info->compressed = s->stream;

@@ -291,7 +291,7 @@ image: base.fx' ]
     done
     [ ! -e x.fx ]
     img create -q -f fextents -b raw -F raw x.fx
-    expect_failure 1 'x.fx: backing_file must be a fextents image'
+    expect_failure 1 'x.fx: The backing image must be one of fextents'
 }
 
 @test 'reads, writes and the map go through a backing image' {
