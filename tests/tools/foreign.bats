@@ -245,6 +245,10 @@ backing file format: fextents
     [[ $output == *'"backing-filename-format": "fextents",'* ]]
     [[ $output == *'"full-backing-filename": "sub/../base.fx",'* ]]
     [[ $output == *'"backing-filename": "../base.fx",'* ]]
+    quietly "$MINBLK_IMG" create -q -f fextents -b "file:$PWD/base.fx" \
+        -F fextents sub/named.fx
+    quietly "$MINBLK_IMG" convert -O raw sub/named.fx disk
+    expect_same base.fx
     # Of a chain each image has its own part.
     img info --backing-chain top.fx
     [ "$(grep '^image: ' <<<"$output")" = 'image: top.fx
@@ -284,6 +288,12 @@ image: base.fx' ]
     img create -f fextents -b base.fx -F fextents base.fx
     expect_failure 1 'base.fx: Error: Trying to create an image with the same '\
 'filename as the backing file'
+    for name in 'json:{"driver": "fextents", "file.filename": "base.fx"}' \
+        blkdebug::base.fx; do
+        img create -f fextents -b "$name" -F fextents x.fx
+        expect_failure 1 "x.fx: backing_file is '$name', but an image can only \
+name the path of a file"
+    done
     for drv in raw vhdx parallels; do
         img create -f $drv -b base.fx -F fextents x.fx
         expect_failure 1 "x.fx: Backing file not supported for file format \

@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "common.h"
 #include "target.h"
+#include "qemu/cutils.h"
 
 typedef struct CreateArgs {
     const char *format;
@@ -59,6 +60,14 @@ static bool create_check_backing(const QemuOptsList *list, QemuOpts *opts,
         *size = blk_getlength(*blk);
         if (*size < 0) {
             error_setg_errno(errp, -*size, "Could not get size of '%s'", path);
+            return false;
+        }
+        /* Otherwise the new image could not be opened. */
+        if (path_has_protocol(name) && !strstart(name, "file:", NULL)) {
+            error_setg(errp, "backing_file is '%s', but an image can only name "
+                       "the path of a file", name);
+            error_append_hint(errp, "Give a path, with 'file:' before it if "
+                              "it looks like a protocol.\n");
             return false;
         }
     }
