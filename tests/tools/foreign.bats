@@ -258,10 +258,14 @@ image: base.fx' ]
 @test 'create over one of its own backing images, by any name' {
     make_chain
     ln -s base.fx link.fx
+    truncate -s 1M disk
     sha256sum ./*.fx >before
     for names in './base.fx base.fx' 'link.fx base.fx' 'base.fx link.fx' \
         "$PWD/base.fx base.fx" 'top.fx base.fx'; do
         img create -q -f fextents -b ${names% *} -F fextents ${names#* } 1M
+        expect_status 1
+        [[ $stderr == *"is the same file as"*", which this program has open" ]]
+        img convert -O fextents -B ${names% *} -F fextents disk ${names#* }
         expect_status 1
         [[ $stderr == *"is the same file as"*", which this program has open" ]]
         sha256sum --quiet -c before

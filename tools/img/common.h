@@ -204,6 +204,13 @@ QemuOpts *img_parse_create(QemuOptsList *list, BlockDriver *drv,
                            const char *backing_format, Error **errp);
 
 /*
+ * Opens the backing image that @opts name for a new image @filename.  While
+ * it is open, the new image cannot be made over one of its files.
+ */
+BlockBackend *img_open_backing(const char *filename, QemuOpts *opts,
+                               Error **errp);
+
+/*
  * Do @opts name a backing image without its format, though @list has an option
  * for that?  It is not to be guessed from bytes that a guest has written.
  */

@@ -308,6 +308,7 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
     Error *err = NULL;
     g_autoptr(QemuOptsList) list = img_create_list(drv, target->filename, &err);
     g_autoptr(QemuOpts) opts = NULL;
+    g_autoptr(BlockBackend) backing = NULL;
 
     if (list) {
         opts = img_parse_create(list, drv, target->options, target->backing,
@@ -339,6 +340,10 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
     if (err || !opts || !qemu_opt_set_number(opts, "size", *size, &err)) {
         error_report_err(err);
         return false;
+    }
+    /* Not to be made over one of its files; opening it reports the rest. */
+    if (qemu_opt_get(opts, "backing_file")) {
+        backing = img_open_backing(target->filename, opts, NULL);
     }
     if (target_create(drv, target->filename, opts, &err) < 0) {
         error_reportf_err(err, "%s: error while %s: ", target->filename, task);

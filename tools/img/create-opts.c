@@ -85,6 +85,16 @@ QemuOpts *img_parse_create(QemuOptsList *list, BlockDriver *drv,
     return g_steal_pointer(&opts);
 }
 
+BlockBackend *img_open_backing(const char *filename, QemuOpts *opts,
+                               Error **errp)
+{
+    ImgOpen how = { .format = qemu_opt_get(opts, "backing_fmt") };
+    g_autofree char *path =
+        path_combine(filename, qemu_opt_get(opts, "backing_file"));
+
+    return img_try_open(path, &how, errp);
+}
+
 bool img_lacks_backing_format(const QemuOptsList *list, QemuOpts *opts)
 {
     return qemu_opt_get(opts, "backing_file") &&

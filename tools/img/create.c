@@ -36,7 +36,6 @@ static bool create_check_backing(const QemuOptsList *list, QemuOpts *opts,
 {
     ERRP_GUARD();
     const char *name = qemu_opt_get(opts, "backing_file");
-    ImgOpen how = { .format = qemu_opt_get(opts, "backing_fmt") };
     g_autofree char *path = name ? path_combine(args->filename, name) : NULL;
 
     if (!name) {
@@ -52,7 +51,7 @@ static bool create_check_backing(const QemuOptsList *list, QemuOpts *opts,
         return false;
     }
     if (!args->unsafe) {
-        *blk = img_try_open(path, &how, errp);
+        *blk = img_open_backing(args->filename, opts, errp);
         if (!*blk) {
             error_append_hint(errp, "Could not open backing image.\n");
             return false;
