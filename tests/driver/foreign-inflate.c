@@ -19,13 +19,13 @@
 #define MAX_BLOCKS 65536
 
 typedef struct BDRVFInflateState {
-    CoMutex lock;
-    uint32_t n_blocks;
-    uint64_t *offsets;
-    uint32_t current;
+    CoMutex lock;               /* of what follows the index */
+    uint32_t blocks;
+    uint64_t *index;            /* where each begins, and where the last ends */
+    int64_t loaded;             /* the block that @plain has, or -1 */
     uint8_t *packed;
     uint8_t *plain;
-    z_stream zstream;
+    z_stream zlib;
 } BDRVFInflateState;
 
 static int finflate_probe(const uint8_t *buf, int buf_size,
@@ -34,15 +34,43 @@ static int finflate_probe(const uint8_t *buf, int buf_size,
     return buf_size >= 8 && !memcmp(buf, "finflate", 8) ? 2 : 0;
 }
 
+static int finflate_read_index(BlockDriverState *bs, Error **errp)
+{
+    BDRVFInflateState *s = bs->opaque;
+    size_t bytes = (s->blocks + 1) * sizeof(*s->index);
+    uint32_t i;
+    int ret;
+
+    s->index = g_try_malloc(bytes);
+    if (!s->index) {
+        error_setg(errp, "There is no memory for the index");
+        return -ENOMEM;
+    }
+    ret = bdrv_pread(bs->file, 12, s->index, bytes);
+    for (i = 0; ret >= 0 && i <= s->blocks; i++) {
+        s->index[i] = be64_to_cpu(s->index[i]);
+        if (i > 0 && s->index[i] - s->index[i - 1] > 2 * BLOCK_SIZE) {
+            error_setg(errp, "Block %u has an impossible size", i - 1);
+            ret = -EINVAL;
+        }
+    }
+    return ret;
+}
+
+static void finflate_free(BDRVFInflateState *s)
+{
+    g_free(s->plain);
+    g_free(s->packed);
+    g_free(s->index);
+}
+
 static int finflate_open(BlockDriverState *bs, QDict *options, int flags,
                          Error **errp)
 {
     BDRVFInflateState *s = bs->opaque;
-    uint32_t offsets_size, i;
-    char magic[8];
-    int ret;
+    uint8_t head[12];
+    int ret = bdrv_apply_auto_read_only(bs, NULL, errp);
 
-    ret = bdrv_apply_auto_read_only(bs, NULL, errp);
     if (ret < 0) {
         return ret;
     }
@@ -51,56 +79,29 @@ static int finflate_open(BlockDriverState *bs, QDict *options, int flags,
     if (!bs->file) {
         return -EINVAL;
     }
-
-    ret = bdrv_pread(bs->file, 0, magic, 8);
+    ret = bdrv_pread(bs->file, 0, head, sizeof(head));
     if (ret < 0) {
         return ret;
     }
-    ret = bdrv_pread(bs->file, 8, &s->n_blocks, 4);
-    if (ret < 0) {
-        return ret;
-    }
-    s->n_blocks = be32_to_cpu(s->n_blocks);
-    if (memcmp(magic, "finflate", 8) || s->n_blocks > MAX_BLOCKS) {
-        error_setg(errp, "%u blocks are too many", s->n_blocks);
+    s->blocks = ldl_be_p(head + 8);
+    if (memcmp(head, "finflate", 8) || s->blocks > MAX_BLOCKS) {
+        error_setg(errp, "%u blocks are too many", s->blocks);
         return -EINVAL;
     }
-
-    offsets_size = (s->n_blocks + 1) * sizeof(uint64_t);
-    s->offsets = g_try_malloc(offsets_size);
-    if (s->offsets == NULL) {
-        error_setg(errp, "Could not allocate the offsets");
-        return -ENOMEM;
+    ret = finflate_read_index(bs, errp);
+    if (ret >= 0 && inflateInit(&s->zlib) != Z_OK) {
+        ret = -EINVAL;
     }
-    ret = bdrv_pread(bs->file, 12, s->offsets, offsets_size);
     if (ret < 0) {
-        goto fail;
+        finflate_free(s);
+        return ret;
     }
-    for (i = 0; i <= s->n_blocks; i++) {
-        s->offsets[i] = be64_to_cpu(s->offsets[i]);
-        if (i && s->offsets[i] - s->offsets[i - 1] > 2 * BLOCK_SIZE) {
-            error_setg(errp, "Block %u has an impossible size", i - 1);
-            ret = -EINVAL;
-            goto fail;
-        }
-    }
-
     s->packed = g_malloc(2 * BLOCK_SIZE);
     s->plain = g_malloc(BLOCK_SIZE);
-    if (inflateInit(&s->zstream) != Z_OK) {
-        ret = -EINVAL;
-        goto fail;
-    }
-    s->current = s->n_blocks;
-    bs->total_sectors = s->n_blocks * (BLOCK_SIZE / BDRV_SECTOR_SIZE);
+    s->loaded = -1;
+    bs->total_sectors = s->blocks * (BLOCK_SIZE / BDRV_SECTOR_SIZE);
     qemu_co_mutex_init(&s->lock);
     return 0;
-
-fail:
-    g_free(s->offsets);
-    g_free(s->packed);
-    g_free(s->plain);
-    return ret;
 }
 
 static void finflate_refresh_limits(BlockDriverState *bs, Error **errp)
@@ -111,27 +112,25 @@ static void finflate_refresh_limits(BlockDriverState *bs, Error **errp)
 static int finflate_load(BlockDriverState *bs, uint32_t block)
 {
     BDRVFInflateState *s = bs->opaque;
-    uint32_t bytes = s->offsets[block + 1] - s->offsets[block];
+    uint32_t bytes = s->index[block + 1] - s->index[block];
     int ret;
 
-    if (s->current == block) {
+    if (s->loaded == block) {
         return 0;
     }
-    ret = bdrv_pread(bs->file, s->offsets[block], s->packed, bytes);
-    if (ret != bytes) {
-        return -1;
+    s->loaded = -1;
+    ret = bdrv_pread(bs->file, s->index[block], s->packed, bytes);
+    if (ret < 0 || inflateReset(&s->zlib) != Z_OK) {
+        return -EIO;
     }
-    s->current = s->n_blocks;
-    s->zstream.next_in = s->packed;
-    s->zstream.avail_in = bytes;
-    s->zstream.next_out = s->plain;
-    s->zstream.avail_out = BLOCK_SIZE;
-    if (inflateReset(&s->zstream) != Z_OK ||
-        inflate(&s->zstream, Z_FINISH) != Z_STREAM_END ||
-        s->zstream.total_out != BLOCK_SIZE) {
-        return -1;
+    s->zlib.next_in = s->packed;
+    s->zlib.avail_in = bytes;
+    s->zlib.next_out = s->plain;
+    s->zlib.avail_out = BLOCK_SIZE;
+    if (inflate(&s->zlib, Z_FINISH) != Z_STREAM_END || s->zlib.avail_out > 0) {
+        return -EIO;
     }
-    s->current = block;
+    s->loaded = block;
     return 0;
 }
 
@@ -140,23 +139,20 @@ finflate_co_preadv(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
                    QEMUIOVector *qiov, int flags)
 {
     BDRVFInflateState *s = bs->opaque;
-    int nb_sectors = bytes >> BDRV_SECTOR_BITS;
-    uint64_t sector = offset >> BDRV_SECTOR_BITS;
-    int ret = 0, i;
+    uint64_t done = 0;
+    int ret = 0;
 
-    assert(QEMU_IS_ALIGNED(offset, BDRV_SECTOR_SIZE));
-    assert(QEMU_IS_ALIGNED(bytes, BDRV_SECTOR_SIZE));
-
+    assert(QEMU_IS_ALIGNED(offset | bytes, BDRV_SECTOR_SIZE));
     qemu_co_mutex_lock(&s->lock);
-    for (i = 0; i < nb_sectors; i++) {
-        uint64_t pos = (sector + i) * BDRV_SECTOR_SIZE;
+    while (ret >= 0 && done < bytes) {
+        uint64_t skip = (offset + done) % BLOCK_SIZE;
+        uint64_t n = MIN(bytes - done, BLOCK_SIZE - skip);
 
-        if (finflate_load(bs, pos / BLOCK_SIZE) != 0) {
-            ret = -EIO;
-            break;
+        ret = finflate_load(bs, (offset + done) / BLOCK_SIZE);
+        if (ret >= 0) {
+            qemu_iovec_from_buf(qiov, done, s->plain + skip, n);
         }
-        qemu_iovec_from_buf(qiov, i * BDRV_SECTOR_SIZE,
-                            s->plain + pos % BLOCK_SIZE, BDRV_SECTOR_SIZE);
+        done += n;
     }
     qemu_co_mutex_unlock(&s->lock);
     return ret;
@@ -166,10 +162,8 @@ static void finflate_close(BlockDriverState *bs)
 {
     BDRVFInflateState *s = bs->opaque;
 
-    g_free(s->offsets);
-    g_free(s->packed);
-    g_free(s->plain);
-    inflateEnd(&s->zstream);
+    inflateEnd(&s->zlib);
+    finflate_free(s);
 }
 
 static BlockDriver bdrv_finflate = {
