@@ -26,11 +26,11 @@ typedef struct {
 typedef struct {
     BlockAIOCB common;
     QEMUTimer timer;
-} FAioACB;
+} FAioRequest;
 
-static QemuOptsList runtime_opts = {
+static QemuOptsList faio_opts = {
     .name = "faio",
-    .head = QTAILQ_HEAD_INITIALIZER(runtime_opts.head),
+    .head = QTAILQ_HEAD_INITIALIZER(faio_opts.head),
     .desc = {
         {
             .name = FAIO_OPT_SIZE,
@@ -50,9 +50,7 @@ static void faio_parse_filename(const char *filename, QDict *options,
                                 Error **errp)
 {
     if (strcmp(filename, "faio://")) {
-        error_setg(errp, "The only allowed filename for this driver is "
-                   "'faio://'");
-        return;
+        error_setg(errp, "The only name of this driver is 'faio://'");
     }
 }
 
@@ -63,12 +61,12 @@ static int faio_file_open(BlockDriverState *bs, QDict *options, int flags,
     QemuOpts *opts;
     int ret = 0;
 
-    opts = qemu_opts_create(&runtime_opts, NULL, 0, &error_abort);
+    opts = qemu_opts_create(&faio_opts, NULL, 0, &error_abort);
     qemu_opts_absorb_qdict(opts, options, &error_abort);
     s->length = qemu_opt_get_size(opts, FAIO_OPT_SIZE, 64 * 1024);
     s->latency_ns = qemu_opt_get_number(opts, FAIO_OPT_LATENCY, 0);
     if (s->latency_ns < 0) {
-        error_setg(errp, "latency-ns is invalid");
+        error_setg(errp, "A request takes no time below 0");
         ret = -EINVAL;
     }
     qemu_opts_del(opts);
@@ -95,12 +93,12 @@ static int64_t faio_getlength(BlockDriverState *bs)
 }
 
 static const AIOCBInfo faio_aiocb_info = {
-    .aiocb_size = sizeof(FAioACB),
+    .aiocb_size = sizeof(FAioRequest),
 };
 
 static void faio_bh_cb(void *opaque)
 {
-    FAioACB *acb = opaque;
+    FAioRequest *acb = opaque;
 
     acb->common.cb(acb->common.opaque, 0);
     qemu_aio_unref(acb);
@@ -108,7 +106,7 @@ static void faio_bh_cb(void *opaque)
 
 static void faio_timer_cb(void *opaque)
 {
-    FAioACB *acb = opaque;
+    FAioRequest *acb = opaque;
 
     acb->common.cb(acb->common.opaque, 0);
     timer_deinit(&acb->timer);
@@ -118,7 +116,7 @@ static void faio_timer_cb(void *opaque)
 static inline BlockAIOCB *faio_common(BlockDriverState *bs,
                                       BlockCompletionFunc *cb, void *opaque)
 {
-    FAioACB *acb;
+    FAioRequest *acb;
     BDRVFAioState *s = bs->opaque;
 
     acb = qemu_aio_get(&faio_aiocb_info, bs, cb, opaque);
@@ -198,7 +196,7 @@ static void faio_refresh_filename(BlockDriverState *bs)
     pstrcpy(bs->exact_filename, sizeof(bs->exact_filename), "faio://");
 }
 
-static const char *const faio_strong_runtime_opts[] = {
+static const char *const faio_strong_opts[] = {
     FAIO_OPT_SIZE,
 
     NULL
@@ -222,7 +220,7 @@ static BlockDriver bdrv_faio = {
     .bdrv_co_block_status   = faio_co_block_status,
 
     .bdrv_refresh_filename  = faio_refresh_filename,
-    .strong_runtime_opts    = faio_strong_runtime_opts,
+    .strong_runtime_opts    = faio_strong_opts,
 };
 
 static void bdrv_faio_init(void)

@@ -79,7 +79,7 @@ static int null_file_open(BlockDriverState *bs, QDict *options, int flags,
         return -EINVAL;
     }
     if (s->latency_ns < 0) {
-        error_setg(errp, "latency-ns is invalid");
+        error_setg(errp, "A request takes no time below 0");
         return -EINVAL;
     }
     bs->supported_write_flags = BDRV_REQ_FUA;

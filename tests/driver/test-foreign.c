@@ -422,8 +422,7 @@ static void test_faio(void)
                     & BDRV_BLOCK_OFFSET_VALID, !=, 0);
     blk_unref(blk);
     assert_open_fails("faio://x", "{'driver': 'faio'}", 0,
-                      "The only allowed filename for this driver is "
-                      "'faio://'");
+                      "The only name of this driver is 'faio://'");
     /* NULL instead of a request. */
     blk = open_blk(NULL, "{'driver': 'faio', 'size': 512}",
                    BDRV_O_RDWR | BDRV_O_RESIZE);
