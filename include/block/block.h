@@ -284,9 +284,9 @@ BlockDriverState *bdrv_open_blockdev_ref(BlockdevRef *ref, Error **errp);
  * or options["@bdref_key.*"], or by @filename, removes these options, attaches
  * the child with the permissions that the parent's bdrv_child_perm computes,
  * and returns the edge, which the layer detaches when the parent is closed or
- * when its opening fails.  A format may take @filename from the image: json: is
- * then refused.  NULL: @errp is set, or nothing was described and @allow_none.
- * Mixed.
+ * when its opening fails.  A format may take @filename from the image: json:
+ * and protocols with a bdrv_child_perm, which have children, are then refused.
+ * NULL: @errp is set, or nothing was described and @allow_none.  Mixed.
  */
 BdrvChild *bdrv_open_child(const char *filename, QDict *options,
                            const char *bdref_key, BlockDriverState *parent,

@@ -427,15 +427,21 @@ itself"
 }
 
 @test 'an extent is a file, whatever the image says' {
-    local json='json:{"driver":"file","filename":"secret"}'
+    local name json='json:{"driver":"file","filename":"secret"}'
     head -c 512 /dev/urandom >secret
     printf '# fextents\nsubformat flat\nextent 512 %s\n' "$json" >x.fx
     img convert -O raw x.fx out
     expect_failure 1 "Could not open 'x.fx': Image 'x.fx' names '$json' for its \
 'extents.0', which is no file"
     [ ! -e out ]
+    for name in "blkdebug::$json" blkverify:secret:x.fx; do
+        printf '# fextents\nsubformat flat\nextent 512 %s\n' "$name" >x.fx
+        img convert -O raw x.fx out
+        expect_failure 1 "Could not open 'x.fx': Image 'x.fx' names '$name' \
+for its 'extents.0', which is no file"
+    done
     # A name of the user's may say what it likes.
-    sed -i 's/json:.*/secret/' x.fx
+    sed -i 's,blkverify:.*,file:secret,' x.fx
     quietly "$MINBLK_IMG" convert -O raw \
         'json:{"driver":"fextents","file.filename":"x.fx"}' out
     cmp secret out

@@ -13,6 +13,20 @@
 #include "qapi/visitor.h"
 
 /*
+ * A format has its name from the image, whose bytes must not choose options,
+ * nor drivers that open further files.  volatile-cache: has no bdrv_child_perm
+ * and may be named, because the harness has all files of an image in it.
+ */
+static bool open_names_file(BlockDriverState *parent, const char *filename)
+{
+    BlockDriver *drv = bdrv_find_protocol(filename, true, NULL);
+
+    return !parent->drv || !bdrv_driver_is_format(parent->drv) ||
+           !(g_str_has_prefix(filename, "json:") ||
+             (drv && drv->bdrv_child_perm));
+}
+
+/*
  * Attaching is done under the lock as well, because it asks drivers for their
  * permissions.
  */
@@ -24,9 +38,7 @@ BdrvChild *bdrv_open_child(const char *filename, QDict *options,
     BlockDriverState *bs;
     BdrvChild *c = NULL;
 
-    /* The name is from the image, and options would open anything anyhow. */
-    if (filename && g_str_has_prefix(filename, "json:") && parent->drv &&
-        bdrv_driver_is_format(parent->drv)) {
+    if (filename && !open_names_file(parent, filename)) {
         error_setg(errp, "Image '%s' names '%s' for its '%s', which is no file",
                    parent->filename, filename, bdref_key);
         return NULL;

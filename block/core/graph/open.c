@@ -14,7 +14,8 @@
  *   - A node that is being opened cannot be found by its name.
  *   - The options that describe a child are gone from the parent's when the
  *     call returns, whether it succeeded or not.
- *   - What an image's own bytes name is never taken as json:.  A backing file
+ *   - What an image's own bytes name is never taken as json:, nor opened by a
+ *     driver that opens further names in it (as blkdebug:).  A backing file
  *     is opened through bdrv_open_implicit() only: without a policy none is,
  *     and its name is never that of another protocol.  Each thread has its own
  *     policy.  Other files that a format names come through bdrv_open_child().
