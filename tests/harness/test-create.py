@@ -54,6 +54,17 @@ def finds_shorter(harness):
             else f'it exits with {status} and finds {found}'), lines
 
 
+SUITES = ['failure', 'crash', 'graph', 'create', 'create-crash', 'hostile',
+          'damage', 'turns']
+
+
+def takes_what_it_takes(harness, driver):
+    """Sizes that a driver refuses are no findings of any suite."""
+    more = [word for suite in SUITES for word in ('--only', suite)]
+    status, lines = run(harness, driver, 'model', 20, *more)
+    return (f'the harness exits with {status}' if status else None), lines
+
+
 def main(harness):
     return report([
         ('options round what QAPI refuses', lambda: sound(
@@ -74,6 +85,8 @@ def main(harness):
         ('with requests in flight they are skipped by name',
          lambda: skips_flights(harness)),
         ('QAPI makes images shorter', lambda: finds_shorter(harness)),
+        ('sizes of whole pages only',
+         lambda: takes_what_it_takes(harness, 'make-pages')),
     ])
 
 

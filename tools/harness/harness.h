@@ -292,13 +292,14 @@ BlockDriverState *stack_node(const StackOptions *how, const char *what);
 
 /*
  * As stack_create() with no options of the suite's; where the driver refuses
- * @size, which may be odd, with the next whole MiB.  A failure fails the case.
+ * @size, which may be odd, with the next whole MiB.  The size that it took; a
+ * failure fails the case.
  */
-void case_create(Case *c, const char *name, int64_t size);
+int64_t case_create(Case *c, const char *name, int64_t size);
 
 /*
  * Makes the disk @name hold a copy of the file @path, or where that is NULL an
- * image of @size bytes.  A failure fails the case.
+ * image as case_create() does.  A failure fails the case.
  */
 MemDisk *case_image(Case *c, const char *name, const char *path, int64_t size);
 

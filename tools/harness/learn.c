@@ -28,7 +28,7 @@ static void learn(Case *c, const void *opaque)
     BlockBackend *blk;
     uint8_t sector[512];
 
-    case_create(c, how.disk, facts.size);
+    facts.size = case_create(c, how.disk, facts.size);
     blk = case_open(c, &how, NOT_OPENED);
     facts.length = blk_getlength(blk);
     if (facts.length < 512) {

@@ -212,26 +212,29 @@ bool stack_has_more_files(void)
 
 /* ---- for cases ---------------------------------------------------------- */
 
-void case_create(Case *c, const char *name, int64_t size)
+int64_t case_create(Case *c, const char *name, int64_t size)
 {
     Error *err = NULL;
 
-    if (!stack_create(c->h, name, size, NULL, NULL) &&
-        !stack_create(c->h, name, QEMU_ALIGN_UP(size, 1 << 20), NULL, &err)) {
-        case_fail_err(c, err, "the image could not be created");
+    if (!stack_create(c->h, name, size, NULL, NULL)) {
+        size = QEMU_ALIGN_UP(size, 1 << 20);
+        if (!stack_create(c->h, name, size, NULL, &err)) {
+            case_fail_err(c, err, "the image could not be created");
+        }
     }
+    return size;
 }
 
 MemDisk *case_image(Case *c, const char *name, const char *path, int64_t size)
 {
     Error *err = NULL;
-    MemDisk *disk = path ? stack_load(name, path, &err)
-                         : stack_create(c->h, name, size, NULL, &err);
 
-    if (!disk) {
+    if (!path) {
+        case_create(c, name, size);
+    } else if (!stack_load(name, path, &err)) {
         case_fail_err(c, err, "there is no image");
     }
-    return disk;
+    return mem_disk_find(name);
 }
 
 BlockBackend *case_open(Case *c, const StackOptions *how, const char *what)
