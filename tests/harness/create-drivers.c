@@ -10,8 +10,8 @@
  *     vhdx's are taken in all capitals, and its fixed images want compressed
  *     writes (of which there are none here).
  *   - "vdi" is not: QAPI makes images shorter than was asked for.
- *   - "make-pages" is sound, and no name of the schema: sizes that are not whole
- *     pages are refused.
+ *   - "make-pages" is sound, and no name of the schema: sizes that are not
+ *     whole pages are refused; of "make-steps" only new lengths.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -82,6 +82,33 @@ static int make_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
 
     bdi->needs_compressed_writes = s->compressed;
     return 0;
+}
+
+/* Only whole pages; shorter first in the header, longer first in the file. */
+static int coroutine_fn make_co_truncate(BlockDriverState *bs, int64_t offset,
+                                         bool exact, PreallocMode prealloc,
+                                         Error **errp)
+{
+    BDRVMakeState *s = bs->opaque;
+    uint64_t size = cpu_to_be64(offset);
+    int ret = 0;
+
+    if (offset % PAGE || prealloc != PREALLOC_MODE_OFF) {
+        error_setg(errp, "A length must be a multiple of %d bytes", PAGE);
+        return -EINVAL;
+    }
+    if (offset > s->size) {
+        ret = bdrv_co_truncate(bs->file, HEADER_SIZE + offset, false, prealloc,
+                               errp);
+        ret = ret < 0 ? ret : bdrv_co_flush(bs->file->bs);
+    }
+    ret = ret < 0 ? ret : bdrv_pwrite_sync(bs->file, 8, &size, sizeof(size));
+    if (ret >= 0 && offset < s->size) {
+        ret = bdrv_co_truncate(bs->file, HEADER_SIZE + offset, false, prealloc,
+                               errp);
+    }
+    s->size = ret < 0 ? s->size : offset;
+    return ret;
 }
 
 /* ---- creation ----------------------------------------------------------- */
@@ -232,6 +259,7 @@ static BlockDriver make_drivers[] = {
     { .format_name = "vhdx", .create_opts = &vhdx_create_opts },
     { .format_name = "vdi", .create_opts = &vdi_create_opts },
     { .format_name = MAKE_PAGES, .create_opts = &vdi_create_opts },
+    { .format_name = "make-steps", .create_opts = &vdi_create_opts },
 };
 
 static void make_init(void)
@@ -249,6 +277,9 @@ static void make_init(void)
         drv->bdrv_get_info = make_get_info;
         if (strncmp(drv->format_name, "make-", 5)) {
             drv->bdrv_co_create = make_co_create;
+        } else {
+            drv->bdrv_co_truncate = make_co_truncate;
+            drv->bdrv_has_zero_init_truncate = bdrv_has_zero_init_1;
         }
         drv->bdrv_co_create_opts = make_co_create_opts;
         drv->bdrv_has_zero_init = bdrv_has_zero_init_1;

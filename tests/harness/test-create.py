@@ -87,6 +87,8 @@ def main(harness):
         ('QAPI makes images shorter', lambda: finds_shorter(harness)),
         ('sizes of whole pages only',
          lambda: takes_what_it_takes(harness, 'make-pages')),
+        ('new lengths of whole pages only',
+         lambda: takes_what_it_takes(harness, 'make-steps')),
     ])
 
 

@@ -340,6 +340,7 @@ typedef struct ImageFacts {
     int64_t cluster;            /* what it allocates in, or 0: unknown */
     bool truncate;              /* can it be made longer and shorter? */
     bool grow;                  /* can it be made longer only? */
+    int64_t grain;              /* new lengths are multiples of it */
     bool more_files;            /* has it more files than one? */
 } ImageFacts;
 

@@ -20,6 +20,31 @@
 /* Of larger ones fewer cases are tried, as they take longer. */
 #define QUICK_CLUSTER (2 << 20)
 
+static bool try_length(BlockBackend *blk, int64_t length)
+{
+    return blk_truncate(blk, length, true, PREALLOC_MODE_OFF, NULL) >= 0;
+}
+
+/* Whether, and in which steps, the length can be changed as lists do it. */
+static void learn_lengths(BlockBackend *blk, ImageFacts *facts)
+{
+    static const int64_t grains[] = { 512, 4096, 65536 };
+    int64_t first = facts->length, down = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(grains) && !facts->grow; i++) {
+        /* An odd multiple tells nothing of larger steps. */
+        down = QEMU_ALIGN_DOWN(first, 2 * grains[i]) + grains[i];
+        facts->grain = grains[i];
+        facts->grow = try_length(blk, down + 2 * 65536);
+    }
+    /* To the old length or below it, since lists do not only go up. */
+    down -= down > first ? facts->grain : 0;
+    facts->truncate = facts->grow && try_length(blk, down);
+    /* As far as lists do; some drivers grow within the last cluster only. */
+    facts->grow = facts->grow && !facts->truncate &&
+                  try_length(blk, QEMU_ALIGN_UP(first, facts->grain) + GROWTH);
+}
+
 static void learn(Case *c, const void *opaque)
 {
     ImageFacts facts = *(const ImageFacts *)opaque;
@@ -48,15 +73,7 @@ static void learn(Case *c, const void *opaque)
         case_skip(c, COMPRESSED_ONLY);
     }
     facts.more_files = stack_has_more_files();
-    facts.grow = blk_truncate(blk, facts.length + 65536, true,
-                              PREALLOC_MODE_OFF, NULL) >= 0;
-    /* Back to the old length, because that is what the lists begin with. */
-    facts.truncate = facts.grow && blk_truncate(blk, facts.length, true,
-                                                PREALLOC_MODE_OFF, NULL) >= 0;
-    /* As far as lists do; some drivers grow within the last cluster only. */
-    facts.grow = facts.grow && !facts.truncate &&
-                 blk_truncate(blk, facts.length + GROWTH, true,
-                              PREALLOC_MODE_OFF, NULL) >= 0;
+    learn_lengths(blk, &facts);
     blk_unref(blk);
     mem_disk_free(mem_disk_find(how.disk));
     case_send(c, &facts, sizeof(facts));
@@ -100,6 +117,10 @@ static void note_limits(const ImageFacts *facts)
         harness_note("images have %" PRId64 " clusters of %" PRId64 " bytes: "
                      "faults that take more were not looked for", clusters,
                      facts->cluster);
+    }
+    if (facts->grain > 512 && (facts->truncate || facts->grow)) {
+        harness_note("new lengths are multiples of %" PRId64 ": the driver "
+                     "refuses others", facts->grain);
     }
     if (facts_cases(facts, 100) < 100) {
         harness_note("clusters are large: the suites failure, crash and turns "

@@ -138,16 +138,17 @@ static Op make_op(Maker *m)
 
     if (op.kind == OP_TRUNCATE) {
         /* From half of the first length to one and a half of it. */
-        int64_t first = m->plan->facts.length;
+        int64_t first = m->plan->facts.length, grain = m->plan->facts.grain;
         int64_t align = chance(m, 50) ? 512 : 64 << 10;
         int64_t length = first / 2 + rng_below(&m->rng, MAX(1, first));
 
         if (m->plan->facts.grow) {
             /* By what it can grow by, as far as that is known. */
-            length = m->length + (1 + length % 4) * 65536;
+            length = QEMU_ALIGN_UP(m->length, grain) + (1 + length % 4) * 65536;
             align = 1;
         }
-        m->length = op.offset = MAX(512, QEMU_ALIGN_DOWN(length, align));
+        align = MAX(align, grain);
+        m->length = op.offset = MAX(grain, QEMU_ALIGN_DOWN(length, align));
     } else if (op.kind != OP_FLUSH && op.kind != OP_REOPEN) {
         choose_range(m, &op);
     }

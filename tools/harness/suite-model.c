@@ -3,8 +3,8 @@
  * The model suite: random requests, in flight at the same time; what is written
  * is what is read, before and after reopening, and the block status is true.
  *
- * Invariants: nothing fails here, so every request must succeed; a new length
- * may be refused.
+ * Invariants: nothing fails here, so every request must succeed; only the odd
+ * length may be refused.
  */
 #include "run.h"
 
