@@ -175,7 +175,7 @@ def full_images_hold(harness, images):
 def vpc_finds_nothing(harness, images):
     """Ours refuses, with a reason, what it cannot read as it should be."""
     status, lines = run(harness, 'vpc', 'read', 30, '--only', 'damage', *images)
-    if status == 2:
+    if status == 2 and 'names no driver' in lines[0]:
         return None, lines
     broken = [name for name, _ in failures(lines)]
     skipped = any(re.match(r'ok .*table\.vhd reads.* # SKIP a part', line)
