@@ -300,6 +300,16 @@ Try 'minblk-harness --help' for more information" ]]
     harness --driver raw --from nosuch --only model
     expect_bad_usage "option '--from': Could not open 'nosuch': No such file \
 or directory"
+    mkdir folder
+    harness --driver raw --from folder --only model
+    expect_bad_usage "option '--from': 'folder' is a folder, not a file"
+}
+
+@test 'options that only larger images take' {
+    needs vpc
+    harness --driver vpc -o subformat=fixed,target=azure --only read
+    expect_status 2
+    [[ $stderr == *"'-o': images as small as the harness makes them are"* ]]
 }
 
 @test 'options of creation make no sense with a copy' {

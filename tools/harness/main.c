@@ -255,6 +255,9 @@ static void check_from(const char *path)
         usage_error("option '--from': Could not open '%s': %s", path,
                     strerror(errno));
     }
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        usage_error("option '--from': '%s' is a folder, not a file", path);
+    }
 }
 
 static void read_arguments(Cmdline *line, int argc, char **argv)
