@@ -274,6 +274,15 @@ MemDisk *stack_create(const Harness *h, const char *name, int64_t size,
 MemDisk *stack_create_cached(const Harness *h, const char *name, int64_t size,
                              Error **errp);
 
+/*
+ * Has the file @path few enough bytes of data, without holes, that cases can
+ * work on copies within their limit of memory?  In the parent, too.
+ */
+bool stack_can_hold(const char *path);
+#define STACK_MAX_DATA (512 << 20)
+#define TOO_MUCH_DATA "the file has more than 512 MiB of data, and cases " \
+                      "work on copies in memory"
+
 /* Makes the disk @name hold a copy of the file @path. */
 MemDisk *stack_load(const char *name, const char *path, Error **errp);
 

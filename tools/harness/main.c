@@ -258,6 +258,9 @@ static void check_from(const char *path)
     if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
         usage_error("option '--from': '%s' is a folder, not a file", path);
     }
+    if (!stack_can_hold(path)) {
+        usage_error("option '--from': " TOO_MUCH_DATA);
+    }
 }
 
 static void read_arguments(Cmdline *line, int argc, char **argv)

@@ -99,6 +99,21 @@ static bool load_file(MemDisk *disk, int fd)
     return true;
 }
 
+bool stack_can_hold(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int64_t at = 0, bytes = 0, data;
+
+    while (fd >= 0 && (data = lseek(fd, at, SEEK_DATA)) >= 0) {
+        at = lseek(fd, data, SEEK_HOLE);
+        bytes += at - data;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return bytes <= STACK_MAX_DATA;
+}
+
 MemDisk *stack_load(const char *name, const char *path, Error **errp)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
