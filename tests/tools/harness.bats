@@ -307,12 +307,12 @@ or directory"
 
 @test 'files with more data than a case may hold' {
     mkdir r
-    head -c 600M /dev/zero >r/large
+    head -c 300M /dev/zero >r/large
     harness --driver raw --image r --only read --only graph
     expect_status 0
     [[ $output == *'ok 1 - read: large opens # SKIP the file has more than'* ]]
     harness --driver raw --from r/large --only model
-    expect_bad_usage "option '--from': the file has more than 512 MiB of data, \
+    expect_bad_usage "option '--from': the file has more than 256 MiB of data, \
 and cases work on copies in memory"
 }
 

@@ -279,8 +279,8 @@ MemDisk *stack_create_cached(const Harness *h, const char *name, int64_t size,
  * work on copies within their limit of memory?  In the parent, too.
  */
 bool stack_can_hold(const char *path);
-#define STACK_MAX_DATA (512 << 20)
-#define TOO_MUCH_DATA "the file has more than 512 MiB of data, and cases " \
+#define STACK_MAX_DATA (256 << 20)
+#define TOO_MUCH_DATA "the file has more than 256 MiB of data, and cases " \
                       "work on copies in memory"
 
 /* Makes the disk @name hold a copy of the file @path. */
