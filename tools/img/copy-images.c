@@ -308,7 +308,8 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
     Error *err = NULL;
     g_autoptr(QemuOptsList) list = img_create_list(drv, target->filename, &err);
     g_autoptr(QemuOpts) opts = NULL;
-    g_autoptr(BlockBackend) backing = NULL;
+    BlockBackend *backing = NULL;
+    int ret;
 
     if (list) {
         opts = img_parse_create(list, drv, target->options, target->backing,
@@ -345,7 +346,9 @@ bool copy_images_create(const CopyTarget *target, BlockDriver *drv,
     if (qemu_opt_get(opts, "backing_file")) {
         backing = img_open_backing(target->filename, opts, NULL);
     }
-    if (target_create(drv, target->filename, opts, &err) < 0) {
+    ret = target_create(drv, target->filename, opts, &err);
+    blk_unref(backing);
+    if (ret < 0) {
         error_reportf_err(err, "%s: error while %s: ", target->filename, task);
         return false;
     }
